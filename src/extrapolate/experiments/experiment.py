@@ -1,0 +1,88 @@
+"""What an experiment is: settings, parts to train, and claims judged on the results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import polars as pl
+
+from extrapolate.experiments.intervals import Estimate
+from extrapolate.training import History, Plan, Replicas
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published finding beside what was measured; ``published`` None: a measurement without a published number.
+
+    ``holds`` is None where nothing is claimed, or where not all of it was run (``why`` says so).
+    """
+
+    id: str
+    claim: str
+    published: str | float | None
+    measured: float | None
+    interval: tuple[float, float] | None
+    n: int
+    holds: bool | None
+    why: str | None = None
+
+    @classmethod
+    def measurement(cls, id: str, claim: str, estimate: Estimate, why: str | None = None) -> "Claim":
+        return cls(id, claim, None, estimate.value, interval_of(estimate), estimate.n, None, why)
+
+
+def interval_of(estimate: Estimate) -> tuple[float, float] | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    return estimate.low, estimate.high
+
+
+class Settings(Protocol):
+    """An experiment's options: a frozen dataclass whose fields the command offers as options."""
+
+    @property
+    def device(self) -> str: ...
+
+
+class Part(Protocol):
+    """Replicas that are trained together; the unit of resuming."""
+
+    @property
+    def name(self) -> str:
+        """Safe as a file name, unique in the experiment."""
+        ...
+
+    def replicas(self) -> Replicas: ...
+
+    def plan(self, replicas: Replicas) -> Plan: ...
+
+    def about(self) -> dict[str, Any]:
+        """What a reader needs to rebuild the trained modules from their weights; JSON values."""
+        ...
+
+    def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
+        """A row a trained model; ``replicas`` hold their best weights."""
+        ...
+
+    def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Further tables by name, for the report."""
+        ...
+
+
+class Experiment(Protocol):
+    """A published result: what to run, what must come out."""
+
+    name: str
+    title: str
+    source: str
+    presets: dict[str, Any]
+
+    def parts(self, settings: Any) -> Sequence[Part]: ...
+
+    def notes(self, settings: Any) -> list[str]:
+        """What a reader of the results must know about how they were made."""
+        ...
+
+    def summary(self, results: pl.DataFrame, settings: Any) -> pl.DataFrame: ...
+
+    def claims(self, results: pl.DataFrame, settings: Any) -> list[Claim]: ...

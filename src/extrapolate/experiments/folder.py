@@ -1,0 +1,98 @@
+"""The output folder of a run: one process at a time, one experiment with one setting, whole files only."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from extrapolate.errors import UserError
+from extrapolate.files import replacing, write_text
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything of a run lies."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    def part(self, name: str, suffix: str) -> Path:
+        """A file of one part, under ``parts/``."""
+        return self.path / "parts" / f"{name}.{suffix}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for this process; released by the system however the process ends."""
+        try:
+            (self.path / "parts").mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            with lock:
+                yield
+        except Timeout:
+            raise UserError(
+                f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
+            ) from None
+        except (NotADirectoryError, FileExistsError):
+            raise UserError(f"--out {self.path} is a file: give a folder") from None
+        except PermissionError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}; choose another --out") from None
+
+    def claim_for(self, experiment: str, settings: dict[str, str]) -> bool:
+        """Makes sure the folder is this run's. True if it holds a part of it already, False if it is new."""
+        if not self.manifest.exists():
+            strangers = [p.name for p in self.path.iterdir() if p.name not in {".lock", "parts"}]
+            if strangers:
+                raise UserError(
+                    f"{self.path} is not empty and holds no run (it has {strangers[0]}): choose another --out"
+                )
+            return False
+        found = self._read_manifest()
+        if found.get("experiment") != experiment:
+            raise UserError(
+                f"{self.path} holds a run of {found.get('experiment')!r}, not of {experiment!r}: "
+                "choose another --out"
+            )
+        before = found.get("settings", {})
+        for name in settings.keys() | before.keys():
+            if settings.get(name) != before.get(name):
+                raise UserError(
+                    f"{self.path} holds a run with --{name.replace('_', '-')} {before.get(name)!r}, not "
+                    f"{settings.get(name)!r}: choose another --out"
+                )
+        return True
+
+    def _read_manifest(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise UserError(f"{self.manifest} cannot be read ({error}): choose another --out") from None
+        if not isinstance(found, dict):
+            raise UserError(f"{self.manifest} is not a manifest: choose another --out")
+        return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    with replacing(path) as temporary:
+        table.write_parquet(temporary)
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} cannot be read ({reason}): move it away and run the same command again to make it anew"
+        ) from None

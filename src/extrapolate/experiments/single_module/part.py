@@ -1,0 +1,133 @@
+"""One unit on one operation: all ranges and seeds trained at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from extrapolate import ops
+from extrapolate.experiments.single_module.settings import SingleModuleSettings
+from extrapolate.experiments.single_module.surfaces import surfaces
+from extrapolate.experiments.single_module.units import UNITS, UnitSetup
+from extrapolate.inspect import sparsity_error
+from extrapolate.tasks import OPERATIONS, SingleModule
+from extrapolate.tasks.ranges import spread
+from extrapolate.training import History, Plan, Replicas
+from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
+
+#: Seeds of the fixed sets, the same for every unit and seed.
+VALIDATION_SEED, TEST_SEED = 1, 2
+LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class SingleModulePart:
+    """Replica ``i`` has range ``i // seeds`` and seed ``i % seeds``."""
+
+    unit: str
+    operation: str
+    settings: SingleModuleSettings
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit}-{self.operation}"
+
+    @property
+    def setup(self) -> UnitSetup:
+        return UNITS[self.unit]
+
+    @property
+    def tasks(self) -> list[SingleModule]:
+        settings = self.settings
+        operation = OPERATIONS[self.operation]
+        return [SingleModule(operation, pair, settings.in_features) for pair in settings.ranges]
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "unit": self.unit,
+            "operation": self.operation,
+            "in_features": self.settings.in_features,
+            "ranges": [str(pair) for pair in self.settings.ranges],
+            "seeds": self.settings.seeds,
+            "order": "range by range, seeds 0, 1, 2, ... within each",
+        }
+
+    def replicas(self) -> Replicas:
+        settings = self.settings
+        seeds = list(range(settings.seeds)) * len(settings.ranges)
+        return Replicas.build(lambda: self.setup.build(settings.in_features), seeds, device=settings.device)
+
+    def plan(self, replicas: Replicas) -> Plan:
+        settings = self.settings
+        thresholds = self._thresholds().to(replicas.device)
+
+        def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+            # drawn with the batch contiguous, which lets a fused step vectorise over it
+            uniform = ops.uniform(key, (settings.in_features, settings.batch)).movedim(0, -1)
+            x = spread(uniform, given["low"], given["high"])
+            return mean_squared_error(model, x, OPERATIONS[self.operation](x))
+
+        return Plan(
+            loss=loss,
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            steps=settings.steps,
+            evaluate=self._evaluate(replicas),
+            evaluate_every=settings.evaluate_every,
+            best_by="validation_mse",
+            given=self._ends(replicas.device),
+            penalty=self.setup.penalty(settings.steps),
+            solved=lambda measures: measures["extrapolation_mse"] < thresholds.cpu(),
+            compile=settings.compile,
+        )
+
+    def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
+        settings, thresholds = self.settings, self._thresholds()
+        error = history.at_best("extrapolation_mse")
+        sparse = isinstance(sparsity_error(replicas[0]), Tensor)
+        count = len(settings.ranges) * settings.seeds
+        solved = (error < thresholds).tolist()
+        solved_at = history.first_below("extrapolation_mse", thresholds)
+        return pl.DataFrame(
+            {
+                "unit": [self.unit] * count,
+                "operation": [self.operation] * count,
+                "range": [str(pair) for pair in settings.ranges for _ in range(settings.seeds)],
+                "extrapolation_range": [str(p.test) for p in settings.ranges for _ in range(settings.seeds)],
+                "seed": list(replicas.seeds),
+                "solved": solved,
+                "solved_at": [at if ok else None for at, ok in zip(solved_at, solved, strict=True)],
+                "sparsity_error": replicas.map(sparsity_error).tolist() if sparse else [None] * count,
+                "validation_mse": history.at_best("validation_mse").tolist(),
+                "extrapolation_mse": error.tolist(),
+                "threshold": thresholds.tolist(),
+                "best_step": history.best_steps(),
+                "steps": [settings.steps] * count,
+            },
+            schema_overrides={"solved_at": pl.Int64, "sparsity_error": pl.Float64},
+        )
+
+    def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        return {"surfaces": surfaces(self.tasks, self.settings.seeds, replicas, rows)}
+
+    def _thresholds(self) -> Tensor:
+        values = torch.tensor([task.threshold() for task in self.tasks], dtype=torch.float64)
+        return values.repeat_interleave(self.settings.seeds)
+
+    def _ends(self, device: torch.device) -> dict[str, Tensor]:
+        ends = torch.tensor([pair.train.intervals[0] for pair in self.settings.ranges], device=device)
+        ends = ends.repeat_interleave(self.settings.seeds, 0)
+        return {"low": ends[:, 0].contiguous(), "high": ends[:, 1].contiguous()}
+
+    def _evaluate(self, replicas: Replicas) -> Any:
+        settings = self.settings
+        validation, test = [], []
+        for index, task in enumerate(self.tasks):
+            rows = slice(index * settings.seeds, (index + 1) * settings.seeds)
+            x, y = task.validation(settings.samples, torch.Generator().manual_seed(VALIDATION_SEED))
+            validation.append(FixedData(rows, x.to(replicas.device), y.to(replicas.device)))
+            x, y = task.test(settings.samples, torch.Generator().manual_seed(TEST_SEED))
+            test.append(FixedData(rows, x.to(replicas.device), y.to(replicas.device)))
+        measures = {"validation_mse": validation, "extrapolation_mse": test}
+        return regression_errors(replicas, measures, compile=settings.compile)

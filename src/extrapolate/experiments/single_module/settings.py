@@ -1,0 +1,75 @@
+"""What a person may choose, and the presets."""
+
+from dataclasses import dataclass
+
+from extrapolate.experiments.options import at_least, joined, names_from, option
+from extrapolate.experiments.single_module.units import UNITS
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, parse_range_pairs
+
+
+def _write_ranges(pairs: tuple[RangePair, ...]) -> str:
+    return "; ".join(f"{pair.train}/{pair.test}" for pair in pairs)
+
+
+@dataclass(frozen=True)
+class SingleModuleSettings:
+    """The published protocol unless said otherwise: Adam, rate 1e-3, squared error, batch 128, fresh samples."""
+
+    units: tuple[str, ...] = option(
+        f"Units to train, separated by commas, of {', '.join(UNITS)}.",
+        names_from(list(UNITS), "unit"),
+        joined,
+    )
+    operations: tuple[str, ...] = option(
+        f"Operations to learn, of {', '.join(OPERATIONS)}.", names_from(list(OPERATIONS), "operation"), joined
+    )
+    ranges: tuple[RangePair, ...] = option(
+        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range "
+        "to test on, 'U[3,4]/U[4,9]'.",
+        parse_range_pairs,
+        _write_ranges,
+    )
+    seeds: int = option("Models per unit, operation and range; their seeds are 0, 1, 2, ...", at_least(1))
+    steps: int = option("Training steps of each model.", at_least(10))
+    evaluate_every: int = option("Steps between two evaluations.", at_least(1))
+    in_features: int = option("Inputs of the unit; the first two matter, the others mislead.", at_least(2))
+    batch: int = option("Samples in a step.", at_least(1))
+    samples: int = option("Samples of the validation set, and of the extrapolation set.", at_least(2))
+    device: str = "cpu"
+    compile: bool = True
+
+
+def _preset(
+    units: tuple[str, ...], operations: tuple[str, ...], ranges: tuple[RangePair, ...], seeds: int
+) -> SingleModuleSettings:
+    return SingleModuleSettings(
+        units=units,
+        operations=operations,
+        ranges=ranges,
+        seeds=seeds,
+        steps=50_000,
+        evaluate_every=1_000,
+        in_features=2,
+        batch=128,
+        samples=10_000,
+    )
+
+
+MULTIPLIERS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
+
+PRESETS: dict[str, SingleModuleSettings] = {
+    "smoke": SingleModuleSettings(
+        units=("NMU", "StochasticNMU"),
+        operations=("mul",),
+        ranges=PUBLISHED_RANGES[5:7],
+        seeds=3,
+        steps=300,
+        evaluate_every=100,
+        in_features=2,
+        batch=128,
+        samples=1_000,
+        compile=False,  # compiling takes longer than these few steps
+    ),
+    "laptop": _preset(MULTIPLIERS, ("mul",), PUBLISHED_RANGES, seeds=25),
+    "paper": _preset(tuple(UNITS), tuple(OPERATIONS), PUBLISHED_RANGES, seeds=25),
+}

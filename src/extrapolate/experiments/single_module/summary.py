@@ -1,0 +1,39 @@
+"""Success rate, step at which solved, sparsity error: by unit, operation and range, with intervals."""
+
+import polars as pl
+
+from extrapolate.experiments.intervals import Estimate, mean_of_positive, mean_of_sparsity, success_rate
+
+MEASURES = ("success_rate", "solved_at", "sparsity_error")
+
+SCHEMA = {
+    "unit": pl.String,
+    "operation": pl.String,
+    "range": pl.String,
+    "measure": pl.String,
+    "estimate": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n": pl.Int64,
+}
+
+
+def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
+    """The three measures of some models; the last two over the solved ones, as published."""
+    solved = rows.filter("solved")
+    return {
+        "success_rate": success_rate(solved.height, rows.height),
+        "solved_at": mean_of_positive(solved["solved_at"].drop_nulls().to_list()),
+        "sparsity_error": mean_of_sparsity(solved["sparsity_error"].drop_nulls().to_list()),
+    }
+
+
+def summarize(results: pl.DataFrame) -> pl.DataFrame:
+    """A row for each unit, operation, range and measure, in the order of ``results``."""
+    lines = []
+    for (unit, operation, range_), rows in results.group_by("unit", "operation", "range", maintain_order=True):
+        for measure, estimate in estimates(rows).items():
+            lines.append(
+                (unit, operation, range_, measure, estimate.value, estimate.low, estimate.high, estimate.n)
+            )
+    return pl.DataFrame(lines, schema=SCHEMA, orient="row")

@@ -1,0 +1,21 @@
+"""How far a trained arithmetic module is from discrete weights."""
+
+import torch
+from torch import Tensor, nn
+
+from extrapolate.nn import Arithmetic
+
+
+@torch.no_grad()
+def sparsity_error(module: nn.Module) -> Tensor | None:
+    """max over all effective weights of min(|W|, |1 - |W||), a scalar: 0 is exact, 0.5 the worst.
+
+    None where ``module`` holds no arithmetic unit. Source: Madsen & Johansen 2020.
+    """
+    errors = [
+        torch.minimum(weight.abs(), (1 - weight.abs()).abs()).max()
+        for part in module.modules()
+        if isinstance(part, Arithmetic)
+        for weight in [part.effective_weight()]
+    ]
+    return torch.stack(errors).max() if errors else None

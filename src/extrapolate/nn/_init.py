@@ -1,0 +1,36 @@
+"""The published initialisations (Trask et al. 2018; Madsen & Johansen 2020 and their code)."""
+
+import math
+from functools import cache
+
+from scipy.optimize import brentq
+from torch import Tensor, nn
+
+
+def _nac_weight_variance(r: float) -> float:
+    """Variance of tanh(a)·σ(b) with a, b ~ U(-r, r)."""
+    return (1 - math.tanh(r) / r) * (r - math.tanh(r / 2)) / (2 * r)
+
+
+@cache
+def nac_range(in_features: int, out_features: int) -> float:
+    """r with (fan_in + fan_out)·Var(r) = 2, the fan sum taken as 5 at least (below, no r solves it)."""
+    fan = max(5, in_features + out_features)
+    return float(brentq(lambda r: fan * _nac_weight_variance(r) - 2.0, 1e-3, 20.0))
+
+
+def nac_(hat: Tensor) -> Tensor:
+    """Fills one of the NAC's two weights, (O, I), with U(-r, r)."""
+    r = nac_range(hat.shape[1], hat.shape[0])
+    return nn.init.uniform_(hat, -r, r)
+
+
+def nau_(weight: Tensor) -> Tensor:
+    """U(-r, r) with r = min(0.5, sqrt(6 / (I + O))), for a weight (O, I) in the box [-1, 1]."""
+    r = min(0.5, math.sqrt(6.0 / sum(weight.shape)))
+    return nn.init.uniform_(weight, -r, r)
+
+
+def nmu_(weight: Tensor) -> Tensor:
+    """U(0.25, 0.75): centred in the box [0, 1], since E[1 - W] = E[W] keeps the product's mean."""
+    return nn.init.uniform_(weight, 0.25, 0.75)

@@ -1,0 +1,58 @@
+"""The registered operator: one call under eager, ``torch.compile`` and ``vmap``, on any device."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from extrapolate.ops.random import cpu, reference
+
+
+# The low-level registration: torch.library.custom_op costs 150 µs a call, this one a tenth of it.
+_library = torch.library.Library("extrapolate", "DEF")
+_library.define("uniform(Tensor key, int count) -> Tensor")
+
+
+def _uniform_cpu(key: Tensor, count: int) -> Tensor:
+    rows = key.reshape(-1, 3).numpy()
+    return torch.from_numpy(cpu.uniform(rows, count)).view(*key.shape[:-1], count)
+
+
+_library.impl("uniform", _uniform_cpu, "CPU")
+_library.impl("uniform", reference.uniform, "CUDA")
+
+
+@torch.library.register_fake("extrapolate::uniform", lib=_library)
+def _(key: Tensor, count: int) -> Tensor:
+    return key.new_empty((*key.shape[:-1], count), dtype=torch.float32)
+
+
+@torch.library.register_vmap("extrapolate::uniform", lib=_library)
+def _(info, in_dims, key: Tensor, count: int) -> tuple[Tensor, int]:
+    return torch.ops.extrapolate.uniform(key.movedim(in_dims[0], 0), count), 0
+
+
+def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
+    """Uniform float32 numbers in [0, 1) of ``shape``, a pure function of ``key``.
+
+    Args:
+        key: int64 tensor (3,) of ``seed, stream, step``, each used modulo 2**32. Different streams of
+            one seed are independent (data, the noise of each layer, ...); so are different steps.
+        shape: the shape to return; at most 2**33 numbers.
+
+    Under ``vmap`` over keys each replica gets the numbers of its own key, whichever keys stand beside it.
+    """
+    if key.shape != (3,) or key.dtype != torch.int64:
+        raise ValueError(f"key must be an int64 tensor of shape (3,), got {key.dtype} {tuple(key.shape)}")
+    return torch.ops.extrapolate.uniform(key, math.prod(shape)).reshape(tuple(shape))
+
+
+def uniform_like(key: Tensor, x: Tensor) -> Tensor:
+    """Uniform numbers in [0, 1) of the shape and dtype of ``x``, laid out with the last axis outermost.
+
+    That layout keeps the batch contiguous, so that a compiled step over a few features vectorises over
+    the batch: about six times faster than the usual layout for two features.
+    """
+    draw = uniform(key, (x.shape[-1], *x.shape[:-1])).to(x.dtype)
+    return draw.movedim(0, -1)

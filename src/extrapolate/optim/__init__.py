@@ -1,0 +1,1 @@
+"""Optimizers: each a ``torch.optim.Optimizer`` in one file. Empty so far; any optimizer of torch works."""

@@ -1,0 +1,10 @@
+"""What a finished run looks like: one self-contained HTML page and a table for the terminal.
+
+Reads the files that `extrapolate run` leaves in its output folder, and never a model.
+"""
+
+from extrapolate.report.files import Claim, Folder, Manifest, ReportError, read
+from extrapolate.report.page import write_page
+from extrapolate.report.table import print_summary
+
+__all__ = ["Claim", "Folder", "Manifest", "ReportError", "print_summary", "read", "write_page"]

@@ -1,0 +1,18 @@
+"""The page's figures, one a file. To add one, write `folder -> Figure | None` and put it in `FIGURES`.
+
+A figure is None where the folder lacks its file or the columns it needs, so all experiments share the list.
+"""
+
+from collections.abc import Callable
+
+from extrapolate.report.figures.figure import Figure
+from extrapolate.report.figures.solved_at import solved_at
+from extrapolate.report.figures.sparsity_error import sparsity_error
+from extrapolate.report.figures.success_rate import success_rate
+from extrapolate.report.figures.surfaces import surfaces
+from extrapolate.report.files import Folder
+
+FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (success_rate, solved_at, sparsity_error, surfaces)
+"""In the order of the page."""
+
+__all__ = ["FIGURES", "Figure"]

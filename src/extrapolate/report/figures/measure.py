@@ -1,0 +1,70 @@
+"""The figure of any measure of `summary.parquet`: a panel a unit, a row a range, one scale for all."""
+
+import polars as pl
+
+from extrapolate.report.figures.axis import axis_for
+from extrapolate.report.figures.figure import Entry, Group, Panel, Table
+from extrapolate.report.figures.whiskers import Whisker, finite, outcome, panel
+from extrapolate.report.files import Folder, has
+from extrapolate.report.success import Success, successes
+from extrapolate.report.words import interval, listed, number, operation_name, operation_title, short_number
+
+Places = dict[tuple[str, str], dict[str, float | None]]
+
+
+def measure_groups(folder: Folder, measure: str, name: str) -> tuple[Group, ...]:
+    """A group an operation of the rows of `measure`; empty where none has a value."""
+    if folder.summary is None or not has(folder.summary, "summary.parquet"):
+        return ()
+    groups = []
+    own = folder.summary.filter((pl.col("measure") == measure) & pl.col("estimate").is_finite())
+    for place, success in enumerate(successes(folder)):
+        rows = own.filter(pl.col("operation") == success.operation).iter_rows(named=True)
+        places: Places = {(row["unit"], row["range"]): row for row in rows}
+        if places:
+            groups.append(_group(success, places, name, f"{measure.replace('_', '-')}-{place}"))
+    return tuple(groups)
+
+
+def _group(success: Success, places: Places, name: str, prefix: str) -> Group:
+    ends = [finite(row[end]) for row in places.values() for end in ("estimate", "low", "high")]
+    axis = axis_for(end for end in ends if end is not None)
+    operation = operation_name(success.operation)
+    panels, absent = [], []
+    for place, unit in enumerate(success.units):
+        if not any((unit, range) in places for range in success.ranges):
+            absent.append(unit)
+            continue
+        rows = [_row(success, places, unit, range) for range in success.ranges]
+        told = "; ".join(f"{row.label}: {row.note}" for row in rows)
+        label = f"{name} of {unit} in {operation}. {told}"
+        panels.append(Panel(unit, "", panel(rows, axis, label, f"{prefix}-{place}")))
+    note = f"Not drawn, because no model of theirs was solved: {listed(absent)}." if absent else ""
+    return Group(operation_title(success.operation), tuple(panels), _table(success, places, name), note=note)
+
+
+def _row(success: Success, places: Places, unit: str, range: str) -> Whisker:
+    found, cell = places.get((unit, range)), success.at(unit, range)
+    if found is None or found["estimate"] is None:
+        return Whisker(range, None, None, None, "–", "none")
+    estimate = found["estimate"]
+    how = outcome(cell.rate if cell else None)
+    return Whisker(range, estimate, found["low"], found["high"], short_number(estimate), how)
+
+
+def _table(success: Success, places: Places, name: str) -> Table:
+    rows = []
+    for range in success.ranges:
+        row = [Entry(range)]
+        for unit in success.units:
+            found = places.get((unit, range))
+            if found is None or found["estimate"] is None:
+                row.append(Entry("–"))
+            else:
+                ends = interval(finite(found["low"]), finite(found["high"]))
+                note = f"{ends} · n {found['n'] or 0}".removeprefix(" · ")
+                row.append(Entry(number(found["estimate"]), note))
+        rows.append(tuple(row))
+    operation = operation_name(success.operation)
+    caption = f"{name} in {operation}, mean of the solved models with its 95 % interval"
+    return Table(caption, ("Trained on", *success.units), tuple(rows))

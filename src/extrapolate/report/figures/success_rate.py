@@ -1,0 +1,56 @@
+"""How often each unit learned the rule, range by range: a shaded table, then the intervals."""
+
+from extrapolate.report.figures.axis import PERCENT
+from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
+from extrapolate.report.figures.whiskers import KEYS, Whisker, outcome, panel
+from extrapolate.report.files import Folder
+from extrapolate.report.success import Success, successes
+from extrapolate.report.words import operation_name, operation_title, percents
+
+
+def success_rate(folder: Folder) -> Figure | None:
+    tables = successes(folder)
+    if not tables:
+        return None
+    return Figure(
+        id="success-rate",
+        title="Who learns the rule",
+        lead="Models that go on being right outside the range they were trained on, of all models trained; "
+        "a row a training range, a panel a unit, the best unit first.",
+        groups=tuple(_group(table, number) for number, table in enumerate(tables)),
+        keys=KEYS,
+    )
+
+
+def _group(table: Success, number: int) -> Group:
+    panels = []
+    for place, unit in enumerate(table.units):
+        solved, n = table.total(unit)
+        rows = [_row(table, unit, range) for range in table.ranges]
+        told = "; ".join(f"{row.label}: {row.note}" for row in rows)
+        label = f"Success rate of {unit} in {operation_name(table.operation)}. {told}"
+        svg = panel(rows, PERCENT, label, f"success-{number}-{place}", stem=True)
+        panels.append(Panel(unit, f"{solved} of {n}", svg))
+    return Group(operation_title(table.operation), tuple(panels), _table(table), table_first=True)
+
+
+def _row(table: Success, unit: str, range: str) -> Whisker:
+    cell = table.at(unit, range)
+    if cell is None or cell.rate is None:
+        return Whisker(range, None, None, None, "–", "none")
+    return Whisker(range, cell.rate, cell.low, cell.high, f"{cell.solved}/{cell.n}", outcome(cell.rate))
+
+
+def _table(table: Success) -> Table:
+    rows = []
+    for range in table.ranges:
+        row = [Entry(range)]
+        for unit in table.units:
+            cell = table.at(unit, range)
+            if cell is None or cell.rate is None:
+                row.append(Entry("–"))
+            else:
+                row.append(Entry(f"{cell.solved}/{cell.n}", percents(cell.low, cell.high), cell.rate))
+        rows.append(tuple(row))
+    caption = f"Models that solved {operation_name(table.operation)}, with the 95 % interval of the rate"
+    return Table(caption, ("Trained on", *table.units), tuple(rows))

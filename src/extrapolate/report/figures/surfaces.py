@@ -1,0 +1,91 @@
+"""What a model learned beside what it should have: its answers over the plane of its two inputs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from extrapolate.report.figures.figure import Entry, Figure, Group, Key, Panel, Table
+from extrapolate.report.figures.grid import Grid, grids
+from extrapolate.report.figures.heatmap import Scale, error_scale, heatmap, value_scale
+from extrapolate.report.files import Folder, has
+from extrapolate.report.success import in_order
+from extrapolate.report.words import number, operation_name
+
+PER_OPERATION = 2
+KEYS = (Key("square", "the square the model was trained in"), Key("contour", "the same levels in both maps"))
+
+
+def surfaces(folder: Folder) -> Figure | None:
+    if folder.surfaces is None or not has(folder.surfaces, "surfaces.parquet"):
+        return None
+    every = grids(folder.surfaces)
+    chosen = choose(every)
+    if not chosen:
+        return None
+    errors = error_scale([grid.relative_error for grid in chosen])
+    shown = f"Shown are {len(chosen)} of the {len(every)} models kept. " if len(every) > len(chosen) else ""
+    return Figure(
+        id="surfaces",
+        title="What was learned",
+        lead="A trained model's answer for every pair of inputs, beside the true one on the same colour "
+        f"scale, and how far they are apart as a share of the largest true value. {shown}".strip(),
+        groups=tuple(_group(grid, errors, place) for place, grid in enumerate(chosen)),
+        keys=KEYS,
+    )
+
+
+def choose(every: Sequence[Grid]) -> list[Grid]:
+    """A solved and a failed model of every operation, of one range if possible; else what there is."""
+    chosen = []
+    for operation in in_order([grid.operation for grid in every]):
+        own = [grid for grid in every if grid.operation == operation]
+        solved = [grid for grid in own if grid.solved]
+        failed = [grid for grid in own if not grid.solved]
+        pairs = [(good, bad) for good in solved for bad in failed]
+        if pairs:
+            chosen += max(pairs, key=lambda pair: pair[0].range == pair[1].range)
+        else:
+            chosen += own[:PER_OPERATION]
+    return chosen
+
+
+def _group(grid: Grid, errors: Scale, place: int) -> Group:
+    values = value_scale(grid.true)
+    fate = "solved" if grid.solved else "failed"
+    what = f"{grid.unit}, {operation_name(grid.operation)}, trained on {grid.range}, seed {grid.seed}"
+    told = _worst(grid)
+    drawings = (
+        ("Learned", grid.learned, values, f"What {what} learned ({fate}). {told}"),
+        ("True", grid.true, values, f"The true values beside {what}."),
+        ("Error", grid.relative_error, errors, f"The error of {what}, relative, on a log scale. {told}"),
+    )
+    panels = [
+        Panel(title, "", heatmap(grid, field, scale, label, f"surface-{place}-{number_}"))
+        for number_, (title, field, scale, label) in enumerate(drawings)
+    ]
+    return Group(
+        title=f"{grid.unit} trained on {grid.range}: {fate}",
+        panels=tuple(panels),
+        table=_table(grid, what),
+        note=f"{operation_name(grid.operation).capitalize()}, seed {grid.seed}. {told}",
+    )
+
+
+def _worst(grid: Grid) -> str:
+    inside, outside = number(grid.worst(inside=True)), number(grid.worst(inside=False))
+    within = "" if inside == "–" else f" {inside} in the training square and"
+    return f"Largest error{within} {outside} outside it."
+
+
+def _table(grid: Grid, what: str) -> Table:
+    """The two surfaces at five points a side: enough to read the shape from."""
+    rows = []
+    sides = [np.unique(np.linspace(0, len(side) - 1, 5).round().astype(int)) for side in (grid.x0, grid.x1)]
+    for i in sides[0]:
+        row = [Entry(number(float(grid.x0[i])))]
+        for j in sides[1]:
+            true, learned = float(grid.true[j, i]), float(grid.learned[j, i])
+            row.append(Entry(number(learned), f"true {number(true)}"))
+        rows.append(tuple(row))
+    columns = ("a \\ b", *(number(float(grid.x1[j])) for j in sides[1]))
+    return Table(f"Learned and true values of {what}", columns, tuple(rows))

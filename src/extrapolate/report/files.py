@@ -1,0 +1,236 @@
+"""The files of a run's output folder, read once into a frozen `Folder`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from extrapolate.errors import UserError
+from extrapolate.report.words import printable, value
+
+FLOAT, INTEGER, FLAG, TEXT = pl.Float64(), pl.Int64(), pl.Boolean(), pl.String()
+
+COLUMNS: Mapping[str, Mapping[str, pl.DataType]] = {
+    "results.parquet": {
+        "unit": TEXT,
+        "operation": TEXT,
+        "range": TEXT,
+        "solved": FLAG,
+    },
+    "summary.parquet": {
+        "unit": TEXT,
+        "operation": TEXT,
+        "range": TEXT,
+        "measure": TEXT,
+        "estimate": FLOAT,
+        "low": FLOAT,
+        "high": FLOAT,
+        "n": INTEGER,
+    },
+    "surfaces.parquet": {
+        "unit": TEXT,
+        "operation": TEXT,
+        "range": TEXT,
+        "seed": INTEGER,
+        "solved": FLAG,
+        "train_low": FLOAT,
+        "train_high": FLOAT,
+        "x0": FLOAT,
+        "x1": FLOAT,
+        "true": FLOAT,
+        "learned": FLOAT,
+    },
+}
+"""Columns the figures rely on, with the type each is read as. A file may hold others, or lack some."""
+
+EXPECTED = ("results.parquet", "summary.parquet", "claims.json")
+"""Files every finished run has; `surfaces.parquet` is optional."""
+
+
+class ReportError(UserError):
+    """A folder that no report can be made of; the message names the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was run, with what, where and when: `manifest.json`, made printable."""
+
+    experiment: str
+    title: str
+    source: str
+    preset: str
+    command: str
+    started: str
+    finished: str | None
+    seconds: float | None
+    settings: Mapping[str, str]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of `claims.json`. Without a `published` value it is a measurement, not a finding."""
+
+    id: str
+    claim: str
+    published: object
+    measured: object
+    interval: tuple[float, float] | None
+    n: int | None
+    holds: bool | None
+    preset: str
+    why: str
+
+    @property
+    def is_finding(self) -> bool:
+        return self.published is not None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A run's output folder. A table is None where its file is absent; `missing` says it in words."""
+
+    path: Path
+    manifest: Manifest
+    results: pl.DataFrame | None
+    summary: pl.DataFrame | None
+    surfaces: pl.DataFrame | None
+    claims: tuple[Claim, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        return self.manifest.finished is not None
+
+    @property
+    def findings(self) -> tuple[Claim, ...]:
+        return tuple(claim for claim in self.claims if claim.is_finding)
+
+    @property
+    def measurements(self) -> tuple[Claim, ...]:
+        return tuple(claim for claim in self.claims if not claim.is_finding)
+
+
+def has(frame: pl.DataFrame | None, file: str) -> bool:
+    """Whether `frame` has rows and every column that the figures need of `file`."""
+    return frame is not None and frame.height > 0 and set(COLUMNS[file]) <= set(frame.columns)
+
+
+def read(folder: Path) -> Folder:
+    """Read a run's output folder; only `manifest.json` has to be there."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; give the folder that `extrapolate run --out` wrote")
+    manifest = _manifest(folder / "manifest.json")
+    results, summary, surfaces = (_frame(folder / name) for name in COLUMNS)
+    claims = _claims(folder / "claims.json")
+    there = {"results.parquet": results, "summary.parquet": summary, "claims.json": claims}
+    missing = []
+    for name in EXPECTED:
+        content = there[name]
+        if content is None:
+            missing.append(f"{name} is not there")
+        elif len(content) == 0:
+            missing.append(f"{name} has no rows")
+    return Folder(folder, manifest, results, summary, surfaces, claims or (), tuple(missing))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ReportError:
+    reason = printable(str(error) or type(error).__name__).strip()[:120]
+    return ReportError(f"{path}: cannot be read ({reason}); delete it and run the same command again")
+
+
+def _manifest(path: Path) -> Manifest:
+    if not path.is_file():
+        raise ReportError(
+            f"{path}: no such file, so this is not the folder of a run; make one with `extrapolate run`"
+        )
+    content = _json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
+        raise ReportError(f"{path}: names no experiment, so this is not the folder of an extrapolate run")
+    content = cast(dict[str, Any], content)
+    notes = content.get("notes") or []
+    finished = content.get("finished")
+    return Manifest(
+        experiment=printable(content["experiment"]),
+        title=_text(content, "title") or printable(content["experiment"]),
+        source=_text(content, "source"),
+        preset=_text(content, "preset"),
+        command=_text(content, "command"),
+        started=_text(content, "started"),
+        finished=None if finished is None else printable(str(finished)),
+        seconds=amount(content.get("seconds")),
+        settings=_flat(content.get("settings")),
+        versions=_flat(content.get("versions")),
+        machine=_flat(content.get("machine")),
+        notes=tuple(value(note) for note in (notes if isinstance(notes, list) else [notes])),
+    )
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    found = content.get(key)
+    return "" if found is None else printable(str(found))
+
+
+def _flat(mapping: object) -> dict[str, str]:
+    if not isinstance(mapping, dict):
+        return {}
+    return {printable(str(key)): value(item) for key, item in mapping.items()}
+
+
+def amount(item: object) -> float | None:
+    """`item` as a number where it is one; a truth value is none."""
+    return float(item) if isinstance(item, int | float) and not isinstance(item, bool) else None
+
+
+def _claims(path: Path) -> tuple[Claim, ...] | None:
+    if not path.is_file():
+        return None
+    content = _json(path)
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise ReportError(f"{path}: is not a list of claims; delete it and run the same command again")
+    return tuple(_claim(item) for item in content)
+
+
+def _claim(item: dict[str, Any]) -> Claim:
+    n, holds = item.get("n"), item.get("holds")
+    ends = item.get("interval")
+    low, high = map(amount, ends) if isinstance(ends, list) and len(ends) == 2 else (None, None)
+    return Claim(
+        id=_text(item, "id"),
+        claim=_text(item, "claim"),
+        published=item.get("published"),
+        measured=item.get("measured"),
+        interval=None if low is None or high is None else (low, high),
+        n=n if isinstance(n, int) and not isinstance(n, bool) else None,
+        holds=holds if isinstance(holds, bool) else None,
+        preset=_text(item, "preset"),
+        why=_text(item, "why"),
+    )
+
+
+def _frame(path: Path) -> pl.DataFrame | None:
+    if not path.is_file():
+        return None
+    try:
+        frame = pl.read_parquet(path)
+        types = {name: kind for name, kind in COLUMNS[path.name].items() if name in frame.columns}
+        frame = frame.cast(cast(Any, types), strict=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error) from error
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    return frame.with_columns(
+        pl.col(name).fill_null("–").map_elements(printable, return_dtype=pl.String) for name in texts
+    )

@@ -1,0 +1,66 @@
+"""What came out on top, in a sentence, computed from the files."""
+
+from extrapolate.report.files import Folder
+from extrapolate.report.success import Success, successes
+from extrapolate.report.words import counted, listed, operation_name
+
+
+def headline(folder: Folder) -> str:
+    """One sentence: the findings that hold, or who is best, or that there is nothing yet."""
+    parts = [part for part in (_findings(folder), *_bests(folder)) if part]
+    if not parts:
+        return "Nothing is measured yet." if not folder.finished else "The run left no results to show."
+    sentence = "; ".join(parts)
+    if not folder.finished:
+        return f"So far: {sentence}."
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def _findings(folder: Folder) -> str:
+    judged = [claim for claim in folder.findings if claim.holds is not None]
+    if not judged:
+        return ""
+    hold = sum(bool(claim.holds) for claim in judged)
+    if len(judged) == 1:
+        return f"the published finding {'holds' if hold else 'does not hold'}"
+    if hold == len(judged):
+        return f"all {counted(hold, 'published finding')} hold"
+    return f"{hold} of {len(judged)} published findings {'holds' if hold == 1 else 'hold'}"
+
+
+def _bests(folder: Folder) -> list[str]:
+    """For one operation its best units by name; for several, the operations something solves everywhere."""
+    tables = successes(folder)
+    if len(tables) == 1:
+        return [_best(tables[0])]
+    solved = [operation_name(table.operation) for table in tables if _perfect(table)]
+    unsolved = [operation_name(table.operation) for table in tables if not _perfect(table)]
+    parts = []
+    if solved:
+        parts.append(f"{listed(solved)} {'is' if len(solved) == 1 else 'are'} solved in every range")
+    if unsolved:
+        parts.append(f"no unit solves {listed(unsolved)} in every range")
+    return parts
+
+
+def _perfect(table: Success) -> list[str]:
+    """Units solved by every model in every range of the table."""
+    whole = []
+    for unit in table.units:
+        cells = [table.at(unit, range) for range in table.ranges]
+        if all(cell is not None and cell.n > 0 and cell.solved == cell.n for cell in cells):
+            whole.append(unit)
+    return whole
+
+
+def _best(table: Success) -> str:
+    perfect, name = _perfect(table), operation_name(table.operation)
+    place = f"all {counted(len(table.ranges), 'range')}" if len(table.ranges) > 1 else "the one range tried"
+    if perfect:
+        names = perfect if len(perfect) <= 4 else [*perfect[:3], f"{len(perfect) - 3} others"]
+        return f"{listed(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {place}"
+    best = table.units[0]
+    solved, n = table.total(best)
+    if solved == 0:
+        return f"no model solves {name}"
+    return f"no unit solves {name} in {place}; {best} comes closest with {solved} of {n} models"

@@ -1,0 +1,97 @@
+"""How many models of each cell were solved: the table that headline, page and terminal share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from extrapolate.report.files import Folder, has
+from extrapolate.report.words import OPERATIONS
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit in one range: `solved` of `n` models, and the 95 % interval of the rate where it is known."""
+
+    unit: str
+    range: str
+    solved: int
+    n: int
+    low: float | None
+    high: float | None
+
+    @property
+    def rate(self) -> float | None:
+        return self.solved / self.n if self.n else None
+
+
+@dataclass(frozen=True)
+class Success:
+    """The cells of one operation. Ranges keep the file's order; units stand best first."""
+
+    operation: str
+    cells: Sequence[Cell]
+
+    @cached_property
+    def ranges(self) -> list[str]:
+        return list(dict.fromkeys(cell.range for cell in self.cells))
+
+    @cached_property
+    def units(self) -> list[str]:
+        units = dict.fromkeys(cell.unit for cell in self.cells)
+        return sorted(units, key=lambda unit: -self.total(unit)[0] / max(1, self.total(unit)[1]))
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str], Cell]:
+        return {(cell.unit, cell.range): cell for cell in self.cells}
+
+    def at(self, unit: str, range: str) -> Cell | None:
+        return self.by_place.get((unit, range))
+
+    def total(self, unit: str) -> tuple[int, int]:
+        """Solved models of a unit over all ranges, and all its models."""
+        own = [cell for cell in self.cells if cell.unit == unit]
+        return sum(cell.solved for cell in own), sum(cell.n for cell in own)
+
+
+def in_order(operations: Sequence[str]) -> list[str]:
+    """Each operation once: +, −, ×, ÷, then any other as the file has it."""
+    found = list(dict.fromkeys(operations))
+    return [name for name in OPERATIONS if name in found] + [name for name in found if name not in OPERATIONS]
+
+
+def successes(folder: Folder) -> list[Success]:
+    """Success by operation: from the summary, else counted from the results, without intervals."""
+    frame = _from_summary(folder)
+    if frame is None:
+        frame = _from_results(folder)
+    if frame is None:
+        return []
+    cells: dict[str, list[Cell]] = {}
+    for row in frame.iter_rows(named=True):
+        cell = Cell(row["unit"], row["range"], row["solved"], row["n"], row["low"], row["high"])
+        cells.setdefault(row["operation"], []).append(cell)
+    return [Success(operation, cells[operation]) for operation in in_order(list(cells))]
+
+
+def _from_summary(folder: Folder) -> pl.DataFrame | None:
+    if folder.summary is None or not has(folder.summary, "summary.parquet"):
+        return None
+    rates = folder.summary.filter(pl.col("measure") == "success_rate")
+    rate = pl.when(pl.col("estimate").is_between(0, 1)).then("estimate").otherwise(0.0)
+    rates = rates.with_columns(n=pl.col("n").fill_null(0), estimate=rate)
+    solved = (pl.col("estimate") * pl.col("n")).round().cast(pl.Int64)
+    return rates.with_columns(solved=solved) if rates.height else None
+
+
+def _from_results(folder: Folder) -> pl.DataFrame | None:
+    if folder.results is None or not has(folder.results, "results.parquet"):
+        return None
+    cells = folder.results.group_by("operation", "unit", "range", maintain_order=True)
+    return cells.agg(
+        solved=pl.col("solved").sum().cast(pl.Int64),
+        n=pl.len().cast(pl.Int64),
+        low=pl.lit(None, pl.Float64),
+        high=pl.lit(None, pl.Float64),
+    )

@@ -1,0 +1,102 @@
+"""The end of a run in the terminal: who solved what, and which findings hold."""
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extrapolate.report.files import Claim, Folder, read
+from extrapolate.report.headline import headline
+from extrapolate.report.success import Cell, Success, successes
+from extrapolate.report.words import operation_title, parts, shorten, value
+
+WIDEST = 12
+GAP = 2
+
+
+def print_summary(folder: Path, console: Console) -> None:
+    """Print the run's headline, a table an operation and its findings, as wide as the console allows."""
+    run = read(folder)
+    console.print(Text(headline(run), style="bold"), soft_wrap=False)
+    if not run.finished:
+        console.print(Text("Unfinished: the same command goes on where it stopped.", style="yellow"))
+    for success in successes(run):
+        _print_success(success, console)
+    _print_findings(run, console)
+
+
+def _print_success(success: Success, console: Console) -> None:
+    console.print()
+    first = max(len(label) for label in [*map(_label, success.ranges), "trained on"])
+    title = f"{operation_title(success.operation)}: models solved, 95 % interval of the rate in %"
+    for units in fit(success, console.width - first - GAP):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP // 2), show_edge=False)
+        table.add_column("trained on", no_wrap=True, vertical="top")
+        for unit in units:
+            table.add_column(Text(heading(unit)), justify="right", no_wrap=True, vertical="bottom")
+        for range in success.ranges:
+            table.add_row(Text(_label(range)), *(_cell(success.at(unit, range)) for unit in units))
+        console.print(Text(title, style="bold"))
+        console.print(table)
+        console.print()
+
+
+def fit(success: Success, width: int) -> list[list[str]]:
+    """The units in order, in as many lists as it takes for each to be at most `width` wide."""
+    lists: list[list[str]] = [[]]
+    used = 0
+    for unit in success.units:
+        own = [str(_cell(success.at(unit, range))) for range in success.ranges]
+        lines = [line for text in [heading(unit), *own] for line in text.split("\n")]
+        need = max(map(len, lines)) + GAP
+        if lists[-1] and used + need > width:
+            lists.append([])
+            used = 0
+        lists[-1].append(unit)
+        used += need
+    return lists
+
+
+def heading(unit: str) -> str:
+    """A unit's name broken between its words, so that a column is hardly wider than its numbers."""
+    if len(unit) <= WIDEST:
+        return unit
+    lines = [""]
+    for word in parts(unit):
+        if lines[-1] and len(lines[-1]) + len(word) > WIDEST - 2:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(shorten(line, WIDEST) for line in lines[:4])
+
+
+def _label(range: str) -> str:
+    return shorten(range, 20)
+
+
+def _cell(cell: Cell | None) -> Text:
+    if cell is None or cell.rate is None:
+        return Text("–", style="dim")
+    style = "bold cyan" if cell.rate == 1 else ("yellow" if cell.solved else "dim")
+    text = Text(f"{cell.solved}/{cell.n}", style=style)
+    if cell.low is not None and cell.high is not None:
+        text.append(f"\n{100 * cell.low:.0f}–{100 * cell.high:.0f}", style="dim")
+    return text
+
+
+def _print_findings(run: Folder, console: Console) -> None:
+    if not run.findings:
+        return
+    console.print(Text("Published findings", style="bold"))
+    for claim in run.findings:
+        console.print(finding(claim, console.width), no_wrap=True, crop=True)
+
+
+def finding(claim: Claim, width: int) -> Text:
+    """A claim on one line: its mark, its words, shortened where they must be, and what was measured."""
+    mark, style = {True: ("✓", "bold cyan"), False: ("✗", "bold yellow"), None: ("?", "dim")}[claim.holds]
+    measured, published = (shorten(value(item), width // 6) for item in (claim.measured, claim.published))
+    numbers = f"  {measured} (published {published})"
+    room = max(10, width - len(numbers) - 2)
+    return Text.assemble((mark, style), " ", shorten(claim.claim or claim.id, room), (numbers, "dim"))

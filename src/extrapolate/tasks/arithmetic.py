@@ -1,0 +1,90 @@
+"""Arithmetic on a few numbers: the operations and the Single Module Task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from extrapolate.tasks.ranges import RangePair
+
+
+def _relevant(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x[..., 0:1], x[..., 1:2]
+
+
+def _irrelevant_factor(x: Tensor, epsilon: float) -> Tensor:
+    """What the unwanted inputs multiply in when each of their weights is ε instead of 0: Π(1 - ε|x_i|)."""
+    return (1 - epsilon * x[..., 2:].abs()).prod(-1, keepdim=True)
+
+
+def _nearly_sum(x: Tensor, target: Tensor, epsilon: float) -> Tensor:
+    return target - epsilon * x.abs().sum(-1, keepdim=True)
+
+
+def _nearly_product(x: Tensor, target: Tensor, epsilon: float) -> Tensor:
+    return (1 - epsilon) ** 2 * target * _irrelevant_factor(x, epsilon)
+
+
+def _nearly_quotient(x: Tensor, target: Tensor, epsilon: float) -> Tensor:
+    return (1 - epsilon) / (1 + epsilon) * target * _irrelevant_factor(x, epsilon)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of the four operations on the first two inputs; the others are to be ignored.
+
+    ``nearly(x, target, ε)`` is the answer of a unit all of whose weights are ε off their exact values.
+    """
+
+    name: str
+    symbol: str
+    apply: Callable[[Tensor, Tensor], Tensor]
+    nearly: Callable[[Tensor, Tensor, float], Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (..., I), I ≥ 2, to (..., 1)."""
+        return self.apply(*_relevant(x))
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation("add", "+", torch.add, _nearly_sum),
+        Operation("sub", "−", torch.sub, _nearly_sum),
+        Operation("mul", "×", torch.mul, _nearly_product),
+        Operation("div", "÷", torch.div, _nearly_quotient),
+    )
+}
+
+
+@dataclass(frozen=True)
+class SingleModule:
+    """One operation by one unit, trained on one range and tested on a wider one (arXiv 2001.05016).
+
+    Two examples for × on U[1,2]/U[2,6]: while training (1.5, 1.2) gives 1.8; when tested (3.0, 5.0)
+    gives 15.0. It is solved when the squared error on the wider range is below :meth:`threshold`.
+    """
+
+    operation: Operation
+    ranges: RangePair
+    in_features: int = 2
+
+    def validation(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """float64 inputs (count, I) from the training range, and their answers (count, 1)."""
+        x = self.ranges.train.sample((count, self.in_features), generator)
+        return x, self.operation(x)
+
+    def test(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """float64 inputs (count, I) from the extrapolation range, and their answers (count, 1)."""
+        x = self.ranges.test.sample((count, self.in_features), generator)
+        return x, self.operation(x)
+
+    def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:
+        """The mean squared error on the extrapolation range of a unit whose weights are all ε off.
+
+        Simulated on ``count`` samples with a generator of its own (seed 0): the same at every call.
+        """
+        x, target = self.test(count, torch.Generator().manual_seed(0))
+        nearly = self.operation.nearly(x, target, epsilon)
+        return float((nearly - target).square().mean())

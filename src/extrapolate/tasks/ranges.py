@@ -1,0 +1,127 @@
+"""Ranges of inputs: the interval trained on, and the wider one where the rule must still hold."""
+
+import math
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from extrapolate.errors import UserError
+
+
+class RangeError(UserError, ValueError):
+    """A range that cannot be sampled from."""
+
+
+def spread(uniform: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+    """Maps numbers from [0, 1) to [low, high); tensors broadcast, so each replica may have its own range."""
+    return low + (high - low) * uniform
+
+
+@dataclass(frozen=True)
+class Range:
+    """A union of intervals, each drawn from equally often. ``str`` gives its published name.
+
+    >>> str(Range(((-6.0, -2.0), (2.0, 6.0))))
+    'U[-6,-2]∪U[2,6]'
+    """
+
+    intervals: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        if not self.intervals:
+            raise RangeError("a range needs at least one interval")
+        for low, high in self.intervals:
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise RangeError(f"range U[{low:g},{high:g}]: both ends must be finite numbers")
+            if low >= high:
+                raise RangeError(f"range U[{low:g},{high:g}]: the low end must be less than the high end")
+
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """float64 numbers of ``shape``; the interval of a union is drawn for each number."""
+        uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
+        ends = torch.tensor(self.intervals, dtype=torch.float64)
+        side = torch.randint(len(self.intervals), shape, generator=generator)
+        return spread(uniform, ends[side, 0], ends[side, 1])
+
+    def __str__(self) -> str:
+        return "∪".join(f"U[{low:g},{high:g}]" for low, high in self.intervals)
+
+
+@dataclass(frozen=True)
+class RangePair:
+    """Where a network is trained and where it must still be right; named by the training range."""
+
+    train: Range
+    test: Range
+
+    def __post_init__(self) -> None:
+        if len(self.train.intervals) != 1:
+            raise RangeError(f"training range {self.train}: must be one interval")
+
+    def __str__(self) -> str:
+        return str(self.train)
+
+
+_INTERVAL = re.compile(r"U?\[([^\[\],]+),([^\[\],]+)\]")
+
+
+def parse_range(text: str) -> Range:
+    """Reads ``U[-6,-2]∪U[2,6]`` (the U's may be left out; ``|`` stands for ∪ too)."""
+    intervals = []
+    for part in re.split(r"[∪|]", text):
+        match = _INTERVAL.fullmatch(re.sub(r"\s", "", part))
+        if match is None:
+            raise RangeError(f"range {text!r}: write it like U[-2,2] or U[-6,-2]∪U[2,6]")
+        try:
+            intervals.append((float(match[1]), float(match[2])))
+        except ValueError:
+            raise RangeError(f"range {text!r}: its ends must be numbers") from None
+    return Range(tuple(intervals))
+
+
+def _pair(train: str, test: str) -> RangePair:
+    return RangePair(parse_range(train), parse_range(test))
+
+
+#: The nine pairs of Madsen & Johansen 2020, used by every later paper.
+PUBLISHED_RANGES: tuple[RangePair, ...] = (
+    _pair("U[-20,-10]", "U[-40,-20]"),
+    _pair("U[-2,-1]", "U[-6,-2]"),
+    _pair("U[-1.2,-1.1]", "U[-6.1,-1.2]"),
+    _pair("U[-0.2,-0.1]", "U[-2,-0.2]"),
+    _pair("U[-2,2]", "U[-6,-2]∪U[2,6]"),
+    _pair("U[0.1,0.2]", "U[0.2,2]"),
+    _pair("U[1,2]", "U[2,6]"),
+    _pair("U[1.1,1.2]", "U[1.2,6]"),
+    _pair("U[10,20]", "U[20,40]"),
+)
+
+
+def parse_range_pairs(text: str) -> tuple[RangePair, ...]:
+    """Reads range pairs separated by ``;``: ``U[1,2]; U[3,4]/U[4,9]``.
+
+    A published training range stands for its pair; any other needs its test range behind a slash.
+    """
+    published = {str(pair): pair for pair in PUBLISHED_RANGES}
+    pairs = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        train_text, slash, test_text = part.partition("/")
+        train = parse_range(train_text)
+        if slash:
+            pairs.append(RangePair(train, parse_range(test_text)))
+        elif str(train) in published:
+            pairs.append(published[str(train)])
+        else:
+            raise RangeError(
+                f"range {train} is not one of the published nine: give the range to test on behind a slash, "
+                f"as in {train}/U[2,6]"
+            )
+    if not pairs:
+        raise RangeError("no range given: write them like 'U[1,2]; U[3,4]/U[4,9]'")
+    names = [str(pair) for pair in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise RangeError(f"range {name} is given twice")
+    return tuple(pairs)

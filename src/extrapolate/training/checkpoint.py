@@ -1,0 +1,82 @@
+"""A training on disk: one safetensors file, replaced in one move, checked by its own digest when read."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from extrapolate.errors import UserError
+from extrapolate.files import replacing
+
+FORMAT = "extrapolate-checkpoint-1"
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name, and a JSON value that says what they are."""
+
+    tensors: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
+    digest = hashlib.blake2b(about.encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes to a temporary name, flushes to disk and renames: ``path`` is always whole, old or new."""
+    tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
+    about = json.dumps(checkpoint.about, sort_keys=True)
+    metadata = {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except SafetensorError as error:  # the library's own name for a full disk, among others
+        raise OSError(f"cannot write {path}: {error}") from error
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads what :func:`write` wrote.
+
+    Raises:
+        CheckpointError: the file is damaged. It has then been moved aside, never overwritten.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
+        if metadata.get("digest") != _digest(tensors, metadata["about"]):
+            raise ValueError("its contents do not match its digest")
+        return Checkpoint(tensors, json.loads(metadata["about"]))
+    except (SafetensorError, ValueError, KeyError) as error:
+        aside = _move_aside(path)
+        raise CheckpointError(
+            f"checkpoint {path} is corrupt ({str(error).splitlines()[0]}); it is kept as {aside.name}. "
+            "Finished results are untouched: run the same command again to train this part anew"
+        ) from error
+
+
+def _move_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    os.replace(path, aside)
+    return aside

@@ -1,0 +1,65 @@
+"""What the loop tells while it runs, and how it is asked to stop."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+
+class Interrupted(Exception):
+    """The training was asked to stop; its checkpoint, where it has one, is written."""
+
+
+class Watch(Protocol):
+    """Told about progress between steps, a few times a second; asked whether to stop."""
+
+    def progress(self, step: int, solved: int | None) -> None:
+        """``step`` steps are done; at the last evaluation ``solved`` replicas were solved."""
+        ...
+
+    def stop_requested(self) -> bool: ...
+
+
+class Quiet:
+    """Shows nothing and never stops."""
+
+    def progress(self, step: int, solved: int | None) -> None:
+        pass
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+class StopFlag:
+    """Set by the first Ctrl-C or SIGTERM; the second one ends the process the usual way."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopFlag]:
+    """While inside, the first SIGINT or SIGTERM sets the flag instead of raising in the middle of a step."""
+    flag = StopFlag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag  # only the main thread may set handlers; whoever runs us elsewhere stops us elsewhere
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        flag.signal = number
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+    for number in previous:
+        signal.signal(number, handle)
+    try:
+        yield flag
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

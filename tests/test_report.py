@@ -1,0 +1,500 @@
+"""The report: what a run's folder looks like as a page and in the terminal, whole, unfinished or hostile."""
+
+import io
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from extrapolate.errors import UserError
+from extrapolate.report import ReportError, print_summary, read, write_page
+from extrapolate.report import page as page_module
+
+UNITS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
+RANGES = {
+    "U[-20,-10]": ("U[-40,-20]", -20.0, -10.0),
+    "U[-2,-1]": ("U[-6,-2]", -2.0, -1.0),
+    "U[-1.2,-1.1]": ("U[-6.1,-1.2]", -1.2, -1.1),
+    "U[-0.2,-0.1]": ("U[-2,-0.2]", -0.2, -0.1),
+    "U[-2,2]": ("U[-6,-2] ∪ U[2,6]", -2.0, 2.0),
+    "U[0.1,0.2]": ("U[0.2,2]", 0.1, 0.2),
+    "U[1,2]": ("U[2,6]", 1.0, 2.0),
+    "U[1.1,1.2]": ("U[1.2,6]", 1.1, 1.2),
+    "U[10,20]": ("U[20,40]", 10.0, 20.0),
+}
+CHANCES = {
+    "NMU": (1, 0.88, 0.16, 1, 1, 1, 1, 1, 1),
+    "StochasticNMU": (1,) * 9,
+    "BatchStochasticNMU": (1,) * 9,
+    "NACMul": (0, 0, 0, 0, 0, 0.55, 0.96, 0.4, 1),
+    "NALU": (0, 0, 0, 0, 0, 0.1, 0.3, 0.04, 0.6),
+    "MLP": (0,) * 9,
+}
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    "\"><img src=x onerror=document.title='owned'>",
+    "$\\frac{$",  # two signs: one alone starts no formula
+    "</style><svg onload=document.title='owned'>",
+    "日本 & \x1b[31m\x00 {{ 7*7 }}",
+)
+
+
+def wilson(solved: int, n: int) -> tuple[float, float]:
+    z, rate = 1.96, solved / n
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def results(seeds: int = 25, operations: tuple[str, ...] = ("mul",)) -> pl.DataFrame:
+    draw = np.random.default_rng(7)
+    rows = []
+    for operation in operations:
+        for unit in UNITS:
+            for (name, (outside, _, _)), chance in zip(RANGES.items(), CHANCES[unit], strict=True):
+                for seed in range(seeds):
+                    solved = bool(seed < round(chance * seeds))
+                    slow = 8_000 if "U[1" in name else 26_000
+                    step = int(draw.gamma(12, slow / 12) // 1000 * 1000 + 1000)
+                    error = float(10 ** draw.normal(-5.5 if "NMU" in unit else -3.4, 0.4))
+                    rows.append(
+                        {
+                            "unit": unit,
+                            "operation": operation,
+                            "range": name,
+                            "extrapolation_range": outside,
+                            "seed": seed,
+                            "solved": solved,
+                            "solved_at": step if solved else None,
+                            "sparsity_error": error if solved else None,
+                            "validation_mse": 1e-9,
+                            "extrapolation_mse": 1e-8 if solved else 3.0,
+                            "threshold": 1e-6,
+                            "steps": 100_000,
+                        }
+                    )
+    return pl.DataFrame(rows, schema_overrides={"solved_at": pl.Int64, "sparsity_error": pl.Float64})
+
+
+def summary(models: pl.DataFrame) -> pl.DataFrame:
+    rows = []
+    for (unit, operation, name), cell in models.group_by("unit", "operation", "range", maintain_order=True):
+        solved, n = int(cell["solved"].sum()), cell.height
+        low, high = wilson(solved, n)
+        place = {"unit": unit, "operation": operation, "range": name}
+        rate = {"measure": "success_rate", "estimate": solved / n, "low": low, "high": high, "n": n}
+        rows.append(place | rate)
+        for measure in ("solved_at", "sparsity_error"):
+            found = cell[measure].drop_nulls().cast(pl.Float64).to_numpy()
+            estimate = float(found.mean()) if len(found) else None
+            half = 2 * float(found.std()) / math.sqrt(len(found)) if len(found) > 1 else None
+            low = None if estimate is None or half is None else max(estimate - half, estimate / 3)
+            high = None if estimate is None or half is None else estimate + half
+            rows.append(
+                place | {"measure": measure, "estimate": estimate, "low": low, "high": high, "n": len(found)}
+            )
+    floats = {"estimate": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+    return pl.DataFrame(rows, schema_overrides=floats)
+
+
+def surface(unit: str, name: str, solved: bool, points: int = 41, operation: str = "mul") -> pl.DataFrame:
+    _, low, high = RANGES[name]
+    reach = 3 * max(abs(low), abs(high))
+    side = np.linspace(-reach, reach, points)
+    a, b = (plane.ravel() for plane in np.meshgrid(side, side))
+    true = a * b
+    learned = true * (1 + 1e-6) + 1e-7 if solved else np.maximum(0, 0.9 * a + 1.2 * b - 0.4) + 0.3 * np.abs(a)
+    frame = pl.DataFrame({"x0": a, "x1": b, "true": true, "learned": learned})
+    constants = {"unit": unit, "operation": operation, "range": name, "seed": 3, "solved": solved}
+    constants |= {"train_low": low, "train_high": high}
+    return frame.select(*(pl.lit(item).alias(key) for key, item in constants.items()), pl.all())
+
+
+def manifest(**changes: object) -> dict[str, object]:
+    return {
+        "experiment": "single-module",
+        "title": "Single module task",
+        "source": "Mistry, Farrahi and Hare, “A Primer for Neural Arithmetic Logic Modules”, JMLR 2022",
+        "preset": "laptop",
+        "settings": {"operations": ["mul"], "seeds": 25, "steps": 100000, "batch": 128, "lr": 0.001},
+        "command": "extrapolate run single-module --preset laptop --out results/single-module",
+        "versions": {"extrapolate": "0.1.0", "torch": "2.8.0", "numpy": "2.2.0", "python": "3.11.9"},
+        "machine": {"processor": "x86_64", "cores": 2, "device": "cpu"},
+        "started": "2025-11-21T07:14:02+00:00",
+        "finished": "2025-11-21T07:31:40+00:00",
+        "seconds": 1058.2,
+        "notes": ["The preset trains 100,000 steps where the paper trains 5,000,000."],
+    } | changes
+
+
+RUNNING = manifest(finished=None)
+
+
+def claim(id: str, text: str, published: object, measured: object, **rest: object) -> dict[str, object]:
+    common = {"interval": None, "n": 25, "holds": None, "preset": "laptop"}
+    return {"id": id, "claim": text, "published": published, "measured": measured} | common | rest
+
+
+def claims() -> list[dict[str, object]]:
+    return [
+        claim("nmu-1", "The NMU fails in U[-2,-1]: its success rate is below 1", "below 1", 0.88,
+              interval=[0.7, 0.96], holds=True),
+        claim("nmu-2", "The NMU fails in U[-1.2,-1.1], the interval excluding 1", "below 1", 0.16,
+              interval=[0.064, 0.347], holds=True),
+        claim("snmu", "The stochastic NMU succeeds in all nine ranges", 1.0, 1.0, interval=[0.867, 1.0],
+              holds=True, n=225),
+        claim("nac", "NAC• and NALU succeed only in some positive ranges", "4 of 9", "4 of 9", holds=True),
+        claim("mlp", "A ReLU MLP never extrapolates", 0, 0.0, interval=[0.0, 0.017], holds=True, n=225),
+        claim("fast", "The stochastic NMU solves U[1,2] within 5,000 steps", 5000, 8240.0,
+              interval=[7310.0, 9150.0], holds=False,
+              why="Steps are counted in evaluations of 1,000, and the preset starts the penalty later."),
+        claim("time", "Wall-clock seconds a model", None, 0.78, n=1350),
+        claim("sparsity", "Mean sparsity error, solved models", None, 3.2e-6, interval=[2.9e-6, 3.6e-6]),
+    ]  # fmt: skip
+
+
+def write_folder(folder: Path, **parts: object) -> Path:
+    """A run's folder; a part given as None is left out."""
+    models = results()
+    content: dict[str, object] = {
+        "manifest": manifest(),
+        "results": models,
+        "summary": summary(models),
+        "claims": claims(),
+        "surfaces": pl.concat(
+            [
+                surface("StochasticNMU", "U[-2,-1]", True),
+                surface("MLP", "U[-2,2]", False),
+                surface("MLP", "U[-2,-1]", False),
+            ]
+        ),
+    } | parts
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in content.items():
+        if isinstance(part, pl.DataFrame):
+            part.write_parquet(folder / f"{name}.parquet")
+        elif part is not None:
+            (folder / f"{name}.json").write_text(json.dumps(part))
+    return folder
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and the text a reader sees."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+def page_of(folder: Path) -> tuple[str, Page]:
+    html = write_page(folder).read_text(encoding="utf-8")
+    return html, Page(html)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_folder(tmp_path_factory.mktemp("whole") / "run")
+    write_page(folder)
+    return folder
+
+
+def test_page_says_what_came_out_and_how_to_make_it_again(whole: Path) -> None:
+    html = (whole / "report.html").read_text(encoding="utf-8")
+    text = Page(html).text
+    assert "5 of 6 published findings hold; StochasticNMU and BatchStochasticNMU solve" in text
+    assert "extrapolate run single-module --preset laptop --out results/single-module" in text
+    assert "does not hold" in text
+    assert "the preset starts the penalty later" in text
+    assert "Two measurements without a published number" in text
+    assert "unfinished" not in text.lower()
+    assert "Missing" not in text
+
+
+def test_every_drawing_is_labelled_and_has_numbers_behind_it(whole: Path) -> None:
+    page = Page((whole / "report.html").read_text(encoding="utf-8"))
+    drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert len(drawings) == 6 + 5 + 5 + 2 * 3  # units by measure (the MLP solves nothing), and two surfaces
+    assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
+    captions = page.count("caption")
+    assert captions == 3 + 2  # a table a group
+    assert "22/25" in page.text
+
+
+def test_ids_are_unique_and_references_resolve(whole: Path) -> None:
+    html = (whole / "report.html").read_text(encoding="utf-8")
+    ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
+
+
+def test_page_fetches_nothing(whole: Path) -> None:
+    assert_self_contained((whole / "report.html").read_text(encoding="utf-8"))
+
+
+def assert_self_contained(html: str) -> None:
+    page = Page(html)
+    assert page.count("script") == page.count("iframe") == page.count("object") == 0
+    for tag, attributes in page.elements:
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            target = attributes.get(name)
+            assert target is None or target.startswith(("#", "data:")), (tag, target)
+    styles = " ".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
+    styles += " ".join(attributes.get("style") or "" for _, attributes in page.elements)
+    assert "@import" not in styles
+    assert all(target.startswith("#") for target in re.findall(r"url\(['\"]?([^)]*)", styles))
+
+
+def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
+    planes = surface("NMU", "U[1,2]", True, points=9)
+    folder = write_folder(tmp_path, results=results(1), summary=None, surfaces=planes)
+    assert write_page(folder).read_bytes() == write_page(folder).read_bytes()
+
+
+def test_unfinished_run_says_what_is_missing(tmp_path: Path) -> None:
+    folder = write_folder(
+        tmp_path,
+        manifest=RUNNING,
+        summary=None,
+        claims=None,
+        surfaces=None,
+        results=results(3),
+    )
+    _, page = page_of(folder)
+    assert "This run is unfinished" in page.text
+    assert "summary.parquet is not there; claims.json is not there" in page.text
+    assert "So far: " in page.text
+    assert "3/3" in page.text  # counted from the results
+
+
+@pytest.mark.parametrize("finished", [None, "2025-11-21T07:31:40+00:00"])
+def test_manifest_alone_is_enough(tmp_path: Path, finished: str | None) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest(finished=finished)))
+    _, page = page_of(tmp_path)
+    assert "There is nothing to draw yet" in page.text
+    assert "results.parquet is not there" in page.text
+    assert ("unfinished" in page.text) == (finished is None)
+
+
+def test_empty_files_are_named(tmp_path: Path) -> None:
+    models = results(1)
+    empty = {"results": models.clear(), "summary": summary(models).clear(), "claims": []}
+    folder = write_folder(tmp_path, surfaces=surface("NMU", "U[1,2]", True, points=3).clear(), **empty)
+    _, page = page_of(folder)
+    assert "results.parquet has no rows; summary.parquet has no rows; claims.json has no rows" in page.text
+    print_summary(folder, Console(file=io.StringIO()))
+
+
+def test_files_of_another_experiment_are_shown_without_these_figures(tmp_path: Path) -> None:
+    other = pl.DataFrame({"model": ["LSTM"], "length": [1000], "error": [0.5]})
+    folder = write_folder(tmp_path, results=other, summary=other, surfaces=other)
+    html, page = page_of(folder)
+    assert "published findings hold" in page.text
+    assert "LSTM" in page.text
+    assert page.count("svg") == 0
+    assert_self_contained(html)
+
+
+def hostile_folder(folder: Path) -> Path:
+    """Every string that anybody can name is hostile, one kind a place."""
+    models = results(2)
+    names = dict(zip(UNITS, HOSTILE, strict=False))
+    ranges = dict(zip(RANGES, HOSTILE, strict=False))
+    models = models.with_columns(pl.col("unit").replace(names), pl.col("range").replace(ranges))
+    planes = pl.concat([surface(HOSTILE[0], "U[1,2]", solved, points=5) for solved in (True, False)])
+    planes = planes.with_columns(range=pl.lit(HOSTILE[1]), operation=pl.lit(HOSTILE[3]))
+    content = manifest(
+        experiment=HOSTILE[0],
+        title=HOSTILE[3],
+        source=HOSTILE[1],
+        preset=HOSTILE[2],
+        command="extrapolate run " + HOSTILE[0] + "\ud800",
+        started=HOSTILE[1],
+        settings={name: name for name in HOSTILE},
+        versions={HOSTILE[0]: HOSTILE[1]},
+        machine={"device": HOSTILE[0], "cores": HOSTILE[1]},
+        notes=list(HOSTILE),
+    )
+    told = [claim(name, name, name, name, why=name, preset=name, interval=["<b>", 1]) for name in HOSTILE]
+    told += [claim(name, name, None, name, why=name) for name in HOSTILE]
+    return write_folder(
+        folder, manifest=content, results=models, summary=summary(models), claims=told, surfaces=planes
+    )
+
+
+def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
+    html, page = page_of(hostile_folder(tmp_path))
+    assert_self_contained(html)
+    assert page.count("img") == 0
+    for name in HOSTILE[:4]:
+        assert name in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff]", html)
+    drawn = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert any("&lt;script&gt;" in drawing for drawing in drawn)
+    assert any("$\\frac{" in drawing for drawing in drawn)
+
+
+def test_hostile_names_reach_the_terminal_without_control_characters(tmp_path: Path) -> None:
+    text = printed(hostile_folder(tmp_path), 80)
+    assert "\x1b[31m" not in text
+    assert "\x00" not in text
+    assert "<script>" in text
+
+
+def test_failed_write_leaves_the_old_page_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path, results=None, summary=None, surfaces=None)
+    before = write_page(folder).read_text(encoding="utf-8")
+    files = sorted(folder.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ReportError, match="No space left on device"):
+        write_page(folder)
+    assert sorted(folder.iterdir()) == files
+    assert (folder / "report.html").read_text(encoding="utf-8") == before
+
+    monkeypatch.undo()
+    monkeypatch.setattr(page_module, "headline", full)
+    with pytest.raises(OSError, match="No space"):
+        write_page(folder)
+    assert sorted(folder.iterdir()) == files
+
+
+def no_manifest(folder: Path) -> str:
+    (folder / "manifest.json").unlink()
+    return "manifest.json: no such file"
+
+
+def broken_manifest(folder: Path) -> str:
+    (folder / "manifest.json").write_text("{")
+    return "manifest.json: cannot be read"
+
+
+def manifest_of_something_else(folder: Path) -> str:
+    (folder / "manifest.json").write_text('["npm"]')
+    return "manifest.json: names no experiment"
+
+
+def broken_results(folder: Path) -> str:
+    (folder / "results.parquet").write_bytes(b"PAR1 but no more")
+    return "results.parquet: cannot be read"
+
+
+def results_of_wrong_types(folder: Path) -> str:
+    pl.DataFrame({"unit": ["NMU"], "solved": [["a"]]}).write_parquet(folder / "results.parquet")
+    return "results.parquet: cannot be read"
+
+
+def broken_claims(folder: Path) -> str:
+    (folder / "claims.json").write_text("[{]")
+    return "claims.json: cannot be read"
+
+
+def claims_of_wrong_shape(folder: Path) -> str:
+    (folder / "claims.json").write_text('{"a": 1}')
+    return "claims.json: is not a list of claims"
+
+
+def claims_not_utf8(folder: Path) -> str:
+    (folder / "claims.json").write_bytes(b"\xff\xfe[]")
+    return "claims.json: cannot be read"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        no_manifest,
+        broken_manifest,
+        manifest_of_something_else,
+        broken_results,
+        results_of_wrong_types,
+        broken_claims,
+        claims_of_wrong_shape,
+        claims_not_utf8,
+    ],
+)
+def test_unusable_folder_is_named_in_one_line(tmp_path: Path, spoil: Callable[[Path], str]) -> None:
+    folder = write_folder(tmp_path, summary=None, surfaces=None)
+    expected = spoil(folder)
+    with pytest.raises(ReportError, match=re.escape(expected)) as caught:
+        read(folder)
+    message = str(caught.value)
+    assert isinstance(caught.value, UserError)
+    assert "\n" not in message
+    assert "extrapolate" in message or "run the same command again" in message
+
+
+def test_absent_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="no such folder"):
+        write_page(tmp_path / "nowhere")
+
+
+def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None:
+    models = results(2).filter(pl.col("unit").is_in(("NMU", "NACMul", "NALU")))
+    table = summary(models).with_columns(
+        estimate=pl.when(pl.col("unit") == "NMU").then(math.nan).otherwise("estimate"),
+        low=pl.when(pl.col("unit") == "NALU").then(-math.inf).otherwise("low"),
+    )
+    planes = surface("NMU", "U[1,2]", False, points=7)
+    planes = planes.with_columns(learned=pl.when(pl.col("x0") > 0).then(math.inf).otherwise(math.nan))
+    html, page = page_of(write_folder(tmp_path, results=None, summary=table, surfaces=planes))
+    assert page.count("svg") > 5
+    assert ">nan" not in html.lower()
+    assert "inf<" not in html.lower()
+
+
+def test_operations_have_their_own_groups_in_their_usual_order(tmp_path: Path) -> None:
+    models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
+    folder = write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None)
+    _, page = page_of(folder)
+    assert page.text.index("Addition, a + b") < page.text.index("Division, a ÷ b")
+    assert "No unit solves addition and division in every range." in page.text
+
+
+def printed(folder: Path, width: int) -> str:
+    out = io.StringIO()
+    print_summary(folder, Console(file=out, width=width))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [50, 80, 160])
+def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
+    text = printed(whole, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "22/25" in text
+    assert "70–96" in text
+    assert text.count("✓") == 5
+    assert text.count("✗") == 1
+    tables = text.count("trained on")
+    assert tables == (2 if width == 50 else 1)
+
+
+def test_terminal_names_an_unfinished_run(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, manifest=RUNNING, summary=None, claims=None, surfaces=None)
+    text = printed(folder, 80)
+    assert "Unfinished" in text
+    assert "22/25" in text
