@@ -38,9 +38,10 @@ def mean_of_positive(values: Sequence[float]) -> Estimate:
 def mean_of_sparsity(values: Sequence[float]) -> Estimate:
     """A mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; Student's as above."""
     scaled = _profiled(np.asarray(values, float) / 0.5, _beta_profile)
-    if scaled.value is None or scaled.low is None or scaled.high is None:
-        return scaled
-    return Estimate(scaled.value * 0.5, scaled.low * 0.5, scaled.high * 0.5, scaled.n)
+    value, low, high = (
+        None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high)
+    )
+    return Estimate(value, low, high, scaled.n)
 
 
 def student(values: np.ndarray) -> Estimate:

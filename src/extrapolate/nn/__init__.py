@@ -13,23 +13,50 @@ from extrapolate.nn._contract import (
     key_names,
     penalty,
 )
+from extrapolate.nn._gnalu import GNALU
+from extrapolate.nn._inalu import INALU
+from extrapolate.nn._independent_nalu import IndependentNALU
+from extrapolate.nn._mcfc import MCFC
 from extrapolate.nn._mlp import MLP
+from extrapolate.nn._mnac import MNAC
+from extrapolate.nn._mul_mcfc import MulMCFC, MulMCFCSignINALU, MulMCFCSignRealNPU
 from extrapolate.nn._nac import NAC, NACMul
 from extrapolate.nn._nalu import NALU
 from extrapolate.nn._nau import NAU
+from extrapolate.nn._nmru import NMRU, GatedNMRU
 from extrapolate.nn._nmu import NMU
+from extrapolate.nn._norms import l1_norm
+from extrapolate.nn._npu import NPU
+from extrapolate.nn._nru import NRU, NRUSeparateSign
+from extrapolate.nn._real_npu import ModifiedRealNPU, RealNPU
 from extrapolate.nn._stochastic_nmu import BatchStochasticNMU, StochasticNMU
 
 __all__ = [  # noqa: RUF022  (grouped by idea)
     # additive units
+    "MCFC",
     "NAC",
     "NAU",
     # multiplicative units
     "BatchStochasticNMU",
-    "NACMul",
+    "MNAC",
+    "MulMCFC",
+    "MulMCFCSignINALU",
+    "MulMCFCSignRealNPU",
     "NMU",
     "StochasticNMU",
+    # multiplication and division
+    "GatedNMRU",
+    "ModifiedRealNPU",
+    "NACMul",
+    "NMRU",
+    "NPU",
+    "NRU",
+    "NRUSeparateSign",
+    "RealNPU",
     # both
+    "GNALU",
+    "INALU",
+    "IndependentNALU",
     "NALU",
     # baselines
     "MLP",
@@ -40,5 +67,6 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "boxes",
     "clamp_to_box_",
     "key_names",
+    "l1_norm",
     "penalty",
 ]

@@ -1,5 +1,7 @@
 """The few tensor functions that the units share."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,6 +9,12 @@ from torch.nn import functional as F
 #: Up to this many inputs a product with the weight is written out, which a compiler fuses with what
 #: stands around it; a matrix multiply of such a size costs four times more, all of it overhead.
 NARROW = 8
+
+#: The ε of the units that divide or take powers, at every dtype: float32's machine epsilon, as in their code.
+FLOAT32_EPSILON = torch.finfo(torch.float32).eps
+
+#: A gate's share of a penalty: the published scales are 10 for weights and 1 for gates, on one schedule.
+GATE_SHARE = 0.1
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
@@ -40,6 +48,16 @@ def gated_product(x: Tensor, weight: Tensor) -> Tensor:
 def log_magnitude(x: Tensor, epsilon: float = 1e-7) -> Tensor:
     """log(|x| + ε): the units that multiply in log space lose the sign of x here."""
     return torch.log(x.abs() + epsilon)
+
+
+def phase(x: Tensor) -> Tensor:
+    """π where x is negative, else 0: the angle of x as a complex number."""
+    return math.pi * (x < 0).to(x.dtype)
+
+
+def gated_signs(x: Tensor, weight: Tensor) -> Tensor:
+    """Π_i (sign(x_i)·|W_oi| + 1 - |W_oi|), the sign of a product of powers W_oi: Schlör et al. 2020."""
+    return gated_product(torch.sign(x), weight.abs())
 
 
 def distance_to_trit(weight: Tensor) -> Tensor:

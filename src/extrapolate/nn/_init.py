@@ -3,6 +3,7 @@
 import math
 from functools import cache
 
+import torch
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
@@ -34,3 +35,22 @@ def nau_(weight: Tensor) -> Tensor:
 def nmu_(weight: Tensor) -> Tensor:
     """U(0.25, 0.75): centred in the box [0, 1], since E[1 - W] = E[W] keeps the product's mean."""
     return nn.init.uniform_(weight, 0.25, 0.75)
+
+
+def mnac_(hat: Tensor) -> Tensor:
+    """U(-r, r) with r = sqrt(3)/2, for the logits of a weight in (0, 1)."""
+    r = math.sqrt(3.0) / 2
+    return nn.init.uniform_(hat, -r, r)
+
+
+@torch.no_grad()
+def orthogonal_(tensor: Tensor) -> Tensor:
+    """Orthonormal rows or columns, whichever are fewer; found in float32, as bfloat16 has no QR."""
+    values = nn.init.orthogonal_(torch.empty(tensor.shape, dtype=torch.float32))
+    return tensor.copy_(values)
+
+
+@torch.no_grad()
+def junction_(logits: Tensor) -> Tensor:
+    """The identity where it is square, orthogonal otherwise (the code of Hoedt et al. 2021)."""
+    return nn.init.eye_(logits) if logits.shape[0] == logits.shape[1] else orthogonal_(logits)

@@ -1,0 +1,52 @@
+"""Constants a reader knows: whole numbers, simple fractions, short decimals, multiples of π, roots."""
+
+import math
+from fractions import Fraction
+
+import sympy
+
+#: Denominators of simple fractions, and significant digits of a short decimal.
+LARGEST_DENOMINATOR, DIGITS = 12, 6
+
+#: A constant is only taken for a neat one if a random number would be with less than this probability.
+CHANCE = 0.01
+
+
+def recognise(value: float, tolerance: float) -> sympy.Expr | None:
+    """The neat constant within ``tolerance`` of ``value``, or None.
+
+    There are more neat constants near a value the more complicated ones are allowed: each kind counts only
+    where the tolerance is too small for one of its kind to lie that near by chance.
+    """
+    if value == 0 or not math.isfinite(value):
+        return None
+    if 2 * tolerance < CHANCE and abs(value - round(value)) <= tolerance and abs(value) < 1e15:
+        return sympy.Integer(round(value))
+    if (simple := _fraction(value, tolerance)) is not None:
+        return sympy.Rational(simple.numerator, simple.denominator)
+    if (multiple := _fraction(value / math.pi, tolerance / math.pi)) is not None:
+        return sympy.Rational(multiple.numerator, multiple.denominator) * sympy.pi
+    if (multiple := _fraction(value * math.pi, tolerance * math.pi)) is not None:
+        return sympy.Rational(multiple.numerator, multiple.denominator) / sympy.pi
+    if (decimal := _decimal(value, tolerance)) is not None:
+        return decimal
+    if (square := _fraction(value * value, 2 * tolerance * abs(value))) is not None:
+        return sympy.sqrt(sympy.Rational(square.numerator, square.denominator)) * (1 if value > 0 else -1)
+    return None
+
+
+def _fraction(value: float, tolerance: float) -> Fraction | None:
+    """A fraction of small denominator and not too large numerator."""
+    nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    crowd = 2 * tolerance * LARGEST_DENOMINATOR**2
+    near = abs(float(nearest) - value) <= tolerance
+    return nearest if near and crowd < CHANCE and 0 < abs(nearest) < 1000 else None
+
+
+def _decimal(value: float, tolerance: float) -> sympy.Expr | None:
+    for digits in range(1, DIGITS + 1):
+        text = f"{value:.{digits}g}"
+        crowd = 2 * tolerance / abs(value) * 10.0**digits
+        if abs(float(text) - value) <= tolerance and crowd < CHANCE:
+            return sympy.Float(text, 15)
+    return None

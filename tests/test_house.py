@@ -1,0 +1,125 @@
+"""The house's own rules: who may import whom, what is public is there and described, no file too long."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import extrapolate
+
+ROOT = Path(extrapolate.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+MAXIMUM_LINES = 300
+
+#: Rooms from top to bottom. A room may import those of the lines below, and not those beside it.
+STORIES = (
+    {"cli"},
+    {"estimator", "report"},
+    {"experiments"},
+    {"training", "inspect"},
+    {"nn", "optim", "tasks", "ops"},
+    {"errors", "files"},
+)
+STORY_OF = {room: story for story, rooms in enumerate(STORIES) for room in rooms}
+BESIDE = {("nn", "ops")}
+ROOMS = sorted(room for room in STORY_OF if (ROOT / room / "__init__.py").exists())
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> set[tuple[str, ...]]:
+    """What a file imports from this package: ``from extrapolate.nn import NMU`` gives (nn, NMU)."""
+    package = ("extrapolate", *path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        parts = (name.split(".") for name in names)
+        found |= {tuple(rest) for first, *rest in parts if first == "extrapolate" and rest}
+    return found
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {first for first, *_ in imports_of(path)} & set(STORY_OF)
+
+
+def may_import(importer: str, imported: str) -> bool:
+    below = STORY_OF[importer] < STORY_OF[imported]
+    return below or importer == imported or (importer, imported) in BESIDE
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_downward(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        assert imported_rooms(path) == set(), "importing the package must not import its rooms"
+        return
+    assert room in STORY_OF, f"{room} has no place in the house: give it one in DESIGN and here"
+    wrong = {other for other in imported_rooms(path) if not may_import(room, other)}
+    assert not wrong, f"{room} must not import {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_private_modules_are_imported_in_their_own_room_only(path: Path) -> None:
+    strangers = [name for name in imports_of(path) if name[0] != room_of(path)]
+    private = [".".join(name) for name in strangers if any(part.startswith("_") for part in name[1:])]
+    assert not private
+
+
+def test_rule_finds_what_it_forbids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check itself: every spelling of an import is seen, and each direction is judged."""
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    (tmp_path / "nn").mkdir()
+    file = tmp_path / "nn" / "_unit.py"
+    file.write_text(
+        "import torch\nimport extrapolate.training.loop\nfrom extrapolate import ops, report\n"
+        "from extrapolate.nn._init import nau_\n"
+        "def f():\n    from ..tasks import Range\n    from . import _init\n"
+    )
+    assert imported_rooms(file) == {"training", "ops", "report", "nn", "tasks"}
+    assert may_import("nn", "ops")
+    assert may_import("cli", "report")
+    assert may_import("report", "errors")
+    assert not may_import("ops", "nn")
+    assert not may_import("report", "estimator")
+    assert not may_import("training", "experiments")
+    assert not may_import("errors", "files")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_is_short_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAXIMUM_LINES
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "a file begins with a line that says what it holds"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_exist_and_are_described(room: str) -> None:
+    module = importlib.import_module(f"extrapolate.{room}")
+    assert module.__doc__
+    names = getattr(module, "__all__", [])
+    assert len(set(names)) == len(names)
+    for name in names:
+        value = getattr(module, name)
+        if not name.isupper() and callable(value):  # constants and types put together carry no docstring
+            described = (value.__doc__ or "").strip()
+            # a dataclass without a docstring is given its signature, which describes nothing
+            assert described, f"extrapolate.{room}.{name} has no docstring"
+            assert not described.startswith(f"{name}("), f"extrapolate.{room}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_modules_a_user_meets_are_named_by_their_room(room: str) -> None:
+    """``from extrapolate.nn import *`` gives the public names and no private module."""
+    module = importlib.import_module(f"extrapolate.{room}")
+    assert not [name for name in getattr(module, "__all__", []) if name.startswith("_")]

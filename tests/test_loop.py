@@ -1,0 +1,286 @@
+"""The loop: penalty, box, best weights, replicas that diverge, compiled or not."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch import nn as torch_nn
+
+from extrapolate import nn, ops
+from extrapolate.training import History, PenaltySchedule, Plan, Replicas, train
+from extrapolate.training.evaluation import FixedData, regression_errors
+
+
+def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    x = 1 + ops.uniform(key, (2, 64)).movedim(0, -1)
+    return (model(x) - x[:, :1] * x[:, 1:]).square().mean()
+
+
+def weight_of(replicas: Replicas) -> dict[str, Tensor]:
+    return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
+
+
+def sgd(rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
+    return lambda parameters: torch.optim.SGD(parameters, lr=rate)
+
+
+class Scalar(torch_nn.Module):
+    """One weight, which a loss can be made of directly."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.weight = torch_nn.Parameter(torch.tensor([start]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+def scalars(*starts: float) -> Replicas:
+    return Replicas([Scalar(start) for start in starts])
+
+
+# ------------------------------------------------------------------------------------- penalty and box
+
+
+@given(
+    scale=st.floats(0, 100),
+    start=st.integers(0, 1000),
+    length=st.integers(1, 1000),
+    step=st.integers(0, 3000),
+)
+def test_penalty_rises_linearly_between_start_and_end(
+    scale: float, start: int, length: int, step: int
+) -> None:
+    schedule = PenaltySchedule(scale, start, start + length)
+    at = schedule.at(step)
+    if step <= start:
+        assert at == 0
+    elif step >= start + length:
+        assert at == scale
+    else:
+        assert at == pytest.approx(scale * (step - start) / length)
+
+
+@pytest.mark.parametrize(("start", "end"), [(5, 5), (5, 4), (0, 0)])
+def test_penalty_that_would_end_before_it_starts_is_refused(start: int, end: int) -> None:
+    with pytest.raises(ValueError, match=r"start.*end|end.*start"):
+        PenaltySchedule(1.0, start, end)
+
+
+def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
+    """With no loss but the penalty, plain gradient descent moves a weight by rate times scale."""
+    replicas = Replicas([nn.NMU(1, 1), nn.NMU(1, 1)])
+    replicas.parameters["weight"].copy_(torch.tensor([0.3, 0.6]).view(2, 1, 1))
+    weights = []
+    plan = Plan(
+        loss=lambda model, key, given: 0.0 * model(torch.ones(1)).sum(),
+        optimizer=sgd(0.01),
+        steps=8,
+        evaluate=lambda replicas: (
+            weights.append(replicas.parameters["weight"].flatten().tolist()) or weight_of(replicas)
+        ),
+        evaluate_every=1,
+        best_by="sum",
+        penalty=PenaltySchedule(2.0, start=2, end=6),
+        compile=False,
+    )
+    train(replicas, plan)
+    low, high = 0.3, 0.6
+    for step in range(8):
+        moved = 0.01 * 2.0 * min(max((step - 2) / 4, 0.0), 1.0)
+        low, high = low - moved, high + moved
+        assert weights[step] == pytest.approx([low, high], abs=1e-6)
+
+
+@pytest.mark.parametrize(("unit", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
+def test_weights_are_in_their_box_after_every_step(
+    unit: type[nn.NMU | nn.NAU], low: float, high: float
+) -> None:
+    replicas = Replicas.build(lambda: torch_nn.Sequential(unit(2, 3), torch_nn.Linear(3, 1)), (0, 1))
+    seen = []
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        weight = replicas.parameters["0.weight"]
+        assert weight.min() >= low
+        assert weight.max() <= high
+        seen.append(replicas.parameters["1.weight"].abs().max())
+        return {"e": weight.flatten(1).sum(1)}
+
+    plan = Plan(product_loss, sgd(0.7), 20, evaluate, 1, "e", compile=False)
+    train(replicas, plan)
+    assert len(seen) == 20
+    touching = (replicas.parameters["0.weight"] == high) | (replicas.parameters["0.weight"] == low)
+    assert touching.any(), "a rate this high must have driven some weight to its wall"
+
+
+# ------------------------------------------------------------------------------------ best and history
+
+SCORES = torch.tensor(
+    [
+        [5.0, 1.0, torch.nan, torch.nan],
+        [3.0, 2.0, 4.0, torch.nan],
+        [4.0, 3.0, torch.nan, torch.nan],
+        [3.0, 0.5, torch.inf, torch.nan],
+    ]
+)
+
+
+def scored() -> tuple[Replicas, Plan, list[Tensor]]:
+    """Four replicas whose single weight falls by 0.5 a step, measured by a table."""
+    weights: list[Tensor] = []
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        weights.append(replicas.parameters["weight"].clone())
+        row = SCORES[len(weights) - 1]
+        return {"validation": row, "test": row + 10}
+
+    plan = Plan(
+        loss=lambda model, key, given: model(torch.ones(1)).sum(),
+        optimizer=sgd(0.5),
+        steps=8,
+        evaluate=evaluate,
+        evaluate_every=2,
+        best_by="validation",
+        compile=False,
+    )
+    return scalars(0.0, 10.0, 20.0, 30.0), plan, weights
+
+
+def test_best_weights_are_those_of_the_lowest_measure() -> None:
+    replicas, plan, weights = scored()
+    history = train(replicas, plan)
+    assert history.steps == [2, 4, 6, 8]
+    assert history.best_steps()[:3] == [4, 8, 4]  # of equals the first
+    expected = torch.stack([weights[1][0], weights[3][1], weights[1][2]])
+    assert torch.equal(history.best["weight"][:3], expected)
+    assert history.at_best("test")[:3].tolist() == [13.0, 10.5, 14.0]
+    torch.testing.assert_close(history.measures["validation"], SCORES.double(), equal_nan=True)
+    # training goes on from the last weights, not from the best
+    assert replicas.parameters["weight"].flatten().tolist() == [-4.0, 6.0, 16.0, 26.0]
+
+
+def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
+    replicas, plan, _ = scored()
+    history = train(replicas, plan)
+    assert history.best["weight"][3].item() == 30.0  # as it started
+    assert torch.isnan(history.at_best("test")[3])
+
+
+def test_first_step_below_a_threshold() -> None:
+    replicas, plan, _ = scored()
+    history = train(replicas, plan)
+    thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
+    assert history.first_below("validation", thresholds) == [4, 8, 4, None]
+
+
+def test_a_diverging_replica_does_not_disturb_the_others() -> None:
+    def trained(seeds: tuple[int, ...], rates: tuple[float, ...]) -> tuple[Replicas, Tensor]:
+        replicas = Replicas.build(lambda: nn.MLP(2, 1, hidden_features=8), seeds)
+
+        def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+            return given["rate"] * product_loss(model, key, given)
+
+        plan = Plan(
+            loss=loss,
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
+            steps=60,
+            evaluate=lambda replicas: {"e": replicas.map(lambda model: model(torch.ones(2)).square().sum())},
+            evaluate_every=20,
+            best_by="e",
+            given={"rate": torch.tensor(rates)},
+            compile=False,
+        )
+        return replicas, train(replicas, plan).measures["e"]
+
+    replicas, measures = trained((1, 2, 3), (1.0, torch.nan, 1.0))
+    healthy, expected = trained((1, 3), (1.0, 1.0))
+    assert torch.isnan(measures[:, 1]).all()
+    torch.testing.assert_close(measures[:, [0, 2]], expected, rtol=1e-5, atol=1e-6)
+    for name, value in healthy.parameters.items():
+        torch.testing.assert_close(replicas.parameters[name][[0, 2]], value, rtol=1e-5, atol=1e-6)
+
+
+def test_measures_are_taken_at_the_end_too() -> None:
+    plan = Plan(product_loss, sgd(0.01), 7, weight_of, 3, "sum", compile=False)
+    assert train(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps == [3, 6, 7]
+
+
+def test_best_measure_that_is_not_taken_is_refused() -> None:
+    plan = Plan(product_loss, sgd(0.01), 2, weight_of, 1, "validation", compile=False)
+    with pytest.raises(ValueError, match=r"validation.*not among the measures.*sum"):
+        train(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
+
+
+def test_progress_counts_the_solved_replicas() -> None:
+    told = []
+
+    class Listener:
+        def progress(self, step: int, solved: int | None) -> None:
+            told.append((step, solved))
+
+        def stop_requested(self) -> bool:
+            return False
+
+    replicas, plan, _ = scored()
+    plan = replace(plan, solved=lambda measures: measures["validation"] < 3.5)
+    train(replicas, plan, watch=Listener())
+    assert told[0] == (1, None)
+    assert told[-1] == (8, 2)
+
+
+# ------------------------------------------------------------------------------------------- compiling
+
+
+def product_plan(compile: bool) -> Plan:
+    return Plan(
+        loss=product_loss,
+        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
+        steps=120,
+        evaluate=weight_of,
+        evaluate_every=40,
+        best_by="sum",
+        penalty=PenaltySchedule(1.0, 20, 60),
+        compile=compile,
+    )
+
+
+@pytest.mark.slow
+def test_compiled_training_equals_eager_training() -> None:
+    ends = []
+    for compile in (True, False):
+        replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1, 2))
+        train(replicas, product_plan(compile))
+        ends.append(replicas.parameters["weight"])
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-6)
+
+
+def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for the whole training, though the step and the evaluation are both to be compiled."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that no earlier build is found
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "no-such-compiler"),))
+
+    def trained(compile: bool) -> tuple[Replicas, History]:
+        replicas = Replicas.build(lambda: nn.NMU(2, 1), (0, 1))
+        x = torch.tensor([[2.0, 3.0], [4.0, 5.0]], dtype=torch.float64)
+        data = FixedData(slice(0, 2), x, x[:, :1] * x[:, 1:])
+        plan = product_plan(compile)
+        evaluate = regression_errors(replicas, {"sum": [data]}, compile=compile)
+        return replicas, train(replicas, replace(plan, evaluate=evaluate))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        replicas, history = trained(compile=True)
+    eager, expected = trained(compile=False)
+    assert torch.equal(replicas.parameters["weight"], eager.parameters["weight"])
+    assert torch.equal(history.measures["sum"], expected.measures["sum"])
+    ours = [str(each.message) for each in caught if issubclass(each.category, RuntimeWarning)]
+    assert len(ours) == 1
+    assert "no-such-compiler" in ours[0]

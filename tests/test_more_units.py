@@ -1,0 +1,594 @@
+"""The units beside NAC, NALU, NAU and NMU: their published equations, exact weights and training facts."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+from torch.func import functional_call, grad, stack_module_state, vmap
+
+from extrapolate import nn
+from extrapolate.inspect import sparsity_error
+
+Array = np.ndarray
+Values = dict[str, Array]
+Unit = Callable[..., torch_nn.Module]
+
+PHI = (1 + math.sqrt(5)) / 2
+EPS32 = 2.0**-23
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def nac_weight(p: Values, prefix: str) -> Array:
+    return np.tanh(p[f"{prefix}.w_hat"]) * sigmoid(p[f"{prefix}.m_hat"])
+
+
+def product_over_inputs(x: Array, weight: Array, factor: Callable[[float, float], float]) -> Array:
+    """Π_i factor(x_i, W_oi), one number at a time."""
+    return np.array([[math.prod(map(factor, row, w)) for w in weight] for row in x])
+
+
+def signs(x: Array, weight: Array) -> Array:
+    return product_over_inputs(x, weight, lambda x, w: np.sign(x) * abs(w) + 1 - abs(w))
+
+
+def gnalu(p: Values, x: Array, training: bool) -> Array:
+    w_hat, m_hat = p["weights.w_hat"], p["weights.m_hat"]
+    weight = (PHI ** (2 * w_hat) - 1) / (PHI ** (2 * w_hat) + 1) / (1 + PHI**-m_hat)
+    gate = 1 / (1 + PHI ** -(x @ p["gate"].T))
+    multiplied = PHI ** (np.log(abs(x) + 1e-7) @ weight.T / math.log(PHI))
+    return gate * (x @ weight.T) + (1 - gate) * multiplied
+
+
+def independent_nalu(p: Values, x: Array, training: bool) -> Array:
+    gate = sigmoid(x @ p["gate"].T)
+    multiplied = np.exp(np.log(abs(x) + 1e-7) @ nac_weight(p, "nac_mul").T)
+    return gate * (x @ nac_weight(p, "nac").T) + (1 - gate) * multiplied
+
+
+def inalu(p: Values, x: Array, training: bool) -> Array:
+    weight = nac_weight(p, "multiplicative")
+    multiplied = np.exp(np.minimum(np.log(np.maximum(abs(x), 1e-7)) @ weight.T, 20)) * signs(x, weight)
+    gate = sigmoid(p["gate"])
+    return gate * (x @ nac_weight(p, "additive").T) + (1 - gate) * multiplied
+
+
+def polar(p: Values, x: Array) -> tuple[Array, Array]:
+    gate = np.clip(p["gate"], 0, 1)
+    return np.log(gate * (abs(x) + EPS32) + 1 - gate), gate * np.pi * (x < 0)
+
+
+def real_npu(p: Values, x: Array, training: bool) -> Array:
+    log_r, k = polar(p, x)
+    return np.exp(log_r @ p["weight"].T) * np.cos(k @ p["weight"].T)
+
+
+def npu(p: Values, x: Array, training: bool) -> Array:
+    log_r, k = polar(p, x)
+    exponents = p["weight"] + 1j * p["weight_imag"]
+    return np.real(np.exp((log_r + 1j * k) @ exponents.T))
+
+
+def strength(w: float, training: bool) -> float:
+    return math.tanh(1000 * w) ** 2 if training else abs(w)
+
+
+def nru(p: Values, x: Array, training: bool) -> Array:
+    def factor(x: float, w: float) -> float:
+        return np.sign(x) * abs(x) ** w * strength(w, training) + 1 - strength(w, training)
+
+    return product_over_inputs(x, p["weight"], factor)
+
+
+def nru_separate_sign(p: Values, x: Array, training: bool) -> Array:
+    return nru(p, abs(x), training) * product_over_inputs(x, p["weight"], lambda x, w: np.sign(x) ** round(w))
+
+
+def nmru(p: Values, x: Array, training: bool) -> Array:
+    both = np.concatenate([x, 1 / (x + EPS32 if training else x)], -1) * p.get("gate", 1.0)
+    magnitude = product_over_inputs(abs(both), p["weight"], lambda x, w: w * x + 1 - w)
+    return magnitude * np.cos(np.pi * (both < 0) @ p["weight"].T)
+
+
+def mnac(p: Values, x: Array, training: bool) -> Array:
+    return product_over_inputs(x, sigmoid(p["w_hat"]), lambda x, w: w * x + 1 - w)
+
+
+def shares(p: Values) -> Array:
+    powers = np.exp(p["junction"] if "junction" in p else p["mcfc.junction"])
+    return powers / powers.sum(0)
+
+
+def mcfc(p: Values, x: Array, training: bool) -> Array:
+    return sigmoid(p["gate_weight"][:, 0] + p["gate_bias"]) * (x @ shares(p).T)
+
+
+def mul_mcfc(p: Values, x: Array, training: bool) -> Array:
+    inner = {name.removeprefix("mcfc."): value for name, value in p.items() if name.startswith("mcfc.")}
+    return np.exp(mcfc(inner, np.log(x), training) + p["bias"])
+
+
+def mul_mcfc_inalu(p: Values, x: Array, training: bool) -> Array:
+    return mul_mcfc(p, abs(x), training) * signs(x, shares(p))
+
+
+def mul_mcfc_real_npu(p: Values, x: Array, training: bool) -> Array:
+    k = np.clip(p["gate"], 0, 1) * np.pi * (x < 0)
+    return mul_mcfc(p, abs(x), training) * np.cos(k @ shares(p).T)
+
+
+REFERENCES: dict[Unit, Callable[[Values, Array, bool], Array]] = {
+    nn.GNALU: gnalu,
+    nn.IndependentNALU: independent_nalu,
+    nn.INALU: inalu,
+    nn.NPU: npu,
+    nn.RealNPU: real_npu,
+    nn.ModifiedRealNPU: real_npu,
+    nn.NRU: nru,
+    nn.NRUSeparateSign: nru_separate_sign,
+    nn.NMRU: nmru,
+    nn.GatedNMRU: nmru,
+    nn.MNAC: mnac,
+    nn.MCFC: mcfc,
+    nn.MulMCFC: mul_mcfc,
+    nn.MulMCFCSignINALU: mul_mcfc_inalu,
+    nn.MulMCFCSignRealNPU: mul_mcfc_real_npu,
+}
+every_unit = pytest.mark.parametrize("unit", REFERENCES, ids=lambda unit: unit.__name__)
+TRAINS_DIFFERENTLY = {nn.NRU, nn.NRUSeparateSign, nn.NMRU, nn.GatedNMRU}
+
+
+def built(unit: Unit, in_features: int = 3, out_features: int = 2, seed: int = 0) -> torch_nn.Module:
+    """A float64 unit with every parameter somewhere inside its box, away from kinks."""
+    module = unit(in_features, out_features, dtype=torch.float64)
+    positive = {name for name, (low, _) in nn.boxes(module) if low == 0.0} | {"gate"}
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            sign = torch.randint(0, 2, parameter.shape, generator=generator) * 2 - 1
+            magnitude = 0.1 + 0.3 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.copy_(magnitude if name in positive else sign * magnitude)
+    return module
+
+
+def inputs(unit: Unit, *shape: int, seed: int = 1) -> Tensor:
+    """Float64 numbers of magnitude 0.5 to 3, of both signs where the unit takes them."""
+    generator = torch.Generator().manual_seed(seed)
+    magnitude = 0.5 + 2.5 * torch.rand(shape, generator=generator, dtype=torch.float64)
+    sign = torch.randint(0, 2, shape, generator=generator) * 2 - 1
+    return magnitude if unit is nn.MulMCFC else sign * magnitude
+
+
+def values(module: torch_nn.Module) -> Values:
+    return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+
+
+def set_(module: torch_nn.Module, **parameters: float | list[float] | list[list[float]]) -> torch_nn.Module:
+    """Sets parameters by name, '__' for '.'; a number fills."""
+    with torch.no_grad():
+        for name, value in parameters.items():
+            parameter = module.get_parameter(name.replace("__", "."))
+            parameter.copy_(torch.as_tensor(value, dtype=parameter.dtype).expand_as(parameter))
+    return module
+
+
+def assert_discrete(module: torch_nn.Module) -> None:
+    error = sparsity_error(module)
+    assert error is not None
+    assert error < 1e-12
+
+
+# --- the published equations -------------------------------------------------------------------------------
+
+
+@every_unit
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("in_features", "out_features"), [(1, 1), (2, 1), (3, 2), (11, 3)])
+def test_unit_computes_its_published_equation(
+    unit: Unit, training: bool, in_features: int, out_features: int
+) -> None:
+    module = built(unit, in_features, out_features).train(training)
+    x = inputs(unit, 7, in_features)
+    expected = REFERENCES[unit](values(module), x.numpy(), training)
+    np.testing.assert_allclose(module(x).detach().numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("w", [3e-4, -8e-4, 1.5e-3])
+def test_nru_switches_softly_only_near_zero_while_training(w: float) -> None:
+    module = set_(built(nn.NRU, 2, 1), weight=w)
+    x = inputs(nn.NRU, 5, 2)
+    np.testing.assert_allclose(module(x).detach().numpy(), nru(values(module), x.numpy(), True), rtol=1e-12)
+
+
+@every_unit
+def test_training_changes_the_answer_only_where_published(unit: Unit) -> None:
+    module = built(unit)
+    x = inputs(unit, 7, 3)
+    assert torch.equal(module.train()(x), module.eval()(x)) == (unit not in TRAINS_DIFFERENTLY)
+
+
+def test_inalu_multiplication_saturates_at_e20() -> None:
+    module = set_(nn.INALU(1, 1, dtype=torch.float64), multiplicative__w_hat=40.0, multiplicative__m_hat=40.0)
+    set_(module, gate=-1000.0)
+    answer = module(torch.tensor([[1e3], [1e30]], dtype=torch.float64)).squeeze()
+    torch.testing.assert_close(answer, torch.tensor([1e3, math.exp(20)], dtype=torch.float64))
+
+
+def test_npu_without_imaginary_weights_is_the_real_npu() -> None:
+    npu, real = built(nn.NPU), nn.RealNPU(3, 2, dtype=torch.float64)
+    set_(npu, weight_imag=0.0)
+    set_(real, weight=npu.get_parameter("weight").tolist(), gate=npu.get_parameter("gate").tolist())
+    x = inputs(nn.NPU, 9, 3)
+    assert torch.equal(npu(x), real(x))
+
+
+def test_mcfc_never_creates_mass() -> None:
+    module = nn.MCFC(4, 3, dtype=torch.float64)
+    x = inputs(nn.MulMCFC, 20, 4)  # positive: amounts
+    torch.testing.assert_close(module.shares().sum(0), torch.ones(4, dtype=torch.float64))
+    assert (module(x).sum(-1) < x.sum(-1)).all()
+    full = set_(module, gate_bias=100.0)
+    torch.testing.assert_close(full(x).sum(-1), x.sum(-1))
+
+
+# --- exact weights give exact answers ----------------------------------------------------------------------
+
+BIG = 100.0
+ADD, SUB, MUL, DIV = [[1.0, 1.0]], [[1.0, -1.0]], [[1.0, 1.0]], [[1.0, -1.0]]
+OPERATION = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+}
+MCFC_OPEN = {"mcfc__gate_bias": BIG, "mcfc__gate_weight": 0.0, "bias": 0.0}
+
+
+def saturated(weight: list[list[float]]) -> dict[str, list[list[float]] | float]:
+    return {"w_hat": [[BIG * w for w in row] for row in weight], "m_hat": BIG}
+
+
+def inalu_path(path: str, weight: list[list[float]], gate: float) -> dict[str, list[list[float]] | float]:
+    return {f"{path}__{name}": value for name, value in saturated(weight).items()} | {"gate": gate}
+
+
+EXACT = [
+    (nn.NRU, "mul", {"weight": MUL}, MUL),
+    (nn.NRU, "div", {"weight": DIV}, DIV),
+    (nn.NRUSeparateSign, "mul", {"weight": MUL}, MUL),
+    (nn.NRUSeparateSign, "div", {"weight": DIV}, DIV),
+    (nn.NMRU, "mul", {"weight": [[1.0, 1, 0, 0]]}, [[1.0, 1, 0, 0]]),
+    (nn.NMRU, "div", {"weight": [[1.0, 0, 0, 1]]}, [[1.0, 0, 0, 1]]),
+    (nn.GatedNMRU, "mul", {"weight": [[1.0, 1, 0, 0]], "gate": [1.0, 1, 0, 0]}, [[1.0, 1, 0, 0]]),
+    (nn.GatedNMRU, "div", {"weight": [[1.0, 0, 0, 1]], "gate": [1.0, 0, 0, 1]}, [[1.0, 0, 0, 1]]),
+    (nn.RealNPU, "mul", {"weight": MUL, "gate": 1.0}, MUL),
+    (nn.RealNPU, "div", {"weight": DIV, "gate": 1.0}, DIV),
+    (nn.ModifiedRealNPU, "mul", {"weight": MUL, "gate": 1.0}, MUL),
+    (nn.ModifiedRealNPU, "div", {"weight": DIV, "gate": 1.0}, DIV),
+    (nn.NPU, "mul", {"weight": MUL, "weight_imag": 0.0, "gate": 1.0}, MUL),
+    (nn.NPU, "div", {"weight": DIV, "weight_imag": 0.0, "gate": 1.0}, DIV),
+    (nn.MNAC, "mul", {"w_hat": BIG}, MUL),
+    (nn.INALU, "add", inalu_path("additive", ADD, 800.0), ADD),
+    (nn.INALU, "sub", inalu_path("additive", SUB, 800.0), SUB),
+    (nn.INALU, "mul", inalu_path("multiplicative", MUL, -800.0), MUL),
+    (nn.INALU, "div", inalu_path("multiplicative", DIV, -800.0), DIV),
+    (nn.MCFC, "add", {"gate_bias": BIG, "gate_weight": 0.0}, ADD),
+    (nn.MulMCFCSignINALU, "mul", MCFC_OPEN, MUL),
+    (nn.MulMCFCSignRealNPU, "mul", MCFC_OPEN | {"gate": 1.0}, MUL),
+]
+DISCRETE: list[Unit] = [nn.NRU, nn.NRUSeparateSign, nn.NMRU, nn.GatedNMRU, nn.ModifiedRealNPU]
+exact_weights = pytest.mark.parametrize(
+    ("unit", "operation", "parameters", "effective"), EXACT, ids=[f"{e[0].__name__}-{e[1]}" for e in EXACT]
+)
+
+
+@exact_weights
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_exact_weights_give_exact_answers_for_every_sign(
+    unit: Unit, operation: str, parameters: dict, effective: list, scale: float
+) -> None:
+    if unit is nn.INALU and operation == "mul" and scale == 1e6:
+        scale = 7e3  # products beyond e^20 saturate, as published
+    module = set_(unit(2, 1, dtype=torch.float64), **parameters).eval()
+    x = scale * torch.cartesian_prod(*[torch.tensor([-2.7, -1.1, 1.3, 2.9], dtype=torch.float64)] * 2)
+    expected = OPERATION[operation](x[:, 0], x[:, 1])
+    # the power units read |x| + 2^-23
+    shift = 2 * EPS32 / scale if isinstance(module, nn.NPU | nn.RealNPU) else 0.0
+    torch.testing.assert_close(module(x)[:, 0], expected, rtol=1e-13 + shift, atol=1e-12)
+    assert isinstance(module, nn.Arithmetic)
+    assert operation in module.operations
+    torch.testing.assert_close(module.effective_weight(), torch.tensor(effective, dtype=torch.float64))
+    assert_discrete(module)
+
+
+@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div"])
+def test_gnalu_is_exact_for_positive_inputs_and_loses_signs_in_products(operation: str) -> None:
+    weight = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV}[operation]
+    gate = BIG if operation in ("add", "sub") else -BIG
+    module = nn.GNALU(2, 1, dtype=torch.float64)
+    set_(module, gate=[[gate, gate]], weights__w_hat=saturated(weight)["w_hat"], weights__m_hat=BIG)
+    x = torch.cartesian_prod(*[torch.tensor([2.0, 30.0, 500.0], dtype=torch.float64)] * 2)
+    expected = OPERATION[operation](x[:, 0], x[:, 1])
+    torch.testing.assert_close(module(x)[:, 0], expected, rtol=2e-7, atol=1e-9)
+    assert_discrete(module)
+    if operation in ("mul", "div"):
+        set_(module, gate=[[gate, 0.0]])  # stays shut while the first input is positive
+        answers = module(x * torch.tensor([1.0, -1.0], dtype=torch.float64))[:, 0]
+        torch.testing.assert_close(answers, expected, rtol=2e-7, atol=1e-9)
+
+
+def test_mul_mcfc_multiplies_positive_numbers_and_refuses_others() -> None:
+    module = set_(nn.MulMCFC(2, 1, dtype=torch.float64), **MCFC_OPEN)
+    x = torch.tensor([[2.0, 3.0], [20.0, 400.0], [-2.0, 3.0]], dtype=torch.float64)
+    answers = module(x)[:, 0]
+    torch.testing.assert_close(answers[:2], torch.tensor([6.0, 8000.0], dtype=torch.float64))
+    assert answers[2].isnan()
+
+
+@pytest.mark.parametrize("unit", [nn.NRU, nn.NRUSeparateSign])
+@pytest.mark.parametrize("training", [False, True])
+def test_nru_with_weight_zero_ignores_an_input(unit: Unit, training: bool) -> None:
+    module = set_(unit(3, 1, dtype=torch.float64), weight=[[1.0, 0.0, -1.0]]).train(training)
+    x = inputs(unit, 20, 3) * 1e5
+    torch.testing.assert_close(module(x)[:, 0], x[:, 0] / x[:, 2], rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("unit", [nn.NPU, nn.RealNPU, nn.ModifiedRealNPU])
+def test_closed_gate_of_a_power_unit_ignores_an_input(unit: Unit) -> None:
+    module = set_(unit(3, 1, dtype=torch.float64), weight=[[1.0, 0.7, -1.0]], gate=[1.0, 0.0, 1.0])
+    x = inputs(unit, 20, 3)
+    torch.testing.assert_close(module(x)[:, 0], x[:, 0] / x[:, 2], rtol=1e-6, atol=0)
+    assert isinstance(module, nn.Arithmetic)
+    assert module.effective_weight().tolist() == [[1.0, 0.0, -1.0]]
+
+
+@pytest.mark.parametrize("unit", [nn.NPU, nn.RealNPU, nn.MulMCFCSignRealNPU])
+def test_zero_has_the_phase_of_a_positive_number(unit: Unit) -> None:
+    module = set_(unit(2, 1, dtype=torch.float64), gate=1.0)
+    zero, tiny = module(torch.tensor([[0.0, 3.0], [1e-300, 3.0]], dtype=torch.float64))
+    torch.testing.assert_close(zero, tiny, rtol=1e-12, atol=1e-30)
+
+
+def test_nmru_reciprocal_is_shifted_only_while_training() -> None:
+    module = set_(nn.NMRU(1, 1, dtype=torch.float64), weight=[[0.0, 1.0]])
+    x = torch.tensor([[1e-6]], dtype=torch.float64)
+    assert module.eval()(x).item() == pytest.approx(1e6, rel=1e-13)
+    assert module.train()(x).item() == pytest.approx(1 / (1e-6 + EPS32), rel=1e-13)
+    assert module(torch.zeros(1, 1, dtype=torch.float64)).item() == pytest.approx(2.0**23)
+
+
+# --- what training must respect ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "parameters"), [(unit, parameters) for unit, _, parameters, _ in EXACT if unit in DISCRETE]
+)
+def test_penalty_is_zero_at_exact_weights_and_positive_between(unit: Unit, parameters: dict) -> None:
+    module = set_(unit(2, 1, dtype=torch.float64), **parameters)
+    assert nn.penalty(module) == 0.0
+    for name, parameter in module.named_parameters():
+        exact = parameter.tolist()
+        with torch.no_grad():
+            parameter.sub_(0.25 * parameter.sign())
+        assert nn.penalty(module) > 0.0
+        set_(module, **{name: exact})
+
+
+def test_penalties_have_their_published_values() -> None:
+    def penalty(module: torch_nn.Module) -> float:
+        return float(torch.as_tensor(nn.penalty(module)).detach())
+
+    assert penalty(set_(nn.NRU(2, 1), weight=[[-0.75, 0.125]])) == (0.25 + 0.125) / 2
+    assert penalty(set_(nn.NMRU(1, 2), weight=[[0.75, 0.125], [1.0, 0.5]])) == (0.25 + 0.125 + 0.5) / 4
+    gated = set_(nn.GatedNMRU(1, 1), weight=[[0.75, 0.0]], gate=[0.5, 0.75])
+    assert penalty(gated) == pytest.approx(0.25 / 2 + 0.1 * 0.75 / 2)
+    modified = set_(nn.ModifiedRealNPU(2, 1), weight=[[-0.75, 0.0]], gate=[0.25, 0.875])
+    assert penalty(modified) == (0.25 + 1.0) / 2 + (0.25 + 0.125) / 2
+    inalu = set_(
+        nn.INALU(1, 1),
+        **{f"{p}__{n}": -19.0 for p in ("additive", "multiplicative") for n in ("w_hat", "m_hat")},
+    )
+    assert penalty(set_(inalu, gate=25.0)) == 4.0
+    mcfc = set_(nn.MCFC(2, 1), junction=[[2.0, 4.0]], gate_weight=3.0, gate_bias=-1.0)
+    assert penalty(mcfc) == -(10.0 + 9.0 + 1.0)
+    signed = set_(nn.MulMCFCSignRealNPU(2, 1), mcfc__junction=2.0, mcfc__gate_weight=0.0, gate=[0.25, 1.0])
+    assert penalty(signed) == pytest.approx(-4.0 + 0.1 * 0.25 / 2)
+    assert penalty(nn.RealNPU(2, 1)) == 0.0
+
+
+def test_l1_norm_sums_all_magnitudes() -> None:
+    module = built(nn.NPU)
+    assert nn.l1_norm(module).item() == pytest.approx(sum(abs(v).sum() for v in values(module).values()))
+
+
+@pytest.mark.parametrize("unit", DISCRETE)
+def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
+    module = unit(3, 2)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.linspace(-5, 5, parameter.numel()).view_as(parameter))
+    nn.clamp_to_box_(module)
+    held = dict(nn.boxes(module))
+    assert held.keys() == dict(module.named_parameters()).keys()
+    for name, (low, high) in held.items():
+        assert module.get_parameter(name).min() == low
+        assert module.get_parameter(name).max() == high
+
+
+# --- initialisation ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "shape", "low", "high"),
+    [
+        (nn.NRU, "weight", (2, 1), -0.5, 0.5),
+        (nn.NRU, "weight", (150, 150), -math.sqrt(6 / 300), math.sqrt(6 / 300)),
+        (nn.ModifiedRealNPU, "weight", (2, 1), -0.5, 0.5),
+        (nn.RealNPU, "weight", (2, 1), -math.sqrt(6 / 3), math.sqrt(6 / 3)),
+        (nn.NPU, "weight", (2, 1), -math.sqrt(6 / 3), math.sqrt(6 / 3)),
+        (nn.NMRU, "weight", (2, 1), 0.25, 0.75),
+        (nn.GatedNMRU, "weight", (2, 1), 0.25, 0.75),
+        (nn.MNAC, "w_hat", (2, 1), -math.sqrt(3) / 2, math.sqrt(3) / 2),
+    ],
+)
+def test_initial_weights_fill_their_published_range(
+    unit: Unit, name: str, shape: tuple[int, int], low: float, high: float
+) -> None:
+    torch.manual_seed(0)
+    drawn = torch.cat([unit(*shape).get_parameter(name).detach().flatten() for _ in range(300 // shape[1])])
+    assert drawn.min() >= low
+    assert drawn.max() <= high
+    assert drawn.min() < low + 0.02 * (high - low)
+    assert drawn.max() > high - 0.02 * (high - low)
+
+
+def test_inalu_starts_from_its_published_normals() -> None:
+    torch.manual_seed(0)
+    module = nn.INALU(100, 400)
+    published = {"w_hat": 0.88, "m_hat": 0.5, "gate": 0.0}
+    for name, parameter in module.named_parameters():
+        count = parameter.numel()
+        assert parameter.mean().item() == pytest.approx(published[name.split(".")[-1]], abs=0.8 / count**0.5)
+        assert parameter.std().item() == pytest.approx(0.2, abs=0.6 / count**0.5)
+
+
+def test_constant_starts() -> None:
+    assert values(nn.NPU(3, 2))["weight_imag"].tolist() == [[0.0] * 3] * 2
+    for unit in (nn.NPU, nn.RealNPU, nn.ModifiedRealNPU, nn.GatedNMRU, nn.MulMCFCSignRealNPU):
+        assert set(values(unit(3, 2))["gate"].tolist()) == {0.5}
+
+
+def test_mcfc_junction_starts_as_identity_or_orthogonal() -> None:
+    square = nn.MCFC(3, 3)
+    torch.testing.assert_close(square.junction, torch.eye(3), check_dtype=False)
+    assert square.gate_bias.tolist() == [0.0] * 3
+    assert torch.linalg.vector_norm(square.gate_weight).item() == pytest.approx(1.0)
+    wide, tall = nn.MCFC(5, 2).junction.detach(), nn.MCFC(2, 5).junction.detach()
+    torch.testing.assert_close(wide @ wide.T, torch.eye(2))
+    torch.testing.assert_close(tall.T @ tall, torch.eye(2))
+
+
+@every_unit
+def test_reset_parameters_starts_anew(unit: Unit) -> None:
+    torch.manual_seed(3)
+    fresh = unit(3, 2)
+    used = built(unit).float()
+    torch.manual_seed(3)
+    used.reset_parameters()  # pyright: ignore[reportCallIssue]
+    for name, parameter in fresh.named_parameters():
+        assert torch.equal(parameter, used.get_parameter(name))
+
+
+# --- good citizens of torch --------------------------------------------------------------------------------
+
+
+@every_unit
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_match_differences(unit: Unit, training: bool) -> None:
+    module = built(unit).train(training)
+    names = [name for name, _ in module.named_parameters()]
+
+    def call(x: Tensor, *parameters: Tensor) -> Tensor:
+        return functional_call(module, dict(zip(names, parameters, strict=True)), (x,))
+
+    x = inputs(unit, 4, 3).requires_grad_()
+    assert torch.autograd.gradcheck(call, (x, *module.parameters()))
+
+
+def test_nru_gradient_inside_its_switch() -> None:
+    weight = torch.tensor([[4e-4, -7e-4]], dtype=torch.float64, requires_grad=True)
+    module, x = built(nn.NRU, 2, 1), inputs(nn.NRU, 4, 2)
+    assert torch.autograd.gradcheck(lambda w: functional_call(module, {"weight": w}, (x,)), weight, eps=1e-8)
+
+
+@every_unit
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 4), (0,)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_any_leading_shape_and_dtype(unit: Unit, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    module = unit(3, 2, dtype=dtype)
+    x = inputs(unit, *shape, 3).to(dtype)
+    before = x.clone()
+    y = module(x)
+    assert y.shape == (*shape, 2)
+    assert y.dtype == dtype
+    assert y.isfinite().all()
+    assert torch.equal(x, before)
+    flat = torch.stack([module(row) for row in x.reshape(-1, 3)]) if x.numel() else y
+    torch.testing.assert_close(flat.reshape(y.shape), y)
+
+
+@every_unit
+def test_state_dict_round_trip(unit: Unit) -> None:
+    module, other = built(unit), unit(3, 2, dtype=torch.float64)
+    assert other.load_state_dict(module.state_dict()) == ([], [])
+    x = inputs(unit, 6, 3)
+    assert torch.equal(module.eval()(x), other.eval()(x))
+
+
+@every_unit
+def test_meta_device_allocates_nothing(unit: Unit) -> None:
+    assert {p.device.type for p in unit(3, 2, device="meta").parameters()} == {"meta"}
+
+
+@every_unit
+def test_vmap_over_stacked_modules(unit: Unit) -> None:
+    modules = [built(unit, seed=seed) for seed in range(3)]
+    stacked, _ = stack_module_state(modules)
+    x = inputs(unit, 3, 5, 3)
+
+    def loss(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(modules[0], parameters, (x,)).square().mean()
+
+    slopes = vmap(grad(loss))({n: p.detach() for n, p in stacked.items()}, x)
+    for index, module in enumerate(modules):
+        module(x[index]).square().mean().backward()
+        for name, parameter in module.named_parameters():
+            torch.testing.assert_close(slopes[name][index], parameter.grad)
+
+
+@every_unit
+def test_penalties_map_over_stacked_modules(unit: Unit) -> None:
+    class Stated(torch_nn.Module):
+        """Calls what the unit states about its training."""
+
+        def __init__(self, unit: torch_nn.Module) -> None:
+            super().__init__()
+            self.unit = unit
+
+        def forward(self) -> Tensor:
+            return nn.penalty(self.unit) + nn.l1_norm(self.unit)
+
+    modules = [Stated(built(unit, seed=seed)) for seed in range(3)]
+    stacked, _ = stack_module_state(modules)
+    mapped = vmap(lambda parameters: functional_call(modules[0], parameters, ()))(stacked)
+    torch.testing.assert_close(mapped, torch.stack([module() for module in modules]))
+
+
+def losses(modules: torch_nn.ModuleList, x: Tensor) -> Tensor:
+    return torch.stack([module(x).square().mean() + 0.1 * nn.penalty(module) for module in modules])
+
+
+@pytest.mark.slow
+def test_training_steps_of_all_units_capture_as_one_graph() -> None:
+    modules = torch_nn.ModuleList(built(unit, 2, 1) for unit in REFERENCES).train()
+    x = inputs(nn.MulMCFC, 6, 2)  # positive: every unit takes them
+    captured = torch.compile(lambda: losses(modules, x).sum(), fullgraph=True, backend="aot_eager")
+    slopes = torch.autograd.grad(captured(), list(modules.parameters()), allow_unused=True)
+    expected = torch.autograd.grad(losses(modules, x).sum(), list(modules.parameters()), allow_unused=True)
+    for slope, value in zip(slopes, expected, strict=True):
+        torch.testing.assert_close(slope, value)
+
+
+@pytest.mark.slow
+def test_all_units_compile_to_machine_code() -> None:
+    modules = torch_nn.ModuleList(built(unit, 2, 1) for unit in REFERENCES).eval()
+    x = inputs(nn.MulMCFC, 6, 2)
+    with torch.no_grad():
+        fused = torch.compile(lambda x: losses(modules, x), fullgraph=True)(x)
+        torch.testing.assert_close(fused, losses(modules, x))

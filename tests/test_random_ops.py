@@ -1,0 +1,191 @@
+"""Random numbers as a pure function of (seed, stream, step): the published generator, the same everywhere."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.func import vmap
+
+import reference
+from extrapolate import ops
+from extrapolate.ops.random import cpu
+from extrapolate.ops.random import reference as definition
+
+# Random123's known-answer file, threefry2x32 with 20 rounds: key, counter, result
+KNOWN_ANSWERS = [
+    ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+    ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+    ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+]
+
+words = st.integers(-(2**63), 2**63 - 1)
+keys = st.tuples(words, words, words)
+counts = st.integers(0, 70)
+
+
+def key(*values: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(("key_words", "counter", "answer"), KNOWN_ANSWERS)
+def test_generator_gives_its_known_answers(
+    key_words: tuple[int, int], counter: tuple[int, int], answer: tuple[int, int]
+) -> None:
+    x0, x1 = definition.threefry2x32(
+        (torch.tensor(key_words[0]), torch.tensor(key_words[1])),
+        (torch.tensor(counter[0]), torch.tensor(counter[1])),
+    )
+    assert (x0.item(), x1.item()) == answer
+    assert reference.threefry2x32(key_words, counter) == answer
+
+
+@given(key_words=keys, count=counts)
+def test_numbers_are_the_generators_words_bit_for_bit(key_words: tuple[int, int, int], count: int) -> None:
+    drawn = ops.uniform(key(*key_words), (count,))
+    np.testing.assert_array_equal(drawn.numpy(), reference.uniform(key_words, count), strict=True)
+
+
+@given(rows=st.lists(keys, min_size=1, max_size=5), count=counts)
+def test_kernel_equals_its_definition_bit_for_bit(rows: list[tuple[int, int, int]], count: int) -> None:
+    fast = cpu.uniform(np.array(rows, np.int64), count)
+    plain = definition.uniform(torch.tensor(rows), count).numpy()
+    np.testing.assert_array_equal(fast, plain, strict=True)
+
+
+@given(key_words=keys, count=st.integers(1, 5000))
+def test_kernel_equals_its_definition_at_length(key_words: tuple[int, int, int], count: int) -> None:
+    fast = cpu.uniform(np.array([key_words], np.int64), count)
+    np.testing.assert_array_equal(fast, definition.uniform(key(*key_words), count).numpy()[None])
+
+
+@given(shape=st.lists(st.integers(0, 5), max_size=4).map(tuple))
+def test_numbers_have_the_shape_asked_for(shape: tuple[int, ...]) -> None:
+    drawn = ops.uniform(key(1, 2, 3), shape)
+    assert drawn.shape == shape
+    assert drawn.dtype == torch.float32
+    assert torch.equal(drawn.flatten(), ops.uniform(key(1, 2, 3), (math.prod(shape),)))
+
+
+@given(
+    rows=st.lists(keys, min_size=1, max_size=6),
+    shape=st.lists(st.integers(0, 5), max_size=3).map(tuple),
+    transposed=st.booleans(),
+)
+def test_replica_gets_the_same_numbers_whoever_stands_beside_it(
+    rows: list[tuple[int, int, int]], shape: tuple[int, ...], transposed: bool
+) -> None:
+    stacked = torch.tensor(rows)
+    if transposed:
+        together = vmap(lambda k: ops.uniform(k, shape), in_dims=1)(stacked.T.contiguous())
+    else:
+        together = vmap(lambda k: ops.uniform(k, shape))(stacked)
+    alone = torch.stack([ops.uniform(key(*row), shape) for row in rows])
+    assert torch.equal(together, alone)
+
+
+def test_nested_vmap_equals_each_key_alone() -> None:
+    grid = torch.stack([torch.stack([key(i, 0, j) for j in range(3)]) for i in range(2)])
+    together = vmap(vmap(lambda k: ops.uniform(k, (5,))))(grid)
+    for i in range(2):
+        for j in range(3):
+            assert torch.equal(together[i, j], ops.uniform(grid[i, j], (5,)))
+
+
+@pytest.mark.parametrize("other", [(8, 1, 2), (7, 2, 2), (7, 1, 3), (1, 7, 2), (2, 1, 7)])
+def test_other_seed_stream_or_step_gives_other_numbers(other: tuple[int, int, int]) -> None:
+    first, second = ops.uniform(key(7, 1, 2), (1000,)), ops.uniform(key(*other), (1000,))
+    assert (first == second).double().mean() < 0.01
+    assert abs(np.corrcoef(first.numpy(), second.numpy())[0, 1]) < 5 / math.sqrt(1000)
+
+
+def test_words_of_the_key_count_modulo_two_to_the_32() -> None:
+    far = key(5 + 2**32, -1, 2**40 + 3)
+    assert torch.equal(ops.uniform(far, (9,)), ops.uniform(key(5, 2**32 - 1, 3), (9,)))
+
+
+def test_numbers_are_uniform() -> None:
+    drawn = torch.cat([ops.uniform(key(seed, 0, step), (1001,)) for seed in range(20) for step in range(20)])
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    cells = torch.histc(drawn.double(), 64, 0, 1)
+    expected = len(drawn) / 64
+    chi_square = float(((cells - expected) ** 2 / expected).sum())
+    assert 63 - 6 * math.sqrt(2 * 63) < chi_square < 63 + 6 * math.sqrt(2 * 63)
+
+
+def test_neighbouring_streams_steps_and_places_are_independent() -> None:
+    n = 40_000
+    base = ops.uniform(key(3, 4, 5), (n,)).numpy()
+    neighbours = {
+        "seed": ops.uniform(key(4, 4, 5), (n,)).numpy(),
+        "stream": ops.uniform(key(3, 5, 5), (n,)).numpy(),
+        "step": ops.uniform(key(3, 4, 6), (n,)).numpy(),
+        "next place": np.roll(base, 1),
+        "other half": np.roll(base, n // 2),
+    }
+    for name, other in neighbours.items():
+        assert abs(np.corrcoef(base, other)[0, 1]) < 6 / math.sqrt(n), name
+        cells, _, _ = np.histogram2d(base, other, bins=8, range=[[0, 1], [0, 1]])
+        chi_square = ((cells - n / 64) ** 2 / (n / 64)).sum()
+        assert chi_square < 63 + 6 * math.sqrt(2 * 63), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shape", [(2,), (5, 3), (4, 0, 2), (2, 3, 7)])
+def test_numbers_like_a_tensor_have_its_shape_and_type(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    x = torch.zeros(shape, dtype=dtype)
+    drawn = ops.uniform_like(key(1, 0, 0), x)
+    assert drawn.shape == shape
+    assert drawn.dtype == dtype
+    # the last axis is the outermost of the layout
+    expected = ops.uniform(key(1, 0, 0), (shape[-1], *shape[:-1])).to(dtype).movedim(0, -1)
+    torch.testing.assert_close(drawn, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_numbers_like_a_tensor_stay_below_one_in_every_type(dtype: torch.dtype) -> None:
+    drawn = ops.uniform_like(key(1, 0, 0), torch.zeros(100_000, 2, dtype=dtype))
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+
+
+def test_devices_give_the_same_numbers(device: str) -> None:
+    stacked = torch.stack([key(seed, 1, 9) for seed in range(4)])
+    here = vmap(lambda k: ops.uniform(k, (33,)))(stacked)
+    there = vmap(lambda k: ops.uniform(k, (33,)))(stacked.to(device))
+    assert there.device.type == device
+    assert torch.equal(there.cpu(), here)
+
+
+@pytest.mark.slow
+def test_compiled_numbers_equal_eager_ones() -> None:
+    def draw(k: Tensor) -> Tensor:
+        return ops.uniform(k, (7, 5)) * 2
+
+    torch.compiler.reset()
+    stacked = torch.stack([key(seed, 1, 9) for seed in range(3)])
+    assert torch.equal(torch.compile(draw, fullgraph=True)(stacked[0]), draw(stacked[0]))
+    assert torch.equal(torch.compile(vmap(draw), fullgraph=True)(stacked), vmap(draw)(stacked))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        torch.zeros(2, dtype=torch.int64),
+        torch.zeros(4, dtype=torch.int64),
+        torch.zeros(1, 3, dtype=torch.int64),
+        torch.zeros((), dtype=torch.int64),
+        torch.zeros(3, dtype=torch.int32),
+        torch.zeros(3),
+    ],
+    ids=["two words", "four words", "a row", "a number", "int32", "float"],
+)
+def test_bad_key_is_refused_with_its_shape_and_type(bad: Tensor) -> None:
+    with pytest.raises(ValueError, match="key must be an int64 tensor of shape") as caught:
+        ops.uniform(bad, (2,))
+    assert str(bad.dtype) in str(caught.value)
+    assert str(tuple(bad.shape)) in str(caught.value)

@@ -1,0 +1,220 @@
+"""From tables to formulas: exact ones, noisy ones, and the refusal where there is none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy
+from numpy.typing import NDArray
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from extrapolate.estimator import ArithmeticRegressor
+from extrapolate.estimator._neat import recognise
+from extrapolate.training import Interrupted
+
+Array = NDArray[np.float64]
+Formula = Callable[[dict[str, Array]], Array]
+
+
+def _table(formula: str, **ranges: tuple[float, float]) -> tuple[pd.DataFrame, Array]:
+    """500 rows: columns drawn from their ranges, three distractors of other scales, and the target."""
+    rng, rows = np.random.default_rng(0), 500
+    columns = {name: rng.uniform(low, high, rows) for name, (low, high) in ranges.items()}
+    distractors = {
+        "noise": rng.uniform(-1, 1, rows),
+        "big": rng.uniform(1e5, 1e6, rows),
+        "small": rng.uniform(1e-3, 2e-3, rows),
+    }
+    frame = pd.DataFrame({**distractors, **columns})
+    return frame, _truth(formula, frame)
+
+
+def _truth(formula: str, frame: pd.DataFrame) -> Array:
+    values = {name: frame[name].to_numpy() for name in frame.columns}
+    return np.asarray(eval(formula, {"sqrt": np.sqrt, "pi": np.pi}, values), float)
+
+
+EXACT = [
+    ("U*J", {"U": (0.1, 10), "J": (-5, 5)}),
+    ("3.2*a*b/r**2", {"a": (1, 10), "b": (-3, 3), "r": (1, 20)}),
+    ("p*q + s", {"p": (1, 100), "q": (0, 20), "s": (0, 15)}),
+    ("x - y - z", {"x": (1000, 5000), "y": (0, 900), "z": (0, 50)}),
+    ("a*b - c*d", {"a": (-5, 5), "b": (-5, 5), "c": (-5, 5), "d": (-5, 5)}),
+    ("(a + b)/c", {"a": (-10, 10), "b": (-10, 10), "c": (1, 10)}),
+    ("1.6*C - 7", {"C": (-40, 100)}),
+    ("pi*sqrt(l/g)", {"l": (0.1, 5), "g": (1, 20)}),
+    ("a*b/(a + b)", {"a": (1, 100), "b": (1, 100)}),
+    ("sqrt(a**2 + b**2)", {"a": (-5, 5), "b": (-5, 5)}),
+]
+
+
+@pytest.mark.parametrize(("formula", "ranges"), EXACT)
+def test_exact_tables_give_the_exact_formula(formula: str, ranges: dict[str, tuple[float, float]]) -> None:
+    frame, y = _table(formula, **ranges)
+    model = ArithmeticRegressor().fit(frame, y)
+    assert model.found_, model.certificate_.reason
+    assert model.certificate_.exact
+    assert model.certificate_.verified
+    assert model.expression_ is not None
+    assert {str(symbol) for symbol in model.expression_.free_symbols} == set(ranges)
+    far = frame * 100.0
+    np.testing.assert_allclose(
+        model.predict(far), _truth(formula, far), rtol=1e-9, atol=1e-7 * np.abs(y).max()
+    )
+    parsed = sympy.parse_expr(str(model.expression_), local_dict=dict(model.symbols_))
+    again = sympy.lambdify(list(model.symbols_.values()), parsed)(*frame.to_numpy().T)
+    np.testing.assert_allclose(again, y, rtol=1e-9, atol=1e-9 * np.abs(y).max())
+
+
+@pytest.mark.parametrize(
+    ("formula", "ranges", "terms"),
+    [
+        ("6.5*m*v**2", {"m": (1, 10), "v": (-3, 3)}, {"m*v**2": 6.5}),
+        ("2.5*a*b + 7*c", {"a": (-5, 5), "b": (-5, 5), "c": (1, 5)}, {"a*b": 2.5, "c": 7.0}),
+    ],
+)
+@pytest.mark.parametrize("growing", [False, True])
+def test_noisy_tables_give_the_form_and_honest_uncertainty(
+    formula: str, ranges: dict[str, tuple[float, float]], terms: dict[str, float], growing: bool
+) -> None:
+    frame, y = _table(formula, **ranges)
+    noise = 0.01 * np.random.default_rng(1).standard_normal(len(y))
+    model = ArithmeticRegressor().fit(frame, y * (1 + noise) if growing else y + noise * y.std())
+    assert model.found_, model.certificate_.reason
+    assert not model.certificate_.exact
+    assert model.certificate_.noise_grows == growing
+    found = {coefficient.term: coefficient for coefficient in model.coefficients_}
+    assert found.keys() == terms.keys()
+    for term, value in terms.items():
+        assert found[term].value == pytest.approx(value, rel=0.01)
+        assert abs(found[term].refit - value) < 4 * found[term].standard_error
+
+
+def _noise(rng: np.random.Generator, x: Array) -> Array:
+    return rng.standard_normal(len(x))
+
+
+def _heavy(rng: np.random.Generator, x: Array) -> Array:
+    return np.exp(3 * rng.standard_normal(len(x)))
+
+
+def _wave(rng: np.random.Generator, x: Array) -> Array:
+    return np.sin(9 * x[:, 0]) * np.cos(5 * x[:, 1])
+
+
+@pytest.mark.parametrize("target", [_noise, _heavy, _wave])
+def test_tables_without_a_formula_get_none(target: Callable[[np.random.Generator, Array], Array]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (300, 5))
+    y = target(rng, x)
+    model = ArithmeticRegressor(replicas=16).fit(x, y)
+    assert not model.found_
+    assert model.expression_ is None
+    assert model.certificate_.reason
+    outside = model.predict(x * 2)
+    assert np.isfinite(outside).all()
+    assert np.abs(outside).max() < 3 * np.abs(y).max()
+
+
+def test_names_of_any_kind_become_parsable_symbols() -> None:
+    frame, y = _table("u*v + w", u=(1, 5), v=(-5, 5), w=(0, 3))
+    frame = frame.rename(columns={"u": "unit price (€)", "v": "I", "w": "2nd fee"})
+    model = ArithmeticRegressor().fit(frame, y)
+    names = {name: str(symbol) for name, symbol in model.symbols_.items()}
+    assert names["I"] == "I"
+    assert names["unit price (€)"] == "unit_price"
+    assert names["2nd fee"] == "x_2nd_fee"
+    expected = sympy.Symbol("unit_price") * sympy.Symbol("I") + sympy.Symbol("x_2nd_fee")
+    assert model.expression_ == expected
+
+
+def test_a_column_of_zeros_and_ones_keeps_its_simplest_power() -> None:
+    rng = np.random.default_rng(0)
+    x = np.c_[rng.integers(0, 2, 200), rng.uniform(1, 5, (200, 2))].astype(float)
+    model = ArithmeticRegressor(replicas=16).fit(x, x[:, 0] * x[:, 1] + x[:, 2])
+    x0, x1, x2 = sympy.symbols("x0 x1 x2")
+    assert model.expression_ == x0 * x1 + x2
+
+
+def test_same_table_and_seed_give_the_same_answer() -> None:
+    frame, y = _table("a*b + 3*c", a=(-5, 5), b=(1, 4), c=(0, 2))
+    y = y + 0.02 * np.random.default_rng(0).standard_normal(len(y))
+    first = ArithmeticRegressor(replicas=16, random_state=3).fit(frame, y)
+    second = ArithmeticRegressor(**first.get_params()).fit(frame, y)
+    assert str(first.expression_) == str(second.expression_)
+    assert [each.cost for each in first.candidates_] == [each.cost for each in second.candidates_]
+
+
+def test_candidates_are_a_front_with_the_choice_first() -> None:
+    frame, y = _table("a*b + c", a=(-5, 5), b=(1, 4), c=(0, 2))
+    model = ArithmeticRegressor(replicas=16).fit(frame, y)
+    first, *others = model.candidates_
+    assert first.cost == 0
+    assert sympy.simplify(first.expression - model.expression_) == 0
+    assert others
+    assert all(each.complexity < first.complexity and each.inner_error > first.inner_error for each in others)
+
+
+def test_a_constant_target_is_no_finding() -> None:
+    x = np.random.default_rng(0).standard_normal((50, 2))
+    model = ArithmeticRegressor(replicas=4).fit(x, np.full(50, 3.5))
+    assert not model.found_
+    np.testing.assert_allclose(model.predict(x), 3.5)
+
+
+class _Recorder:
+    def __init__(self, stop_after: int) -> None:
+        self.names: list[str] = []
+        self.stop_after = stop_after
+
+    def stage(self, name: str, done: int, total: int, best: str) -> None:
+        assert 0 <= done < total
+        self.names.append(name)
+
+    def stop_requested(self) -> bool:
+        return len(self.names) >= self.stop_after
+
+
+def test_the_watch_hears_of_stages_and_can_stop() -> None:
+    x = np.random.default_rng(0).standard_normal((80, 3))
+    y = np.random.default_rng(1).standard_normal(80)
+    recorder = _Recorder(stop_after=2)
+    with pytest.raises(Interrupted):
+        ArithmeticRegressor(replicas=4, watch=recorder).fit(x, y)
+    assert recorder.names[0] == "linear"
+
+
+def test_the_time_limit_ends_a_search_and_is_reported() -> None:
+    x = np.random.default_rng(0).standard_normal((200, 6))
+    y = np.random.default_rng(1).standard_normal(200)
+    model = ArithmeticRegressor(time_limit=0.0).fit(x, y)
+    assert model.certificate_.time_limit_struck
+    assert not model.found_
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "text"),
+    [
+        (3.0000000001, 1e-8, "3"),
+        (2 * np.pi, 1e-12, "2*pi"),
+        (1 / (2 * np.pi), 1e-12, "1/(2*pi)"),
+        (np.sqrt(2), 1e-12, "sqrt(2)"),
+        (1 / 3, 1e-12, "1/3"),
+        (8.314, 1e-10, "8.31400000000000"),
+        (0.123456789012, 1e-12, "None"),
+        (1.02, 0.05, "None"),
+    ],
+)
+def test_neat_constants_only_where_a_random_number_would_not_be(
+    value: float, tolerance: float, text: str
+) -> None:
+    assert str(recognise(value, tolerance)) == text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks([ArithmeticRegressor(replicas=8)])
+def test_scikit_learns_own_checks(estimator: ArithmeticRegressor, check: Any) -> None:
+    check(estimator)

@@ -1,0 +1,213 @@
+"""R replicas trained at once: each is what it would have been had it been trained alone, the plain way."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+
+from extrapolate import nn, ops
+from extrapolate.training import History, PenaltySchedule, Plan, Replicas, train
+
+#: A rate at which 200 steps drive some weights to the wall of their box and leave others inside.
+STEPS, RATE = 200, 2e-3
+SCHEDULE = PenaltySchedule(10.0, start=50, end=150)
+LOWS = (1.0, -2.0, 0.1, 10.0)
+
+
+def batch_of(key: Tensor, low: Tensor | float) -> tuple[Tensor, Tensor]:
+    """64 samples of a·b with inputs from [low, low + 1), a function of the key."""
+    x = low + ops.uniform(key, (64, 2))
+    return x, x[:, :1] * x[:, 1:]
+
+
+def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    x, y = batch_of(key, given["low"])
+    return (model(x) - y).square().mean()
+
+
+def error_at_five(replicas: Replicas) -> dict[str, Tensor]:
+    x = torch.full((2,), 5.0)
+    return {"error": replicas.map(lambda model: (model(x) - 25).square().sum())}
+
+
+def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: PenaltySchedule = SCHEDULE) -> Plan:
+    return Plan(
+        loss=loss,
+        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=RATE),
+        steps=steps,
+        evaluate=error_at_five,
+        evaluate_every=50,
+        best_by="error",
+        given={"low": torch.tensor(lows)},
+        penalty=penalty,
+        compile=False,
+    )
+
+
+def trained_alone(module: torch_nn.Module, seed: int, low: float) -> torch_nn.Module:
+    """The training of one ordinary module, written out."""
+    module = copy.deepcopy(module).train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=RATE)
+    for step in range(STEPS):
+        x, y = batch_of(torch.tensor([seed, 0, step]), low)
+        if isinstance(module, nn.StochasticNMU | nn.BatchStochasticNMU):
+            module.key = torch.tensor([seed, 1, step])
+        value = (module(x) - y).square().mean()
+        if isinstance(module, nn.NMU):
+            share = min(max((step - 50) / 100, 0.0), 1.0)
+            value = (
+                value + 10.0 * share * torch.minimum(module.weight.abs(), (1 - module.weight).abs()).mean()
+            )
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        if isinstance(module, nn.NMU):
+            module.weight.data.clamp_(0, 1)
+    return module.eval()
+
+
+FACTORIES: dict[str, Callable[[], torch_nn.Module]] = {
+    "NMU": lambda: nn.NMU(2, 1),
+    "StochasticNMU": lambda: nn.StochasticNMU(2, 1),
+    "BatchStochasticNMU": lambda: nn.BatchStochasticNMU(2, 1),
+    "MLP": lambda: nn.MLP(2, 1, hidden_features=10),
+}
+
+
+def values_of(module: torch_nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in module.named_parameters()}
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_replicas_end_where_separate_trainings_end(name: str) -> None:
+    """Each replica has a range of its own (``given``), the same seed twice among them."""
+    seeds = (3, 3, 17, 4)
+    replicas = Replicas.build(FACTORIES[name], seeds)
+    start = [replicas[i] for i in range(4)]
+    train(replicas, plan())
+    if "weight" in replicas.parameters:
+        at_wall = (replicas.parameters["weight"] % 1 == 0).flatten(1).all(1)
+        assert not at_wall.all(), "weights that all end at the wall compare nothing"
+    for i, (seed, low) in enumerate(zip(seeds, LOWS, strict=True)):
+        for each, expected in values_of(trained_alone(start[i], seed, low)).items():
+            torch.testing.assert_close(replicas.parameters[each][i], expected, rtol=1e-6, atol=1e-6)
+            moved = (expected - values_of(start[i])[each]).abs().max()
+            assert moved > 1e-2, "a training that moves nothing compares nothing"
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_result_of_a_seed_does_not_depend_on_who_is_trained_beside_it(name: str) -> None:
+    beside = Replicas.build(FACTORIES[name], (5, 6, 7))
+    train(beside, plan(lows=(1.0, -2.0, 0.1)))
+    alone = Replicas.build(FACTORIES[name], (6,))
+    train(alone, plan(lows=(-2.0,)))
+    for each, value in alone.parameters.items():
+        torch.testing.assert_close(value[0], beside.parameters[each][1], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_a_replica_is_an_ordinary_module_of_its_own(name: str) -> None:
+    replicas = Replicas.build(FACTORIES[name], (1, 2, 3))
+    x = torch.empty(3, 20, 2).uniform_(-2, 2)
+    together = replicas(x)
+    assert together.shape == (3, 20, 1)
+    modules = [replicas[i] for i in range(3)]
+    assert all(type(module) is type(FACTORIES[name]()) for module in modules)
+    for i, module in enumerate(modules):
+        torch.testing.assert_close(module.eval()(x[i]), together[i])
+    # its storage is its own, and it can be trained on
+    modules[1](x[1]).sum().backward()
+    assert all(value.grad is not None for value in modules[1].parameters())
+    with torch.no_grad():
+        for value in modules[1].parameters():
+            value.fill_(123.0)
+    torch.testing.assert_close(replicas(x), together)
+    torch.testing.assert_close(modules[0](x[0]), together[0])
+
+
+def test_replicas_copy_the_values_of_their_modules() -> None:
+    modules = [nn.NMU(2, 1) for _ in range(2)]
+    replicas = Replicas(modules)
+    assert replicas.seeds == (0, 1)
+    assert len(replicas) == 2
+    first = modules[0].weight.detach().clone()
+    with torch.no_grad():
+        modules[0].weight.zero_()
+    assert torch.equal(replicas[0].get_parameter("weight"), first)
+
+
+def test_build_starts_each_seed_as_torch_would_and_leaves_the_global_generator() -> None:
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    replicas = Replicas.build(lambda: nn.MLP(2, 1), (0, 7, 7))
+    assert torch.equal(torch.get_rng_state(), before)
+    for index, seed in enumerate((0, 7, 7)):
+        torch.manual_seed(seed)
+        for name, value in nn.MLP(2, 1).named_parameters():
+            assert torch.equal(replicas.parameters[name][index], value)
+
+
+def test_a_measure_is_taken_in_evaluation_mode() -> None:
+    replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1))
+    x = torch.tensor([2.0, 3.0])
+    expected = torch.stack([replicas[i].eval()(x) for i in range(2)])
+    torch.testing.assert_close(replicas.map(lambda model: model(x)), expected)
+
+
+class WithDropout(torch_nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch_nn.Sequential(
+            torch_nn.Linear(2, 64), torch_nn.Dropout(0.5), torch_nn.Linear(64, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def test_dropout_differs_among_replicas_and_is_off_in_evaluation() -> None:
+    torch.manual_seed(0)
+    module = WithDropout()
+    replicas = Replicas([copy.deepcopy(module) for _ in range(3)], seeds=(4, 4, 4))
+    history: History = train(replicas, plan(steps=50, lows=(1.0, 1.0, 1.0)))
+    # one start, one stream of data: only the dropped units can have driven them apart
+    weights = replicas.parameters["layers.0.weight"]
+    assert not torch.allclose(weights[0], weights[1])
+    assert not torch.allclose(weights[1], weights[2])
+    assert torch.equal(error_at_five(replicas)["error"], error_at_five(replicas)["error"])
+    assert torch.isfinite(history.measures["error"]).all()
+
+
+def test_parameters_that_are_frozen_stay_as_they_are() -> None:
+    def factory() -> torch_nn.Module:
+        model = torch_nn.Sequential(torch_nn.Linear(2, 8), nn.NMU(8, 1))
+        model[0].requires_grad_(False)
+        return model
+
+    replicas = Replicas.build(factory, (0, 1))
+    start = {name: value.clone() for name, value in replicas.parameters.items()}
+    train(replicas, plan(steps=5, lows=(1.0, 2.0)))
+    assert not torch.equal(replicas.parameters["1.weight"], start["1.weight"])
+    assert torch.equal(replicas.parameters["0.weight"], start["0.weight"])
+    assert not replicas[0].get_parameter("0.weight").requires_grad
+
+
+def test_no_modules_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one module"):
+        Replicas([])
+    with pytest.raises(ValueError, match="at least one module"):
+        Replicas.build(lambda: nn.NMU(2, 1), ())
+
+
+def test_wrong_number_of_seeds_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 modules need as many seeds, got 3"):
+        Replicas([nn.NMU(2, 1), nn.NMU(2, 1)], seeds=(1, 2, 3))
+
+
+@pytest.mark.parametrize("index", [3, -4])
+def test_a_replica_that_is_not_there_is_an_index_error(index: int) -> None:
+    with pytest.raises(IndexError):
+        Replicas.build(lambda: nn.NMU(2, 1), (0, 1, 2))[index]

@@ -1,0 +1,160 @@
+"""The Single Module Task: right answers, fixed sets, and the published threshold for being solved."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from extrapolate.errors import UserError
+from extrapolate.experiments import Outcome, experiment_named, run
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
+from extrapolate.training import Quiet, Watch
+
+ANSWERS: dict[str, Callable[[float, float], float]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+}
+
+every_operation = pytest.mark.parametrize("operation", ANSWERS)
+
+
+def task(operation: str, pair: RangePair = PUBLISHED_RANGES[4], in_features: int = 2) -> SingleModule:
+    return SingleModule(OPERATIONS[operation], pair, in_features)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@every_operation
+@pytest.mark.parametrize("in_features", [2, 10])
+def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: int) -> None:
+    each = task(operation, in_features=in_features)
+    for draw in (each.validation, each.test):
+        x, y = draw(50, generator())
+        assert x.shape == (50, in_features)
+        assert y.shape == (50, 1)
+        assert x.dtype == y.dtype == torch.float64
+        assert y[:, 0].tolist() == [ANSWERS[operation](a, b) for a, b in x[:, :2].tolist()]
+
+
+def test_operations_are_the_published_four() -> None:
+    assert {name: each.symbol for name, each in OPERATIONS.items()} == {
+        "add": "+",
+        "sub": "−",
+        "mul": "×",
+        "div": "÷",
+    }
+
+
+@pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
+def test_sets_come_from_their_ranges_and_are_the_same_for_the_same_seed(pair: RangePair) -> None:
+    each = task("mul", pair)
+    for draw, range_ in ((each.validation, pair.train), (each.test, pair.test)):
+        x, y = draw(2000, generator(3))
+        inside = [(low <= x) & (x <= high) for low, high in range_.intervals]
+        assert torch.stack(inside).any(0).all()
+        assert all(bool(side.any()) for side in inside)
+        again_x, again_y = draw(2000, generator(3))
+        assert torch.equal(x, again_x)
+        assert torch.equal(y, again_y)
+        assert not torch.equal(x, draw(2000, generator(4))[0])
+
+
+def nearly(operation: str, x: np.ndarray, epsilon: float) -> np.ndarray:
+    """The published answer of a unit whose weights are all ε off, sample by sample."""
+    answers = np.empty(len(x))
+    for index, (a, b, *others) in enumerate(x.tolist()):
+        exact = ANSWERS[operation](a, b)
+        if operation in ("add", "sub"):
+            answers[index] = exact - epsilon * sum(abs(value) for value in (a, b, *others))
+            continue
+        share = (1 - epsilon) ** 2 if operation == "mul" else (1 - epsilon) / (1 + epsilon)
+        for value in others:
+            share *= 1 - epsilon * abs(value)
+        answers[index] = exact * share
+    return answers
+
+
+def simulated_threshold(operation: str, pair: RangePair, in_features: int, epsilon: float) -> float:
+    draw = np.random.default_rng(11)
+    sides = np.array(pair.test.intervals)
+    chosen = sides[draw.integers(len(sides), size=(20_000, in_features))]
+    x = draw.uniform(chosen[..., 0], chosen[..., 1])
+    exact = np.array([ANSWERS[operation](a, b) for a, b in x[:, :2].tolist()])
+    return float(np.mean((nearly(operation, x, epsilon) - exact) ** 2))
+
+
+@every_operation
+@pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
+def test_threshold_is_the_error_of_weights_that_are_epsilon_off(operation: str, pair: RangePair) -> None:
+    expected = simulated_threshold(operation, pair, 2, 1e-5)
+    assert task(operation, pair).threshold(count=100_000) == pytest.approx(expected, rel=0.06)
+
+
+@every_operation
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-4])
+def test_threshold_counts_irrelevant_inputs(operation: str, epsilon: float) -> None:
+    pair = PUBLISHED_RANGES[6]
+    expected = simulated_threshold(operation, pair, 10, epsilon)
+    threshold = task(operation, pair, 10).threshold(epsilon, count=100_000)
+    assert threshold == pytest.approx(expected, rel=0.06)
+    assert threshold > 4 * task(operation, pair, 2).threshold(epsilon, count=100_000)
+
+
+def test_threshold_uses_a_million_samples_and_no_generator_of_the_user() -> None:
+    torch.manual_seed(5)
+    each = task("mul", PUBLISHED_RANGES[6])
+    first = each.threshold()
+    torch.manual_seed(6)
+    state = torch.get_rng_state()
+    assert each.threshold() == first
+    assert torch.equal(torch.get_rng_state(), state)
+    # E[(2ε - ε²)² a² b²] with a, b ~ U[2, 6]: E a² = (6³ - 2³) / 12
+    share, square = 2e-5 - 1e-10, (6**3 - 2**3) / 12
+    assert first == pytest.approx(share**2 * square**2, rel=0.01)
+
+
+# ----------------------------------------------------------------------------- carried out, very small
+
+
+class Silent:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        return Quiet()
+
+    def skipped(self, name: str) -> None:
+        pass
+
+
+def carried_out(folder: Path, in_features: int = 2) -> Outcome:
+    experiment = experiment_named("single-module")
+    settings = replace(
+        experiment.presets["smoke"], units=("NMU",), seeds=2, steps=10, samples=20, in_features=in_features
+    )
+    return run(experiment, settings, preset="smoke", folder=folder, command="test", display=Silent())
+
+
+@pytest.mark.parametrize("in_features", [2, 10])
+def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> None:
+    outcome = carried_out(tmp_path / "run", in_features)
+    assert outcome.results["range"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
+    assert outcome.results["seed"].to_list() == [0, 1, 0, 1]
+    assert outcome.results["threshold"].n_unique() == 2
+    assert (tmp_path / "run" / "results.parquet").exists()
+
+
+def test_file_half_written_by_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / ".manifest.json.4711.tmp").write_text('{"experiment": "sing')
+    assert carried_out(tmp_path).results.height == 4
+
+
+def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match=r"thesis\.tex"):
+        carried_out(tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
