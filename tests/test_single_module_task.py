@@ -127,6 +127,9 @@ class Silent:
     def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
         return Quiet()
 
+    def stop_requested(self) -> bool:
+        return False
+
     def skipped(self, name: str) -> None:
         pass
 

@@ -2,6 +2,23 @@
 
 from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
 from extrapolate.experiments.experiment import Claim, Experiment, Part
-from extrapolate.experiments.run import Display, Outcome, run
+from extrapolate.experiments.manifest import cores
+from extrapolate.experiments.options import Option, options_of, with_options, written
+from extrapolate.experiments.run import Outcome, run
+from extrapolate.experiments.workers import Display
 
-__all__ = ["EXPERIMENTS", "Claim", "Display", "Experiment", "Outcome", "Part", "experiment_named", "run"]
+__all__ = [
+    "EXPERIMENTS",
+    "Claim",
+    "Display",
+    "Experiment",
+    "Option",
+    "Outcome",
+    "Part",
+    "cores",
+    "experiment_named",
+    "options_of",
+    "run",
+    "with_options",
+    "written",
+]

@@ -77,6 +77,10 @@ class Experiment(Protocol):
     source: str
     presets: dict[str, Any]
 
+    def outline(self, settings: Any) -> str:
+        """In a line: how many models of what are trained, and for how long."""
+        ...
+
     def parts(self, settings: Any) -> Sequence[Part]: ...
 
     def notes(self, settings: Any) -> list[str]:

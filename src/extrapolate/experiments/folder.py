@@ -1,5 +1,6 @@
 """The output folder of a run: one process at a time, one experiment with one setting, whole files only."""
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,16 @@ from filelock import FileLock, Timeout
 
 from extrapolate.errors import UserError
 from extrapolate.files import replacing, write_text
+
+#: What a manifest must say for its run to be gone on with.
+MANIFEST_NEEDS = {
+    "experiment": str,
+    "settings": dict,
+    "preset": str,
+    "started": str,
+    "finished": str | None,
+    "seconds": float | int,
+}
 
 
 @dataclass(frozen=True)
@@ -44,30 +55,36 @@ class RunFolder:
             raise UserError(f"--out {self.path} is a file: give a folder") from None
         except PermissionError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}; choose another --out") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"no space left on {self.path}: free some and run the same command again"
+            ) from None
 
-    def claim_for(self, experiment: str, settings: dict[str, str]) -> bool:
-        """Makes sure the folder is this run's. True if it holds a part of it already, False if it is new."""
+    def claim_for(self, experiment: str, settings: dict[str, str]) -> dict[str, Any] | None:
+        """Makes sure the folder is this run's; its manifest where it holds a part of it, None if it is new."""
         if not self.manifest.exists():
-            strangers = [p.name for p in self.path.iterdir() if p.name not in {".lock", "parts"}]
+            strangers = [path.name for path in self.path.iterdir() if not _ours(path)]
             if strangers:
                 raise UserError(
                     f"{self.path} is not empty and holds no run (it has {strangers[0]}): choose another --out"
                 )
-            return False
+            return None
         found = self._read_manifest()
-        if found.get("experiment") != experiment:
+        if found["experiment"] != experiment:
             raise UserError(
-                f"{self.path} holds a run of {found.get('experiment')!r}, not of {experiment!r}: "
+                f"{self.path} holds a run of {found['experiment']!r}, not of {experiment!r}: "
                 "choose another --out"
             )
-        before = found.get("settings", {})
+        before = found["settings"]
         for name in settings.keys() | before.keys():
             if settings.get(name) != before.get(name):
                 raise UserError(
                     f"{self.path} holds a run with --{name.replace('_', '-')} {before.get(name)!r}, not "
                     f"{settings.get(name)!r}: choose another --out"
                 )
-        return True
+        return found
 
     def _read_manifest(self) -> dict[str, Any]:
         try:
@@ -76,7 +93,15 @@ class RunFolder:
             raise UserError(f"{self.manifest} cannot be read ({error}): choose another --out") from None
         if not isinstance(found, dict):
             raise UserError(f"{self.manifest} is not a manifest: choose another --out")
+        for name, kind in MANIFEST_NEEDS.items():
+            if not isinstance(found.get(name), kind):
+                raise UserError(f"{self.manifest} is damaged (it gives no {name}): choose another --out")
         return found
+
+
+def _ours(path: Path) -> bool:
+    """Whether a new run's folder may hold it: what :meth:`RunFolder.locked` makes, what a killed run left."""
+    return path.name in {".lock", "parts"} or path.match(".*.tmp")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,25 +1,29 @@
 """Fields of a settings dataclass that a person may set, with how to read them and what they mean."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from extrapolate.errors import UserError
+import torch
+
+from extrapolate.errors import UserError, unknown_name
 
 
 @dataclass(frozen=True)
 class Option:
-    """How the command offers a field: its help, how its text is read, how its value is written."""
+    """How the command offers a field: its help, how its text is read and written, what its help calls it."""
 
     help: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
+    metavar: str
 
 
-def option(help: str, read: Callable[[str], Any], write: Callable[[Any], str] = str) -> Any:
+def option(
+    help: str, read: Callable[[str], Any], write: Callable[[Any], str] = str, *, metavar: str = "N"
+) -> Any:
     """A dataclass field that the command offers as ``--name``."""
-    return field(metadata={"option": Option(help, read, write)})
+    return field(metadata={"option": Option(help, read, write, metavar)})
 
 
 def options_of(settings: Any) -> dict[str, Option]:
@@ -30,6 +34,22 @@ def options_of(settings: Any) -> dict[str, Option]:
 def written(settings: Any) -> dict[str, str]:
     """A settings value as text, option by option: what the manifest records and resuming compares."""
     return {name: each.write(getattr(settings, name)) for name, each in options_of(settings).items()}
+
+
+def with_options(settings: Any, texts: Mapping[str, str]) -> Any:
+    """``settings`` with the options of ``texts`` read and put in.
+
+    Raises:
+        UserError: a text cannot be read; the message begins with its option.
+    """
+    options = options_of(settings)
+    values = {}
+    for name, text in texts.items():
+        try:
+            values[name] = options[name].read(text)
+        except UserError as error:
+            raise UserError(f"--{name.replace('_', '-')}: {error}") from None
+    return replace(settings, **values)
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -61,11 +81,17 @@ def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ..
 
 def _known_name(name: str, known: Sequence[str], kind: str) -> str:
     exact = {each.casefold(): each for each in known}
-    if name.casefold() in exact:
-        return exact[name.casefold()]
-    near = get_close_matches(name.casefold(), list(exact), 1, cutoff=0.5)
-    hint = f"did you mean {exact[near[0]]}?" if near else f"choose from {', '.join(known)}"
-    raise UserError(f"unknown {kind} {name!r}: {hint}")
+    if name.casefold() not in exact:
+        raise unknown_name(kind, name, known)
+    return exact[name.casefold()]
+
+
+def available_device(text: str) -> str:
+    """Reads ``cpu`` or ``cuda``, and makes sure that there is one."""
+    device = _known_name(text, ("cpu", "cuda"), "device")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("no CUDA device was found here: leave the option out to train on the CPU")
+    return device
 
 
 def joined(names: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
 """Carries an experiment out, part by part, into its folder; goes on where an earlier run stopped."""
 
-import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
@@ -12,21 +12,7 @@ from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.manifest import new_manifest, now
 from extrapolate.experiments.options import written
-from extrapolate.training import Watch, train
-from extrapolate.training.checkpoint import Checkpoint
-from extrapolate.training.checkpoint import write as write_tensors
-
-
-class Display(Protocol):
-    """Shows a person how the run goes."""
-
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
-        """Part ``index`` of ``parts`` begins; returns what its training reports to."""
-        ...
-
-    def skipped(self, name: str) -> None:
-        """A part that an earlier run finished."""
-        ...
+from extrapolate.experiments.workers import Display, Job, carry_out_all
 
 
 @dataclass(frozen=True)
@@ -46,61 +32,49 @@ def run(
     folder: Path,
     command: str,
     display: Display,
+    workers: int = 1,
 ) -> Outcome:
-    """Runs what is left of ``experiment`` in ``folder``.
+    """Runs what is left of ``experiment`` in ``folder``, ``workers`` parts at once.
 
-    Every finished part is on disk, with the results, summary and claims of all parts so far, before the next
-    begins.
+    As soon as a part is finished it is on disk, and so are the results, summary and claims of all so far.
 
     Raises:
         Interrupted: the display's watch asked to stop; the same call goes on from there.
-        UserError: the folder belongs to something else, is in use, or holds damaged files.
+        UserError: the folder belongs to something else, is in use, holds damaged files, or is full.
     """
     place = RunFolder(folder)
     with place.locked():
         manifest = new_manifest(experiment, settings, preset, command)
-        if place.claim_for(experiment.name, written(settings)):
-            earlier = json.loads(place.manifest.read_text(encoding="utf-8"))
+        earlier = place.claim_for(experiment.name, written(settings))
+        if earlier is not None:
             manifest |= {key: earlier[key] for key in ("started", "finished", "seconds", "preset")}
         write_json(place.manifest, manifest)
         parts = experiment.parts(settings)
-        for index, part in enumerate(parts):
-            if place.part(part.name, "parquet").exists():
-                display.skipped(part.name)
-                continue
-            began = time.monotonic()
-            try:
-                _carry_out(part, place, display, index, len(parts))
-            finally:
-                manifest["seconds"] += round(time.monotonic() - began, 1)
-                write_json(place.manifest, manifest)
-            _gather(experiment, settings, preset, place, parts[: index + 1])
+        began, earlier_seconds = time.monotonic(), manifest["seconds"]
+        try:
+            for _ in carry_out_all(_unfinished(parts, place, display), display, workers):
+                _gather(experiment, settings, preset, place, parts)
+        finally:
+            manifest["seconds"] = earlier_seconds + round(time.monotonic() - began, 1)
+            write_json(place.manifest, manifest)
         results, claims = _gather(experiment, settings, preset, place, parts)
         manifest["finished"] = manifest["finished"] or now()
         write_json(place.manifest, manifest)
     return Outcome(folder, results, claims)
 
 
-def _carry_out(part: Part, place: RunFolder, display: Display, index: int, parts: int) -> None:
-    """Trains one part and writes all it leaves; its rows come last, since they mark it as finished."""
-    replicas = part.replicas()
-    plan = part.plan(replicas)
-    watch = display.part(part.name, index, parts, len(replicas), plan.steps)
-    checkpoint = place.part(part.name, "checkpoint.safetensors")
-    history = train(replicas, plan, checkpoint=checkpoint, watch=watch)
-    replicas.parameters = history.best
-    rows = part.rows(replicas, history)
-    for name, table in part.extras(replicas, rows).items():
-        write_table(place.part(part.name, f"{name}.parquet"), table)
-    write_tensors(
-        place.part(part.name, "weights.safetensors"), Checkpoint(replicas.parameters, part.about())
-    )
-    write_table(place.part(part.name, "parquet"), rows)
-    checkpoint.unlink(missing_ok=True)
+def _unfinished(parts: Sequence[Part], place: RunFolder, display: Display) -> list[Job]:
+    jobs = []
+    for index, part in enumerate(parts):
+        if place.part(part.name, "parquet").exists():
+            display.skipped(part.name)
+        else:
+            jobs.append(Job(part, index, len(parts), place))
+    return jobs
 
 
 def _gather(
-    experiment: Experiment, settings: Any, preset: str, place: RunFolder, parts: Any
+    experiment: Experiment, settings: Any, preset: str, place: RunFolder, parts: Sequence[Part]
 ) -> tuple[pl.DataFrame, list[Claim]]:
     """Writes the results, summary, claims and extra tables of the parts that are finished."""
     finished = [part for part in parts if place.part(part.name, "parquet").exists()]
@@ -110,8 +84,9 @@ def _gather(
     write_table(place.path / "summary.parquet", experiment.summary(results, settings))
     write_json(place.path / "claims.json", [asdict(claim) | {"preset": preset} for claim in claims])
     for name in _extra_names(place, finished):
-        tables = [read_table(path) for part in finished if (path := place.part(part.name, f"{name}.parquet")).exists()]
-        write_table(place.path / f"{name}.parquet", pl.concat([table for table in tables if table.width]))
+        paths = [place.part(part.name, f"{name}.parquet") for part in finished]
+        tables = [read_table(path) for path in paths if path.exists()]
+        write_table(place.path / f"{name}.parquet", pl.concat(tables))
     return results, claims
 
 

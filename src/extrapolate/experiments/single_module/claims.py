@@ -1,144 +1,22 @@
-"""The published findings on the Single Module Task, and how each is judged on the results."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""How the published findings are judged on the results; what was measured beside them."""
 
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, success_rate
-from extrapolate.experiments.single_module.settings import SingleModuleSettings
+from extrapolate.experiments.single_module.findings import FINDINGS, Finding
+from extrapolate.experiments.single_module.settings import PRESETS, SingleModuleSettings
 from extrapolate.experiments.single_module.summary import estimates
 from extrapolate.experiments.single_module.units import UNITS
-from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
-PUBLISHED_SEEDS = 25
-HARD_FOR_NMU = ("U[-2,-1]", "U[-1.2,-1.1]")
-ALL = tuple(str(pair) for pair in PUBLISHED_RANGES)
-NEGATIVE = tuple(str(pair) for pair in PUBLISHED_RANGES if pair.train.intervals[0][0] < 0)
-POSITIVE = tuple(name for name in ALL if name not in NEGATIVE)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A published sentence about one unit and operation on some ranges.
-
-    ``holds(rates)`` judges the share solved by range; ``explain(rates)`` says why it does not hold.
-    """
-
-    id: str
-    unit: str
-    operation: str
-    ranges: tuple[str, ...]
-    claim: str
-    published: str
-    holds: Callable[[dict[str, Estimate]], bool]
-    explain: Callable[[dict[str, Estimate]], str] = lambda rates: _rates_text(rates)
-
-
-def _rate(estimate: Estimate) -> float:
-    return estimate.value or 0.0
-
-
-def _rates_text(rates: dict[str, Estimate]) -> str:
-    return "share solved: " + ", ".join(f"{name} {_rate(rate):.0%}" for name, rate in rates.items())
-
-
-def _all_solved(rates: dict[str, Estimate]) -> bool:
-    return all(_rate(rate) == 1 for rate in rates.values())
-
-
-def _none_solved(rates: dict[str, Estimate]) -> bool:
-    return all(_rate(rate) == 0 for rate in rates.values())
-
-
-def _interval_excludes_one(rates: dict[str, Estimate]) -> bool:
-    return all(rate.high is not None and rate.high < 1 for rate in rates.values())
-
-
-def _only_some_positive(rates: dict[str, Estimate]) -> bool:
-    positive = [_rate(rates[name]) for name in POSITIVE]
-    return _none_solved({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
-
-
-STOCHASTIC_PAPER = "arXiv 2211.05624"
-FINDINGS: tuple[Finding, ...] = (
-    *(
-        Finding(
-            f"{unit}/mul/solves-every-range",
-            unit,
-            "mul",
-            ALL,
-            f"{unit} learns × in every range with every seed",
-            f"succeeds in all nine ranges ({STOCHASTIC_PAPER})",
-            _all_solved,
-        )
-        for unit in ("StochasticNMU", "BatchStochasticNMU")
-    ),
-    Finding(
-        "NMU/mul/solves-seven-ranges",
-        "NMU",
-        "mul",
-        tuple(name for name in ALL if name not in HARD_FOR_NMU),
-        "NMU learns × with every seed in the seven ranges other than " + " and ".join(HARD_FOR_NMU),
-        f"succeeds there ({STOCHASTIC_PAPER})",
-        _all_solved,
-    ),
-    *(
-        Finding(
-            f"NMU/mul/fails-in-{name}",
-            "NMU",
-            "mul",
-            (name,),
-            f"NMU fails for some seeds in {name}: the interval of its success rate excludes 1",
-            f"success below 1 ({STOCHASTIC_PAPER})",
-            _interval_excludes_one,
-        )
-        for name in HARD_FOR_NMU
-    ),
-    *(
-        Finding(
-            f"{unit}/mul/only-some-positive-ranges",
-            unit,
-            "mul",
-            ALL,
-            f"{unit} learns × only in some of the positive ranges",
-            "succeeds only in some positive ranges (arXiv 2101.09530, 2001.05016)",
-            _only_some_positive,
-        )
-        for unit in ("NACMul", "NALU")
-    ),
-    *(
-        Finding(
-            f"NAU/{operation}/solves-every-range",
-            "NAU",
-            operation,
-            ALL,
-            f"NAU learns {OPERATIONS[operation].symbol} in every range with every seed",
-            "succeeds in all nine ranges at two inputs (arXiv 2101.09530)",
-            _all_solved,
-        )
-        for operation in ("add", "sub")
-    ),
-    *(
-        Finding(
-            f"MLP/{operation}/never-extrapolates",
-            "MLP",
-            operation,
-            ALL,
-            f"a ReLU network never extrapolates {OPERATIONS[operation].symbol}",
-            "success 0 in every range (arXiv 2101.09530)",
-            _none_solved,
-        )
-        for operation in OPERATIONS
-    ),
-)
+PUBLISHED = PRESETS["paper"]
 
 
 def claims(results: pl.DataFrame, settings: SingleModuleSettings) -> list[Claim]:
     """The findings about the units that were run, then every measurement by unit, operation and range."""
     groups = {
-        (unit, operation): rows
+        (str(unit), str(operation)): rows
         for (unit, operation), rows in results.group_by("unit", "operation", maintain_order=True)
     }
     findings = [
@@ -147,26 +25,30 @@ def claims(results: pl.DataFrame, settings: SingleModuleSettings) -> list[Claim]
         if (finding.unit, finding.operation) in groups
     ]
     unable = [
-        _unable(unit, operation, rows)
+        _unable(unit, operation, rows, settings)
         for (unit, operation), rows in groups.items()
         if unit != "MLP" and operation not in UNITS[unit].operations
     ]
     return findings + unable + _measurements(groups)
 
 
+def _rate_of(rows: pl.DataFrame) -> Estimate:
+    return success_rate(int(rows["solved"].sum()), rows.height)
+
+
 def _judged(finding: Finding, rows: pl.DataFrame, settings: SingleModuleSettings) -> Claim:
     rows = rows.filter(pl.col("range").is_in(finding.ranges))
-    rates = {name: estimates(rows.filter(pl.col("range") == name))["success_rate"] for name in finding.ranges}
-    pooled = success_rate(int(rows["solved"].sum()), rows.height)
+    rates = {name: _rate_of(rows.filter(pl.col("range") == name)) for name in finding.ranges}
+    pooled = _rate_of(rows)
     missing = [name for name, rate in rates.items() if rate.n == 0]
-    unpublished = [pair for pair in settings.ranges if str(pair) in finding.ranges and not _published(pair)]
-    if missing or unpublished:
-        holds, why = None, f"not judged: not run as published on {', '.join(missing or map(str, unpublished))}"
-    else:
+    own = [str(pair) for pair in settings.ranges if pair not in PUBLISHED_RANGES]
+    unlike = _unlike_published(settings)
+    if elsewhere := missing or [name for name in own if name in finding.ranges]:
+        unlike.append(f"not run as published on {', '.join(elsewhere)}")
+    holds, why = None, f"not judged: {', '.join(unlike)}"
+    if not unlike:
         holds = finding.holds(rates)
-        why = None if holds else finding.explain(rates)
-        if settings.seeds < PUBLISHED_SEEDS:
-            why = "; ".join(filter(None, [why, f"{settings.seeds} of {PUBLISHED_SEEDS} seeds were run"]))
+        why = _with_seeds(None if holds else finding.explain(rates), settings)
     return Claim(
         finding.id,
         finding.claim,
@@ -179,14 +61,30 @@ def _judged(finding: Finding, rows: pl.DataFrame, settings: SingleModuleSettings
     )
 
 
-def _published(pair: RangePair) -> bool:
-    return pair in PUBLISHED_RANGES
+def _unlike_published(settings: SingleModuleSettings) -> list[str]:
+    """What of the published training was changed so that its results say nothing about the findings."""
+    changes = []
+    if settings.steps < PUBLISHED.steps:
+        changes.append(f"{settings.steps:,} of {PUBLISHED.steps:,} steps")
+    if settings.in_features != PUBLISHED.in_features:
+        changes.append(f"{settings.in_features} inputs instead of {PUBLISHED.in_features}")
+    if settings.batch != PUBLISHED.batch:
+        changes.append(f"{settings.batch} samples a step instead of {PUBLISHED.batch}")
+    return changes
 
 
-def _unable(unit: str, operation: str, rows: pl.DataFrame) -> Claim:
-    rate = estimates(rows)["success_rate"]
+def _with_seeds(why: str | None, settings: SingleModuleSettings) -> str | None:
+    """Fewer seeds are judged all the same, but told."""
+    if settings.seeds >= PUBLISHED.seeds:
+        return why
+    return "; ".join(filter(None, [why, f"{settings.seeds} of {PUBLISHED.seeds} seeds were run"]))
+
+
+def _unable(unit: str, operation: str, rows: pl.DataFrame, settings: SingleModuleSettings) -> Claim:
+    rate = _rate_of(rows)
     symbol = OPERATIONS[operation].symbol
     able = ", ".join(OPERATIONS[name].symbol for name in OPERATIONS if name in UNITS[unit].operations)
+    unlike = _unlike_published(settings)
     return Claim(
         f"{unit}/{operation}/cannot-represent",
         f"{unit} cannot represent {symbol} (its exact weights give {able}), so no model solves it",
@@ -194,7 +92,8 @@ def _unable(unit: str, operation: str, rows: pl.DataFrame) -> Claim:
         rate.value,
         interval_of(rate),
         rate.n,
-        rate.value == 0,
+        None if unlike else rate.value == 0,
+        f"not judged: {', '.join(unlike)}" if unlike else _with_seeds(None, settings),
     )
 
 
@@ -205,12 +104,12 @@ _LABELS = {
 }
 
 
-def _measurements(groups: dict[tuple[object, ...], pl.DataFrame]) -> list[Claim]:
+def _measurements(groups: dict[tuple[str, str], pl.DataFrame]) -> list[Claim]:
     lines = []
     for (unit, operation), rows in groups.items():
         for (range_,), part in rows.group_by("range", maintain_order=True):
             for measure, estimate in estimates(part).items():
-                text = _LABELS[measure].format(OPERATIONS[str(operation)].symbol, range_)
+                text = _LABELS[measure].format(OPERATIONS[operation].symbol, range_)
                 lines.append(
                     Claim.measurement(f"{unit}/{operation}/{range_}/{measure}", f"{unit}: {text}", estimate)
                 )

@@ -1,5 +1,6 @@
 """The experiment: what the runner and the command need to know of the Single Module Task."""
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -23,6 +24,16 @@ class SingleModuleExperiment:
         "ICLR 2020)"
     )
     presets = PRESETS
+
+    def outline(self, settings: SingleModuleSettings) -> str:
+        counts = {
+            "unit": len(settings.units),
+            "operation": len(settings.operations),
+            "range": len(settings.ranges),
+            "seed": settings.seeds,
+        }
+        factors = " × ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items())
+        return f"{factors} = {math.prod(counts.values()):,} models of {settings.steps:,} steps"
 
     def parts(self, settings: SingleModuleSettings) -> Sequence[Part]:
         return [

@@ -61,7 +61,7 @@ class SingleModulePart:
 
     def plan(self, replicas: Replicas) -> Plan:
         settings = self.settings
-        thresholds = self._thresholds().to(replicas.device)
+        thresholds = self._thresholds()
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             # drawn with the batch contiguous, which lets a fused step vectorise over it
@@ -78,14 +78,13 @@ class SingleModulePart:
             best_by="validation_mse",
             given=self._ends(replicas.device),
             penalty=self.setup.penalty(settings.steps),
-            solved=lambda measures: measures["extrapolation_mse"] < thresholds.cpu(),
+            solved=lambda measures: measures["extrapolation_mse"] < thresholds,
             compile=settings.compile,
         )
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         settings, thresholds = self.settings, self._thresholds()
         error = history.at_best("extrapolation_mse")
-        sparse = isinstance(sparsity_error(replicas[0]), Tensor)
         count = len(settings.ranges) * settings.seeds
         solved = (error < thresholds).tolist()
         solved_at = history.first_below("extrapolation_mse", thresholds)
@@ -98,7 +97,7 @@ class SingleModulePart:
                 "seed": list(replicas.seeds),
                 "solved": solved,
                 "solved_at": [at if ok else None for at, ok in zip(solved_at, solved, strict=True)],
-                "sparsity_error": replicas.map(sparsity_error).tolist() if sparse else [None] * count,
+                "sparsity_error": _sparsity_errors(replicas),
                 "validation_mse": history.at_best("validation_mse").tolist(),
                 "extrapolation_mse": error.tolist(),
                 "threshold": thresholds.tolist(),
@@ -109,6 +108,8 @@ class SingleModulePart:
         )
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        if self.settings.in_features != 2:  # no plane to draw over
+            return {}
         return {"surfaces": surfaces(self.tasks, self.settings.seeds, replicas, rows)}
 
     def _thresholds(self) -> Tensor:
@@ -131,3 +132,15 @@ class SingleModulePart:
             test.append(FixedData(rows, x.to(replicas.device), y.to(replicas.device)))
         measures = {"validation_mse": validation, "extrapolation_mse": test}
         return regression_errors(replicas, measures, compile=settings.compile)
+
+
+def _sparsity_errors(replicas: Replicas) -> list[float] | list[None]:
+    if sparsity_error(replicas[0]) is None:
+        return [None] * len(replicas)
+
+    def error(model: nn.Module) -> Tensor:
+        value = sparsity_error(model)
+        assert value is not None
+        return value
+
+    return replicas.map(error).tolist()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from extrapolate.experiments.options import at_least, joined, names_from, option
+from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
 from extrapolate.experiments.single_module.units import UNITS
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, parse_range_pairs
 
@@ -19,15 +19,20 @@ class SingleModuleSettings:
         f"Units to train, separated by commas, of {', '.join(UNITS)}.",
         names_from(list(UNITS), "unit"),
         joined,
+        metavar="NAMES",
     )
     operations: tuple[str, ...] = option(
-        f"Operations to learn, of {', '.join(OPERATIONS)}.", names_from(list(OPERATIONS), "operation"), joined
+        f"Operations to learn, of {', '.join(OPERATIONS)}.",
+        names_from(list(OPERATIONS), "operation"),
+        joined,
+        metavar="NAMES",
     )
     ranges: tuple[RangePair, ...] = option(
         "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range "
         "to test on, 'U[3,4]/U[4,9]'.",
         parse_range_pairs,
         _write_ranges,
+        metavar="RANGES",
     )
     seeds: int = option("Models per unit, operation and range; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(10))
@@ -35,7 +40,7 @@ class SingleModuleSettings:
     in_features: int = option("Inputs of the unit; the first two matter, the others mislead.", at_least(2))
     batch: int = option("Samples in a step.", at_least(1))
     samples: int = option("Samples of the validation set, and of the extrapolation set.", at_least(2))
-    device: str = "cpu"
+    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
     compile: bool = True
 
 
@@ -52,6 +57,7 @@ def _preset(
         in_features=2,
         batch=128,
         samples=10_000,
+        device="cpu",
     )
 
 
@@ -68,6 +74,7 @@ PRESETS: dict[str, SingleModuleSettings] = {
         in_features=2,
         batch=128,
         samples=1_000,
+        device="cpu",
         compile=False,  # compiling takes longer than these few steps
     ),
     "laptop": _preset(MULTIPLIERS, ("mul",), PUBLISHED_RANGES, seeds=25),

@@ -31,9 +31,7 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
 def summarize(results: pl.DataFrame) -> pl.DataFrame:
     """A row for each unit, operation, range and measure, in the order of ``results``."""
     lines = []
-    for (unit, operation, range_), rows in results.group_by("unit", "operation", "range", maintain_order=True):
+    for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         for measure, estimate in estimates(rows).items():
-            lines.append(
-                (unit, operation, range_, measure, estimate.value, estimate.low, estimate.high, estimate.n)
-            )
+            lines.append((*key, measure, estimate.value, estimate.low, estimate.high, estimate.n))
     return pl.DataFrame(lines, schema=SCHEMA, orient="row")

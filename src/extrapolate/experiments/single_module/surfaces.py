@@ -14,9 +14,10 @@ POINTS = 41
 def surfaces(
     tasks: Sequence[SingleModule], seeds: int, replicas: Replicas, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    """The grid of one failed and one solved model, of the same range where there is such a range."""
-    if tasks[0].in_features != 2:
-        return pl.DataFrame()
+    """The grid of one failed and one solved model, of the same range where there is such a range.
+
+    For tasks of two inputs.
+    """
     return pl.concat([_surface(tasks[i // seeds], replicas, i, rows) for i in _telling(rows)])
 
 

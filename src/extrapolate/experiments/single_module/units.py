@@ -11,7 +11,7 @@ from extrapolate.training import PenaltySchedule
 
 @dataclass(frozen=True)
 class UnitSetup:
-    """How a unit is made (from the number of inputs), which operations it can represent, how it is trained."""
+    """How a unit is made (from its number of inputs), which operations it can represent, how it is trained."""
 
     build: Callable[[int], torch_nn.Module]
     operations: frozenset[str]

@@ -1,0 +1,33 @@
+# Everything runs in .venv, made here. `make demo` and `make test` need nothing before them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test quick slow lint figures clean
+.DELETE_ON_ERROR:
+
+# torch comes first and pinned: any open range could bring a build with several GB of CUDA libraries.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "extrapolate needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check torch -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	touch $@
+
+# Two multiplication units, nine ranges, 25 seeds each: about two minutes on two cores.
+demo: .venv/installed
+	$(BIN)/extrapolate run single-module --units NMU,StochasticNMU
+
+test: .venv/installed
+	$(BIN)/python -m pytest -m 'not slow'
+
+# What needs more than five seconds a test, and nothing else.
+slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv build dist src/*.egg-info

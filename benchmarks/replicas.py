@@ -1,0 +1,124 @@
+"""R models trained at once against the same training done the usual way: one model, eager, one after the other.
+
+Both sides train multiplication with the Single Module Task's own batches, loss, penalty, optimizer and box.
+Each size has a process of its own, so that its peak memory is its own. Prints a JSON line a size; ``ratio`` is
+the usual time of a run-step (one step of one model) over ours, both measured in this run.
+
+    python benchmarks/replicas.py [--unit StochasticNMU] [--seconds 10]
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import resource
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from extrapolate import nn
+from extrapolate.experiments import EXPERIMENTS
+from extrapolate.experiments.single_module import SingleModuleSettings
+from extrapolate.experiments.single_module.part import LEARNING_RATE, SingleModulePart
+from extrapolate.tasks import PUBLISHED_RANGES
+from extrapolate.training import Interrupted, train
+
+#: Ranges and seeds that give each number of replicas.
+SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}
+
+
+def settings_for(ranges: int, seeds: int, unit: str) -> SingleModuleSettings:
+    laptop = EXPERIMENTS["single-module"].presets["laptop"]
+    steps = 10**9  # the stopwatch ends it
+    return replace(
+        laptop, units=(unit,), ranges=PUBLISHED_RANGES[-ranges:], seeds=seeds, steps=steps, evaluate_every=steps
+    )
+
+
+@dataclass
+class Stopwatch:
+    """Stops a training after so many seconds, and knows the time of a step without the first ones (compiling)."""
+
+    seconds: float
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.seen.append((time.perf_counter(), step))
+
+    def stop_requested(self) -> bool:
+        return self.seen[-1][0] - self.seen[0][0] > self.seconds
+
+    @property
+    def seconds_a_step(self) -> float:
+        (start, first), (end, last) = self.seen[0], self.seen[-1]
+        return (end - start) / (last - first)
+
+
+def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
+    """Microseconds of a run-step, and the process's peak memory."""
+    part = SingleModulePart(unit, "mul", settings_for(*SIZES[size], unit))
+    replicas = part.replicas()
+    watch = Stopwatch(seconds)
+    try:
+        train(replicas, part.plan(replicas), watch=watch)
+    except Interrupted:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
+
+
+def usual(unit: str, seconds: float) -> dict[str, Any]:
+    """The loop everybody writes."""
+    torch.manual_seed(0)
+    settings = settings_for(1, 1, unit)
+    low, high = settings.ranges[0].train.intervals[0]
+    part = SingleModulePart(unit, "mul", settings)
+    schedule = part.setup.penalty(settings.steps)
+    model = part.setup.build(settings.in_features)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    warm, began, step = 200, math.inf, 0
+    while time.perf_counter() - began < seconds:
+        if step == warm:
+            began = time.perf_counter()
+        x = low + (high - low) * torch.rand(settings.batch, settings.in_features)
+        y = x[:, :1] * x[:, 1:2]
+        optimizer.zero_grad()
+        loss = (model(x) - y).square().mean() + schedule.at(step) * nn.penalty(model)
+        loss.backward()
+        optimizer.step()
+        nn.clamp_to_box_(model)
+        step += 1
+    return {"us_a_run_step": 1e6 * (time.perf_counter() - began) / (step - warm)}
+
+
+def alone(function: Any, *arguments: Any) -> dict[str, Any]:
+    """``function`` in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--unit", default="StochasticNMU", help="a unit that multiplies")
+    parser.add_argument("--seconds", type=float, default=10.0, help="to measure each side for")
+    arguments = parser.parse_args()
+    common = {"unit": arguments.unit, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    one = alone(usual, arguments.unit, arguments.seconds)["us_a_run_step"]
+    print(json.dumps({"side": "usual", "replicas": 1, "us_a_run_step": round(one, 1), **common}), flush=True)
+    for size in SIZES:
+        measured = alone(ours, size, arguments.unit, arguments.seconds)
+        line = {
+            "side": "ours",
+            "replicas": size,
+            "us_a_run_step": round(measured["us_a_run_step"], 3),
+            "peak_mib": round(measured["peak_mib"]),
+            "ratio": round(one / measured["us_a_run_step"], 2),
+            **common,
+        }
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The front door: ``extrapolate list | run | report | fit | predict``."""
+
+from extrapolate.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,88 @@
+"""The command as a whole: its parts, its errors, its exit status."""
+
+import os
+import sys
+import warnings
+from importlib.metadata import version
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from extrapolate.cli.list import list_experiments
+from extrapolate.cli.report import report
+from extrapolate.cli.run import RunGroup
+from extrapolate.errors import UserError
+
+USAGE, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="extrapolate",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("list")(list_experiments)
+app.add_typer(
+    typer.Typer(cls=RunGroup, no_args_is_help=True, rich_markup_mode="rich"),
+    name="run",
+    help="Reproduce a published result: train, judge its claims, write a page. "
+    "Each experiment has options of its own: extrapolate run single-module --help",
+)
+app.command()(report)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"extrapolate {version('extrapolate')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def extrapolate(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Neural networks that learn the rule, and go on being right outside the range they were trained on.
+
+    Start with: extrapolate run single-module --units NMU,StochasticNMU
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Runs the command and ends the process: 0 done, 2 unusable input, 130 interrupted."""
+    warnings.showwarning = _show_warning
+    sys.exit(_status(arguments))
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    sys.stderr.write(f"note: {message}\n")
+
+
+def _status(arguments: list[str] | None) -> int:
+    try:
+        return app(arguments, prog_name="extrapolate", standalone_mode=False) or 0
+    except UserError as error:
+        return _failed(str(error))
+    except TyperException as error:
+        return _misused(error)
+    except Abort:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _misused(error: TyperException) -> int:
+    """A wrong option or argument; a bare ``extrapolate`` or ``extrapolate run`` has shown its help already."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if not message:
+        return USAGE
+    return _failed(f"{message} See {context.command_path} --help" if context else message)
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return USAGE

@@ -1,0 +1,131 @@
+"""``extrapolate fit``: from a file to the formula in it, saved, shown and proved."""
+
+import os
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from extrapolate.cli.console import print_json, stderr_console, stdout_console
+from extrapolate.errors import UserError
+
+if TYPE_CHECKING:
+    from extrapolate.estimator import ArithmeticRegressor, FitData
+
+#: The names of a fit's files in its folder; the page writes its own.
+MODEL, ANSWER, POINTS = "model.json", "fit.json", "points.parquet"
+
+
+def fit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV or parquet.")],
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="The column to explain by the others.")],
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Leave this column out. May be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Time the search may take; it mostly ends earlier.")] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the search's random numbers.")] = 0,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows with missing, NaN or infinite cells.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="a folder in runs/")
+    ] = None,
+) -> None:
+    """Find the arithmetic formula of one column of a table, and the proof that it is exact.
+
+    Says so, and why, where there is none. Writes the formula, its evidence and a page to a folder;
+    extrapolate predict applies it to other tables.
+    """
+    from extrapolate.cli.fit_answer import answer
+    from extrapolate.cli.fit_text import print_fit
+    from extrapolate.estimator import read_fit_data
+
+    if not seconds > 0:
+        raise UserError(f"--seconds {seconds:g}: the search needs more time than that")
+    folder = out or Path("runs") / f"fit-{_plain(file.stem)}-{_plain(target)}"
+    _check_folder(folder)
+    began = time.monotonic()
+    data = read_fit_data(file, target, ignore or (), drop_missing=drop_missing)
+    if not as_json:
+        for note in data.notes:
+            stderr_console().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+    model = _search(data, seconds, seed)
+    found = answer(model, data, file=file.name, target=target, seed=seed, began=began)
+    page = _write(folder, model, data, found)
+    if as_json:
+        print_json(found)
+        return
+    console = stdout_console()
+    print_fit(found, console)
+    console.print(f"\nThe page: {page.resolve()}", markup=False, soft_wrap=True)
+    command = shlex.join(["extrapolate", "predict", str(folder), file.name])
+    console.print(f"Apply it: {command}", markup=False, soft_wrap=True)
+
+
+def _search(data: "FitData", seconds: float, seed: int) -> "ArithmeticRegressor":
+    import polars as pl
+
+    from extrapolate.cli.fit_display import display
+    from extrapolate.estimator import ArithmeticRegressor
+    from extrapolate.training import Interrupted, stop_on_signals
+
+    console = stderr_console()
+    try:
+        with stop_on_signals() as stop, display(console, stop) as watch:
+            model = ArithmeticRegressor(time_limit=seconds, random_state=seed, watch=watch)
+            return model.fit(pl.DataFrame(data.x, schema=list(data.names)), data.y)
+    except Interrupted as stopped:
+        console.print(f"{stopped}: nothing was written", style="yellow", markup=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _plain(name: str) -> str:
+    """A part of a folder's name that every file system takes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "table"
+
+
+def _check_folder(folder: Path) -> None:
+    """Before the search, not after it: whether its files can be written.
+
+    Raises:
+        UserError: the folder is a file, belongs to a run, or cannot be written to.
+    """
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not existing.is_dir():
+        raise UserError(f"{existing} is not a folder: give another --out")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"{existing} cannot be written to: give another --out")
+    if (folder / "manifest.json").exists():
+        raise UserError(f"{folder} holds a run of `extrapolate run`: give another --out")
+
+
+def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: dict[str, Any]) -> Path:
+    """Writes the folder's files, each in one move, and returns the page."""
+    import json
+
+    import polars as pl
+
+    from extrapolate.cli.fit_answer import circumstances
+    from extrapolate.estimator import formula_as_json
+    from extrapolate.files import replacing, write_text
+    from extrapolate.report.fit_page import write_fit_page
+
+    saved = formula_as_json(model.formula_, data.names, found["target"], found=model.found_)
+    points = {"actual": data.y, "predicted": model.formula_.predict(data.x), "outer": model.outer_}
+    made = circumstances(shlex.join(["extrapolate", *sys.argv[1:]]))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / MODEL, json.dumps(saved, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        with replacing(folder / POINTS) as temporary:
+            pl.DataFrame(points).write_parquet(temporary)
+        write_text(
+            folder / ANSWER, json.dumps(found | made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        )
+        return write_fit_page(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,43 @@
+"""How fast a training goes, and how long it will take."""
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Pace:
+    """The speed since the first step seen: a resumed training counts from where it went on."""
+
+    replicas: int
+    steps: int
+    clock: float | None = None
+    first: int = field(default=0)
+
+    def at(self, step: int) -> str:
+        """Speed and time left in words; empty until there is something to measure."""
+        now = time.monotonic()
+        if self.clock is None:
+            self.clock, self.first = now, step
+        elapsed, done = now - self.clock, step - self.first
+        if elapsed <= 0 or done <= 0:
+            return ""
+        speed = f"{_amount(done * self.replicas / elapsed)} model steps/s"
+        left = elapsed / done * (self.steps - step)
+        return f"{speed}, {in_words(left)} left" if step < self.steps else speed
+
+
+def _amount(number: float) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {letter}"
+    return f"{number:.0f}"
+
+
+def in_words(seconds: float) -> str:
+    """``8 s``, ``1:05``, ``2:03:04``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    minutes = f"{rest // 60}:{rest % 60:02d}"
+    return minutes if not hours else f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -1,0 +1,105 @@
+"""What a person sees while a run goes on: live bars on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+from extrapolate.cli.pace import Pace
+from extrapolate.training import Watch
+from extrapolate.training.watch import StopFlag
+
+#: Seconds between two lines where there is no terminal.
+LINE_SECONDS = 10.0
+
+
+def _state(step: int, steps: int, solved: int | None, replicas: int) -> str:
+    count = "" if solved is None else f", {solved:,}/{replicas:,} solved"
+    return f"{step:,}/{steps:,} steps{count}"
+
+
+class _Bars:
+    """A bar a part, on a terminal."""
+
+    def __init__(self, progress: Progress, stop: StopFlag) -> None:
+        self.progress, self.stop = progress, stop
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        label = f"{index + 1}/{parts} {name}"
+        task = self.progress.add_task(label, total=steps, state="preparing", pace="")
+        return _Bar(self, task, Pace(replicas, steps))
+
+    def stop_requested(self) -> bool:
+        return bool(self.stop)
+
+    def skipped(self, name: str) -> None:
+        self.progress.console.print(Text(f"{name}: finished earlier", style="dim"))
+
+
+class _Bar:
+    def __init__(self, bars: _Bars, task: TaskID, pace: Pace) -> None:
+        self.bars, self.task, self.pace = bars, task, pace
+
+    def progress(self, step: int, solved: int | None) -> None:
+        state = _state(step, self.pace.steps, solved, self.pace.replicas)
+        self.bars.progress.update(self.task, completed=step, state=state, pace=self.pace.at(step))
+
+    def stop_requested(self) -> bool:
+        return self.bars.stop_requested()
+
+
+class _Lines:
+    """Plain lines, for a log file or a pipe."""
+
+    def __init__(self, console: Console, stop: StopFlag) -> None:
+        self.console, self.stop = console, stop
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        self.say(f"{index + 1}/{parts} {name}: {replicas:,} models, {steps:,} steps")
+        return _Line(self, name, Pace(replicas, steps))
+
+    def stop_requested(self) -> bool:
+        return bool(self.stop)
+
+    def skipped(self, name: str) -> None:
+        self.say(f"{name}: finished earlier")
+
+    def say(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
+
+
+class _Line:
+    def __init__(self, lines: _Lines, name: str, pace: Pace) -> None:
+        self.lines, self.name, self.pace = lines, name, pace
+        self.said_at = time.monotonic()
+
+    def progress(self, step: int, solved: int | None) -> None:
+        pace = self.pace.at(step)
+        if step < self.pace.steps and time.monotonic() - self.said_at < LINE_SECONDS:
+            return
+        self.said_at = time.monotonic()
+        parts = (_state(step, self.pace.steps, solved, self.pace.replicas), pace)
+        self.lines.say(f"  {self.name}: {', '.join(filter(None, parts))}")
+
+    def stop_requested(self) -> bool:
+        return self.lines.stop_requested()
+
+
+@contextmanager
+def display(console: Console, stop: StopFlag) -> Iterator[_Bars | _Lines]:
+    """The display that suits ``console``; its watches ask the training to stop once ``stop`` is set."""
+    if not console.is_terminal:
+        yield _Lines(console, stop)
+        return
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[state]}", markup=False),
+        TextColumn("{task.fields[pace]}", style="dim", markup=False),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield _Bars(progress, stop)

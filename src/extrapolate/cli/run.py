@@ -1,0 +1,156 @@
+"""``extrapolate run NAME``: a sub-command an experiment, whose options are the fields of its settings."""
+
+import hashlib
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from extrapolate.cli.console import stderr_console
+from extrapolate.cli.report import show
+from extrapolate.errors import unknown_name
+
+DEFAULT_PRESET = "laptop"
+
+
+class RunGroup(TyperGroup):
+    """Makes an experiment's sub-command when it is asked for: ``extrapolate --help`` need not import torch."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from extrapolate.experiments import EXPERIMENTS
+
+        return list(EXPERIMENTS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from extrapolate.experiments import experiment_named
+
+        return command_for(experiment_named(cmd_name))
+
+
+def command_for(experiment: Any) -> Any:
+    """The sub-command of one experiment."""
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    presets = "\n\n".join(
+        f"--preset {name}: {experiment.outline(each)}." for name, each in experiment.presets.items()
+    )
+    body = _body(experiment)
+    single.command(
+        experiment.name,
+        help=escape(f"{experiment.title}.\n\n{presets}\n\nThe same command again goes on where it was stopped."),
+        epilog=escape(f"Reproduces {experiment.source}."),
+    )(body)
+    command = typer.main.get_command(single)
+    command.name = experiment.name
+    return command
+
+
+def _body(experiment: Any) -> Callable[..., None]:
+    """The function typer reads the sub-command's options from: their names are known only now."""
+    from extrapolate.experiments import options_of, written
+
+    settings = experiment.presets[DEFAULT_PRESET]
+    defaults = written(settings)
+
+    def command(
+        preset: str, out: Path | None, workers: int | None, as_json: bool, **given: str | None
+    ) -> None:
+        texts = {name: text for name, text in given.items() if text is not None}
+        _run(experiment, preset, texts, out, workers, as_json)
+
+    def parameter(name: str, kind: Any, default: Any, info: Any) -> inspect.Parameter:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, keyword, annotation=Annotated[kind, info], default=default)
+
+    presets = f"One of {', '.join(experiment.presets)}; see above."
+    workers = "Parts (a unit with an operation) to train at once, each on a core."
+    parameters = [
+        parameter("preset", str, DEFAULT_PRESET, typer.Option(help=presets, metavar="NAME")),
+        *(
+            parameter(name, str | None, None, _option_info(option, defaults[name]))
+            for name, option in options_of(settings).items()
+        ),
+        parameter(
+            "out", Path | None, None, typer.Option(help="Output folder.", show_default="a folder in runs/")
+        ),
+        parameter(
+            "workers",
+            int | None,
+            None,
+            typer.Option(help=workers, min=1, metavar="N", show_default="as many as cores; on a GPU 1"),
+        ),
+        parameter("as_json", bool, False, typer.Option("--json", help="Print one JSON object at the end.")),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def _option_info(option: Any, default: str) -> Any:
+    shown = f"{DEFAULT_PRESET}: {escape(default)}"
+    return typer.Option(help=escape(option.help), show_default=shown, metavar=option.metavar)
+
+
+def _run(
+    experiment: Any,
+    preset: str,
+    texts: dict[str, str],
+    out: Path | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    from extrapolate.cli.progress import display
+    from extrapolate.experiments import cores, run, with_options
+    from extrapolate.training import Interrupted, stop_on_signals
+
+    if preset not in experiment.presets:
+        raise unknown_name("preset", preset, list(experiment.presets))
+    settings = with_options(experiment.presets[preset], texts)
+    folder = out or default_folder(experiment, preset, settings)
+    console = stderr_console()
+    console.print(f"{experiment.outline(settings)}, in {folder}", markup=False, soft_wrap=True)
+    try:
+        with stop_on_signals() as stop, display(console, stop) as shown:
+            run(
+                experiment,
+                settings,
+                preset=preset,
+                folder=folder,
+                command=_command(),
+                display=shown,
+                workers=workers or (cores() if settings.device == "cpu" else 1),
+            )
+    except Interrupted as stopped:
+        _show_so_far(folder)
+        again = "the same command goes on from there"
+        console.print(f"{stopped}: {again}", style="yellow", markup=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+    show(folder, as_json)
+
+
+def default_folder(experiment: Any, preset: str, settings: Any) -> Path:
+    """``runs/NAME-PRESET``; options that differ from the preset add a digest of them, so that runs don't mix."""
+    from extrapolate.experiments import written
+
+    usual = written(experiment.presets[preset])
+    changed = {name: text for name, text in written(settings).items() if text != usual[name]}
+    digest = hashlib.blake2b(repr(sorted(changed.items())).encode(), digest_size=4).hexdigest()
+    return Path("runs") / "-".join([experiment.name, preset, *([digest] if changed else [])])
+
+
+def _show_so_far(folder: Path) -> None:
+    """The page of the parts that are finished; nothing where none is."""
+    from extrapolate.report import write_page
+
+    if (folder / "results.parquet").exists():
+        stderr_console().print(f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """What was typed, as another shell would take it."""
+    return shlex.join(["extrapolate", *sys.argv[1:]])

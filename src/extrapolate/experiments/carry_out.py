@@ -1,0 +1,46 @@
+"""Trains one part and writes all it leaves."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from extrapolate.experiments.experiment import Part
+from extrapolate.experiments.folder import RunFolder, write_table
+from extrapolate.training import Watch, train
+from extrapolate.training.checkpoint import Checkpoint, write
+
+#: ``begin(replicas, steps)``: training begins; returns what it reports to.
+Begin = Callable[[int, int], Watch]
+
+
+def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
+    """Trains ``part``, on one core where it is on the CPU; its rows come last, since they mark it as finished.
+
+    One core: a step of some hundred small models is too short to share (two threads are no faster on an idle
+    machine and many times slower on a busy one), and its numbers don't depend on how many there are.
+    """
+    with _one_core():
+        replicas = part.replicas()
+        plan = part.plan(replicas)
+        checkpoint = place.part(part.name, "checkpoint.safetensors")
+        history = train(replicas, plan, checkpoint=checkpoint, watch=begin(len(replicas), plan.steps))
+        replicas.take(history.best)
+        rows = part.rows(replicas, history)
+        extras = part.extras(replicas, rows)
+    for name, table in extras.items():
+        write_table(place.part(part.name, f"{name}.parquet"), table)
+    weights = Checkpoint(replicas.state, part.about())
+    write(place.part(part.name, "weights.safetensors"), weights)
+    write_table(place.part(part.name, "parquet"), rows)
+    checkpoint.unlink(missing_ok=True)
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
