@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick slow lint figures clean
+.PHONY: demo test slow lint results clean
 .DELETE_ON_ERROR:
 
 # torch comes first and pinned: any open range could bring a build with several GB of CUDA libraries.
@@ -18,7 +18,7 @@ demo: .venv/installed
 	$(BIN)/extrapolate run single-module --units NMU,StochasticNMU
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
 # What needs more than five seconds a test, and nothing else.
 slow: .venv/installed
@@ -28,6 +28,11 @@ lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+# Every experiment at its laptop preset, and docs/results.md from what came out.
+results: .venv/installed
+	$(BIN)/extrapolate run single-module
+	$(BIN)/python docs/make_results.py runs/single-module-laptop
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

@@ -70,7 +70,7 @@ def extrapolate_fit(x: Array, y: Array, seconds: float) -> tuple[Callable[[Array
 
 
 def gplearn_fit(x: Array, y: Array, seconds: float) -> tuple[Callable[[Array], Array], str]:
-    from gplearn.genetic import SymbolicRegressor
+    from gplearn.genetic import SymbolicRegressor  # pyright: ignore[reportMissingImports]
 
     model = SymbolicRegressor(random_state=0).fit(x, y)
     return model.predict, str(model._program)

@@ -13,6 +13,7 @@ import math
 import multiprocessing
 import resource
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 from extrapolate import nn
 from extrapolate.experiments import EXPERIMENTS
 from extrapolate.experiments.single_module import SingleModuleSettings
-from extrapolate.experiments.single_module.part import LEARNING_RATE, SingleModulePart
+from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.tasks import PUBLISHED_RANGES
 from extrapolate.training import Interrupted, train
 
@@ -33,7 +34,12 @@ def settings_for(ranges: int, seeds: int, unit: str) -> SingleModuleSettings:
     laptop = EXPERIMENTS["single-module"].presets["laptop"]
     steps = 10**9  # the stopwatch ends it
     return replace(
-        laptop, units=(unit,), ranges=PUBLISHED_RANGES[-ranges:], seeds=seeds, steps=steps, evaluate_every=steps
+        laptop,
+        units=(unit,),
+        ranges=PUBLISHED_RANGES[-ranges:],
+        seeds=seeds,
+        steps=steps,
+        evaluate_every=steps,
     )
 
 
@@ -61,10 +67,8 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     part = SingleModulePart(unit, "mul", settings_for(*SIZES[size], unit))
     replicas = part.replicas()
     watch = Stopwatch(seconds)
-    try:
+    with suppress(Interrupted):
         train(replicas, part.plan(replicas), watch=watch)
-    except Interrupted:
-        pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 
@@ -75,9 +79,10 @@ def usual(unit: str, seconds: float) -> dict[str, Any]:
     settings = settings_for(1, 1, unit)
     low, high = settings.ranges[0].train.intervals[0]
     part = SingleModulePart(unit, "mul", settings)
-    schedule = part.setup.penalty(settings.steps)
+    recipe = part.setup.recipe
+    penalties = recipe.penalties(settings.steps, "mul")
     model = part.setup.build(settings.in_features)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     warm, began, step = 200, math.inf, 0
     while time.perf_counter() - began < seconds:
         if step == warm:
@@ -85,7 +90,9 @@ def usual(unit: str, seconds: float) -> dict[str, Any]:
         x = low + (high - low) * torch.rand(settings.batch, settings.in_features)
         y = x[:, :1] * x[:, 1:2]
         optimizer.zero_grad()
-        loss = (model(x) - y).square().mean() + schedule.at(step) * nn.penalty(model)
+        loss = (model(x) - y).square().mean()
+        for each in penalties:
+            loss = loss + each.schedule.at(step) * each.measure(model)
         loss.backward()
         optimizer.step()
         nn.clamp_to_box_(model)
@@ -100,7 +107,9 @@ def alone(function: Any, *arguments: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--unit", default="StochasticNMU", help="a unit that multiplies")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure each side for")
     arguments = parser.parse_args()

@@ -123,6 +123,8 @@ def test_success_of_the_nmu_elsewhere_leaves_the_hard_ranges_out() -> None:
 def test_only_some_positive_ranges(unit: str, solved: dict[str, int], holds: bool) -> None:
     claim = judged(table(unit, "mul", NONE_SOLVED | solved))[f"{unit}/mul/only-some-positive-ranges"]
     assert claim.holds is holds
+    told = claim.why or ""
+    assert ("product of their magnitudes" in told) is ("U[-2,2]" in solved)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -192,8 +194,12 @@ def test_ranges_of_your_own_do_not_count_for_a_published_finding() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "steps"),
-    [(replace(PAPER, steps=300), 300), (replace(PAPER, in_features=10), 50_000)],
-    ids=["300 steps", "10 inputs"],
+    [
+        (replace(PAPER, steps=300), 300),
+        (replace(PAPER, in_features=10), 50_000),
+        (replace(PAPER, batch=16), 50_000),
+    ],
+    ids=["300 steps", "10 inputs", "batch of 16"],
 )
 @pytest.mark.parametrize(
     ("unit", "operation", "id"),
@@ -201,6 +207,7 @@ def test_ranges_of_your_own_do_not_count_for_a_published_finding() -> None:
         ("StochasticNMU", "mul", "StochasticNMU/mul/solves-every-range"),
         ("NMU", "mul", "NMU/mul/fails-in-U[-2,-1]"),
         ("MLP", "add", "MLP/add/never-extrapolates"),
+        ("NAU", "mul", "NAU/mul/cannot-represent"),
     ],
 )
 def test_another_protocol_than_published_is_not_judged(

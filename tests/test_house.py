@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,13 @@ def test_modules_a_user_meets_are_named_by_their_room(room: str) -> None:
     """``from extrapolate.nn import *`` gives the public names and no private module."""
     module = importlib.import_module(f"extrapolate.{room}")
     assert not [name for name in getattr(module, "__all__", []) if name.startswith("_")]
+
+
+def test_libraries_that_take_long_to_import_are_imported_when_needed() -> None:
+    code = "import sys, extrapolate.training\nprint(*sys.modules)\n"
+    code += "import extrapolate.experiments\nprint(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    training, experiments = (set(line.split()) for line in told.splitlines())
+    slow = {"torch._dynamo", "torch._inductor", "scipy", "numba", "sympy", "matplotlib", "polars"}
+    assert slow & training == set()
+    assert slow & experiments == {"polars"}

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch import nn as torch_nn
+from torch._inductor import config as inductor_config
+from torch.func import vmap
 
 from extrapolate import nn, ops
-from extrapolate.training import History, PenaltySchedule, Plan, Replicas, train
+from extrapolate.training import History, Penalty, Plan, Ramp, Replicas, train
+from extrapolate.training.compiled import compiled
 from extrapolate.training.evaluation import FixedData, regression_errors
 
 
@@ -57,7 +61,7 @@ def scalars(*starts: float) -> Replicas:
 def test_penalty_rises_linearly_between_start_and_end(
     scale: float, start: int, length: int, step: int
 ) -> None:
-    schedule = PenaltySchedule(scale, start, start + length)
+    schedule = Ramp(scale, start, start + length)
     at = schedule.at(step)
     if step <= start:
         assert at == 0
@@ -70,7 +74,7 @@ def test_penalty_rises_linearly_between_start_and_end(
 @pytest.mark.parametrize(("start", "end"), [(5, 5), (5, 4), (0, 0)])
 def test_penalty_that_would_end_before_it_starts_is_refused(start: int, end: int) -> None:
     with pytest.raises(ValueError, match=r"start.*end|end.*start"):
-        PenaltySchedule(1.0, start, end)
+        Ramp(1.0, start, end)
 
 
 def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
@@ -87,7 +91,7 @@ def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
         ),
         evaluate_every=1,
         best_by="sum",
-        penalty=PenaltySchedule(2.0, start=2, end=6),
+        penalties=(Penalty(Ramp(2.0, start=2, end=6)),),
         compile=False,
     )
     train(replicas, plan)
@@ -163,6 +167,26 @@ def test_best_weights_are_those_of_the_lowest_measure() -> None:
     torch.testing.assert_close(history.measures["validation"], SCORES.double(), equal_nan=True)
     # training goes on from the last weights, not from the best
     assert replicas.parameters["weight"].flatten().tolist() == [-4.0, 6.0, 16.0, 26.0]
+
+
+def test_best_values_are_of_one_moment_running_averages_too() -> None:
+    replicas = Replicas.build(
+        lambda: torch_nn.Sequential(torch_nn.BatchNorm1d(2), torch_nn.Linear(2, 1)), (0, 1)
+    )
+    at_evaluation: list[dict[str, Tensor]] = []
+    scores = torch.tensor([[3.0, 3.0], [1.0, 4.0], [2.0, 1.0]])
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        at_evaluation.append({name: value.clone() for name, value in replicas.state.items()})
+        return {"e": scores[len(at_evaluation) - 1]}
+
+    history = train(replicas, Plan(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
+    moved = at_evaluation[1]["0.running_mean"] != at_evaluation[2]["0.running_mean"]
+    assert moved.all(), "averages that stand still show nothing"
+    replicas.take(history.best)
+    for name, value in replicas.state.items():
+        assert torch.equal(value[0], at_evaluation[1][name][0])
+        assert torch.equal(value[1], at_evaluation[2][name][1])
 
 
 def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
@@ -245,9 +269,61 @@ def product_plan(compile: bool) -> Plan:
         evaluate=weight_of,
         evaluate_every=40,
         best_by="sum",
-        penalty=PenaltySchedule(1.0, 20, 60),
+        penalties=(Penalty(Ramp(1.0, 20, 60)),),
         compile=compile,
     )
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
+    """What is compiled, by a compiler that changes nothing and takes no time."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    compile = torch.compile
+    monkeypatch.setattr(
+        "torch.compile",
+        lambda function, **options: compile(function, backend=keep, fullgraph=True, dynamic=False),
+    )
+    return graphs
+
+
+def doubled(x: Tensor) -> Tensor:
+    return 2 * x
+
+
+def test_any_number_of_functions_is_compiled(compilations: list[torch.fx.GraphModule]) -> None:
+    """Also of those that are made by one line of code, of which the compiler itself takes eight."""
+    x = torch.ones(3)
+    for factor in range(9):
+        assert torch.equal(compiled(vmap(lambda x, factor=factor: factor * x))(x), factor * x)
+        assert len(compilations) == factor + 1
+
+
+def test_compiling_leaves_what_the_user_has_compiled(compilations: list[torch.fx.GraphModule]) -> None:
+    mine, ours, x = torch.compile(doubled), compiled(doubled), torch.ones(3)
+    for function in (mine, ours, mine, compiled(vmap(doubled)), mine, ours):
+        assert torch.equal(function(x), 2 * x)
+    assert len(compilations) == 3
+
+
+def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.fx.GraphModule]) -> None:
+    replicas = Replicas.build(lambda: nn.NMU(2, 1), range(10))
+    sets = {
+        str(size): [
+            FixedData(slice(0, size), torch.ones(7, 2), torch.ones(7, 1)),
+            FixedData(slice(size, 10), torch.ones(7, 2), torch.ones(7, 1)),
+        ]
+        for size in range(1, 6)
+    }
+    measured = regression_errors(replicas, sets)(replicas)
+    expected = regression_errors(replicas, sets, compile=False)(replicas)
+    assert len(compilations) == 9
+    for name, errors in expected.items():
+        torch.testing.assert_close(measured[name], errors)
 
 
 @pytest.mark.slow
@@ -265,7 +341,6 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
 ) -> None:
     """One for the whole training, though the step and the evaluation are both to be compiled."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that no earlier build is found
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "no-such-compiler"),))
 
     def trained(compile: bool) -> tuple[Replicas, History]:
         replicas = Replicas.build(lambda: nn.NMU(2, 1), (0, 1))
@@ -275,7 +350,8 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
         evaluate = regression_errors(replicas, {"sum": [data]}, compile=compile)
         return replicas, train(replicas, replace(plan, evaluate=evaluate))
 
-    with warnings.catch_warnings(record=True) as caught:
+    no_compiler = inductor_config.patch({"cpp.cxx": (str(tmp_path / "no-such-compiler"),)})
+    with warnings.catch_warnings(record=True) as caught, no_compiler:
         warnings.simplefilter("always")
         replicas, history = trained(compile=True)
     eager, expected = trained(compile=False)

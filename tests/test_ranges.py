@@ -12,8 +12,6 @@ from extrapolate.tasks import PUBLISHED_RANGES, Range, RangeError, RangePair, pa
 
 finite = st.floats(-1e12, 1e12, allow_nan=False, allow_infinity=False)
 interval = st.tuples(finite, finite).filter(lambda ends: ends[0] < ends[1])
-short = st.integers(-9999, 9999).map(lambda n: n / 100)
-short_interval = st.tuples(short, short).filter(lambda ends: ends[0] < ends[1])
 
 PUBLISHED = [
     ("U[-20,-10]", "U[-40,-20]"),
@@ -33,14 +31,14 @@ def test_published_nine_are_those_of_the_papers() -> None:
     assert [str(pair) for pair in PUBLISHED_RANGES] == [train for train, _ in PUBLISHED]
 
 
-@given(intervals=st.lists(short_interval, min_size=1, max_size=3).map(tuple))
-def test_range_is_read_back_from_its_name(intervals: tuple[tuple[float, float], ...]) -> None:
-    assert parse_range(str(Range(intervals))) == Range(intervals)
-
-
 @given(intervals=st.lists(interval, min_size=1, max_size=3).map(tuple))
 def test_name_of_a_range_keeps_every_digit_of_its_ends(intervals: tuple[tuple[float, float], ...]) -> None:
     assert parse_range(str(Range(intervals))) == Range(intervals)
+
+
+@pytest.mark.parametrize("name", ["U[-2,-1]", "U[0.1,0.2]", "U[1.23456789,2]", "U[-1e+30,1e-09]"])
+def test_name_of_a_range_has_no_digit_too_many(name: str) -> None:
+    assert str(parse_range(name)) == name
 
 
 def test_ranges_that_differ_have_names_that_differ() -> None:
@@ -98,6 +96,7 @@ BAD = {
     "U[0,inf]": "finite",
     "U[-inf,0]": "finite",
     "U[1,2]∪U[4,3]": "less than",
+    "U[-1e308,1e308]": "width",
     "U[a,b]": "numbers",
     "U[1,2": "write it like",
     "[1,2,3]": "write it like",

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn, ops
-from extrapolate.training import History, PenaltySchedule, Plan, Replicas, train
+from extrapolate.training import History, Penalty, Plan, Ramp, Replicas, train
 
 #: A rate at which 200 steps drive some weights to the wall of their box and leave others inside.
 STEPS, RATE = 200, 2e-3
-SCHEDULE = PenaltySchedule(10.0, start=50, end=150)
+SCHEDULE = Ramp(10.0, start=50, end=150)
 LOWS = (1.0, -2.0, 0.1, 10.0)
 
 
@@ -33,7 +33,7 @@ def error_at_five(replicas: Replicas) -> dict[str, Tensor]:
     return {"error": replicas.map(lambda model: (model(x) - 25).square().sum())}
 
 
-def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: PenaltySchedule = SCHEDULE) -> Plan:
+def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: Ramp = SCHEDULE) -> Plan:
     return Plan(
         loss=loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=RATE),
@@ -42,7 +42,7 @@ def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: PenaltySch
         evaluate_every=50,
         best_by="error",
         given={"low": torch.tensor(lows)},
-        penalty=penalty,
+        penalties=(Penalty(penalty),),
         compile=False,
     )
 
@@ -193,6 +193,22 @@ def test_parameters_that_are_frozen_stay_as_they_are() -> None:
     assert not torch.equal(replicas.parameters["1.weight"], start["1.weight"])
     assert torch.equal(replicas.parameters["0.weight"], start["0.weight"])
     assert not replicas[0].get_parameter("0.weight").requires_grad
+
+
+def test_weights_that_are_frozen_may_lie_outside_their_box() -> None:
+    def factory() -> torch_nn.Module:
+        outside = nn.NAU(2, 8)
+        torch_nn.init.constant_(outside.weight, 3.0)
+        return torch_nn.Sequential(outside.requires_grad_(False), nn.NMU(8, 1))
+
+    replicas = Replicas.build(factory, (0, 1))
+    train(replicas, plan(steps=3, lows=(1.0, 2.0)))
+    assert torch.equal(replicas.parameters["0.weight"], torch.full((2, 8, 2), 3.0))
+
+
+def test_module_without_parameters_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to train"):
+        Replicas([torch_nn.ReLU(), torch_nn.ReLU()])
 
 
 def test_no_modules_are_refused() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +23,9 @@ from extrapolate.training import (
     CheckpointError,
     History,
     Interrupted,
-    PenaltySchedule,
+    Penalty,
     Plan,
+    Ramp,
     Replicas,
     loop,
     stop_on_signals,
@@ -79,7 +81,7 @@ def plan(optimizer: Optimizer = adam) -> Plan:
         evaluate_every=EVALUATE_EVERY,
         best_by="error",
         given={"low": torch.tensor([1.0, -2.0, 0.1])},
-        penalty=PenaltySchedule(1.0, 15, 45),
+        penalties=(Penalty(Ramp(1.0, 15, 45)),),
         compile=False,
     )
 
@@ -106,6 +108,11 @@ def undisturbed(factory: Factory, plan: Plan) -> tuple[Replicas, History]:
     torch.manual_seed(5)
     replicas = Replicas.build(factory, (0, 1, 2))
     return replicas, train(replicas, plan)
+
+
+@cache
+def undisturbed_model(name: str) -> tuple[Replicas, History]:
+    return undisturbed(MODELS[name], plan())
 
 
 def interrupted(factory: Factory, plan: Plan, path: Path, stops: tuple[int, ...]) -> tuple[Replicas, History]:
@@ -140,7 +147,7 @@ def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replica
 def test_resumed_training_equals_an_undisturbed_one(
     model: str, stops: tuple[int, ...], tmp_path: Path
 ) -> None:
-    expected = undisturbed(MODELS[model], plan())
+    expected = undisturbed_model(model)
     actual = interrupted(MODELS[model], plan(), tmp_path / "checkpoint", stops)
     assert_bit_for_bit(actual, expected)
 
@@ -153,7 +160,7 @@ def test_state_of_any_elementwise_optimizer_comes_back(name: str, tmp_path: Path
 
 
 def test_stop_that_comes_with_the_last_step_changes_nothing(tmp_path: Path) -> None:
-    expected = undisturbed(MODELS["dropout"], plan())
+    expected = undisturbed_model("dropout")
     torch.manual_seed(5)
     replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
     history = train(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
@@ -172,7 +179,7 @@ def test_stop_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: p
 
 def test_crash_goes_on_from_the_last_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    expected = undisturbed(MODELS["dropout"], plan())
+    expected = undisturbed_model("dropout")
     evaluations = []
 
     def failing(replicas: Replicas) -> dict[str, Tensor]:
@@ -217,7 +224,7 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
 
 def test_damaged_checkpoint_stops_once_and_then_the_training_starts_anew(tmp_path: Path) -> None:
     factory, path = MODELS["noise from keys"], tmp_path / "c"
-    expected = undisturbed(factory, plan())
+    expected = undisturbed_model("noise from keys")
     with pytest.raises(Interrupted):
         train(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
     path.write_bytes(path.read_bytes()[:-1])

@@ -7,11 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extrapolate.report.fit_words import coefficient_error, evidence, headline
-from extrapolate.report.words import number, printable
+from extrapolate.report.fit_words import coefficient_error, coefficient_value, evidence, headline, short
+from extrapolate.report.words import number, printable, value
 
 #: Other formulas shown, at most.
 OTHERS = 5
+
+#: Letters of a formula in a table.
+WIDEST = 160
 
 
 def print_fit(found: dict[str, Any], console: Console) -> None:
@@ -28,7 +31,7 @@ def print_fit(found: dict[str, Any], console: Console) -> None:
         for name, symbol in renamed.items():
             say(f"  {symbol} is the column {name!r}", "dim")
     else:
-        say(f"  predictions would come from: {found['target']} = {found['fallback']}", "dim")
+        say(f"  predictions would come from: {found['target']} = {short(found['fallback'], WIDEST)}", "dim")
     for line in evidence(found):
         say(f"• {line}")
     if found["found"]:
@@ -51,13 +54,15 @@ def _coefficients(found: dict[str, Any]) -> Table:
     table = _table("\nCoefficients", "of", "value", "standard error")
     for each in found["coefficients"]:
         place = " (below)" if each["part"] == "denominator" else ""
-        table.add_row(Text(each["term"] + place), Text(each["written"]), Text(coefficient_error(each)))
+        table.add_row(
+            Text(each["term"] + place), Text(coefficient_value(each)), Text(coefficient_error(each))
+        )
     return table
 
 
 def _candidates(others: list[dict[str, Any]]) -> Table:
     table = _table("\nNext best", "formula", "error inside", "outside", "costs (nats)")
     for each in others:
-        errors = (number(each["inner_error"]), number(each["outer_error"]))
-        table.add_row(Text(each["expression"]), *errors, f"+{number(each['cost'])}")
+        errors = (value(each["inner_error"]), value(each["outer_error"]))
+        table.add_row(Text(short(each["expression"], WIDEST)), *errors, f"+{number(each['cost'])}")
     return table

@@ -42,7 +42,9 @@ def command_for(experiment: Any) -> Any:
     body = _body(experiment)
     single.command(
         experiment.name,
-        help=escape(f"{experiment.title}.\n\n{presets}\n\nThe same command again goes on where it was stopped."),
+        help=escape(
+            f"{experiment.title}.\n\n{presets}\n\nThe same command again goes on where it was stopped."
+        ),
         epilog=escape(f"Reproduces {experiment.source}."),
     )(body)
     command = typer.main.get_command(single)
@@ -148,7 +150,9 @@ def _show_so_far(folder: Path) -> None:
     from extrapolate.report import write_page
 
     if (folder / "results.parquet").exists():
-        stderr_console().print(f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True)
+        stderr_console().print(
+            f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True
+        )
 
 
 def _command() -> str:

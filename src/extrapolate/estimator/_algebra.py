@@ -1,5 +1,6 @@
 """Starts from linear algebra: dense polynomials and fractions of polynomials that fit every row at once."""
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations_with_replacement
@@ -26,6 +27,11 @@ def polynomial(table: Table, degree: int) -> list[Monomial]:
     return found
 
 
+def polynomial_terms(table: Table, degree: int) -> int:
+    """How many monomials ``polynomial`` gives, without making them."""
+    return math.comb(sum(not column.constant for column in table.columns) + degree, degree)
+
+
 def power_laws(table: Table) -> Iterator[Monomial]:
     """The exponents of a single power product: log|y| = log c + Σ w log|x|, rounded in several ways."""
     usable = [index for index, column in enumerate(table.columns) if not column.constant]
@@ -48,19 +54,18 @@ def power_laws(table: Table) -> Iterator[Monomial]:
 
 def dense(table: Table, degree: int, root: int, sign: int) -> Structure | None:
     """The full polynomial, where there are rows enough to tell it from a coincidence."""
-    monomials = polynomial(table, degree)
-    if len(monomials) * 4 > len(table.y) + len(table.y) // 4:
+    if polynomial_terms(table, degree) * 4 > len(table.y) + len(table.y) // 4:
         return None
-    return Structure.of(monomials, root=root, sign=sign)
+    return Structure.of(polynomial(table, degree), root=root, sign=sign)
 
 
 def fractions(table: Table, target: Array, root: int, sign: int) -> Iterator[Structure]:
     """N(x) = target·D(x) for polynomials: the null vector of [N's monomials, target times D's monomials]."""
     scaled = table.x / np.array([column.scale for column in table.columns])
     for above_degree, below_degree in DEGREES:
-        above, below = polynomial(table, above_degree), polynomial(table, below_degree)
-        if 1.6 * (len(above) + len(below)) > len(target):
+        if 1.6 * sum(polynomial_terms(table, each) for each in (above_degree, below_degree)) > len(target):
             continue
+        above, below = polynomial(table, above_degree), polynomial(table, below_degree)
         n, d = evaluate(above, scaled), evaluate(below, scaled)
         features = np.concatenate([n, -target[:, None] * d], 1)
         size = np.linalg.norm(features, axis=0)

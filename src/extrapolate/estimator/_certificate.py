@@ -28,6 +28,9 @@ OUTER_RATIO = 2.0
 #: Rows below which trees cannot tell structure from noise.
 ENOUGH_ROWS = 60
 
+#: Rows that a tree sees at most.
+TREE_ROWS = 5000
+
 
 UNVERIFIED = Agreement(points=0, reach=0.0, disagreement="not compared")
 
@@ -92,7 +95,7 @@ def certify(
         inner_error=candidate.inner_error,
         outer_error=candidate.outer_error,
         outer_rows=int(table.outer.sum()),
-        noise=candidate.sigma,
+        noise=candidate.sigma / table.size if candidate.proportional else candidate.sigma,
         noise_grows=candidate.proportional,
         residual_structure=residual,
         verified=agreement.equal,
@@ -166,6 +169,11 @@ def residual_structure(candidate: Candidate, table: Table, seed: int) -> float |
         return None
     error = _standardised(candidate, table)
     trees = ExtraTreesRegressor(
-        n_estimators=100, min_samples_leaf=5, bootstrap=True, oob_score=True, random_state=seed
+        n_estimators=100,
+        min_samples_leaf=5,
+        bootstrap=True,
+        max_samples=min(len(error), TREE_ROWS),
+        oob_score=True,
+        random_state=seed,
     )
     return float(trees.fit(table.x, error / (np.std(error) or 1.0)).oob_score_)

@@ -1,7 +1,7 @@
 """What the values of a column allow: no negative power of a zero, no even root of a negative number."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +21,8 @@ class Column:
 
     Attributes:
         scale: the median magnitude of its values that are not zero; 1 if all are.
-        constant, negative, zero: what occurs in it.
+        constant: it is, or is proportional to an earlier column: no formula needs it.
+        negative, zero: what occurs in it.
     """
 
     scale: float
@@ -54,4 +55,16 @@ class Column:
 
 
 def describe(x: Array) -> tuple[Column, ...]:
-    return tuple(Column.of(x[:, index]) for index in range(x.shape[1]))
+    """The columns of x (N, I)."""
+    columns = [Column.of(values) for values in x.T]
+    seen: dict[bytes, int] = {}
+    for index, values in enumerate(x.T):
+        if seen.setdefault(_direction(values), index) != index:
+            columns[index] = replace(columns[index], constant=True)
+    return tuple(columns)
+
+
+def _direction(values: Array) -> bytes:
+    """Equal for columns that are multiples of each other, up to rounding."""
+    largest = values[np.argmax(np.abs(values))] or 1.0
+    return np.round(values / largest, 12).tobytes()

@@ -13,7 +13,10 @@ from extrapolate.estimator._structure import Array
 #: The share of rows, those furthest out, that no coefficient is fitted on while formulas are compared.
 OUTER_SHARE = 0.2
 
-#: Rows that propose formulas; all inner rows judge them.
+#: Rows that judge formulas while they are searched for; all rows judge the best of them once more.
+JUDGED_ROWS = 5000
+
+#: Inner rows that propose formulas.
 SEARCH_ROWS = 320
 
 
@@ -47,6 +50,13 @@ class Table:
     def inner(self) -> "Table":
         keep = ~self.outer
         return Table(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
+
+    def thinned(self, rng: np.random.Generator) -> "Table":
+        """At most ``JUDGED_ROWS`` of the rows, inner and outer ones alike; itself where it has no more."""
+        if len(self.x) <= JUDGED_ROWS:
+            return self
+        keep = np.sort(rng.choice(len(self.x), JUDGED_ROWS, replace=False))
+        return Table(self.x[keep], self.y[keep], self.outer[keep])
 
     def sample(self, rng: np.random.Generator) -> "Table":
         """At most ``SEARCH_ROWS`` of the inner rows."""

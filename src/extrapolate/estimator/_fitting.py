@@ -25,11 +25,7 @@ class Fit:
     covariance: Array
 
     def predict(self, x: Array) -> Array:
-        with np.errstate(all="ignore"):
-            value = evaluate(self.structure.numerator, x) @ self.above
-            if self.structure.denominator:
-                value = value / (evaluate(self.structure.denominator, x) @ self.below)
-            return value if self.structure.root == 1 else self.structure.sign * np.sqrt(value)
+        return self.structure.value(x, self.above, self.below)
 
     def jacobian(self, x: Array) -> Array:
         """Derivatives of the prediction by ``above`` and ``below[1:]``, (N, K + L - 1)."""

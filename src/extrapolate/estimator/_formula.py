@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import sympy
 
-from extrapolate.estimator._structure import Array, Monomial, Structure, evaluate
+from extrapolate.estimator._structure import Array, Monomial, Structure
 from extrapolate.inspect.exact_rational import Domain, UndefinedError, power
 
 
@@ -49,13 +49,9 @@ class Formula:
         return self.above + self.below
 
     def predict(self, x: Array) -> Array:
-        with np.errstate(all="ignore"):
-            value = evaluate(self.structure.numerator, x) @ np.array([each.value for each in self.above])
-            if self.below:
-                value = value / (
-                    evaluate(self.structure.denominator, x) @ np.array([each.value for each in self.below])
-                )
-            return value if self.structure.root == 1 else self.structure.sign * np.sqrt(value)
+        """(N,) for x (N, I); NaN where the formula is undefined."""
+        above, below = (np.array([each.value for each in part]) for part in (self.above, self.below))
+        return self.structure.value(x, above, below)
 
     def expression(self, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
         """The formula over ``symbols``, one a column."""

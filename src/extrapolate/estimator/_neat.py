@@ -11,6 +11,9 @@ LARGEST_DENOMINATOR, DIGITS = 12, 6
 #: A constant is only taken for a neat one if a random number would be with less than this probability.
 CHANCE = 0.01
 
+#: Numbers below this, and above its reciprocal, are nobody's neat constants.
+SMALLEST = 1e-100
+
 
 def recognise(value: float, tolerance: float) -> sympy.Expr | None:
     """The neat constant within ``tolerance`` of ``value``, or None.
@@ -18,7 +21,7 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
     There are more neat constants near a value the more complicated ones are allowed: each kind counts only
     where the tolerance is too small for one of its kind to lie that near by chance.
     """
-    if value == 0 or not math.isfinite(value):
+    if not SMALLEST < abs(value) < 1 / SMALLEST:
         return None
     if 2 * tolerance < CHANCE and abs(value - round(value)) <= tolerance and abs(value) < 1e15:
         return sympy.Integer(round(value))
@@ -30,6 +33,8 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
         return sympy.Rational(multiple.numerator, multiple.denominator) / sympy.pi
     if (decimal := _decimal(value, tolerance)) is not None:
         return decimal
+    if (below := _fraction(1 / value, tolerance / value**2)) is not None:
+        return sympy.Rational(below.denominator, below.numerator)
     if (square := _fraction(value * value, 2 * tolerance * abs(value))) is not None:
         return sympy.sqrt(sympy.Rational(square.numerator, square.denominator)) * (1 if value > 0 else -1)
     return None

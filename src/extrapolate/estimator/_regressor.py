@@ -15,6 +15,7 @@ from extrapolate.estimator._formula import Formula, symbols_for
 from extrapolate.estimator._judging import Candidate, Pool
 from extrapolate.estimator._search import Search
 from extrapolate.estimator._structure import Array, Structure
+from extrapolate.estimator._threads import one_thread
 from extrapolate.estimator._watch import Clock, FitWatch, QuietFit
 from extrapolate.estimator._writing import write
 
@@ -62,6 +63,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         coefficients_: its numbers, with standard errors.
         candidates_: the Pareto front of error and complexity, cheapest description first.
         certificate_: the evidence, and the reason where nothing was found.
+        outer_: (N,), which rows were kept aside as the outer ones while formulas were compared.
     """
 
     def __init__(
@@ -83,12 +85,16 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
         self.symbols_ = dict(zip(map(str, names), symbols_for([str(name) for name in names]), strict=True))
-        table = Table.of(x, target)
+        whole = Table.of(x, target)
+        table = whole.thinned(np.random.default_rng(self.random_state))
         clock = Clock(self.time_limit, self.watch or QuietFit())
         pool = Pool(table)
         pool.add(Structure.of([polynomial(table, 0)[0]]))
-        Search(table, pool, clock, self.replicas, self.random_state).run()
-        self._conclude(pool, table, clock)
+        symbols = tuple(self.symbols_.values())
+        with one_thread():
+            Search(table, pool, clock, self.replicas, self.random_state, symbols).run()
+            self.outer_ = whole.outer
+            self._conclude(pool if table is whole else _judged_again(pool, whole), whole, clock)
         return self
 
     def _conclude(self, pool: Pool, table: Table, clock: Clock) -> None:
@@ -136,11 +142,25 @@ def pareto_front(ranked: list[Candidate]) -> list[Candidate]:
     return sorted(front, key=lambda each: each.score)
 
 
+def _judged_again(pool: Pool, whole: Table) -> Pool:
+    """The best of ``pool``, its front and its sums of columns by all rows."""
+    again = Pool(whole)
+    ranked = pool.ranked()
+    for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
+        again.add(each.structure)
+    return again
+
+
 def _fallback(pool: Pool, table: Table, symbols: tuple[sympy.Symbol, ...]) -> Formula:
     """The best sum of columns, or the mean."""
-    plain = [
+    return write(_plain(pool.ranked())[0], table, symbols)
+
+
+def _plain(ranked: list[Candidate]) -> list[Candidate]:
+    """The sums of columns among the candidates; the mean is always one."""
+    return [
         each
-        for each in pool.ranked()
+        for each in ranked
         if not each.structure.denominator
         and each.structure.root == 1
         and all(
@@ -148,4 +168,3 @@ def _fallback(pool: Pool, table: Table, symbols: tuple[sympy.Symbol, ...]) -> Fo
             for monomial in each.structure.numerator
         )
     ]
-    return write(plain[0], table, symbols)

@@ -3,12 +3,13 @@
 The stages run in a fixed order, from cheap to dear, and end early when a formula fits every row to rounding.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
 import numpy as np
+import sympy
 
 from extrapolate.estimator import _algebra as algebra
 from extrapolate.estimator import _dictionary as dictionaries
@@ -18,8 +19,10 @@ from extrapolate.estimator._dictionary import Dictionary
 from extrapolate.estimator._judging import Candidate, Pool
 from extrapolate.estimator._network import LinearProduct, PowerFraction
 from extrapolate.estimator._replicas import Scaled, read_powers, read_sums, train_powers, train_sums
-from extrapolate.estimator._structure import Array, Monomial, Structure, evaluate, exponent_cost
+from extrapolate.estimator._structure import Monomial, Structure, evaluate, exponent_cost
+from extrapolate.estimator._targets import Reciprocal, Target, targets
 from extrapolate.estimator._watch import Clock
+from extrapolate.estimator._writing import sketch
 
 #: Of each training and each dictionary search, how many proposals are judged; and how many are pruned.
 READ, PRUNED = 12, 6
@@ -48,15 +51,6 @@ ROWS_FOR_LARGE = 60
 Stage = tuple[str, Callable[[], Iterable[Structure]]]
 
 
-@dataclass(frozen=True)
-class Target:
-    """What the structures of one root explain: y, or y² where y has one sign."""
-
-    root: int
-    sign: int
-    values: Array
-
-
 @dataclass
 class Search:
     """The state of one search.
@@ -66,6 +60,7 @@ class Search:
         pool: everything judged so far.
         replicas: how many networks of an architecture are trained at once.
         seed: decides the sample and the networks' first weights.
+        symbols: of the columns, to tell the watch the best formula so far.
     """
 
     table: Table
@@ -73,14 +68,12 @@ class Search:
     clock: Clock
     replicas: int
     seed: int
+    symbols: Sequence[sympy.Symbol]
 
     def __post_init__(self) -> None:
         self.sample = self.table.sample(np.random.default_rng(self.seed))
-        y = self.sample.y
         self._noise: dict[Structure, bool] = {}
-        self.targets = [Target(1, 1, y)]
-        if (self.table.y >= 0).all() or (self.table.y <= 0).all():
-            self.targets.append(Target(2, 1 if y.max() > 0 else -1, y * y))
+        self.targets = targets(self.table.y, self.sample.y)
 
     def run(self) -> None:
         """All stages, then simpler exponents in the best formula."""
@@ -100,7 +93,9 @@ class Search:
                 return
             if unchanged >= PATIENCE and name != GROW and best is not None and self._is_noise(best):
                 continue
-            self.clock.watch.stage(name, done, len(stages), "" if best is None else describe(best))
+            self.clock.watch.stage(
+                name, done, len(stages), "" if best is None else sketch(best, self.symbols)
+            )
             self._consider(stage())
             before, best = best, self.pool.best
             unchanged = unchanged + 1 if best is before else 0
@@ -126,6 +121,9 @@ class Search:
         for target in rooted:
             yield "roots of sums of products", lambda target=target: self._powers(target, (2, 0))
             yield "roots of fractions", lambda target=target: self._powers(target, (1, 1))
+        if (reciprocal := Reciprocal.of(self.sample.y)) is not None:
+            yield "reciprocals of sums of products", lambda: self._powers(reciprocal, (2, 0))
+            yield "reciprocals of three products", lambda: self._powers(reciprocal, (3, 0))
         for target in self.targets:
             yield "dictionary of sums", lambda target=target: self._pairs(target, divisors=0)
             yield "dictionary of fractions", lambda target=target: self._pairs(target, divisors=600)
@@ -180,7 +178,8 @@ class Search:
         trained = train_powers(data, shape, seeds, STEPS, self.clock.over)
         for place, model in enumerate(trained.best(READ)):
             assert isinstance(model, PowerFraction)
-            yield from read_powers(model, self.sample, target.root, target.sign, fine=place < 2)
+            for structure in read_powers(model, self.sample, target.root, target.sign, fine=place < 2):
+                yield target.structure(structure)
 
     def _sums(self, target: Target, shape: tuple[int, int]) -> Iterator[Structure]:
         data = Scaled.of(self.sample, target.values)
@@ -245,9 +244,3 @@ def _simpler(candidate: Candidate) -> Iterator[Structure]:
                     parts = {"numerator": structure.numerator, "denominator": structure.denominator}
                     parts[side] = tuple(changed if each == monomial else each for each in terms)
                     yield Structure.of(**parts, root=structure.root, sign=structure.sign)
-
-
-def describe(candidate: Candidate) -> str:
-    """A few words for a progress display."""
-    terms = len(candidate.structure.numerator) + len(candidate.structure.denominator)
-    return f"{terms} terms, error {candidate.inner_error:.2g}"

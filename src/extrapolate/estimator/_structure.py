@@ -106,6 +106,16 @@ class Structure:
         parts = sum(1 + sum((e != 0) + (abs(e) != 1 and e != 0) for e in monomial) for monomial in terms)
         return parts + (self.root != 1)
 
+    def value(self, x: Array, above: Array, below: Array) -> Array:
+        """y (N,) on x (N, I) with these coefficients; NaN where that is no finite number."""
+        with np.errstate(all="ignore"):
+            value = evaluate(self.numerator, x) @ above
+            if self.denominator:
+                value = value / (evaluate(self.denominator, x) @ below)
+            if self.root != 1:
+                value = self.sign * np.sqrt(value)
+        return np.where(np.isfinite(value), value, np.nan)
+
     def columns(self) -> list[int]:
         """The columns that occur."""
         terms = [*self.numerator, *self.denominator]

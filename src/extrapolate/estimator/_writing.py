@@ -12,6 +12,7 @@ from extrapolate.estimator._fitting import Fit, fit, least_squares
 from extrapolate.estimator._formula import Coefficient, Formula, product
 from extrapolate.estimator._judging import EXACT, Candidate, noise_profile
 from extrapolate.estimator._neat import recognise
+from extrapolate.estimator._showing import as_text, rounded
 from extrapolate.estimator._structure import Array, Structure
 
 #: Relative uncertainty that float64 leaves in a coefficient of an exact formula.
@@ -20,6 +21,9 @@ FLOAT = 4e-12
 #: On noisy data a coefficient within this many standard errors of ±1 is the structural ±1, if that
 #: standard error is below ``SURE``.
 NEAR, SURE = 2.5, 0.2
+
+#: Formulas of more terms are counted in a sketch, not written.
+SKETCHED = 6
 
 
 def write(candidate: Candidate, table: Table, symbols: Sequence[sympy.Symbol]) -> Formula:
@@ -35,6 +39,15 @@ def write(candidate: Candidate, table: Table, symbols: Sequence[sympy.Symbol]) -
     fixed = _structural(fitted, deviation)
     used = hold(fitted, fixed, table.x, table.y, noise) if fixed else fitted
     return _formula(used, fitted, deviation, symbols, {i: sympy.Integer(int(v)) for i, v in fixed.items()})
+
+
+def sketch(candidate: Candidate, symbols: Sequence[sympy.Symbol]) -> str:
+    """The candidate in a few words, for a progress display."""
+    fitted = candidate.fit
+    if (terms := len(fitted.above) + len(fitted.below)) > SKETCHED:
+        return f"a formula of {terms} terms"
+    formula = _formula(fitted, fitted, np.zeros(terms), symbols, {})
+    return as_text(rounded(formula.expression(symbols), 3))
 
 
 def _leads(structure: Structure) -> list[Structure]:

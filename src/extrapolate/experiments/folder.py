@@ -63,7 +63,7 @@ class RunFolder:
             ) from None
 
     def claim_for(self, experiment: str, settings: dict[str, str]) -> dict[str, Any] | None:
-        """Makes sure the folder is this run's; its manifest where it holds a part of it, None if it is new."""
+        """Makes sure the folder is this run's; returns the manifest it holds, None where it is new."""
         if not self.manifest.exists():
             strangers = [path.name for path in self.path.iterdir() if not _ours(path)]
             if strangers:
@@ -94,7 +94,7 @@ class RunFolder:
         if not isinstance(found, dict):
             raise UserError(f"{self.manifest} is not a manifest: choose another --out")
         for name, kind in MANIFEST_NEEDS.items():
-            if not isinstance(found.get(name), kind):
+            if name not in found or not isinstance(found[name], kind):
                 raise UserError(f"{self.manifest} is damaged (it gives no {name}): choose another --out")
         return found
 

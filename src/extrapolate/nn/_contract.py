@@ -26,7 +26,7 @@ class Boxed(Protocol):
 
 @runtime_checkable
 class Penalised(Protocol):
-    """A module with a sparsity penalty: a scalar, zero exactly when every weight is an exact one."""
+    """A module with a sparsity penalty: a scalar, lower the nearer the weights are to exact ones."""
 
     def penalty(self) -> Tensor: ...
 

@@ -2,9 +2,9 @@
 
 import math
 from functools import cache
+from typing import Any
 
 import torch
-from scipy.optimize import brentq
 from torch import Tensor, nn
 
 
@@ -16,8 +16,11 @@ def _nac_weight_variance(r: float) -> float:
 @cache
 def nac_range(in_features: int, out_features: int) -> float:
     """r with (fan_in + fan_out)·Var(r) = 2, the fan sum taken as 5 at least (below, no r solves it)."""
+    from scipy.optimize import root_scalar  # a slow import, for the NAC and its kin alone
+
     fan = max(5, in_features + out_features)
-    return float(brentq(lambda r: fan * _nac_weight_variance(r) - 2.0, 1e-3, 20.0))
+    found: Any = root_scalar(lambda r: fan * _nac_weight_variance(r) - 2.0, bracket=(1e-3, 20.0))
+    return float(found.root)
 
 
 def nac_(hat: Tensor) -> Tensor:

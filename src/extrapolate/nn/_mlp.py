@@ -7,7 +7,7 @@ from extrapolate.nn._functional import linear
 
 
 class MLP(nn.Module):
-    """Linear, ReLU, Linear: right inside its training range, a straight line outside it. (..., I) to (..., O).
+    """Linear, ReLU, Linear: right inside its training range, a straight line outside. (..., I) to (..., O).
 
     Args:
         hidden_features: width of the hidden layer; the published baselines have 1 and 100.

@@ -40,13 +40,15 @@ class NMRU(BitWeight):
         """W of shape (O, 2I), on [x, 1/x]."""
         return self.weight
 
-    def with_reciprocals(self, x: Tensor) -> Tensor:
-        """[x, 1/x], (..., 2I)."""
-        return torch.cat([x, 1 / (x + FLOAT32_EPSILON if self.training else x)], -1)
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x and 1/x, each (..., I): never joined, since a fused step vectorises over the parts only."""
+        return x, 1 / (x + FLOAT32_EPSILON if self.training else x)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.with_reciprocals(x)
-        return gated_product(x.abs(), self.weight) * torch.cos(linear(phase(x), self.weight))
+        x, reciprocal = self.inputs(x)
+        multiplied, divided = self.weight.chunk(2, -1)
+        magnitude = gated_product(x.abs(), multiplied) * gated_product(reciprocal.abs(), divided)
+        return magnitude * torch.cos(linear(phase(x), multiplied) + linear(phase(reciprocal), divided))
 
 
 class GatedNMRU(NMRU):
@@ -77,5 +79,7 @@ class GatedNMRU(NMRU):
         """The weights' mean min(|W|, |1 - W|) plus a tenth of the gate's: zero when all are 0 or 1."""
         return super().penalty() + GATE_SHARE * distance_to_bit(self.gate).mean()
 
-    def with_reciprocals(self, x: Tensor) -> Tensor:
-        return self.gate * super().with_reciprocals(x)
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x, reciprocal = super().inputs(x)
+        first, second = self.gate.chunk(2)
+        return first * x, second * reciprocal

@@ -23,7 +23,11 @@ class NRU(TritWeight):
 
     def powers(self, x: Tensor) -> Tensor:
         """|x_i|^W_oi, (..., O, I)."""
-        return x.abs().unsqueeze(-2) ** self.weight
+        magnitude = x.abs().unsqueeze(-2)
+        if not self.training:
+            return magnitude**self.weight
+        # twice as fast with its gradient, and off by a few float32 roundings where the magnitude is large
+        return torch.exp(torch.special.xlogy(self.weight, magnitude))
 
     def product_of(self, factors: Tensor) -> Tensor:
         """Multiplies the factors (..., O, I) together, each as far as its weight lets it in."""

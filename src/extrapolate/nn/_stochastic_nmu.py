@@ -87,4 +87,6 @@ class BatchStochasticNMU(_NoisyNMU):
     """
 
     def noise_high(self, x: Tensor) -> Tensor:
-        return 1 + 1 / x.detach().std().clamp_min(1e-6)
+        # fewer than two elements have no spread, for which torch gives NaN
+        spread = x.detach().std() if x.numel() > 1 else x.new_zeros(())
+        return 1 + 1 / spread.clamp_min(1e-6)

@@ -2,7 +2,7 @@
 
 from extrapolate.report.files import Folder
 from extrapolate.report.success import Success, successes
-from extrapolate.report.words import counted, listed, operation_name
+from extrapolate.report.words import all_of, listed, operation_name
 
 
 def headline(folder: Folder) -> str:
@@ -24,7 +24,7 @@ def _findings(folder: Folder) -> str:
     if len(judged) == 1:
         return f"the published finding {'holds' if hold else 'does not hold'}"
     if hold == len(judged):
-        return f"all {counted(hold, 'published finding')} hold"
+        return f"{all_of(hold, 'published finding')} hold"
     return f"{hold} of {len(judged)} published findings {'holds' if hold == 1 else 'hold'}"
 
 
@@ -55,7 +55,7 @@ def _perfect(table: Success) -> list[str]:
 
 def _best(table: Success) -> str:
     perfect, name = _perfect(table), operation_name(table.operation)
-    place = f"all {counted(len(table.ranges), 'range')}" if len(table.ranges) > 1 else "the one range tried"
+    place = all_of(len(table.ranges), "range")
     if perfect:
         names = perfect if len(perfect) <= 4 else [*perfect[:3], f"{len(perfect) - 3} others"]
         return f"{listed(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {place}"

@@ -96,7 +96,8 @@ def _print_findings(run: Folder, console: Console) -> None:
 def finding(claim: Claim, width: int) -> Text:
     """A claim on one line: its mark, its words, shortened where they must be, and what was measured."""
     mark, style = {True: ("✓", "bold cyan"), False: ("✗", "bold yellow"), None: ("?", "dim")}[claim.holds]
-    measured, published = (shorten(value(item), width // 6) for item in (claim.measured, claim.published))
-    numbers = f"  {measured} (published {published})"
+    numbers = f"  {shorten(value(claim.measured), width // 6)}"
+    if isinstance(claim.published, float | int):  # a published sentence says what the claim says
+        numbers += f" (published {value(claim.published)})"
     room = max(10, width - len(numbers) - 2)
     return Text.assemble((mark, style), " ", shorten(claim.claim or claim.id, room), (numbers, "dim"))

@@ -51,6 +51,13 @@ def counted(count: int, noun: str) -> str:
     return f"{word} {noun}" if count == 1 else f"{word} {noun}s"
 
 
+def all_of(count: int, noun: str) -> str:
+    """ "all nine ranges", "both ranges", "the one range"."""
+    if count == 1:
+        return f"the one {noun}"
+    return f"both {noun}s" if count == 2 else f"all {counted(count, noun)}"
+
+
 def number(amount: float) -> str:
     """Three significant digits, thousands apart, and no `e` where a plain number reads as well."""
     if not math.isfinite(amount):

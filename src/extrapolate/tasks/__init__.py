@@ -5,7 +5,14 @@ Later: digits, sequences, algorithms, environments, a file each.
 """
 
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
-from extrapolate.tasks.ranges import PUBLISHED_RANGES, Range, RangeError, RangePair, parse_range, parse_range_pairs
+from extrapolate.tasks.ranges import (
+    PUBLISHED_RANGES,
+    Range,
+    RangeError,
+    RangePair,
+    parse_range,
+    parse_range_pairs,
+)
 
 __all__ = [
     "OPERATIONS",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -70,6 +71,10 @@ class SingleModule:
     ranges: RangePair
     in_features: int = 2
 
+    def __post_init__(self) -> None:
+        if self.in_features < 2:
+            raise ValueError(f"in_features must be at least 2 (the two operands), got {self.in_features}")
+
     def validation(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """float64 inputs (count, I) from the training range, and their answers (count, 1)."""
         x = self.ranges.train.sample((count, self.in_features), generator)
@@ -85,6 +90,10 @@ class SingleModule:
 
         Simulated on ``count`` samples with a generator of its own (seed 0): the same at every call.
         """
-        x, target = self.test(count, torch.Generator().manual_seed(0))
-        nearly = self.operation.nearly(x, target, epsilon)
-        return float((nearly - target).square().mean())
+        return _threshold(self, epsilon, count)
+
+
+@lru_cache(maxsize=256)
+def _threshold(task: SingleModule, epsilon: float, count: int) -> float:
+    x, target = task.test(count, torch.Generator().manual_seed(0))
+    return float((task.operation.nearly(x, target, epsilon) - target).square().mean())

@@ -34,9 +34,11 @@ class Range:
             raise RangeError("a range needs at least one interval")
         for low, high in self.intervals:
             if not (math.isfinite(low) and math.isfinite(high)):
-                raise RangeError(f"range U[{low:g},{high:g}]: both ends must be finite numbers")
+                raise RangeError(f"range {_name(low, high)}: both ends must be finite numbers")
             if low >= high:
-                raise RangeError(f"range U[{low:g},{high:g}]: the low end must be less than the high end")
+                raise RangeError(f"range {_name(low, high)}: the low end must be less than the high end")
+            if not math.isfinite(high - low):
+                raise RangeError(f"range {_name(low, high)}: its width must be a finite number too")
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """float64 numbers of ``shape``; the interval of a union is drawn for each number."""
@@ -46,7 +48,12 @@ class Range:
         return spread(uniform, ends[side, 0], ends[side, 1])
 
     def __str__(self) -> str:
-        return "∪".join(f"U[{low:g},{high:g}]" for low, high in self.intervals)
+        return "∪".join(_name(low, high) for low, high in self.intervals)
+
+
+def _name(low: float, high: float) -> str:
+    """``U[0.1,2]``: every digit that tells the ends from other numbers, and no more."""
+    return "U[{},{}]".format(*(repr(float(end)).removesuffix(".0") for end in (low, high)))
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,28 @@
 """
 
 from extrapolate.training.checkpoint import CheckpointError
+from extrapolate.training.clip import Clip
 from extrapolate.training.history import History
 from extrapolate.training.loop import train
-from extrapolate.training.plan import PenaltySchedule, Plan
+from extrapolate.training.penalty import Growth, Penalty, Ramp, Step
+from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
+from extrapolate.training.restart import Restart
 from extrapolate.training.watch import Interrupted, Quiet, Watch, stop_on_signals
 
 __all__ = [
     "CheckpointError",
+    "Clip",
+    "Growth",
     "History",
     "Interrupted",
-    "PenaltySchedule",
+    "Penalty",
     "Plan",
     "Quiet",
+    "Ramp",
     "Replicas",
+    "Restart",
+    "Step",
     "Watch",
     "stop_on_signals",
     "train",

@@ -34,21 +34,23 @@ class Checkpoint:
 def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
     digest = hashlib.blake2b(about.encode(), digest_size=16)
     for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data)
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes to a temporary name, flushes to disk and renames: ``path`` is always whole, old or new."""
+    """Writes to a temporary name, flushes to disk and renames: ``path`` is always whole, old or new.
+
+    Raises:
+        OSError: it could not be written, for lack of space for one.
+    """
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
     about = json.dumps(checkpoint.about, sort_keys=True)
     metadata = {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
-    try:
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata)
-    except SafetensorError as error:  # the library's own name for a full disk, among others
-        raise OSError(f"cannot write {path}: {error}") from error
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata)
 
 
 def read(path: Path) -> Checkpoint:

@@ -1,43 +1,79 @@
 """``torch.compile`` where it works, plain eager where it does not."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FunctionType
 from typing import Any
 
 import torch
-from torch._dynamo.exc import TorchDynamoException
 
 #: Recompute instead of storing what several readers want: a step of many small models is bound by memory,
 #: and a hidden layer that never leaves the registers makes a ReLU network's step three times faster.
-FUSE_MORE = {
+FUSE_MORE: dict[str, str | int | bool | Callable[..., Any]] = {
     "realize_opcount_threshold": 200,
     "realize_reads_threshold": 50,
     "realize_acc_reads_threshold": 100,
 }
 
+#: Why functions run uncompiled inside the innermost :func:`warned_once`; None outside.
+_reasons: ContextVar[list[str] | None] = ContextVar("_reasons", default=None)
+
+
+@contextmanager
+def warned_once() -> Iterator[None]:
+    """While inside, only the first function that cannot be compiled says so."""
+    token = _reasons.set([])
+    try:
+        yield
+    finally:
+        _reasons.reset(token)
+
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` fused at its first call; eager, with one warning, where no compiler can fuse it.
+    """``function`` fused at its first call; eager, with a warning, where no compiler can fuse it.
 
     ``function`` must be pure: a first call that fails to compile is repeated eagerly.
     """
-    # A compiled function counts against a small limit kept with its code object, which all trainings share.
-    torch.compiler.reset()
-    fused = torch.compile(function, fullgraph=True, dynamic=False, options=FUSE_MORE)
+    fused = torch.compile(_with_code_of_its_own(function), fullgraph=True, dynamic=False, options=FUSE_MORE)
     chosen: Callable[..., Any] | None = None
 
     def call(*args: Any) -> Any:
         nonlocal chosen
         if chosen is not None:
             return chosen(*args)
+        from torch._dynamo.exc import TorchDynamoException  # seconds to import; here it is there already
+
         try:
             result = fused(*args)
             chosen = fused
         except TorchDynamoException as error:
             result = function(*args)
             chosen = function
-            reason = str(error).strip().splitlines()[0]
-            warnings.warn(f"running uncompiled, which is slower: {reason}", RuntimeWarning, stacklevel=2)
+            _warn(str(error).strip().splitlines()[0])
         return result
 
     return call
+
+
+def _warn(reason: str) -> None:
+    told = _reasons.get()
+    if not told:
+        warnings.warn(f"running uncompiled, which is slower: {reason}", RuntimeWarning, stacklevel=3)
+    if told is not None:
+        told.append(reason)
+
+
+def _with_code_of_its_own(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls ``function`` and shares its code object with no other.
+
+    The compiler keeps what it has compiled with the code object, and only a few variants of it; functions
+    made by one ``def``, such as all those that ``vmap`` returns, would use up each other's.
+    """
+
+    def entry(*args: Any) -> Any:
+        return function(*args)
+
+    code = entry.__code__.replace(co_name=entry.__name__)  # a copy, whatever is replaced
+    return FunctionType(code, globals(), entry.__name__, None, entry.__closure__)

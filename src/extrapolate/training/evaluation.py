@@ -1,7 +1,8 @@
 """Errors of all replicas on fixed data, in float64: near exactness float32 measures its own rounding."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class FixedData:
 
 
 def features_outermost(x: Tensor) -> Tensor:
-    """The same values, stored with the batch contiguous: a fused pass over few features vectorises over it."""
+    """The same values, stored with the batch contiguous: a fused pass over few features vectorises so."""
     return x.movedim(-1, 0).contiguous().movedim(0, -1)
 
 
@@ -30,7 +31,7 @@ def mean_squared_error(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def regression_errors(
-    replicas: Replicas, measures: dict[str, Sequence[FixedData]], *, compile: bool = True
+    replicas: Replicas, measures: Mapping[str, Sequence[FixedData]], *, compile: bool = True
 ) -> Callable[[Replicas], dict[str, Tensor]]:
     """A function of the replicas giving each measure's mean squared error, float64 (R,).
 
@@ -38,18 +39,24 @@ def regression_errors(
     """
     call = replicas.bind(mean_squared_error, training=False, dtype=torch.float64)
     mapped = vmap(call, in_dims=(0, 0, None, None, None))
-    errors = compiled(mapped) if compile else mapped
-    placed = {
-        name: [(data.rows, features_outermost(data.x), data.y) for data in pieces]
-        for name, pieces in measures.items()
-    }
+
+    @cache
+    def fused(count: int, x: torch.Size, y: torch.Size) -> Callable[..., Tensor]:
+        """A function for each shape: the compiler gives up on one that it would compile for many."""
+        return compiled(mapped) if compile else mapped
+
+    def place(data: FixedData) -> tuple[Callable[..., Tensor], slice, Tensor, Tensor]:
+        count = len(range(len(replicas))[data.rows])
+        return fused(count, data.x.shape, data.y.shape), data.rows, features_outermost(data.x), data.y
+
+    placed = {name: [place(data) for data in pieces] for name, pieces in measures.items()}
 
     @torch.no_grad()
     def evaluate(replicas: Replicas) -> dict[str, Tensor]:
         measured = {}
         for name, pieces in placed.items():
             out = torch.full((len(replicas),), torch.nan, dtype=torch.float64, device=replicas.device)
-            for rows, x, y in pieces:
+            for errors, rows, x, y in pieces:
                 parameters = {n: v[rows] for n, v in replicas.parameters.items()}
                 buffers = {n: v[rows] for n, v in replicas.buffers.items()}
                 out[rows] = errors(parameters, buffers, None, x, y)

@@ -1,4 +1,4 @@
-"""What was measured on the way, and the best weights met."""
+"""What was measured on the way, and the best values met."""
 
 from dataclasses import dataclass, field
 
@@ -12,8 +12,9 @@ from extrapolate.training.replicas import Replicas, State
 class History:
     """The measures of R replicas at every evaluation, on the CPU.
 
-    ``steps`` (E), ``measures[name]`` (E, R) in float64; ``best`` maps parameter names to (R, ...): the values
-    of each replica at its evaluation with the lowest ``best_by``.
+    ``steps`` (E), ``measures[name]`` (E, R) in float64; ``best`` maps the names of parameters and buffers to
+    (R, ...): the values of each replica at its evaluation with the lowest ``best_by``, for
+    :meth:`Replicas.take`.
     """
 
     best_by: str
@@ -24,7 +25,7 @@ class History:
     @classmethod
     def of(cls, replicas: Replicas, best_by: str) -> "History":
         """An empty history of replicas that have not been evaluated yet."""
-        return cls(best_by, {name: value.clone() for name, value in replicas.parameters.items()})
+        return cls(best_by, {name: value.clone() for name, value in replicas.state.items()})
 
     def add(self, step: int, measures: dict[str, Tensor], replicas: Replicas) -> None:
         """Appends an evaluation; keeps the values of the replicas that are at their best so far."""
@@ -34,9 +35,10 @@ class History:
         # A replica that has diverged (NaN) is never at its best.
         score = rows[self.best_by][0].nan_to_num(nan=torch.inf)
         improved = score < self.best_score()
-        for name, kept in self.best.items():
+        for name, value in replicas.state.items():
+            kept = self.best[name]
             where = improved.to(kept.device).view(-1, *[1] * (kept.dim() - 1))
-            torch.where(where, replicas.parameters[name], kept, out=kept)
+            torch.where(where, value, kept, out=kept)
         self.steps.append(step)
         self.measures = {
             name: torch.cat([self.measures[name], row]) if name in self.measures else row

@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
-from extrapolate.nn import boxes, penalty
+from extrapolate.nn import boxes
 from extrapolate.training import checkpoint as checkpoints
-from extrapolate.training.compiled import compiled
+from extrapolate.training.compiled import compiled, warned_once
 from extrapolate.training.history import History
 from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas, State
@@ -34,18 +35,26 @@ def train(
         Interrupted: ``watch`` asked to stop; the state is saved.
         CheckpointError: the checkpoint is damaged (then it has been moved aside) or of another training.
     """
-    watch = watch or Quiet()
-    optimizer = plan.optimizer(list(replicas.parameters.values()))
-    state = TrainingState(replicas, optimizer, History.of(replicas, plan.best_by))
+    optimizer = plan.optimizer(list(replicas.trainable.values()))
+    state = TrainingState.of(replicas, optimizer, plan.best_by)
     if checkpoint is not None and checkpoint.exists():
         state.restore(checkpoints.read(checkpoint), str(checkpoint))
+    with warned_once():
+        _carry_out(state, plan, checkpoint, watch or Quiet())
+    return state.history
+
+
+def _carry_out(state: TrainingState, plan: Plan, checkpoint: Path | None, watch: Watch) -> None:
+    """The steps that are left, with an evaluation and perhaps a checkpoint now and then."""
     take_step = _stepper(state, plan)
     saved_at = time.monotonic()
     while state.step < plan.steps:
         target = min(plan.steps, (state.step // plan.evaluate_every + 1) * plan.evaluate_every)
         completed = _run_until(target, state, plan, take_step, watch)
         if completed:
-            state.history.add(state.step, plan.evaluate(replicas), replicas)
+            state.history.add(state.step, plan.evaluate(state.replicas), state.replicas)
+            if plan.restart is not None:
+                state.starts.begin_anew(plan.restart, state.replicas, state.step)
         stop = not completed or watch.stop_requested()
         if checkpoint is not None and (stop or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
             checkpoints.write(checkpoint, state.to_checkpoint())
@@ -53,7 +62,6 @@ def train(
         if stop and state.step < plan.steps:
             raise Interrupted(f"stopped at step {state.step:,} of {plan.steps:,}")
     watch.progress(state.step, _count_solved(plan, state.history))
-    return state.history
 
 
 def _run_until(
@@ -80,19 +88,28 @@ def _count_solved(plan: Plan, history: History) -> int | None:
 
 
 def gradients(replicas: Replicas, plan: Plan) -> Callable[..., tuple[State, Tensor]]:
-    """``(parameters, buffers, keys, given, scale)`` to the gradients (R, ...) and losses (R,) of one step."""
+    """``(trained, fixed, keys, given, scales)`` to the gradients (R, ...) and losses (R,) of one step.
 
-    def loss(model: nn.Module, key: Tensor, given: State, scale: Tensor) -> Tensor:
+    ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``scales``
+    (P,): those of the penalties, which the losses returned do not contain.
+    """
+
+    def loss(model: nn.Module, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
         value = plan.loss(model, key, given)
-        return value + scale * penalty(model) if plan.penalty.scale else value
+        added = (each.of(model, value, scales[i]) for i, each in enumerate(plan.penalties))
+        return sum(added, start=value), value
 
     call = replicas.bind(loss, training=True)
 
-    def one(parameters: State, buffers: State, key: Tensor, given: State, scale: Tensor) -> Tensor:
-        return call(parameters, buffers, key, key, given, scale)
+    def one(trained: State, fixed: State, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
+        return call(trained, fixed, key, key, given, scales)
+
+    def bounded(*args: Any) -> tuple[State, Tensor]:
+        slopes, (_, value) = grad_and_value(one, has_aux=True)(*args)
+        return (plan.clip(slopes) if plan.clip else slopes), value
 
     # "different": parts that draw from torch's global generator (dropout) draw for each replica
-    step = vmap(grad_and_value(one), in_dims=(0, 0, 0, 0, None), randomness="different")
+    step = vmap(bounded, in_dims=(0, 0, 0, 0, None), randomness="different")
     return compiled(step) if plan.compile else step
 
 
@@ -100,20 +117,26 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
     """A function that takes step ``n`` of the training, with nothing allocated that the step need not."""
     replicas, optimizer = state.replicas, state.optimizer
     compute = gradients(replicas, plan)
+    trained = replicas.trainable
+    fixed = {name: value for name, value in replicas.state.items() if name not in trained}
     keys = replicas.keys()
     step_word = keys[:, 2]
-    scale = torch.zeros((), device=replicas.device)
-    boxed = [(replicas.parameters[name], box) for name, box in boxes(replicas[0])]
+    scales = torch.zeros(len(plan.penalties), device=replicas.device)
+    schedules = [(scales[i], each.schedule) for i, each in enumerate(plan.penalties)]
+    boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
 
     @torch.no_grad()
     def take_step(step: int) -> None:
         step_word.fill_(step)
-        scale.fill_(plan.penalty.at(step))
-        slopes, _ = compute(replicas.parameters, replicas.buffers, keys, plan.given, scale)
-        for name, value in replicas.parameters.items():
+        for scale, schedule in schedules:
+            scale.fill_(schedule.at(step))
+        slopes, losses = compute(trained, fixed, keys, plan.given, scales)
+        for name, value in trained.items():
             value.grad = slopes[name]
         optimizer.step()
         for value, (low, high) in boxed:
             value.clamp_(low, high)
+        if plan.restart is not None:
+            state.starts.record(losses)
 
     return take_step

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from extrapolate.training.clip import Clip
+from extrapolate.training.penalty import Penalty
 from extrapolate.training.replicas import Replicas
+from extrapolate.training.restart import Restart
 
 #: ``loss(model, key, given)``: the loss of one replica at one step, a scalar. ``key`` (3,) is this replica's
 #: and step's source of random numbers; ``given`` holds this replica's entries of ``Plan.given``.
@@ -14,21 +17,6 @@ Loss = Callable[[nn.Module, Tensor, dict[str, Tensor]], Tensor]
 
 #: ``evaluate(replicas)``: measures of every replica, each a tensor (R,).
 Evaluate = Callable[[Replicas], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class PenaltySchedule:
-    """scale · r(step) times the modules' penalties, r rising linearly from 0 at ``start`` to 1 at ``end``."""
-
-    scale: float
-    start: int
-    end: int
-
-    def at(self, step: int) -> float:
-        return self.scale * min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
-
-
-NO_PENALTY = PenaltySchedule(0.0, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,9 @@ class Plan:
         evaluate: measures taken every ``evaluate_every`` steps and at the end.
         best_by: the measure whose lowest value marks a replica's best step; its weights are kept.
         given: tensors (R, ...) handed to ``loss`` a replica at a time.
-        penalty: the scale of the modules' own penalties over the steps.
+        penalties: what is added to the loss.
+        clip: bounds on each replica's gradients.
+        restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
         compile: fuse the step with ``torch.compile`` (falls back to eager where there is no compiler).
     """
@@ -55,6 +45,8 @@ class Plan:
     evaluate_every: int
     best_by: str
     given: dict[str, Tensor] = field(default_factory=dict)
-    penalty: PenaltySchedule = NO_PENALTY
+    penalties: tuple[Penalty, ...] = ()
+    clip: Clip | None = None
+    restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
     compile: bool = True

@@ -31,8 +31,12 @@ class Replicas:
         modules: R modules of the same architecture; their values are copied.
         seeds: one integer a replica; all its random numbers follow from it. Default: 0, 1, 2, ...
 
-    ``parameters`` and ``buffers`` map names to tensors (R, ...). ``replicas[i]`` is an ordinary module with
-    a copy of replica i's values.
+    ``parameters`` and ``buffers`` map names to tensors (R, ...); parameters that the modules have frozen
+    (``requires_grad=False``) stay as they are. ``replicas[i]`` is an ordinary module with a copy of replica
+    i's values.
+
+    Raises:
+        ValueError: no modules, another number of seeds, or modules without parameters.
     """
 
     def __init__(self, modules: Sequence[nn.Module], seeds: Sequence[int] | None = None) -> None:
@@ -41,6 +45,8 @@ class Replicas:
         self.seeds = tuple(range(len(modules)) if seeds is None else seeds)
         if len(self.seeds) != len(modules):
             raise ValueError(f"{len(modules)} modules need as many seeds, got {len(self.seeds)}")
+        if next(modules[0].parameters(), None) is None:
+            raise ValueError(f"{type(modules[0]).__name__} has no parameters: there is nothing to train")
         parameters, buffers = stack_module_state(list(modules))
         self.parameters: State = {name: value.detach() for name, value in parameters.items()}
         self.buffers: State = {name: value.detach() for name, value in buffers.items()}
@@ -67,7 +73,7 @@ class Replicas:
 
     def __getitem__(self, index: int) -> nn.Module:
         module = copy.deepcopy(self._template)
-        values = {name: value[index] for name, value in (self.parameters | self.buffers).items()}
+        values = {name: value[index] for name, value in self.state.items()}
         with torch.no_grad():
             for name, target in [*module.named_parameters(), *module.named_buffers()]:
                 target.data = values[name].clone()
@@ -75,7 +81,24 @@ class Replicas:
 
     @property
     def device(self) -> torch.device:
-        return next(iter((self.parameters | self.buffers).values())).device
+        return next(iter(self.parameters.values())).device
+
+    @property
+    def state(self) -> State:
+        """Parameters and buffers together, by name."""
+        return self.parameters | self.buffers
+
+    @property
+    def trainable(self) -> State:
+        """The parameters that are not frozen."""
+        asked = {name: value.requires_grad for name, value in self._template.named_parameters()}
+        return {name: value for name, value in self.parameters.items() if asked[name]}
+
+    @torch.no_grad()
+    def take(self, state: State) -> None:
+        """Puts copies of ``state``'s values into parameters and buffers, in place."""
+        for name, target in self.state.items():
+            target.copy_(state[name])
 
     def to(self, device: torch.device | str) -> "Replicas":
         """Moves the stacked values to ``device``, in place; returns self."""

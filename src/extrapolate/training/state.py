@@ -9,6 +9,7 @@ from torch import Tensor
 from extrapolate.training.checkpoint import Checkpoint, CheckpointError
 from extrapolate.training.history import History
 from extrapolate.training.replicas import Replicas
+from extrapolate.training.starts import Starts
 
 
 @dataclass
@@ -18,7 +19,13 @@ class TrainingState:
     replicas: Replicas
     optimizer: torch.optim.Optimizer
     history: History
+    starts: Starts
     step: int = 0
+
+    @classmethod
+    def of(cls, replicas: Replicas, optimizer: torch.optim.Optimizer, best_by: str) -> "TrainingState":
+        """The state before the first step."""
+        return cls(replicas, optimizer, History.of(replicas, best_by), Starts.of(replicas))
 
     def to_checkpoint(self) -> Checkpoint:
         optimizer = self.optimizer.state_dict()
@@ -29,6 +36,7 @@ class TrainingState:
             | {f"best/{name}": value for name, value in self.history.best.items()}
             | {f"measures/{name}": value for name, value in self.history.measures.items()}
             | {f"optimizer/{name}": value for name, value in slots.items()}
+            | {f"starts/{name}": value for name, value in self.starts.tensors().items()}
             | {"torch_rng": torch.get_rng_state()}  # dropout and the like draw from it
         )
         if self.replicas.device.type == "cuda":
@@ -51,6 +59,7 @@ class TrainingState:
         _copy_into(self.replicas.parameters, _under(tensors, "parameters"), source)
         _copy_into(self.replicas.buffers, _under(tensors, "buffers"), source)
         _copy_into(self.history.best, _under(tensors, "best"), source)
+        self.starts.take(_under(tensors, "starts"))
         self.history.steps = list(about["evaluated"])
         self.history.measures = _under(tensors, "measures")
         slots = _join(_under(tensors, "optimizer"), about["optimizer_plain"])

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Protocol
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
     """The training was asked to stop; its checkpoint, where it has one, is written."""
 
 

@@ -27,7 +27,7 @@ def claims(results: pl.DataFrame, settings: SingleModuleSettings) -> list[Claim]
     unable = [
         _unable(unit, operation, rows, settings)
         for (unit, operation), rows in groups.items()
-        if unit != "MLP" and operation not in UNITS[unit].operations
+        if UNITS[unit].operations and operation not in UNITS[unit].operations
     ]
     return findings + unable + _measurements(groups)
 

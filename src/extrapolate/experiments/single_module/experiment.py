@@ -7,9 +7,11 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.single_module.claims import claims
-from extrapolate.experiments.single_module.part import LEARNING_RATE, SingleModulePart
+from extrapolate.experiments.single_module.part import SingleModulePart
+from extrapolate.experiments.single_module.recipes import PLAIN
 from extrapolate.experiments.single_module.settings import PRESETS, SingleModuleSettings
 from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.single_module.units import UNITS
 
 
 class SingleModuleExperiment:
@@ -44,7 +46,8 @@ class SingleModuleExperiment:
 
     def notes(self, settings: SingleModuleSettings) -> list[str]:
         return [
-            f"Adam, learning rate {LEARNING_RATE:g}, squared error, {settings.batch} fresh samples a step.",
+            f"Adam, squared error, {settings.batch} fresh samples a step; {_learning_rates(settings)}. Penalties, "
+            "gradient clips and restarts as published for each unit.",
             "Seed s starts from the same weights and sees the same uniform numbers in every range and with every "
             "operation, whichever models are trained beside it.",
             "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that "
@@ -58,3 +61,10 @@ class SingleModuleExperiment:
 
     def claims(self, results: pl.DataFrame, settings: SingleModuleSettings) -> list[Claim]:
         return claims(results, settings)
+
+
+def _learning_rates(settings: SingleModuleSettings) -> str:
+    """``learning rate 0.001, NPU 0.005``: the usual one, then the units that have another."""
+    rates = {name: UNITS[name].recipe.learning_rate for name in settings.units}
+    others = [f"{name} {rate:g}" for name, rate in rates.items() if rate != PLAIN.learning_rate]
+    return ", ".join([f"learning rate {PLAIN.learning_rate:g}", *others])

@@ -11,15 +11,13 @@ from extrapolate import ops
 from extrapolate.experiments.single_module.settings import SingleModuleSettings
 from extrapolate.experiments.single_module.surfaces import surfaces
 from extrapolate.experiments.single_module.units import UNITS, UnitSetup
-from extrapolate.inspect import sparsity_error
 from extrapolate.tasks import OPERATIONS, SingleModule
 from extrapolate.tasks.ranges import spread
-from extrapolate.training import History, Plan, Replicas
+from extrapolate.training import History, Plan, Replicas, Restart
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
 
 #: Seeds of the fixed sets, the same for every unit and seed.
 VALIDATION_SEED, TEST_SEED = 1, 2
-LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,16 @@ class SingleModulePart:
             "order": "range by range, seeds 0, 1, 2, ... within each",
         }
 
+    def _build(self) -> nn.Module:
+        return self.setup.build(self.settings.in_features)
+
     def replicas(self) -> Replicas:
         settings = self.settings
         seeds = list(range(settings.seeds)) * len(settings.ranges)
-        return Replicas.build(lambda: self.setup.build(settings.in_features), seeds, device=settings.device)
+        return Replicas.build(self._build, seeds, device=settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        settings = self.settings
-        thresholds = self._thresholds()
+        settings, recipe, thresholds = self.settings, self.setup.recipe, self._thresholds()
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             # drawn with the batch contiguous, which lets a fused step vectorise over it
@@ -71,13 +71,15 @@ class SingleModulePart:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True),
             steps=settings.steps,
             evaluate=self._evaluate(replicas),
             evaluate_every=settings.evaluate_every,
             best_by="validation_mse",
             given=self._ends(replicas.device),
-            penalty=self.setup.penalty(settings.steps),
+            penalties=recipe.penalties(settings.steps, self.operation),
+            clip=recipe.clip,
+            restart=Restart(self._build) if recipe.restarts else None,
             solved=lambda measures: measures["extrapolation_mse"] < thresholds,
             compile=settings.compile,
         )
@@ -135,6 +137,8 @@ class SingleModulePart:
 
 
 def _sparsity_errors(replicas: Replicas) -> list[float] | list[None]:
+    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
+
     if sparsity_error(replicas[0]) is None:
         return [None] * len(replicas)
 

@@ -1,0 +1,42 @@
+"""A run's published findings as Markdown, for a document that shows them side by side with their command."""
+
+from extrapolate.report.files import Claim, Folder
+from extrapolate.report.words import duration, percents, value
+
+MARKS = {True: "holds", False: "**does not hold**", None: "not judged"}
+
+
+def as_markdown(folder: Folder) -> str:
+    """A section: the command, the machine, a row a finding, and why each that does not hold does not."""
+    run = folder.manifest
+    versions = ", ".join(f"{name} {run.versions[name]}" for name in sorted(run.versions))
+    machine = f"{run.machine.get('processor', '')}, {run.machine.get('cores', '?')} cores"
+    lines = [
+        f"## {_cell(run.title)}",
+        "",
+        f"`{run.command}` on {machine} ({run.machine.get('device', '')}), {versions}: {duration(run.seconds)}.",
+        "",
+        "| finding | published | measured | 95 % interval | models | |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *map(_row, folder.findings),
+    ]
+    reasons = [f"* {_cell(each.claim)}: {_cell(each.why)}." for each in folder.findings if each.why]
+    return "\n".join([*lines, *(["", *reasons] if reasons else []), ""])
+
+
+def _row(claim: Claim) -> str:
+    low, high = claim.interval or (None, None)
+    cells = (
+        claim.claim,
+        value(claim.published),
+        value(claim.measured),
+        percents(low, high),
+        value(claim.n),
+        MARKS[claim.holds],
+    )
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell, and is text: no markup of its own, but for the marks above."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,64 @@
+"""When each replica last began, and how its loss has gone since: what a restart is decided on."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from extrapolate.training.replicas import Replicas
+from extrapolate.training.restart import Restart
+
+
+@dataclass
+class Starts:
+    """``at`` (R,): the step at which each replica last began; ``count`` (R,): how often it began anew.
+
+    ``sums`` (2, R): of the losses and of their squares since the last evaluation. ``steps`` and ``means``
+    (E, 2, R) keep their means, evaluation by evaluation.
+    """
+
+    at: Tensor
+    count: Tensor
+    sums: Tensor
+    steps: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    means: Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    @classmethod
+    def of(cls, replicas: Replicas) -> "Starts":
+        """Every replica begins at step 0."""
+        zeros = torch.zeros(len(replicas), dtype=torch.int64)
+        sums = torch.zeros(2, len(replicas), device=replicas.device)
+        return cls(zeros, zeros.clone(), sums, means=torch.zeros(0, 2, len(replicas)))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: getattr(self, name) for name in ("at", "count", "sums", "steps", "means")}
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Takes over what :meth:`tensors` gave; ``sums`` in place, since the step writes to it."""
+        self.at, self.count = tensors["at"], tensors["count"]
+        self.steps, self.means = tensors["steps"], tensors["means"]
+        self.sums.copy_(tensors["sums"])
+
+    def record(self, losses: Tensor) -> None:
+        """Adds one step's losses (R,)."""
+        self.sums[0].add_(losses)
+        self.sums[1].addcmul_(losses, losses)
+
+    def begin_anew(self, restart: Restart, replicas: Replicas, step: int) -> None:
+        """At an evaluation: gives the replicas that are stuck fresh values, each from seeds of its own."""
+        last = int(self.steps[-1]) if len(self.steps) else 0
+        means = self.sums.cpu() / (step - last)
+        self.sums.zero_()
+        self.steps = torch.cat([self.steps, torch.tensor([step])])
+        self.means = torch.cat([self.means, means[None]])
+        stuck = restart.stuck(self.steps, self.means[:, 0], self.means[:, 1], self.at)
+        rows = stuck.nonzero().flatten().tolist()
+        if not rows:
+            return
+        self.at[rows] = step
+        self.count[rows] += 1
+        # seeds are below 2**32 (see ops.uniform): the upper half of the word tells the starts apart
+        seeds = [replicas.seeds[row] + (int(self.count[row]) << 32) for row in rows]
+        fresh = Replicas.build(restart.build, seeds, device=replicas.device)
+        for name, target in replicas.state.items():
+            target[rows] = fresh.state[name]

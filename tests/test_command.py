@@ -1,0 +1,230 @@
+"""The command: what it prints, how it fails, what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from extrapolate.cli import main
+from extrapolate.experiments.folder import RunFolder
+
+TINY = ["--units", "NMU,StochasticNMU", "--ranges", "U[1,2]; U[10,20]", "--seeds", "2", "--samples", "50"]
+SHORT = [*TINY, "--steps", "40", "--evaluate-every", "20", "--workers", "1"]
+
+
+class Ran:
+    """What a call of the command left: its exit status and what it wrote."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        self.status = ended.value.code
+        self.out, self.err = capsys.readouterr()
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    return lambda *arguments: Ran(capsys, *arguments)
+
+
+SMOKE = ("run", "single-module", "--preset", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run", "singel-module"), "did you mean single-module?"),
+        (("rnu",), "Did you mean 'run'?"),
+        (("run", "single-module", "--preset", "laptp"), "did you mean laptop?"),
+        ((*SMOKE, "--units", "NMUU"), "did you mean NMU?"),
+        ((*SMOKE, "--units", ","), "no unit given"),
+        ((*SMOKE, "--operations", "plus"), "choose from add, sub, mul, div"),
+        ((*SMOKE, "--ranges", "U[2,1]"), "the low end must be less than the high end"),
+        ((*SMOKE, "--ranges", "U[1,1]"), "the low end must be less than the high end"),
+        ((*SMOKE, "--ranges", "U[nan,1]/U[1,2]"), "must be finite numbers"),
+        ((*SMOKE, "--ranges", "U[3,4]"), "give the range to test on"),
+        ((*SMOKE, "--ranges", "3 to 4"), "write it like U[-2,2]"),
+        ((*SMOKE, "--seeds", "0"), "--seeds: 0 is too small"),
+        ((*SMOKE, "--seeds", "many"), "is not a whole number"),
+        ((*SMOKE, "--in-features", "1"), "must be at least 2"),
+        ((*SMOKE, "--workers", "0"), "--workers"),
+        ((*SMOKE, "--colour", "red"), "--colour"),
+        (("report", "nowhere"), "no such folder"),
+        (("report",), "DIR"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_status_2(run, arguments: tuple[str, ...], expected: str) -> None:
+    ran = run(*arguments)
+    assert ran.status == 2
+    assert expected in ran.err
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 1
+    assert ran.out == ""
+    assert list(Path().iterdir()) == [], "nothing is left behind"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_asked_for_and_absent(run) -> None:
+    ran = run(*SMOKE, "--device", "cuda")
+    assert ran.status == 2
+    assert "no CUDA device" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("run",)])
+def test_without_arguments_the_help_is_shown(run, arguments: tuple[str, ...]) -> None:
+    assert "Usage: extrapolate" in run(*arguments).out
+
+
+@pytest.mark.parametrize("command", [(), ("list",), ("run",), ("run", "single-module"), ("report",)])
+def test_every_command_explains_itself(run, command: tuple[str, ...]) -> None:
+    ran = run(*command, "--help")
+    assert ran.status == 0
+    assert "Usage: extrapolate" in ran.out
+
+
+def test_help_names_units_presets_and_defaults(run) -> None:
+    text = " ".join(run("run", "single-module", "--help").out.replace("│", " ").split())
+    assert "BatchStochasticNMU" in text
+    assert "--preset paper: 8 units" in text or "--preset paper" in text
+    assert "laptop: 25" in text
+
+
+def test_list_names_the_experiments(run) -> None:
+    assert "single-module" in run("list").out
+    [experiment] = json.loads(run("list", "--json").out)
+    assert experiment["name"] == "single-module"
+    assert experiment["presets"]["laptop"]["seeds"] == "25"
+    assert set(experiment["presets"]) == {"smoke", "laptop", "paper"}
+
+
+def test_a_run_ends_with_the_table_and_the_page(run) -> None:
+    ran = run(*SMOKE, *SHORT, "--out", "here")
+    assert ran.status == 0
+    assert "U[10,20]" in ran.out
+    assert str(Path("here/report.html").resolve()) in ran.out
+    assert "StochasticNMU" in ran.err, "what is trained is said while it is trained"
+    assert pl.read_parquet("here/results.parquet").height == 2 * 2 * 2
+    columns = {"unit", "operation", "range", "seed", "solved", "solved_at"}
+    columns |= {"sparsity_error", "validation_mse", "extrapolation_mse"}
+    assert columns <= set(pl.read_parquet("here/results.parquet").columns)
+    assert (Path("here") / "manifest.json").exists()
+
+
+def test_json_is_one_object_and_a_second_run_gives_the_same(run) -> None:
+    first = json.loads(run(*SMOKE, *SHORT, "--json").out)
+    again = run(*SMOKE, *SHORT, "--json")
+    assert json.loads(again.out) == first
+    assert "finished earlier" in again.err
+    assert {"id", "claim", "published", "measured", "interval", "n", "holds", "preset"} <= set(
+        first["claims"][0]
+    )
+    shown = json.loads(run("report", first["folder"], "--json").out)
+    assert shown == first
+
+
+def test_other_options_get_another_folder(run) -> None:
+    one = json.loads(run(*SMOKE, *SHORT, "--json").out)["folder"]
+    other = json.loads(run(*SMOKE, *SHORT, "--batch", "3", "--json").out)["folder"]
+    assert one != other
+
+
+def test_a_folder_of_another_setting_is_refused(run) -> None:
+    assert run(*SMOKE, *SHORT, "--out", "here").status == 0
+    before = Path("here/results.parquet").read_bytes()
+    ran = run(*SMOKE, *SHORT, "--batch", "64", "--out", "here")
+    assert ran.status == 2
+    assert "--batch '128', not '64'" in ran.err
+    assert Path("here/results.parquet").read_bytes() == before
+
+
+def test_a_folder_of_another_experiment_or_of_no_run_is_refused(run) -> None:
+    Path("mine").mkdir()
+    Path("mine/thesis.tex").write_text("years of work")
+    ran = run(*SMOKE, "--out", "mine")
+    assert ran.status == 2
+    assert "thesis.tex" in ran.err
+    assert run(*SMOKE, *SHORT, "--out", "other").status == 0
+    manifest = Path("other/manifest.json")
+    manifest.write_text(manifest.read_text().replace('"single-module"', '"neural-gpu"'))
+    ran = run(*SMOKE, *SHORT, "--out", "other")
+    assert ran.status == 2
+    assert "'neural-gpu'" in ran.err
+
+
+def test_a_file_as_output_folder_is_refused(run) -> None:
+    Path("file").write_text("")
+    ran = run(*SMOKE, "--out", "file")
+    assert ran.status == 2
+    assert "give a folder" in ran.err
+
+
+def test_the_second_process_on_a_folder_is_refused(run) -> None:
+    with RunFolder(Path("here")).locked():
+        ran = run(*SMOKE, "--out", "here")
+    assert ran.status == 2
+    assert "in use" in ran.err
+
+
+def test_a_damaged_checkpoint_is_named_and_kept(run) -> None:
+    assert run(*SMOKE, *SHORT, "--out", "here").status == 0
+    Path("here/parts/StochasticNMU-mul.parquet").unlink()
+    Path("here/parts/StochasticNMU-mul.checkpoint.safetensors").write_bytes(b"\0" * 64)
+    ran = run(*SMOKE, *SHORT, "--out", "here")
+    assert ran.status == 2
+    assert "StochasticNMU-mul.checkpoint.safetensors is corrupt" in ran.err
+    assert list(Path("here/parts").glob("*.corrupt-1"))
+    assert pl.read_parquet("here/results.parquet").height == 8, "results of before are untouched"
+    assert run(*SMOKE, *SHORT, "--out", "here").status == 0
+
+
+def test_names_a_user_chose_are_escaped_in_the_page(run) -> None:
+    assert run(*SMOKE, *SHORT, "--out", "<script>alert(1)</script>").status in (0, 2)
+    for page in Path().rglob("report.html"):
+        assert "<script>alert(1)</script>" not in page.read_text(encoding="utf-8")
+
+
+def results_of(folder: str) -> pl.DataFrame:
+    return pl.read_parquet(Path(folder) / "results.parquet")
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from extrapolate.cli import main; main()", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_workers(run) -> None:
+    training = [*TINY, "--steps", "3000", "--evaluate-every", "100"]
+    process = started(*SMOKE, *training, "--out", "stopped", "--workers", "2")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "1/3,000" in line or "2/2" in line:
+            break
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the parent and its workers
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+    assert list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
+    assert run(*SMOKE, *training, "--out", "stopped", "--workers", "1").status == 0
+    assert run(*SMOKE, *training, "--out", "undisturbed", "--workers", "1").status == 0
+    assert results_of("stopped").equals(results_of("undisturbed"))
+    assert not list(Path("stopped/parts").glob("*.checkpoint.safetensors"))

@@ -1,0 +1,206 @@
+"""The page of a fit: whole, with noise, without a formula, and with names that try to be markup."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import sympy
+
+from extrapolate.errors import UserError
+from extrapolate.estimator import show
+from extrapolate.report.fit_page import mathml, write_fit_page
+
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    "\"><img src=x onerror=document.title='owned'>",
+    "</style></math><svg onload=document.title='owned'>",
+    "$\\frac{$ & {{ 7*7 }} \x1b[31m 50%",
+)
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """A fit.json of y = 2·a/b with noise; ``changes`` replace its parts."""
+    a, b = sympy.symbols("a b")
+    shown = show(2 * a / b, {"a": a, "b": b}, "y")
+    certificate = {
+        "exact": False,
+        "inner_error": 0.01,
+        "outer_error": 0.012,
+        "outer_rows": 20,
+        "noise": 0.01,
+        "noise_grows": True,
+        "residual_structure": -0.1,
+        "verified": True,
+        "verified_points": 24,
+        "verified_reach": 5e5,
+        "undefined": ["b = 0: division by zero"],
+        "time_limit_struck": False,
+        "reason": None,
+    }
+    coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "written": "2", "estimate": 2.001}
+    candidate = {"complexity": 3, "inner_error": 0.01, "outer_error": 0.012}
+    return {
+        "found": True,
+        "expression": shown.text,
+        "target": "y",
+        "symbols": {"a": "a", "b": "b"},
+        "latex": shown.latex,
+        "mathml": shown.mathml,
+        "reason": None,
+        "fallback": None,
+        "coefficients": [coefficient | {"standard_error": 0.001}],
+        "certificate": certificate,
+        "candidates": [
+            candidate | {"expression": shown.text, "cost": 0.0},
+            candidate | {"expression": "1.23456789012345*a", "cost": 12.0, "complexity": 2},
+        ],
+        "file": "table.csv",
+        "rows": 100,
+        "rows_used": 100,
+        "columns": ["a", "b"],
+        "notes": [],
+        "seed": 0,
+        "seconds": 1.5,
+        "command": "extrapolate fit table.csv --target y",
+        "finished": "2026-01-02T03:04:05+00:00",
+        "versions": {"extrapolate": "0.1.0"},
+    } | changes
+
+
+def page(folder: Path, content: dict[str, Any]) -> str:
+    rng = np.random.default_rng(0)
+    actual = rng.uniform(1, 10, 100)
+    points = {"actual": actual, "predicted": actual * rng.uniform(0.99, 1.01, 100), "outer": actual > 8}
+    (folder / "fit.json").write_text(json.dumps(content))
+    pl.DataFrame(points).write_parquet(folder / "points.parquet")
+    return write_fit_page(folder).read_text(encoding="utf-8")
+
+
+class _Reader(HTMLParser):
+    """The elements of a page and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(text: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(text)
+    return reader
+
+
+def test_page_shows_the_formula_its_evidence_and_the_rows(tmp_path: Path) -> None:
+    reader = read(page(tmp_path, answer()))
+    assert "A formula for y, with noise" in reader.text
+    assert "2*a/b" in reader.text
+    assert r"\frac{2 \, a}{b}" in reader.text
+    assert "about 1 % of the value" in reader.text
+    assert "Undefined where b = 0: division by zero." in reader.text
+    assert "1.2346*a" in reader.text
+    assert "extrapolate fit table.csv --target y" in reader.text
+    assert {"math", "mfrac"} <= set(reader.elements)
+    assert reader.elements.count("figure") == 3
+    assert not [value for _, value in reader.attributes if value and re.match(r"(https?:)?//", value)]
+
+
+def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
+    reason = "the best formula leaves 40% of the variance unexplained"
+    none = {"found": False, "expression": None, "latex": None, "mathml": None, "fallback": "0.5*a + 3"}
+    content = answer(**none, reason=reason)
+    content["certificate"] |= {"reason": reason, "verified": False, "time_limit_struck": True}
+    reader = read(page(tmp_path, content))
+    assert "No formula found for y" in reader.text
+    assert reason[0].upper() + reason[1:] in reader.text
+    assert "0.5*a + 3" in reader.text
+    assert "time limit" in reader.text
+    assert "math" not in reader.elements
+
+
+def test_exact_page_and_undefined_rows_are_drawn(tmp_path: Path) -> None:
+    content = answer()
+    content["certificate"] |= {"exact": True, "inner_error": 1e-16, "outer_error": None, "undefined": []}
+    assert "Defined everywhere." in read(page(tmp_path, content)).text
+    pl.DataFrame({"actual": [1.0, 2.0], "predicted": [None, 2.0], "outer": [True, False]}).write_parquet(
+        tmp_path / "points.parquet"
+    )
+    assert "1 of 2 rows are drawn" in read(write_fit_page(tmp_path).read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
+    a, b = sympy.symbols("a b")
+    shown = show(2 * a / b, {name: a, "b": b}, name)
+    content = answer(
+        target=name,
+        file=name,
+        symbols={name: "a", "b": "b"},
+        columns=[name, "b"],
+        latex=shown.latex,
+        mathml=shown.mathml,
+        notes=[name],
+        command=name,
+    )
+    plain = read(page(tmp_path, answer()))
+    reader = read(page(tmp_path, content))
+    assert set(reader.elements) <= {*plain.elements, "p"}
+    assert not [key for key, _ in reader.attributes if key.startswith("on")]
+    visible = name.replace("\x1b", "\ufffd")
+    assert visible in reader.text
+    assert "\x1b" not in reader.text
+    assert "math" in reader.elements
+
+
+def test_latex_names_are_escaped() -> None:
+    a = sympy.Symbol("a")
+    assert show(a, {"50% of_x & {y}": a}, "y_t").latex == r"\mathrm{y\_t} = \text{50\% of\_x \& \{y\}}"
+    assert show(a, {"\\": a}, "#").latex == r"\text{\#} = \text{\textbackslash{}}"
+
+
+def test_text_of_a_formula_gives_every_float_back() -> None:
+    x = sympy.Symbol("x")
+    for value in (8.314, 1 / 3, 1e-7, 6.02214076e23, 0.1 + 0.2):
+        text = show(sympy.Float(value, 17) * x, {"x": x}, "y").text
+        assert float(text.removesuffix("*x")) == value
+    assert show(sympy.Float(8.314, 17) * x, {"x": x}, "y").text == "8.314*x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<mrow><script>1</script></mrow>",
+        "<mrow><mi href='javascript:1'>x</mi><mtext>y</mtext></mrow>",
+        "<mrow>",
+        "",
+        None,
+    ],
+)
+def test_mathml_of_other_elements_is_not_drawn(text: str | None) -> None:
+    assert mathml(text) is None
+
+
+def test_mathml_loses_its_attributes() -> None:
+    assert mathml("<mrow><mi onclick='x'>a</mi></mrow>") == "<mrow><mi>a</mi></mrow>"
+
+
+def test_a_folder_that_is_no_fit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not the folder of `extrapolate fit`"):
+        write_fit_page(tmp_path)
+    page(tmp_path, answer())
+    (tmp_path / "fit.json").write_text("[1, 2]")
+    with pytest.raises(UserError, match="not the folder"):
+        write_fit_page(tmp_path)
