@@ -1,7 +1,8 @@
 """R models trained at once against the same training done the usual way: one model, eager, one after the other.
 
 Both sides train multiplication with the Single Module Task's own batches, loss, penalty, optimizer and box.
-Each size has a process of its own, so that its peak memory is its own. Prints a JSON line a size; ``ratio`` is
+Each size has a process of its own, so that its peak memory is its own, and one thread, as `extrapolate run`
+gives each part (tensors of one model are too small for a second to help). Prints a JSON line a size; ``ratio`` is
 the usual time of a run-step (one step of one model) over ours, both measured in this run.
 
     python benchmarks/replicas.py [--unit StochasticNMU] [--seconds 10]
@@ -102,7 +103,7 @@ def usual(unit: str, seconds: float) -> dict[str, Any]:
 
 def alone(function: Any, *arguments: Any) -> dict[str, Any]:
     """``function`` in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (1,)) as pool:
         return pool.apply(function, arguments)
 
 
@@ -113,7 +114,7 @@ def main() -> None:
     parser.add_argument("--unit", default="StochasticNMU", help="a unit that multiplies")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure each side for")
     arguments = parser.parse_args()
-    common = {"unit": arguments.unit, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    common = {"unit": arguments.unit, "torch": torch.__version__}
     one = alone(usual, arguments.unit, arguments.seconds)["us_a_run_step"]
     print(json.dumps({"side": "usual", "replicas": 1, "us_a_run_step": round(one, 1), **common}), flush=True)
     for size in SIZES:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
+from extrapolate.cli.fit import fit
 from extrapolate.cli.list import list_experiments
+from extrapolate.cli.predict import predict
 from extrapolate.cli.report import report
 from extrapolate.cli.run import RunGroup
 from extrapolate.errors import UserError
@@ -31,6 +33,8 @@ app.add_typer(
     "Each experiment has options of its own: extrapolate run single-module --help",
 )
 app.command()(report)
+app.command()(fit)
+app.command()(predict)
 
 
 def _show_version(wanted: bool) -> None:

@@ -36,7 +36,7 @@ class Reciprocal(Target):
     def of(cls, y: Array) -> "Reciprocal | None":
         """None where y comes near zero: 1/y is then ruled by the few rows that do."""
         size = np.abs(y)
-        return None if size.min() < NEAR_ZERO * np.median(size) else cls(1, 1, 1 / y)
+        return None if size.min() <= NEAR_ZERO * np.median(size) else cls(1, 1, 1 / y)
 
 
 def targets(y: Array, sample: Array) -> list[Target]:
