@@ -10,13 +10,13 @@ from extrapolate.ops.random.reference import PARITY
 
 
 @njit(inline="always")
-def _mix(x0, x1, left, right):  # noqa: ANN
+def _mix(x0, x1, left, right):
     x0 = uint32(x0 + x1)
     return x0, uint32(uint32(x1 << left) | uint32(x1 >> right)) ^ x0
 
 
 @njit(nogil=True, cache=True)
-def _fill_row(k0, k1, step, row):  # noqa: ANN
+def _fill_row(k0, k1, step, row):
     # Rounds stand unrolled: a loop over the rotations would keep the compiler from vectorising over i.
     k2 = k0 ^ k1 ^ uint32(PARITY)
     half = (row.shape[0] + 1) // 2
@@ -55,7 +55,7 @@ def _fill_row(k0, k1, step, row):  # noqa: ANN
 
 
 @njit(nogil=True, cache=True)
-def fill_uniform(keys, out):  # noqa: ANN
+def fill_uniform(keys, out):
     """Fills ``out`` (rows, count) with uniform numbers; ``keys`` is int64 (rows, 3)."""
     for r in range(keys.shape[0]):
         _fill_row(uint32(keys[r, 0]), uint32(keys[r, 1]), uint32(keys[r, 2]), out[r])
