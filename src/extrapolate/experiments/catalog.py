@@ -2,9 +2,9 @@
 
 from extrapolate.errors import unknown_name
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.single_module import SingleModuleExperiment
+from extrapolate.experiments.single_module import GRID, SINGLE_MODULE
 
-EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (SingleModuleExperiment(),)}
+EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (SINGLE_MODULE, GRID)}
 
 
 def experiment_named(name: str) -> Experiment:

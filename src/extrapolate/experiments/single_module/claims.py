@@ -1,5 +1,7 @@
 """How the published findings are judged on the results; what was measured beside them."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, interval_of
@@ -25,9 +27,9 @@ def claims(results: pl.DataFrame, settings: SingleModuleSettings) -> list[Claim]
         if (finding.unit, finding.operation) in groups
     ]
     unable = [
-        _unable(unit, operation, rows, settings)
-        for (unit, operation), rows in groups.items()
-        if UNITS[unit].operations and operation not in UNITS[unit].operations
+        _unable(unit, rows, settings)
+        for (unit,), every in results.group_by("unit", maintain_order=True)
+        if (rows := every.filter(~pl.col("operation").is_in(_able(unit)))).height
     ]
     return findings + unable + _measurements(groups)
 
@@ -80,14 +82,19 @@ def _with_seeds(why: str | None, settings: SingleModuleSettings) -> str | None:
     return "; ".join(filter(None, [why, f"{settings.seeds} of {PUBLISHED.seeds} seeds were run"]))
 
 
-def _unable(unit: str, operation: str, rows: pl.DataFrame, settings: SingleModuleSettings) -> Claim:
+def _able(unit: object) -> list[str]:
+    """The operations that a unit's exact weights give; all of them for a network that has no exact weights."""
+    operations = UNITS[str(unit)].operations
+    return [name for name in OPERATIONS if name in operations or not operations]
+
+
+def _unable(unit: object, rows: pl.DataFrame, settings: SingleModuleSettings) -> Claim:
     rate = _rate_of(rows)
-    symbol = OPERATIONS[operation].symbol
-    able = ", ".join(OPERATIONS[name].symbol for name in OPERATIONS if name in UNITS[unit].operations)
+    others = _symbols(name for name in OPERATIONS if name in set(rows["operation"]))
     unlike = _unlike_published(settings)
     return Claim(
-        f"{unit}/{operation}/cannot-represent",
-        f"{unit} cannot represent {symbol} (its exact weights give {able}), so no model solves it",
+        f"{unit}/cannot-represent",
+        f"{unit} cannot represent {others} (its exact weights give {_symbols(_able(unit))}), so no model solves it",
         "follows from its definition",
         rate.value,
         interval_of(rate),
@@ -95,6 +102,10 @@ def _unable(unit: str, operation: str, rows: pl.DataFrame, settings: SingleModul
         None if unlike else rate.value == 0,
         f"not judged: {', '.join(unlike)}" if unlike else _with_seeds(None, settings),
     )
+
+
+def _symbols(operations: Iterable[str]) -> str:
+    return " ".join(OPERATIONS[name].symbol for name in operations)
 
 
 _LABELS = {

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -9,23 +10,19 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.single_module.claims import claims
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.experiments.single_module.recipes import PLAIN
-from extrapolate.experiments.single_module.settings import PRESETS, SingleModuleSettings
+from extrapolate.experiments.single_module.settings import GRID_PRESETS, PRESETS, SingleModuleSettings
 from extrapolate.experiments.single_module.summary import summarize
 from extrapolate.experiments.single_module.units import UNITS
 
 
+@dataclass(frozen=True)
 class SingleModuleExperiment:
     """Which units learn which operation, in which range, from how many seeds."""
 
-    name = "single-module"
-    title = "The Single Module Task: which units learn arithmetic, and in which range"
-    source = (
-        "Mistry, Farrahi & Hare, Improving the Robustness of Neural Multiplication Units with Reversible "
-        "Stochasticity (arXiv 2211.05624, 2022); Mistry, Farrahi & Hare, A Primer for Neural Arithmetic Logic "
-        "Modules (arXiv 2101.09530, JMLR 2022); Madsen & Johansen, Neural Arithmetic Units (arXiv 2001.05016, "
-        "ICLR 2020)"
-    )
-    presets = PRESETS
+    name: str
+    title: str
+    source: str
+    presets: dict[str, SingleModuleSettings]
 
     def outline(self, settings: SingleModuleSettings) -> str:
         counts = {
@@ -68,3 +65,27 @@ def _learning_rates(settings: SingleModuleSettings) -> str:
     rates = {name: UNITS[name].recipe.learning_rate for name in settings.units}
     others = [f"{name} {rate:g}" for name, rate in rates.items() if rate != PLAIN.learning_rate]
     return ", ".join([f"learning rate {PLAIN.learning_rate:g}", *others])
+
+
+STOCHASTIC = (
+    "Mistry, Farrahi & Hare, Improving the Robustness of Neural Multiplication Units with Reversible Stochasticity "
+    "(arXiv 2211.05624, 2022)"
+)
+PRIMER = "Mistry, Farrahi & Hare, A Primer for Neural Arithmetic Logic Modules (arXiv 2101.09530, JMLR 2022)"
+DIVISION = (
+    "Mistry, Farrahi & Hare, Learning Division with Neural Arithmetic Logic Modules (arXiv 2110.05177, 2021)"
+)
+ARITHMETIC = "Madsen & Johansen, Neural Arithmetic Units (arXiv 2001.05016, ICLR 2020)"
+
+SINGLE_MODULE = SingleModuleExperiment(
+    "single-module",
+    "The Single Module Task: which units learn arithmetic, and in which range",
+    "; ".join((STOCHASTIC, PRIMER, ARITHMETIC)),
+    PRESETS,
+)
+GRID = SingleModuleExperiment(
+    "primer",
+    "The Primer's grid: every published unit, on four operations and nine ranges",
+    "; ".join((PRIMER, DIVISION, STOCHASTIC, ARITHMETIC)),
+    GRID_PRESETS,
+)

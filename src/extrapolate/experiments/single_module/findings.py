@@ -49,6 +49,10 @@ def _interval_excludes_one(rates: dict[str, Estimate]) -> bool:
     return all(rate.high is not None and rate.high < 1 for rate in rates.values())
 
 
+def _not_all_solved(rates: dict[str, Estimate]) -> bool:
+    return not _all_solved(rates)
+
+
 def _only_some_positive(rates: dict[str, Estimate]) -> bool:
     positive = [_rate(rates[name]) for name in POSITIVE]
     return _none_solved({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
@@ -63,6 +67,9 @@ def _which_negative(rates: dict[str, Estimate]) -> str:
         f"negative numbers is the product of their magnitudes; {_rates_text(rates)}"
     )
 
+
+#: The units of arXiv 2110.05177 and 2101.09530 that divide.
+DIVIDERS = ("NACMul", "NALU", "INALU", "GNALU", "NPU", "RealNPU", "ModifiedRealNPU", "NRU", "NMRU")
 
 STOCHASTIC_PAPER = "arXiv 2211.05624"
 FINDINGS: tuple[Finding, ...] = (
@@ -135,5 +142,26 @@ FINDINGS: tuple[Finding, ...] = (
             _none_solved,
         )
         for operation in OPERATIONS
+    ),
+    *(
+        Finding(
+            f"{unit}/div/not-in-every-range",
+            unit,
+            "div",
+            ALL,
+            f"{unit} does not learn ÷ in every range with every seed",
+            "no unit succeeds in every range (arXiv 2110.05177)",
+            _not_all_solved,
+        )
+        for unit in DIVIDERS
+    ),
+    Finding(
+        "RealNPU/div/fails-on-negative-ranges",
+        "RealNPU",
+        "div",
+        NEGATIVE,
+        "RealNPU fails ÷ for some seeds in every range with negative inputs",
+        "fails where inputs are negative or tiny (arXiv 2110.05177)",
+        _interval_excludes_one,
     ),
 )

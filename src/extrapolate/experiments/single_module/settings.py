@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
 from extrapolate.experiments.single_module.units import UNITS
@@ -79,4 +79,11 @@ PRESETS: dict[str, SingleModuleSettings] = {
     ),
     "laptop": _preset(MULTIPLIERS, ("mul",), PUBLISHED_RANGES, seeds=25),
     "paper": _preset(tuple(UNITS), tuple(OPERATIONS), PUBLISHED_RANGES, seeds=25),
+}
+
+#: Every unit on every operation: the grid of the Primer's figures.
+GRID_PRESETS: dict[str, SingleModuleSettings] = {
+    "smoke": replace(PRESETS["smoke"], units=tuple(UNITS), operations=tuple(OPERATIONS), seeds=1, steps=20),
+    "laptop": replace(PRESETS["paper"], seeds=10),
+    "paper": PRESETS["paper"],
 }
