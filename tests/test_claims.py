@@ -134,18 +134,37 @@ def test_plain_network_never_extrapolates(operation: str) -> None:
     assert judged(table("MLP", operation, NONE_SOLVED | {"U[1,2]": 1}))[id].holds is False
 
 
-UNABLE = [(unit, operation) for unit in UNITS for operation in OPERATIONS if unit != "MLP"]
+UNABLE = [(unit, operation) for unit in UNITS for operation in OPERATIONS]
 
 
 @pytest.mark.parametrize(("unit", "operation"), UNABLE)
 def test_what_a_unit_cannot_represent_is_a_claim_of_its_own(unit: str, operation: str) -> None:
-    id = f"{unit}/{operation}/cannot-represent"
+    id = f"{unit}/cannot-represent"
     claims = judged(table(unit, operation, NONE_SOLVED))
-    assert (id in claims) is (operation not in UNITS[unit].operations)
+    assert (id in claims) is (unit != "MLP" and operation not in UNITS[unit].operations)
     if id in claims:
         assert claims[id].holds is True
         assert claims[id].measured == 0
         assert judged(table(unit, operation, NONE_SOLVED | {"U[1,2]": 1}))[id].holds is False
+
+
+def test_what_a_unit_cannot_represent_is_one_claim_for_all_its_operations() -> None:
+    tables = [table("NAU", operation, NONE_SOLVED) for operation in ("add", "mul", "div")]
+    claim = judged(pl.concat(tables))["NAU/cannot-represent"]
+    assert "cannot represent × ÷ (its exact weights give + −)" in claim.claim
+    assert claim.n == tables[1].height + tables[2].height
+
+
+@pytest.mark.parametrize(("solved", "holds"), [(ALL_SOLVED, False), (ALL_SOLVED | {"U[-2,2]": 24}, True)])
+def test_no_unit_divides_in_every_range(solved: dict[str, int], holds: bool) -> None:
+    assert judged(table("NRU", "div", solved))["NRU/div/not-in-every-range"].holds is holds
+
+
+def test_real_npu_fails_division_on_negative_ranges() -> None:
+    id = "RealNPU/div/fails-on-negative-ranges"
+    negative = {name: 0 for name in RANGES if name.startswith("U[-")}
+    assert judged(table("RealNPU", "div", ALL_SOLVED | negative))[id].holds is True
+    assert judged(table("RealNPU", "div", ALL_SOLVED))[id].holds is False
 
 
 def test_units_represent_what_their_definitions_say() -> None:
@@ -207,7 +226,7 @@ def test_ranges_of_your_own_do_not_count_for_a_published_finding() -> None:
         ("StochasticNMU", "mul", "StochasticNMU/mul/solves-every-range"),
         ("NMU", "mul", "NMU/mul/fails-in-U[-2,-1]"),
         ("MLP", "add", "MLP/add/never-extrapolates"),
-        ("NAU", "mul", "NAU/mul/cannot-represent"),
+        ("NAU", "mul", "NAU/cannot-represent"),
     ],
 )
 def test_another_protocol_than_published_is_not_judged(

@@ -295,6 +295,18 @@ def test_manifest_alone_is_enough(tmp_path: Path, finished: str | None) -> None:
     assert ("unfinished" in page.text) == (finished is None)
 
 
+def test_many_findings_are_folded_and_what_does_not_hold_stands_first(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    many = [claim(f"c{i}", f"finding {i}", "so", 1.0, holds=i != 39) for i in range(40)]
+    (folder / "claims.json").write_text(json.dumps(many))
+    html, page = page_of(folder)
+    first, rest = html.split("<details>", 1)
+    assert "finding 39" in first
+    assert page.text.count("does not hold") == 1
+    assert "finding 38" in rest
+    assert "finding 38" not in first
+
+
 def test_empty_files_are_named(tmp_path: Path) -> None:
     models = results(1)
     empty = {"results": models.clear(), "summary": summary(models).clear(), "claims": []}

@@ -1,5 +1,6 @@
 """Puts a run's folder on one self-contained page: `report.html` beside the files it was made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from extrapolate.report.headline import headline
 from extrapolate.report.shell import environment, publish
 
 MEASURES = {"success_rate": "success rate", "solved_at": "steps to solve", "sparsity_error": "sparsity error"}
+
+#: Findings that stand open on the page.
+CARDS = 12
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,14 @@ class Gauge:
     ends: tuple[str, str]
 
 
+@dataclass(frozen=True)
+class Told:
+    """The findings that stand open on the page, and those that are folded away."""
+
+    cards: Sequence[Claim]
+    folded: Sequence[Claim]
+
+
 def write_page(folder: Path) -> Path:
     """Write `folder/report.html` and return its path. The old page stays until the new one is whole."""
     return publish(folder, render(read(folder)))
@@ -35,8 +47,21 @@ def render(folder: Folder) -> str:
     templates.globals.update(gauge=gauge, measures=MEASURES)
     figures = [figure for draw in FIGURES if (figure := draw(folder)) is not None]
     return templates.get_template("page.html.j2").render(
-        folder=folder, run=folder.manifest, headline=headline(folder), figures=figures, models=_models(folder)
+        folder=folder,
+        run=folder.manifest,
+        headline=headline(folder),
+        told=told(folder.findings),
+        figures=figures,
+        models=_models(folder),
     )
+
+
+def told(findings: Sequence[Claim]) -> Told:
+    """As many cards as a person reads, those that do not hold first; where all fit, in the file's order."""
+    if len(findings) <= CARDS:
+        return Told(findings, ())
+    ordered = sorted(findings, key=lambda claim: {False: 0, True: 1, None: 2}[claim.holds])
+    return Told(ordered[:CARDS], ordered[CARDS:])
 
 
 def _models(folder: Folder) -> int | None:

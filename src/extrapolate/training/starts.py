@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,8 +58,12 @@ class Starts:
             return
         self.at[rows] = step
         self.count[rows] += 1
-        # seeds are below 2**32 (see ops.uniform): the upper half of the word tells the starts apart
-        seeds = [replicas.seeds[row] + (int(self.count[row]) << 32) for row in rows]
+        seeds = [_seed_of_start(replicas.seeds[row], int(self.count[row])) for row in rows]
         fresh = Replicas.build(restart.build, seeds, device=replicas.device)
         for name, target in replicas.state.items():
             target[rows] = fresh.state[name]
+
+
+def _seed_of_start(seed: int, count: int) -> int:
+    """A seed for the ``count``-th new start; mixed, since torch's CPU generator looks at 32 bits only."""
+    return int(np.random.SeedSequence((seed % 2**32, count)).generate_state(1)[0])

@@ -1,0 +1,216 @@
+"""What a training may add to plain descent: penalties that change, bounds on gradients, fresh starts."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch import nn as torch_nn
+
+from extrapolate import nn
+from extrapolate.training import (
+    Clip,
+    Growth,
+    Interrupted,
+    Penalty,
+    Plan,
+    Ramp,
+    Replicas,
+    Restart,
+    Step,
+    train,
+)
+
+
+class Level(torch_nn.Module):
+    """A number."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = torch_nn.Parameter(torch.tensor(value))
+
+
+def value_of(replicas: Replicas) -> dict[str, Tensor]:
+    return {"value": replicas.parameters["value"].clone()}
+
+
+def plan_of(loss: object, steps: int, **others: object) -> Plan:
+    settings = {
+        "loss": loss,
+        "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+        "steps": steps,
+        "evaluate": value_of,
+        "evaluate_every": 1,
+        "best_by": "value",
+        "compile": False,
+    }
+    return Plan(**(settings | others))  # type: ignore[arg-type]
+
+
+# ----------------------------------------------------------------------------------------- schedules
+
+
+def test_growth_is_ten_times_as_much_every_so_many_steps() -> None:
+    growth = Growth(1e-7, 1e-5, every=10_000)
+    at = [growth.at(step) for step in (0, 9_999, 10_000, 19_999, 20_000, 49_999)]
+    assert at == pytest.approx([1e-7, 1e-7, 1e-6, 1e-6, 1e-5, 1e-5])
+
+
+def test_step_is_on_only_after() -> None:
+    assert [Step(0.05, after=3).at(step) for step in (0, 3, 4, 100)] == [0, 0, 0.05, 0.05]
+
+
+@pytest.mark.parametrize("wrong", [(0.0, 1.0, 10), (2.0, 1.0, 10), (1.0, 2.0, 0)])
+def test_a_growth_that_does_not_grow_is_refused(wrong: tuple[float, float, int]) -> None:
+    with pytest.raises(ValueError, match="growth"):
+        Growth(*wrong)
+
+
+def test_several_penalties_add_up() -> None:
+    """Two penalties on a number that the loss ignores: it moves by rate times both slopes."""
+    penalties = (
+        Penalty(Step(0.5, after=-1), lambda model: model.value),  # type: ignore[arg-type, return-value]
+        Penalty(Ramp(1.0, 0, 2), lambda model: model.value * 2),  # type: ignore[arg-type, operator]
+    )
+    replicas = Replicas([Level(), Level()])
+    history = train(replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties))
+    assert history.measures["value"][:, 0].tolist() == pytest.approx([-0.5, -2.0, -4.5])
+
+
+def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
+    penalty = Penalty(Step(1.0, after=-1), lambda model: model.value, loss_below=1.0)  # type: ignore[arg-type, return-value]
+    replicas = Replicas([Level(), Level()])
+
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        return 0 * model.value + given["loss"]  # type: ignore[operator]
+
+    train(replicas, plan_of(loss, 1, penalties=(penalty,), given={"loss": torch.tensor([0.9, 1.1])}))
+    assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
+
+
+# ---------------------------------------------------------------------------------------------- clip
+
+
+@given(
+    values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=6),
+    norm=st.floats(0.01, 200),
+)
+def test_norm_is_bounded_as_torch_bounds_one_module(values: list[float], norm: float) -> None:
+    half = len(values) // 2
+    parameters = [torch_nn.Parameter(torch.zeros(half)), torch_nn.Parameter(torch.zeros(len(values) - half))]
+    for each, slope in zip(parameters, (values[:half], values[half:]), strict=True):
+        each.grad = torch.tensor(slope, dtype=torch.float32)
+    clipped = Clip(norm=norm)({str(i): each.grad.clone() for i, each in enumerate(parameters)})  # type: ignore[union-attr]
+    torch_nn.utils.clip_grad_norm_(parameters, norm)
+    for i, each in enumerate(parameters):
+        torch.testing.assert_close(clipped[str(i)], each.grad)
+
+
+def test_values_are_bounded_after_the_norm() -> None:
+    clipped = Clip(norm=1.0, value=0.7)({"a": torch.tensor([3.0, -4.0])})["a"]
+    assert clipped.tolist() == pytest.approx([0.6, -0.7])
+
+
+def test_each_replica_is_clipped_by_its_own_norm() -> None:
+    replicas = Replicas([Level(), Level()])
+    slopes = torch.tensor([0.5, 50.0])
+    train(replicas, plan_of(lambda model, key, given: model.value * given["slope"], 1, given={"slope": slopes}))
+    assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
+    bounded = Replicas([Level(), Level()])
+    train(
+        bounded,
+        plan_of(
+            lambda model, key, given: model.value * given["slope"],
+            1,
+            given={"slope": slopes},
+            clip=Clip(norm=1.0),
+        ),
+    )
+    assert bounded.parameters["value"].tolist() == pytest.approx([-0.5, -1.0], rel=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"norm": 0.0}, {"value": -1.0}, {"norm": float("nan")}])
+def test_a_bound_that_is_not_above_0_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Clip(**wrong)
+
+
+# ------------------------------------------------------------------------------------------- restart
+
+
+def losses_of(levels: list[list[float]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean losses of blocks of 1,000 steps, a list a replica, without spread inside a block."""
+    mean = torch.tensor(levels).T
+    return torch.arange(1, len(mean) + 1) * 1000, mean, mean.square()
+
+
+def test_stuck_is_high_and_not_falling_for_long_enough() -> None:
+    falling, low, stuck = [9.0, 8, 7, 6, 5, 4], [0.5] * 6, [5.0, 4.9, 5, 5.1, 5, 5]
+    steps, mean, square = losses_of([falling, low, stuck])
+    restart = Restart(Level, after=5_000)
+    never = torch.zeros(3, dtype=torch.int64)
+    assert restart.stuck(steps, mean, square, never).tolist() == [False, False, True]
+    assert not restart.stuck(steps[:4], mean[:4], square[:4], never).any(), "too early to say"
+    recently = torch.tensor([0, 0, 4000])
+    assert not restart.stuck(steps, mean, square, recently).any(), "counted from its last start"
+
+
+def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
+    """Replica 0's loss stays at 2; replica 1's is 0. Nothing moves but by a restart."""
+
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        return 0 * model.weight.sum() + given["loss"]  # type: ignore[operator, union-attr]
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        seen.append(replicas.parameters["weight"].flatten().tolist())
+        return {"error": torch.zeros(2)}
+
+    return Plan(
+        loss=loss,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+        steps=steps,
+        evaluate=evaluate,
+        evaluate_every=10,
+        best_by="error",
+        given={"loss": torch.tensor([2.0, 0.0])},
+        restart=Restart(lambda: nn.NMU(1, 1), after=30),
+        compile=False,
+    )
+
+
+def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
+    replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
+    seen: list[list[float]] = []
+    train(replicas, stuck_plan(90, seen))
+    first = [values[0] for values in seen]
+    assert first[0] == first[1] == first[2] != first[3], "after 30 steps"
+    assert len(set(first)) == 3, "and again 30 steps later, with yet other weights"
+    assert len({values[1] for values in seen}) == 1
+    assert all(0.25 <= value <= 0.75 for value in first), "from the unit's own start"
+
+
+class StopAt:
+    def __init__(self, step: int) -> None:
+        self.step, self.seen = step, 0
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.seen = step
+
+    def stop_requested(self) -> bool:
+        return self.seen >= self.step
+
+
+def test_restarts_are_the_same_when_stopped_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
+    undisturbed = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
+    train(undisturbed, stuck_plan(90, []))
+    path = tmp_path / "checkpoint"
+    for stop in (25, 47):
+        replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
+        with pytest.raises(Interrupted):
+            train(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
+    replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
+    train(replicas, stuck_plan(90, []), checkpoint=path)
+    assert torch.equal(replicas.parameters["weight"], undisturbed.parameters["weight"])
