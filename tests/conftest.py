@@ -1,8 +1,12 @@
 """What every test starts from: the same seed, Hypothesis without a clock, the devices this machine has."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import settings
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 # derandomized: the same examples at every run, so that a failure here fails everywhere
 settings.register_profile("extrapolate", deadline=None, derandomize=True, max_examples=40, database=None)

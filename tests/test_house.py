@@ -19,7 +19,7 @@ STORIES = (
     {"cli"},
     {"estimator", "report"},
     {"experiments"},
-    {"training", "inspect"},
+    {"training", "inspect", "keras"},
     {"nn", "optim", "tasks", "ops"},
     {"errors", "files"},
 )

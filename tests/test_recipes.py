@@ -116,7 +116,9 @@ def test_values_are_bounded_after_the_norm() -> None:
 def test_each_replica_is_clipped_by_its_own_norm() -> None:
     replicas = Replicas([Level(), Level()])
     slopes = torch.tensor([0.5, 50.0])
-    train(replicas, plan_of(lambda model, key, given: model.value * given["slope"], 1, given={"slope": slopes}))
+    train(
+        replicas, plan_of(lambda model, key, given: model.value * given["slope"], 1, given={"slope": slopes})
+    )
     assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
     bounded = Replicas([Level(), Level()])
     train(
@@ -202,7 +204,9 @@ class StopAt:
         return self.seen >= self.step
 
 
-def test_restarts_are_the_same_when_stopped_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restarts_are_the_same_when_stopped_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
     undisturbed = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
     train(undisturbed, stuck_plan(90, []))

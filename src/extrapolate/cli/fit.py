@@ -63,7 +63,7 @@ def fit(
     console = stdout_console()
     print_fit(found, console)
     console.print(f"\nThe page: {page.resolve()}", markup=False, soft_wrap=True)
-    command = shlex.join(["extrapolate", "predict", str(folder), file.name])
+    command = shlex.join(["extrapolate", "predict", str(folder), str(file)])
     console.print(f"Apply it: {command}", markup=False, soft_wrap=True)
 
 

@@ -1,5 +1,6 @@
-"""``extrapolate report``: the page and the table of a run, made anew from its files."""
+"""``extrapolate report``: the page and the words of a run or a fit, made anew from its files."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +8,34 @@ from typing import Annotated
 import typer
 
 from extrapolate.cli.console import print_json, stdout_console
+from extrapolate.cli.fit import ANSWER
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or a fit.")],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object: the page's path and the claims.")
+        bool, typer.Option("--json", help="Print one JSON object: the claims, or the formula.")
     ] = False,
 ) -> None:
-    """Write DIR/report.html anew from the run's files, and print its table."""
-    show(folder, as_json)
+    """Write DIR/report.html anew from the files of a run or a fit, and print what came out."""
+    if (folder / ANSWER).exists() and not (folder / "manifest.json").exists():
+        _show_fit(folder, as_json)
+    else:
+        show(folder, as_json)
+
+
+def _show_fit(folder: Path, as_json: bool) -> None:
+    from extrapolate.cli.fit_text import print_fit
+    from extrapolate.report.fit_page import write_fit_page
+
+    page = write_fit_page(folder)
+    found = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+    if as_json:
+        print_json(found)
+        return
+    console = stdout_console()
+    print_fit(found, console)
+    console.print(f"\nThe page: {page.resolve()}", markup=False, soft_wrap=True)
 
 
 def show(folder: Path, as_json: bool) -> None:

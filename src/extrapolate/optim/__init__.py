@@ -1,1 +1,5 @@
-"""Optimizers: each a ``torch.optim.Optimizer`` in one file. Empty so far; any optimizer of torch works."""
+"""Optimizers: each a ``torch.optim.Optimizer`` in one file; and tricks on gradients."""
+
+from extrapolate.optim.madam import Madam
+
+__all__ = ["Madam"]

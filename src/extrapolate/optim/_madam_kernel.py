@@ -1,0 +1,131 @@
+"""The CPU kernel of Madam: one pass over memory for all parameters, compiled in the process by numba.
+
+Tensors reach it as a table of addresses, so that a step of a hundred small parameters is one call, and is
+shared among threads by elements, whatever their shapes. It computes what ``madam.move`` does, in float32.
+"""
+
+# pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
+# (numba's decorated functions and type objects carry no useful static types)
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import carray, float32, int64, njit
+
+from extrapolate.optim._threads import floats_at, share
+
+if TYPE_CHECKING:
+    from extrapolate.optim._step import Entry
+
+#: Columns of the table of tensors: addresses, then where its rows and its models begin.
+WEIGHT, GRADIENT, SECOND, STEP, BOUND, ADDITIVE, ROWS, SIZE = range(8)
+
+#: Columns of the settings of a tensor, float64. RATE is negative where the objective is maximized.
+RATE, BETA, GRADIENT_BOUND = range(3)
+
+#: Columns of the table of rows (one for each tensor and model), float32.
+USED, KEEP, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(8)
+
+LOG2_E = 1.4426950408889634
+LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; small multiples of the first are exact
+
+
+@njit(inline="always")
+def _exp(x):
+    """exp for |x| < 80: a power of 2 times the Taylor polynomial of the rest, to about 1e-7."""
+    n = np.floor(x * float32(LOG2_E) + float32(0.5))
+    r = (x - n * float32(LN2_HIGH)) - n * float32(LN2_LOW)
+    p = r * float32(1 / 720) + float32(1 / 120)
+    p = p * r + float32(1 / 24)
+    p = p * r + float32(1 / 6)
+    p = p * r + float32(0.5)
+    p = p * r + float32(1)
+    p = p * r + float32(1)
+    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+# error_model: with Python's, each division is a branch, and nothing is vectorised
+@njit(nogil=True, cache=True, error_model="numpy")
+def _move_row(w, g, v, row, tiny):
+    keep, take, correction, largest = row[KEEP], row[TAKE], row[CORRECTION], row[LARGEST]
+    multiply, add, limit = row[MULTIPLY], row[ADD], row[LIMIT]
+    for i in range(w.shape[0]):
+        gradient, weight = g[i], w[i]
+        second = keep * v[i] + take * (gradient * gradient)
+        v[i] = second
+        root = np.sqrt(second / correction)
+        step = gradient / (root if root > tiny else tiny)
+        step = step if step < largest else largest
+        step = step if step > -largest else -largest
+        sign = float32(1) if weight > float32(0) else float32(-1)
+        moved = weight * _exp(-(multiply * step) * sign) - add * step
+        moved = moved if moved < limit else limit
+        w[i] = moved if moved > -limit else -limit
+
+
+@njit(nogil=True, cache=True)
+def _move_share(start, stop, tensors, rows, tiny):
+    """Elements ``start`` to ``stop`` of all tensors laid end to end."""
+    begin, at_row = int64(0), int64(0)
+    for t in range(tensors.shape[0]):
+        size = tensors[t, SIZE]
+        for r in range(tensors[t, ROWS]):
+            low, high = max(start, begin), min(stop, begin + size)
+            if low < high and rows[at_row, USED] != float32(0):
+                skipped = 4 * (r * size + low - begin)
+                w = carray(floats_at(tensors[t, WEIGHT] + skipped), high - low)
+                g = carray(floats_at(tensors[t, GRADIENT] + skipped), high - low)
+                v = carray(floats_at(tensors[t, SECOND] + skipped), high - low)
+                _move_row(w, g, v, rows[at_row], tiny)
+            begin += size
+            at_row += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _prepare(tensors, settings, usable, rows):
+    """Counts the steps of all usable rows, and fills ``rows``."""
+    at_row = 0
+    for t in range(tensors.shape[0]):
+        count, beta, rate = tensors[t, ROWS], settings[t, BETA], settings[t, RATE]
+        step = carray(floats_at(tensors[t, STEP]), count)
+        bound = carray(floats_at(tensors[t, BOUND]), count)
+        for r in range(count):
+            row = rows[at_row]
+            row[USED] = float32(usable[at_row])
+            step[r] += row[USED]
+            row[KEEP], row[TAKE] = beta, 1 - beta
+            row[CORRECTION] = -math.expm1(step[r] * math.log(beta))
+            row[LARGEST], row[LIMIT] = settings[t, GRADIENT_BOUND], bound[r]
+            row[MULTIPLY], row[ADD] = rate, 0
+            if tensors[t, ADDITIVE]:
+                scale = carray(floats_at(tensors[t, ADDITIVE]), count)[r]
+                if scale > float32(0):
+                    row[MULTIPLY], row[ADD] = 0, rate * scale
+            at_row += 1
+
+
+def move(entries: list["Entry"], tiny: float) -> None:
+    """One step of Madam, in place, for contiguous float32 parameters on the CPU; ``lr * gradient_bound`` < 80."""
+    tensors = np.zeros((len(entries), 8), np.int64)
+    settings = np.empty((len(entries), 3))
+    usable = []
+    for line, values, each in zip(tensors, settings, entries, strict=True):
+        state, group, rows = each.state, each.group, each.usable.numel()
+        line[:] = (
+            each.parameter.data_ptr(),
+            each.gradient.data_ptr(),
+            state["second_moment"].data_ptr(),
+            state["step"].data_ptr(),
+            state["bound"].data_ptr(),
+            state["additive"].data_ptr() if "additive" in state else 0,
+            rows,
+            each.parameter.numel() // rows,
+        )
+        rate = float(group["lr"])
+        values[:] = (-rate if group["maximize"] else rate, group["beta"], group["gradient_bound"])
+        usable.append(each.usable.numpy().reshape(-1))
+    rows = np.empty((sum(map(len, usable)), 8), np.float32)
+    _prepare(tensors, settings, np.concatenate(usable), rows)
+    elements = int((tensors[:, ROWS] * tensors[:, SIZE]).sum())
+    share(_move_share, elements, tensors, rows, np.float32(tiny))

@@ -1,0 +1,241 @@
+"""What the optimizers of this room share: whose gradients are usable, whose step it is, honest loading."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+
+State = dict[str, Tensor]
+
+#: What to do with a step whose gradients are not all finite.
+NONFINITE = ("skip", "raise")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One parameter that has a gradient, in one step.
+
+    ``leading``: the axes that number separate models, () for an ordinary parameter. ``usable`` has that shape:
+    whether the model's gradients are all finite. ``position`` counts parameters over all groups.
+    """
+
+    parameter: Tensor
+    gradient: Tensor
+    group: dict[str, Any]
+    leading: tuple[int, ...]
+    position: int
+    state: State
+    usable: Tensor
+
+    def spread(self, rows: Tensor) -> Tensor:
+        """``rows`` (leading) shaped to broadcast against the parameter."""
+        return rows.reshape(*self.leading, *[1] * (self.parameter.dim() - len(self.leading)))
+
+
+class StepwiseOptimizer(Optimizer):
+    """An optimizer whose step is all or nothing for each model, and whose state is loaded as it was saved.
+
+    Groups need ``replica_dims``, ``nonfinite`` and ``capturable``. A subclass says how a parameter begins
+    (:meth:`_begin`) and moves (:meth:`_move`), and checks its own settings (:meth:`_check`).
+    """
+
+    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        self._warned_of_nonfinite = False
+        super().__init__(params, defaults)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        """Raises ValueError for settings that cannot be."""
+        raise NotImplementedError
+
+    def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
+        """The state of a parameter before its first step."""
+        raise NotImplementedError
+
+    def _move(self, entries: list[Entry]) -> None:
+        """One step of all ``entries``; models that are not usable stay as they are, state and all."""
+        raise NotImplementedError
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            self._check_common(group)
+            self._check(group)
+        except (TypeError, ValueError):
+            self.param_groups.pop()
+            raise
+
+    def _check_common(self, group: dict[str, Any]) -> None:
+        name = type(self).__name__
+        if group["nonfinite"] not in NONFINITE:
+            raise ValueError(f"Invalid nonfinite: {group['nonfinite']!r} is neither 'skip' nor 'raise'")
+        if group["capturable"] and group["nonfinite"] == "raise":
+            raise ValueError("Invalid nonfinite: a captured graph cannot raise; use nonfinite='skip'")
+        dims = group["replica_dims"]
+        for parameter in group["params"]:
+            if parameter.dtype not in (torch.float32, torch.float64):
+                raise TypeError(f"{name} needs float32 or float64 parameters, got {parameter.dtype}")
+            if not 0 <= dims <= parameter.dim():
+                shape = tuple(parameter.shape)
+                raise ValueError(f"Invalid replica_dims: {dims} for a parameter of shape {shape}")
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step. ``closure``, if given, computes gradients anew; its value is returned.
+
+        Raises:
+            RuntimeError: a sparse gradient.
+            FloatingPointError: a gradient is not finite and the group says ``nonfinite="raise"``.
+        """
+        self._cuda_graph_capture_health_check()
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        entries = self._entries()
+        self._find_usable(entries)
+        self._move(entries)
+        return loss
+
+    def _entries(self) -> list[Entry]:
+        entries, position = [], -1
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                position += 1
+                gradient = parameter.grad
+                if gradient is None or parameter.numel() == 0:
+                    continue
+                if gradient.is_sparse:
+                    raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
+                leading = tuple(parameter.shape[: group["replica_dims"]])
+                state = self.state[parameter]
+                if not state:
+                    state.update(self._begin(parameter, leading, group))
+                entries.append(Entry(parameter, gradient, group, leading, position, state, gradient))
+        return entries
+
+    def _find_usable(self, entries: list[Entry]) -> None:
+        """Fills ``usable``: parameters with equal leading axes on one device belong to the same models."""
+        models: dict[tuple[torch.device, tuple[int, ...]], list[Entry]] = {}
+        for entry in entries:
+            models.setdefault((entry.parameter.device, entry.leading), []).append(entry)
+        for (device, leading), members in models.items():
+            usable = _finite_models(members, device, leading)
+            for entry in members:
+                entry.usable = usable
+            if device.type != "cpu":
+                self._count_everywhere(members, usable)
+            elif not bool(usable.all()):
+                self._tell(members, usable)
+                self._count_everywhere(members, usable)
+            if device.type != "cpu" and any(each.group["nonfinite"] == "raise" for each in members):
+                self._tell(members, usable)
+
+    def _count_everywhere(self, members: list[Entry], usable: Tensor) -> None:
+        torch._foreach_add_([each.state["skipped"] for each in members], [(~usable).long()] * len(members))
+
+    def _tell(self, members: list[Entry], usable: Tensor) -> None:
+        if bool(usable.all()):
+            return
+        count = int((~usable).sum())
+        which = f"of {count} of {usable.numel()} models " if usable.dim() else ""
+        if any(each.group["nonfinite"] == "raise" for each in members):
+            raise FloatingPointError(f"{type(self).__name__}: gradients {which}are not finite")
+        if not self._warned_of_nonfinite:
+            self._warned_of_nonfinite = True
+            warnings.warn(
+                f"{type(self).__name__}: gradients {which}are not finite: the step is skipped; state "
+                "'skipped' counts such steps, and this is said once",
+                RuntimeWarning,
+                stacklevel=6,
+            )
+
+    @torch._disable_dynamo
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over a saved state; every tensor keeps the type it was saved with.
+
+        Raises:
+            ValueError: it is the state of other groups or of parameters of other shapes; nothing is changed.
+        """
+        pairs = []
+        # of groups that do not match, torch's own loader complains below
+        for saved, ours in zip(state_dict["param_groups"], self.param_groups, strict=False):
+            for index, parameter in zip(saved["params"], ours["params"], strict=False):
+                leading = tuple(parameter.shape[: saved["replica_dims"]])
+                self._check_shapes(index, parameter, leading, state_dict["state"].get(index, {}))
+                pairs.append((index, parameter))
+        super().load_state_dict(state_dict)
+        # torch has cast every tensor to its parameter's type by now; integers would come back as floats
+        for index, parameter in pairs:
+            for name, value in state_dict["state"].get(index, {}).items():
+                self.state[parameter][name] = value.detach().to(parameter.device, copy=True)
+
+    def _check_shapes(self, index: int, parameter: Tensor, leading: tuple[int, ...], saved: State) -> None:
+        for name, shape in self._shapes(parameter, leading).items():
+            if name in saved and tuple(saved[name].shape) != shape:
+                raise ValueError(
+                    f"the loaded state of parameter {index} has {name!r} of shape {tuple(saved[name].shape)}, "
+                    f"but this parameter needs {shape}"
+                )
+
+    def _shapes(self, parameter: Tensor, leading: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """The shapes of the state's tensors that depend on the parameter's."""
+        raise NotImplementedError
+
+
+def _finite_models(members: list[Entry], device: torch.device, leading: tuple[int, ...]) -> Tensor:
+    """bool (leading): whether all gradients of each model are finite."""
+    gradients = [each.gradient for each in members]
+    usable = torch.ones(leading, dtype=torch.bool, device=device)
+    if device.type == "cpu":
+        from extrapolate.optim import _threads  # the kernel's compiler is a slow import
+
+        plain = [each for each in gradients if each.dtype == torch.float32 and each.is_contiguous()]
+        gradients = [each for each in gradients if each.dtype != torch.float32 or not each.is_contiguous()]
+        usable = torch.from_numpy(_threads.finite_rows(plain, math.prod(leading))).reshape(leading)
+    for each in gradients:
+        usable &= torch.isfinite(each).reshape(*leading, -1).all(-1)
+    return usable
+
+
+def root_mean_square(parameter: Tensor, leading: tuple[int, ...]) -> Tensor:
+    """(leading) of the parameter's dtype: each model's root mean square.
+
+    A row at a time, so that a model gets the same bits alone and among others.
+    """
+    rows = parameter.detach().reshape(math.prod(leading), -1)
+    squares = [row.double().square().mean() for row in rows]
+    return torch.stack(squares).sqrt().to(parameter.dtype).reshape(leading)
+
+
+def check_positive(group: dict[str, Any], names: Iterable[str]) -> None:
+    """Raises ValueError unless each named setting is a finite number above 0."""
+    for name in names:
+        value = float(group[name])
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"Invalid {name}: {value} must be above 0 and finite")
+
+
+def zeros_in(parameter: Tensor, leading: tuple[int, ...]) -> Tensor:
+    """(leading): how many of each model's values are exactly zero."""
+    return (parameter.detach() == 0).reshape(*leading, -1).sum(-1)
+
+
+def warn_of_zeros(parameter: Tensor, count: int) -> None:
+    warnings.warn(
+        f"{count} values of a parameter of shape {tuple(parameter.shape)} are exactly zero: factors never move "
+        'them (zeros="freeze" in its group says this is meant)',
+        RuntimeWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,213 @@
+"""Madam: a multiplicative optimizer, whose one learning rate serves networks of any depth."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from extrapolate.optim._step import (
+    Entry,
+    State,
+    StepwiseOptimizer,
+    check_positive,
+    root_mean_square,
+    warn_of_zeros,
+    zeros_in,
+)
+
+#: What to do about parameters that start at zero.
+ZEROS = ("additive", "freeze", "error")
+
+
+class Madam(StepwiseOptimizer):
+    r"""Moves every weight by a few per cent of itself, against its gradient's sign (Bernstein et al., 2020).
+
+    With :math:`g` the gradient and :math:`t` the number of this step, elementwise,
+
+    .. math::
+        v &\leftarrow \beta v + (1 - \beta) g^2, \qquad
+        \hat g = \operatorname{clip}\bigl(g / \sqrt{v / (1 - \beta^t)},\ \pm\text{gradient\_bound}\bigr) \\
+        W &\leftarrow \operatorname{clip}\bigl(W \exp(-\text{lr}\, \hat g \operatorname{sign} W),\
+        \pm\text{scale\_bound} \cdot \operatorname{RMS}(W_0)\bigr)
+
+    with one :math:`\operatorname{RMS}(W_0)` for each tensor, taken at its first step. A weight's sign never
+    changes, and **a weight at zero never moves**. A tensor that is all zeros when first stepped (a bias, a norm's
+    shift) is treated as its group's ``zeros`` says. Single zeros in other tensors stay; a warning counts them.
+
+    State of each parameter: one float of its shape, half of Adam's. The gradient's scale does not matter, down to
+    about 1e-16: below, steps fade instead of being of full size.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or groups of them; float32 or float64.
+        lr: a typical relative change in a step; 0.01 whatever the network, lowered late in training.
+        scale_bound: how far a weight may grow, in units of its tensor's RMS at the first step; 1 to 3.
+        gradient_bound: the largest :math:`|\hat g|`.
+        beta: how much of ``v`` stays at a step.
+        zeros: for tensors all zero at the start. ``"additive"``: they move by :math:`-\text{lr} \cdot
+            \text{zero\_scale} \cdot \hat g`, unbounded, and so may change sign. ``"freeze"``: they stay at zero, as
+            published. ``"error"``: any parameter with zeros is refused at its first step.
+        zero_scale: the size that ``"additive"`` takes such tensors to be of.
+        replica_dims: how many leading axes number separate models (1 for parameters stacked by
+            ``training.Replicas``). Each then has an RMS, a step count and a fate of its own, and moves as it would
+            alone, bit for bit.
+        nonfinite: a model with a NaN or infinite gradient is left as it is for that step, state and all:
+            ``"skip"`` counts it in the state's ``skipped`` (and warns once, on the CPU), ``"raise"`` raises,
+            which makes the CPU wait for a GPU at every step.
+        maximize: move along the gradient.
+        capturable: the step may be captured in a CUDA graph; take one step before capturing.
+        fused: use the one-pass kernel where there is one (contiguous float32 on the CPU).
+
+    Raises:
+        ValueError: a setting out of range; at the first step: zeros under ``zeros="error"``.
+        TypeError: parameters of another type. Half precision is one: its spacing of up to 0.8 % swallows steps of
+            1 %, so keep float32 weights under autocast, or use :class:`IntegerMadam`.
+
+    Source: arXiv 2006.14560. Differences from the published code: what a zero, a non-finite or a vanishing gradient
+    does, and settings and bounds that are part of the state.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.01,
+        scale_bound: float = 3.0,
+        gradient_bound: float = 10.0,
+        beta: float = 0.999,
+        *,
+        zeros: str = "additive",
+        zero_scale: float = 0.1,
+        replica_dims: int = 0,
+        nonfinite: str = "skip",
+        maximize: bool = False,
+        capturable: bool = False,
+        fused: bool = True,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "scale_bound": scale_bound,
+            "gradient_bound": gradient_bound,
+            "beta": beta,
+            "zeros": zeros,
+            "zero_scale": zero_scale,
+            "replica_dims": replica_dims,
+            "nonfinite": nonfinite,
+            "maximize": maximize,
+            "capturable": capturable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        check_positive(group, ("lr", "scale_bound", "gradient_bound", "zero_scale"))
+        if not 0 < group["beta"] < 1:
+            raise ValueError(f"Invalid beta: {group['beta']} must lie between 0 and 1")
+        if group["zeros"] not in ZEROS:
+            raise ValueError(f"Invalid zeros: {group['zeros']!r} is none of {', '.join(ZEROS)}")
+
+    def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
+        bound = group["scale_bound"] * root_mean_square(parameter, leading)
+        state = {
+            "step": torch.zeros(leading, dtype=torch.float32, device=parameter.device),
+            "skipped": torch.zeros(leading, dtype=torch.int64, device=parameter.device),
+            "second_moment": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "bound": bound,
+        }
+        if group["zeros"] == "freeze":
+            return state
+        empty = bound == 0
+        stuck = int((zeros_in(parameter, leading) * ~empty).sum())
+        refused = stuck or bool(empty.any()) if group["zeros"] == "error" else False
+        if refused:
+            raise ValueError(
+                f"Madam cannot move zeros, and a parameter of shape {tuple(parameter.shape)} has some: redraw it, "
+                'or give its group zeros="additive" or "freeze"'
+            )
+        if stuck:
+            warn_of_zeros(parameter, stuck)
+        if bool(empty.any()):
+            state["additive"] = torch.where(empty, group["zero_scale"], 0.0).to(parameter.dtype)
+            state["bound"] = bound.masked_fill(empty, math.inf)
+        return state
+
+    def _shapes(self, parameter: Tensor, leading: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        rows = dict.fromkeys(("step", "skipped", "bound", "additive"), leading)
+        return {"second_moment": tuple(parameter.shape), **rows}
+
+    def _move(self, entries: list[Entry]) -> None:
+        fused = [each for each in entries if each.group["fused"] and _one_pass(each)]
+        if fused:
+            from extrapolate.optim import _madam_kernel  # the kernel's compiler is a slow import
+
+            _madam_kernel.move(fused, _tiny(torch.float32))
+        chosen = {id(each) for each in fused}
+        alike: dict[tuple[Any, ...], list[Entry]] = {}
+        for each in entries:
+            if id(each) not in chosen:
+                key = (id(each.group), each.parameter.device, each.parameter.dtype)
+                alike.setdefault(key, []).append(each)
+        for batch in alike.values():
+            move(batch)
+
+
+def move(batch: Sequence[Entry]) -> None:
+    """One step of Madam by its formulas: the definition. For entries of one group, device and dtype."""
+    group = batch[0].group
+    lr, beta = group["lr"], group["beta"]
+    weights = [each.parameter for each in batch]
+    seconds = [each.state["second_moment"] for each in batch]
+    # a model that is not usable has g = 0, keeps v, and has no limit: all it does below is nothing
+    usable = [each.spread(each.usable) for each in batch]
+    gradients = [torch.where(ok, each.gradient, 0.0) for ok, each in zip(usable, batch, strict=True)]
+    torch._foreach_add_([each.state["step"] for each in batch], [each.usable.float() for each in batch])
+    torch._foreach_mul_(
+        seconds, [torch.where(ok, beta, 1.0).to(v.dtype) for ok, v in zip(usable, seconds, strict=True)]
+    )
+    torch._foreach_addcmul_(seconds, gradients, gradients, 1 - beta)
+    roots = torch._foreach_div(seconds, [_correction(each, beta) for each in batch])
+    torch._foreach_sqrt_(roots)
+    torch._foreach_clamp_min_(roots, _tiny(weights[0].dtype))
+    torch._foreach_div_(gradients, roots)
+    torch._foreach_clamp_min_(gradients, -group["gradient_bound"])
+    torch._foreach_clamp_max_(gradients, group["gradient_bound"])
+    torch._foreach_mul_(gradients, lr)
+    if not group["maximize"]:
+        torch._foreach_neg_(gradients)
+    for each, step in zip(batch, gradients, strict=True):
+        if "additive" in each.state:
+            # a weight at zero that does not move by factors moves by this; the factor is then 1 for its row
+            scale = each.spread(each.state["additive"])
+            each.parameter.addcmul_(step, scale)
+            step.masked_fill_(scale > 0, 0.0)
+    factors = torch._foreach_sign(weights)
+    torch._foreach_mul_(factors, gradients)
+    torch._foreach_exp_(factors)
+    torch._foreach_mul_(weights, factors)
+    limits = [
+        torch.where(ok, each.spread(each.state["bound"]), math.inf)
+        for ok, each in zip(usable, batch, strict=True)
+    ]
+    torch._foreach_clamp_max_(weights, limits)
+    torch._foreach_clamp_min_(weights, torch._foreach_neg(limits))
+
+
+def _correction(entry: Entry, beta: float) -> Tensor:
+    """1 − βᵗ of each model, to full precision for small t."""
+    steps = entry.state["step"].to(entry.parameter.dtype).clamp_min(1.0)
+    return entry.spread(-torch.expm1(steps * math.log(beta)))
+
+
+def _tiny(dtype: torch.dtype) -> float:
+    """The smallest divisor: so far above the gradients whose squares vanish that their steps vanish too."""
+    return 1e3 * math.sqrt(torch.finfo(dtype).tiny)
+
+
+def _one_pass(entry: Entry) -> bool:
+    """Whether the kernel can take this parameter: contiguous float32 on the CPU, and no absurd step."""
+    tensors = (entry.parameter, entry.gradient, entry.state["second_moment"])
+    if entry.parameter.device.type != "cpu" or entry.parameter.dtype != torch.float32:
+        return False
+    exponent = float(entry.group["lr"]) * entry.group["gradient_bound"]
+    return all(each.is_contiguous() for each in tensors) and exponent < 80

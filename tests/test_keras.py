@@ -1,0 +1,96 @@
+"""The units inside Keras: same answers, trained by ``fit``, saved and loaded by Keras."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+keras = pytest.importorskip("keras")
+
+from extrapolate import keras as layers  # noqa: E402
+from extrapolate import nn  # noqa: E402
+from extrapolate.keras import NAU, NMU, StochasticNMU, UnitLayer  # noqa: E402
+
+# Keras' own, on NumPy 2
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+UNITS = [name for name in layers.__all__ if name not in ("Box", "UnitLayer")]
+
+
+def test_every_unit_is_a_layer() -> None:
+    modules = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+    modules -= {"Arithmetic", "Boxed", "Penalised", "MLP"}
+    assert set(UNITS) == modules
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_layer_gives_the_modules_answer(name: str) -> None:
+    layer = getattr(layers, name)(2)
+    x = torch.rand(5, 3) + 0.5
+    layer.build((None, 3))
+    module = getattr(nn, name)(3, 2).eval()
+    assert len(layer.weights) == len(list(module.parameters()))
+    with torch.no_grad():
+        for variable, parameter in zip(layer.weights, module.parameters(), strict=True):
+            parameter.copy_(variable.value)
+    torch.testing.assert_close(layer(x, training=False), module(x))
+    assert layer.compute_output_shape((None, 7, 3)) == (None, 7, 2)
+    assert tuple(layer(torch.rand(4, 7, 3) + 0.5).shape) == (4, 7, 2)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_layer_comes_back_from_its_config(name: str) -> None:
+    layer = getattr(layers, name)(2, penalty_scale=0.5, name="mine")
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_weights_stay_in_their_box_and_the_penalty_is_part_of_the_loss() -> None:
+    keras.utils.set_random_seed(0)
+    layer = NAU(1, penalty_scale=10.0)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile(keras.optimizers.SGD(5.0), "mse")
+    x = np.random.default_rng(0).uniform(1, 2, (64, 2)).astype(np.float32)
+    model.fit(x, x @ [[9.0], [-9.0]], epochs=3, verbose=0)
+    weight = keras.ops.convert_to_numpy(layer.weights[0])
+    assert np.abs(weight).max() <= 1.0
+    layer.weights[0].assign([[0.5, 0.25]])
+    plain = keras.losses.mean_squared_error(x[:, 0] * 0, keras.ops.convert_to_numpy(model(x))[:, 0])
+    assert model.evaluate(x, x[:, :1] * 0, batch_size=64, verbose=0) == pytest.approx(
+        float(plain) + 10.0 * (0.5 + 0.25) / 2, rel=1e-4
+    )
+
+
+def test_noise_is_for_training_only() -> None:
+    layer = StochasticNMU(1, high=3.0)
+    x = torch.rand(8, 2) + 1
+    assert torch.equal(layer(x, training=False), layer(x, training=False))
+    assert not torch.equal(layer(x, training=True), layer(x, training=True))
+    assert StochasticNMU.from_config(layer.get_config()).high == 3.0
+
+
+def test_saved_model_answers_the_same(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((2,)), NMU(3), NAU(1)])
+    x = np.random.default_rng(0).uniform(1, 2, (5, 2)).astype(np.float32)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        np.asarray(again.predict(x, verbose=0)), np.asarray(model.predict(x, verbose=0))
+    )
+
+
+def test_it_learns_to_multiply_and_is_right_far_outside() -> None:
+    keras.utils.set_random_seed(0)
+    layer: UnitLayer = NMU(1, penalty_scale=1.0)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    x = np.random.default_rng(0).uniform(1, 2, (1024, 2)).astype(np.float32)
+    model.fit(x, x[:, :1] * x[:, 1:], epochs=12, batch_size=64, verbose=0)
+    far = np.array([[1e3, 1e3]], np.float32)
+    assert model(far).item() == pytest.approx(1e6, rel=1e-3)
+
+
+def test_unknown_number_of_inputs_is_refused() -> None:
+    with pytest.raises(ValueError, match="number of inputs"):
+        NMU(1).build((None, None))
