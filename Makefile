@@ -29,10 +29,11 @@ lint: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
-# Every experiment at its laptop preset, and docs/results.md from what came out.
+# Every experiment at its laptop preset (some of them for long: each goes on where it was stopped), then the document.
 results: .venv/installed
-	$(BIN)/extrapolate run single-module
-	$(BIN)/python docs/make_results.py runs/single-module-laptop
+	for name in $$($(BIN)/extrapolate list --json | $(BIN)/python -c 'import json, sys; print(*(e["name"] for e in json.load(sys.stdin)))'); do \
+		$(BIN)/extrapolate run $$name && $(BIN)/python docs/make_results.py runs/$$name-laptop || exit; \
+	done
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

@@ -1,18 +1,42 @@
-"""Writes ``docs/results.md`` from the folders of finished runs: ``python docs/make_results.py DIR...``"""
+"""Writes ``docs/results.md`` from ``docs/results/*``, where it keeps claims and manifest of the runs it is given.
 
+    python docs/make_results.py runs/single-module-laptop runs/primer-laptop
+"""
+
+import shutil
 import sys
 from pathlib import Path
 
-from extrapolate.files import write_text
+from extrapolate.files import replacing, write_text
 from extrapolate.report import as_markdown, read
+
+DOCS = Path(__file__).parent
+KEPT = DOCS / "results"
 
 PREFACE = """# Published findings, reproduced
 
-Made by `make results` from the files the runs left; nothing here is typed in. A finding that does not
-reproduce stays, with the reason.
+Made by `make results` from the claims that runs left (kept in `docs/results/`); nothing here is typed in. A finding
+that does not reproduce stays, with the reason.
 
 """
 
+
+def keep(folder: Path) -> None:
+    """Keeps what is needed of a run: its claims, and how they were made."""
+    target = KEPT / folder.resolve().name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("claims.json", "manifest.json"):
+        with replacing(target / name) as temporary:
+            shutil.copyfile(folder / name, temporary)
+
+
+def main() -> None:
+    for folder in sys.argv[1:]:
+        read(Path(folder))  # an unreadable run is refused before anything is replaced
+        keep(Path(folder))
+    sections = [as_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
+    write_text(DOCS / "results.md", PREFACE + "\n".join(sections))
+
+
 if __name__ == "__main__":
-    sections = [as_markdown(read(Path(folder))) for folder in sys.argv[1:]]
-    write_text(Path(__file__).with_name("results.md"), PREFACE + "\n".join(sections))
+    main()

@@ -39,7 +39,7 @@ def signs(x: Array, weight: Array) -> Array:
 
 
 def gnalu(p: Values, x: Array, training: bool) -> Array:
-    w_hat, m_hat = p["weights.w_hat"], p["weights.m_hat"]
+    w_hat, m_hat = p["nac.w_hat"], p["nac.m_hat"]
     weight = (PHI ** (2 * w_hat) - 1) / (PHI ** (2 * w_hat) + 1) / (1 + PHI**-m_hat)
     gate = 1 / (1 + PHI ** -(x @ p["gate"].T))
     multiplied = PHI ** (np.log(abs(x) + 1e-7) @ weight.T / math.log(PHI))
@@ -312,7 +312,7 @@ def test_gnalu_is_exact_for_positive_inputs_and_loses_signs_in_products(operatio
     weight = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV}[operation]
     gate = BIG if operation in ("add", "sub") else -BIG
     module = nn.GNALU(2, 1, dtype=torch.float64)
-    set_(module, gate=[[gate, gate]], weights__w_hat=saturated(weight)["w_hat"], weights__m_hat=BIG)
+    set_(module, gate=[[gate, gate]], nac__w_hat=saturated(weight)["w_hat"], nac__m_hat=BIG)
     x = torch.cartesian_prod(*[torch.tensor([2.0, 30.0, 500.0], dtype=torch.float64)] * 2)
     expected = OPERATION[operation](x[:, 0], x[:, 1])
     torch.testing.assert_close(module(x)[:, 0], expected, rtol=2e-7, atol=1e-9)

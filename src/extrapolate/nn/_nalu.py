@@ -37,9 +37,13 @@ class NALU(nn.Module):
         """W of shape (O, I), shared by both paths."""
         return self.nac.effective_weight()
 
+    def share_added(self, x: Tensor) -> Tensor:
+        """g of shape (..., O): how much of the answer is the addition path's."""
+        return torch.sigmoid(linear(x, self.gate))
+
     def forward(self, x: Tensor) -> Tensor:
         weight = self.effective_weight()
         added = linear(x, weight)
         multiplied = torch.exp(linear(log_magnitude(x), weight))
-        gate = torch.sigmoid(linear(x, self.gate))
+        gate = self.share_added(x)
         return gate * added + (1 - gate) * multiplied

@@ -5,6 +5,7 @@ shared among threads by elements, whatever their shapes. It computes what ``mada
 """
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportPrivateImportUsage=false
 # (numba's decorated functions and type objects carry no useful static types)
 
 import math
@@ -25,7 +26,7 @@ WEIGHT, GRADIENT, SECOND, STEP, BOUND, ADDITIVE, ROWS, SIZE = range(8)
 RATE, BETA, GRADIENT_BOUND = range(3)
 
 #: Columns of the table of rows (one for each tensor and model), float32.
-USED, KEEP, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(8)
+USED, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(7)
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; small multiples of the first are exact
@@ -48,11 +49,11 @@ def _exp(x):
 # error_model: with Python's, each division is a branch, and nothing is vectorised
 @njit(nogil=True, cache=True, error_model="numpy")
 def _move_row(w, g, v, row, tiny):
-    keep, take, correction, largest = row[KEEP], row[TAKE], row[CORRECTION], row[LARGEST]
+    take, correction, largest = row[TAKE], row[CORRECTION], row[LARGEST]
     multiply, add, limit = row[MULTIPLY], row[ADD], row[LIMIT]
     for i in range(w.shape[0]):
         gradient, weight = g[i], w[i]
-        second = keep * v[i] + take * (gradient * gradient)
+        second = v[i] + take * (gradient * gradient - v[i])
         v[i] = second
         root = np.sqrt(second / correction)
         step = gradient / (root if root > tiny else tiny)
@@ -94,7 +95,7 @@ def _prepare(tensors, settings, usable, rows):
             row = rows[at_row]
             row[USED] = float32(usable[at_row])
             step[r] += row[USED]
-            row[KEEP], row[TAKE] = beta, 1 - beta
+            row[TAKE] = 1 - beta
             row[CORRECTION] = -math.expm1(step[r] * math.log(beta))
             row[LARGEST], row[LIMIT] = settings[t, GRADIENT_BOUND], bound[r]
             row[MULTIPLY], row[ADD] = rate, 0
@@ -125,7 +126,7 @@ def move(entries: list["Entry"], tiny: float) -> None:
         rate = float(group["lr"])
         values[:] = (-rate if group["maximize"] else rate, group["beta"], group["gradient_bound"])
         usable.append(each.usable.numpy().reshape(-1))
-    rows = np.empty((sum(map(len, usable)), 8), np.float32)
+    rows = np.empty((sum(map(len, usable)), 7), np.float32)
     _prepare(tensors, settings, np.concatenate(usable), rows)
     elements = int((tensors[:, ROWS] * tensors[:, SIZE]).sum())
     share(_move_share, elements, tensors, rows, np.float32(tiny))

@@ -1,5 +1,8 @@
 """What the optimizers of this room share: whose gradients are usable, whose step it is, honest loading."""
 
+# pyright: reportPrivateImportUsage=false
+# (torch does not export its foreach functions to type checkers)
+
 import math
 import warnings
 from collections.abc import Callable, Iterable
@@ -15,6 +18,9 @@ State = dict[str, Tensor]
 
 #: What to do with a step whose gradients are not all finite.
 NONFINITE = ("skip", "raise")
+
+#: Gradients of this size and more have squares that overflow: as good as infinite.
+LARGEST_GRADIENT = {torch.float32: 2.0**64, torch.float64: 2.0**512}
 
 
 @dataclass(slots=True)
@@ -131,7 +137,7 @@ class StepwiseOptimizer(Optimizer):
         for entry in entries:
             models.setdefault((entry.parameter.device, entry.leading), []).append(entry)
         for (device, leading), members in models.items():
-            usable = _finite_models(members, device, leading)
+            usable = _usable_models(members, device, leading)
             for entry in members:
                 entry.usable = usable
             if device.type != "cpu":
@@ -194,18 +200,19 @@ class StepwiseOptimizer(Optimizer):
         raise NotImplementedError
 
 
-def _finite_models(members: list[Entry], device: torch.device, leading: tuple[int, ...]) -> Tensor:
-    """bool (leading): whether all gradients of each model are finite."""
+def _usable_models(members: list[Entry], device: torch.device, leading: tuple[int, ...]) -> Tensor:
+    """bool (leading): whether the squares of each model's gradients are all finite."""
     gradients = [each.gradient for each in members]
     usable = torch.ones(leading, dtype=torch.bool, device=device)
     if device.type == "cpu":
-        from extrapolate.optim import _threads  # the kernel's compiler is a slow import
-
         plain = [each for each in gradients if each.dtype == torch.float32 and each.is_contiguous()]
         gradients = [each for each in gradients if each.dtype != torch.float32 or not each.is_contiguous()]
-        usable = torch.from_numpy(_threads.finite_rows(plain, math.prod(leading))).reshape(leading)
+        if plain:
+            from extrapolate.optim import _threads  # the kernel's compiler is a slow import
+
+            usable = torch.from_numpy(_threads.usable_rows(plain, math.prod(leading))).reshape(leading)
     for each in gradients:
-        usable &= torch.isfinite(each).reshape(*leading, -1).all(-1)
+        usable &= (each.abs() < LARGEST_GRADIENT[each.dtype]).reshape(*leading, -1).all(-1)
     return usable
 
 

@@ -1,6 +1,7 @@
 """What the numba kernels of this room share: addresses as arrays, and elements shared among threads."""
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportPrivateImportUsage=false
 # (numba's decorated functions and type objects carry no useful static types)
 
 import threading
@@ -16,7 +17,8 @@ from torch import Tensor
 #: Elements below which a second thread costs more than it brings.
 WORTH_A_THREAD = 1 << 16
 
-_INFINITY = 0x7F800000  # float32 bits without the sign: at this value and above are infinity and NaN
+#: float32 bits, without the sign, of 2**64, whose square overflows; above are infinity and NaN too.
+_TOO_LARGE = 0x5F800000
 
 
 def _pointer_to(kind: Any) -> Any:
@@ -72,13 +74,13 @@ def _mark_share(start, stop, tensors, usable):
             low, high = max(start, begin), min(stop, begin + size)
             if low < high:
                 words = carray(words_at(tensors[t, 0] + 4 * (r * size + low - begin)), high - low)
-                if _largest(words) >= uint32(_INFINITY):
+                if _largest(words) >= uint32(_TOO_LARGE):
                     usable[r] = False
             begin += size
 
 
-def finite_rows(gradients: Sequence[Tensor], rows: int) -> np.ndarray:
-    """bool (rows): whether row r of all the gradients (rows, ...) is finite; contiguous float32 on the CPU."""
+def usable_rows(gradients: Sequence[Tensor], rows: int) -> np.ndarray:
+    """bool (rows): whether row r of all gradients (rows, ...) has finite squares; contiguous float32 on the CPU."""
     tensors = np.array([(each.data_ptr(), each.numel() // rows) for each in gradients], np.int64)
     usable = np.ones(rows, np.bool_)
     share(_mark_share, int(tensors[:, 1].sum()) * rows, tensors, usable)

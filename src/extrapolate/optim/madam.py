@@ -1,5 +1,8 @@
 """Madam: a multiplicative optimizer, whose one learning rate serves networks of any depth."""
 
+# pyright: reportPrivateImportUsage=false
+# (torch does not export its foreach functions to type checkers)
+
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -128,7 +131,7 @@ class Madam(StepwiseOptimizer):
         if stuck:
             warn_of_zeros(parameter, stuck)
         if bool(empty.any()):
-            state["additive"] = torch.where(empty, group["zero_scale"], 0.0).to(parameter.dtype)
+            state["additive"] = empty.to(parameter.dtype) * group["zero_scale"]
             state["bound"] = bound.masked_fill(empty, math.inf)
         return state
 
@@ -162,10 +165,8 @@ def move(batch: Sequence[Entry]) -> None:
     usable = [each.spread(each.usable) for each in batch]
     gradients = [torch.where(ok, each.gradient, 0.0) for ok, each in zip(usable, batch, strict=True)]
     torch._foreach_add_([each.state["step"] for each in batch], [each.usable.float() for each in batch])
-    torch._foreach_mul_(
-        seconds, [torch.where(ok, beta, 1.0).to(v.dtype) for ok, v in zip(usable, seconds, strict=True)]
-    )
-    torch._foreach_addcmul_(seconds, gradients, gradients, 1 - beta)
+    weight = [ok.to(v.dtype) * (1 - beta) for ok, v in zip(usable, seconds, strict=True)]
+    torch._foreach_lerp_(seconds, torch._foreach_mul(gradients, gradients), weight)
     roots = torch._foreach_div(seconds, [_correction(each, beta) for each in batch])
     torch._foreach_sqrt_(roots)
     torch._foreach_clamp_min_(roots, _tiny(weights[0].dtype))
