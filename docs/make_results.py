@@ -3,11 +3,11 @@
     python docs/make_results.py runs/single-module-laptop runs/primer-laptop
 """
 
-import shutil
+import json
 import sys
 from pathlib import Path
 
-from extrapolate.files import replacing, write_text
+from extrapolate.files import write_text
 from extrapolate.report import as_markdown, read
 
 DOCS = Path(__file__).parent
@@ -22,12 +22,13 @@ that does not reproduce stays, with the reason.
 
 
 def keep(folder: Path) -> None:
-    """Keeps what is needed of a run: its claims, and how they were made."""
+    """Keeps what is needed of a run: its claims with a published value, and how they were made."""
     target = KEPT / folder.resolve().name
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("claims.json", "manifest.json"):
-        with replacing(target / name) as temporary:
-            shutil.copyfile(folder / name, temporary)
+    claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    findings = [claim for claim in claims if claim["published"] is not None]
+    write_text(target / "claims.json", json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+    write_text(target / "manifest.json", (folder / "manifest.json").read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -487,6 +487,15 @@ def test_operations_have_their_own_groups_in_their_usual_order(tmp_path: Path) -
     assert "No unit solves addition and division in every range." in page.text
 
 
+def test_several_operations_are_shown_at_a_glance(tmp_path: Path) -> None:
+    models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
+    _, page = page_of(write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None))
+    assert "At a glance" in page.text
+    one = models.filter(pl.col("operation") == "add")
+    _, page = page_of(write_folder(tmp_path, results=one, summary=summary(one), claims=[], surfaces=None))
+    assert "At a glance" not in page.text
+
+
 def printed(folder: Path, width: int) -> str:
     out = io.StringIO()
     print_summary(folder, Console(file=out, width=width))
@@ -503,6 +512,17 @@ def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
     assert text.count("✗") == 1
     tables = text.count("trained on")
     assert tables == (2 if width == 50 else 1)
+
+
+@pytest.mark.parametrize("width", range(60, 140, 7))
+def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: int) -> None:
+    models = pl.concat([results().with_columns(pl.col("unit") + suffix) for suffix in ("", "A", "B", "LongerName")])
+    failing = results().with_columns(unit=pl.lit("Hopeless"), solved=pl.lit(False))
+    models = pl.concat([models, failing])
+    text = printed(write_folder(tmp_path, results=models, summary=summary(models), surfaces=None), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert not re.search(r"\d…", text)
+    assert "Hopeless" in text.split("No model of ")[1]
 
 
 def test_terminal_names_an_unfinished_run(tmp_path: Path) -> None:

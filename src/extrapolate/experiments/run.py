@@ -1,7 +1,7 @@
 """Carries an experiment out, part by part, into its folder; goes on where an earlier run stopped."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def run(
 ) -> Outcome:
     """Runs what is left of ``experiment`` in ``folder``, ``workers`` parts at once.
 
-    As soon as a part is finished it is on disk, and so are the results, summary and claims of all so far.
+    As soon as a part is finished it is on disk; results, summary and claims of all so far follow soon after.
 
     Raises:
         Interrupted: the display's watch asked to stop; the same call goes on from there.
@@ -51,9 +51,9 @@ def run(
         write_json(place.manifest, manifest)
         parts = experiment.parts(settings)
         began, earlier_seconds = time.monotonic(), manifest["seconds"]
+        jobs = _unfinished(parts, place, display)
         try:
-            for _ in carry_out_all(_unfinished(parts, place, display), display, workers):
-                _gather(experiment, settings, preset, place, parts)
+            _carry_out(jobs, display, workers, lambda: _gather(experiment, settings, preset, place, parts))
         finally:
             manifest["seconds"] = earlier_seconds + round(time.monotonic() - began, 1)
             write_json(place.manifest, manifest)
@@ -71,6 +71,21 @@ def _unfinished(parts: Sequence[Part], place: RunFolder, display: Display) -> li
         else:
             jobs.append(Job(part, index, len(parts), place))
     return jobs
+
+
+def _carry_out(jobs: Sequence[Job], display: Display, workers: int, gather: Callable[[], object]) -> None:
+    """Carries the jobs out; gathers when stopped, and after a part unless that takes over a tenth of the time."""
+    due, gathered = 0.0, True
+    try:
+        for _ in carry_out_all(jobs, display, workers):
+            gathered = False
+            if (began := time.monotonic()) >= due:
+                gather()
+                gathered = True
+                due = time.monotonic() + 9 * (time.monotonic() - began)
+    finally:
+        if not gathered:
+            gather()
 
 
 def _gather(

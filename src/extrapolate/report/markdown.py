@@ -20,7 +20,8 @@ def as_markdown(folder: Folder) -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *map(_row, folder.findings),
     ]
-    reasons = [f"* {_cell(each.claim)}: {_cell(each.why)}." for each in folder.findings if each.why]
+    told = [each for each in folder.findings if each.why and not each.holds]
+    reasons = [f"* {_cell(each.claim)}: {_cell(each.why)}." for each in told]
     return "\n".join([*lines, *(["", *reasons] if reasons else []), ""])
 
 

@@ -9,6 +9,9 @@ import polars as pl
 from extrapolate.report.files import Folder, has
 from extrapolate.report.words import OPERATIONS
 
+#: Units beyond which those that solve nothing are only named.
+MANY = 8
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -41,6 +44,16 @@ class Success:
     def units(self) -> list[str]:
         units = dict.fromkeys(cell.unit for cell in self.cells)
         return sorted(units, key=lambda unit: -self.total(unit)[0] / max(1, self.total(unit)[1]))
+
+    @cached_property
+    def solving(self) -> list[str]:
+        """The units worth a drawing each: where there are many, only those that solve something."""
+        return [unit for unit in self.units if len(self.units) <= MANY or self.total(unit)[0]]
+
+    @cached_property
+    def failing(self) -> list[str]:
+        """The others."""
+        return [unit for unit in self.units if unit not in self.solving]
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str], Cell]:

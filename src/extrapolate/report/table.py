@@ -10,10 +10,16 @@ from rich.text import Text
 from extrapolate.report.files import Claim, Folder, read
 from extrapolate.report.headline import headline
 from extrapolate.report.success import Cell, Success, successes
-from extrapolate.report.words import operation_title, parts, shorten, value
+from extrapolate.report.words import counted, listed, operation_title, parts, shorten, value
 
 WIDEST = 12
-GAP = 2
+
+#: Findings beyond which those that hold are only counted.
+MOST_FINDINGS = 16
+
+#: Padding of a column, and what it takes with the divider behind it.
+PADDING = 1
+GAP = 2 * PADDING + 1
 
 
 def print_summary(folder: Path, console: Console) -> None:
@@ -31,8 +37,8 @@ def _print_success(success: Success, console: Console) -> None:
     console.print()
     first = max(len(label) for label in [*map(_label, success.ranges), "trained on"])
     title = f"{operation_title(success.operation)}: models solved, 95 % interval of the rate in %"
-    for units in fit(success, console.width - first - GAP):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP // 2), show_edge=False)
+    for units in fit(success, success.solving, console.width - first - GAP):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, PADDING), show_edge=False)
         table.add_column("trained on", no_wrap=True, vertical="top")
         for unit in units:
             table.add_column(Text(heading(unit)), justify="right", no_wrap=True, vertical="bottom")
@@ -41,13 +47,15 @@ def _print_success(success: Success, console: Console) -> None:
         console.print(Text(title, style="bold"))
         console.print(table)
         console.print()
+    if success.failing:
+        console.print(Text(f"No model of {listed(success.failing)} solves it."), soft_wrap=False)
 
 
-def fit(success: Success, width: int) -> list[list[str]]:
-    """The units in order, in as many lists as it takes for each to be at most `width` wide."""
+def fit(success: Success, units: list[str], width: int) -> list[list[str]]:
+    """`units` in order, in as many lists as it takes for each to be at most `width` wide."""
     lists: list[list[str]] = [[]]
     used = 0
-    for unit in success.units:
+    for unit in units:
         own = [str(_cell(success.at(unit, range))) for range in success.ranges]
         lines = [line for text in [heading(unit), *own] for line in text.split("\n")]
         need = max(map(len, lines)) + GAP
@@ -89,8 +97,13 @@ def _print_findings(run: Folder, console: Console) -> None:
     if not run.findings:
         return
     console.print(Text("Published findings", style="bold"))
+    holding = [claim for claim in run.findings if claim.holds]
+    folded = len(run.findings) > MOST_FINDINGS
     for claim in run.findings:
-        console.print(finding(claim, console.width), no_wrap=True, crop=True)
+        if not (folded and claim.holds):
+            console.print(finding(claim, console.width), no_wrap=True, crop=True)
+    if folded and holding:
+        console.print(Text(f"✓ {counted(len(holding), 'finding')} besides: the page lists them", style="bold cyan"))
 
 
 def finding(claim: Claim, width: int) -> Text:

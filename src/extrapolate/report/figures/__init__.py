@@ -6,13 +6,14 @@ A figure is None where the folder lacks its file or the columns it needs, so all
 from collections.abc import Callable
 
 from extrapolate.report.figures.figure import Figure
+from extrapolate.report.figures.overview import overview
 from extrapolate.report.figures.solved_at import solved_at
 from extrapolate.report.figures.sparsity_error import sparsity_error
 from extrapolate.report.figures.success_rate import success_rate
 from extrapolate.report.figures.surfaces import surfaces
 from extrapolate.report.files import Folder
 
-FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (success_rate, solved_at, sparsity_error, surfaces)
+FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (overview, success_rate, solved_at, sparsity_error, surfaces)
 """In the order of the page."""
 
 __all__ = ["FIGURES", "Figure"]

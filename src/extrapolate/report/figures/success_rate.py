@@ -5,7 +5,7 @@ from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
 from extrapolate.report.figures.whiskers import KEYS, Whisker, outcome, panel
 from extrapolate.report.files import Folder
 from extrapolate.report.success import Success, successes
-from extrapolate.report.words import operation_name, operation_title, percents
+from extrapolate.report.words import listed, operation_name, operation_title, percents
 
 
 def success_rate(folder: Folder) -> Figure | None:
@@ -24,14 +24,15 @@ def success_rate(folder: Folder) -> Figure | None:
 
 def _group(table: Success, number: int) -> Group:
     panels = []
-    for place, unit in enumerate(table.units):
+    for place, unit in enumerate(table.solving):
         solved, n = table.total(unit)
         rows = [_row(table, unit, range) for range in table.ranges]
         told = "; ".join(f"{row.label}: {row.note}" for row in rows)
         label = f"Success rate of {unit} in {operation_name(table.operation)}. {told}"
         svg = panel(rows, PERCENT, label, f"success-{number}-{place}", stem=True)
         panels.append(Panel(unit, f"{solved} of {n}", svg))
-    return Group(operation_title(table.operation), tuple(panels), _table(table), table_first=True)
+    note = f"No model of {listed(table.failing)} solves it." if table.failing else ""
+    return Group(operation_title(table.operation), tuple(panels), _table(table), table_first=True, note=note)
 
 
 def _row(table: Success, unit: str, range: str) -> Whisker:
@@ -45,7 +46,7 @@ def _table(table: Success) -> Table:
     rows = []
     for range in table.ranges:
         row = [Entry(range)]
-        for unit in table.units:
+        for unit in table.solving:
             cell = table.at(unit, range)
             if cell is None or cell.rate is None:
                 row.append(Entry("–"))
@@ -53,4 +54,4 @@ def _table(table: Success) -> Table:
                 row.append(Entry(f"{cell.solved}/{cell.n}", percents(cell.low, cell.high), cell.rate))
         rows.append(tuple(row))
     caption = f"Models that solved {operation_name(table.operation)}, with the 95 % interval of the rate"
-    return Table(caption, ("Trained on", *table.units), tuple(rows))
+    return Table(caption, ("Trained on", *table.solving), tuple(rows))
