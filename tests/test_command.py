@@ -103,8 +103,8 @@ def test_help_names_units_presets_and_defaults(run) -> None:
 
 def test_list_names_the_experiments(run) -> None:
     assert "single-module" in run("list").out
-    [experiment] = json.loads(run("list", "--json").out)
-    assert experiment["name"] == "single-module"
+    experiments = {each["name"]: each for each in json.loads(run("list", "--json").out)}
+    experiment = experiments["single-module"]
     assert experiment["presets"]["laptop"]["seeds"] == "25"
     assert set(experiment["presets"]) == {"smoke", "laptop", "paper"}
 
@@ -170,6 +170,21 @@ def test_a_file_as_output_folder_is_refused(run) -> None:
     assert "give a folder" in ran.err
 
 
+@pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
+def test_a_name_the_file_system_refuses_is_a_line(run, command: tuple[str, ...]) -> None:
+    ran = run(*command, "x" * 300)
+    assert ran.status == 2
+    assert ran.err.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in ran.err
+
+
+def test_a_refused_folder_is_left_as_it_was(run) -> None:
+    Path("mine").mkdir()
+    Path("mine/thesis.tex").write_text("years of work")
+    assert run(*SMOKE, "--out", "mine").status == 2
+    assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
+
+
 def test_the_second_process_on_a_folder_is_refused(run) -> None:
     with RunFolder(Path("here")).locked():
         ran = run(*SMOKE, "--out", "here")
@@ -228,3 +243,38 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_wor
     assert run(*SMOKE, *training, "--out", "undisturbed", "--workers", "1").status == 0
     assert results_of("stopped").equals(results_of("undisturbed"))
     assert not list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
+
+
+def children_of(pid: int) -> set[int]:
+    listed = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True)
+    return {int(word) for word in listed.stdout.split()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
+def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(run) -> None:
+    training = [*TINY, "--steps", "3000", "--evaluate-every", "100"]
+    process = started(*SMOKE, *training, "--out", "killed", "--workers", "2")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "2/2" in line:
+            break
+    workers = children_of(process.pid)
+    assert len(workers) >= 2
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in workers if alive(pid)]
+    assert run(*SMOKE, *training, "--out", "killed", "--workers", "1").status == 0
+    assert run(*SMOKE, *training, "--out", "undisturbed", "--workers", "1").status == 0
+    assert results_of("killed").equals(results_of("undisturbed"))

@@ -251,3 +251,56 @@ def test_domain_draws_powers() -> None:
     for whole in (True, False):
         value = Domain(positive=True, root=2).draw(rng, whole=whole)
         assert power(value, Fraction(1, 2)) ** 2 == value
+
+
+# --------------------------------------------------------------------------- what must not be taken for known
+
+
+def test_a_layer_used_twice_counts_twice() -> None:
+    layer = units.NAU(2, 2)
+    layer.weight.data = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    found = exact(nn.Sequential(layer, layer))
+    assert found.expressions is not None
+    x0, x1 = found.symbols
+    assert [sympy.expand(each) for each in found.expressions] == [2 * x0, 2 * x1]
+
+
+class Squared(units.NMU):
+    """A unit that computes something else than its class does."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) ** 2
+
+
+class Renamed(units.NMU):
+    """A unit that computes what its class does."""
+
+    def extra_repr(self) -> str:
+        return "mine"
+
+
+class Doubled(nn.Sequential):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return 2 * super().forward(x)
+
+
+def multiplying(unit: units.NMU) -> units.NMU:
+    unit.weight.data.fill_(1.0)
+    return unit
+
+
+def test_subclasses_with_a_function_of_their_own_are_not_known() -> None:
+    for module in (multiplying(Squared(2, 1)), Doubled(multiplying(units.NMU(2, 1)))):
+        found = exact(module)
+        assert not found.found
+        assert type(module).__name__ in str(found.certificate.reason)
+    assert exact(multiplying(Renamed(2, 1))).found
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_diverged_layer_has_no_formula(value: float) -> None:
+    layer = nn.Linear(2, 1)
+    layer.weight.data[0, 0] = value
+    found = exact(layer)
+    assert not found.found
+    assert "not near" in str(found.certificate.reason)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -227,3 +228,27 @@ def test_wrong_number_of_seeds_is_refused() -> None:
 def test_a_replica_that_is_not_there_is_an_index_error(index: int) -> None:
     with pytest.raises(IndexError):
         Replicas.build(lambda: nn.NMU(2, 1), (0, 1, 2))[index]
+
+
+def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
+    def trained() -> torch.Tensor:
+        torch.rand(int(torch.randint(1, 9, ())))
+        before = torch.get_rng_state()
+        replicas = Replicas.build(
+            lambda: torch_nn.Sequential(torch_nn.Linear(2, 8), torch_nn.Dropout(), torch_nn.Linear(8, 1)),
+            (3, 4),
+        )
+        train(replicas, plan(steps=20, lows=(1.0, 2.0)))
+        assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
+        return replicas.parameters["0.weight"]
+
+    torch.manual_seed(1)
+    first = trained()
+    torch.manual_seed(2)
+    assert torch.equal(first, trained())
+
+
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"evaluate_every": 0}])
+def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="plan: "):
+        replace(plan(), **wrong)

@@ -78,6 +78,10 @@ def _status(arguments: list[str] | None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:  # the second one: the first asked the training to stop
+        return INTERRUPTED
+    except OSError as error:  # a name too long, a file system that is read-only, and the like
+        return _failed(f"{error.filename or 'the operation failed'}: {error.strerror or error}")
 
 
 def _misused(error: TyperException) -> int:

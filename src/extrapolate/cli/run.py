@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -94,7 +95,7 @@ def _body(experiment: Any) -> Callable[..., None]:
 
 
 def _option_info(option: Any, default: str) -> Any:
-    shown = f"{DEFAULT_PRESET}: {escape(default)}"
+    shown = f"{DEFAULT_PRESET}: {escape(re.sub(',(?=[^ 0-9-])', ', ', default))}"
     return typer.Option(help=escape(option.help), show_default=shown, metavar=option.metavar)
 
 

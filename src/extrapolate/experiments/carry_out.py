@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
-from extrapolate.experiments.experiment import Part
+from extrapolate.experiments.experiment import Part, Staged
 from extrapolate.experiments.folder import RunFolder, write_table
 from extrapolate.training import Watch, train
 from extrapolate.training.checkpoint import Checkpoint, write
@@ -24,8 +25,12 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
         replicas = part.replicas()
         plan = part.plan(replicas)
         checkpoint = place.part(part.name, "checkpoint.safetensors")
-        history = train(replicas, plan, checkpoint=checkpoint, watch=begin(len(replicas), plan.steps))
+        later = place.part(part.name, "later.safetensors")
+        watch = begin(len(replicas), plan.steps + (part.more_steps if isinstance(part, Staged) else 0))
+        history = train(replicas, plan, checkpoint=checkpoint, watch=watch)
         replicas.take(history.best)
+        if isinstance(part, Staged):
+            part = part.go_on(replicas, later, _After(plan.steps, watch))
         rows = part.rows(replicas, history)
         extras = part.extras(replicas, rows)
     for name, table in extras.items():
@@ -33,7 +38,22 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
     weights = Checkpoint(replicas.state, part.about())
     write(place.part(part.name, "weights.safetensors"), weights)
     write_table(place.part(part.name, "parquet"), rows)
-    checkpoint.unlink(missing_ok=True)
+    for each in (checkpoint, later):
+        each.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _After:
+    """Reports the steps of what follows the training as further steps."""
+
+    before: int
+    watch: Watch
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.watch.progress(self.before + step, solved)
+
+    def stop_requested(self) -> bool:
+        return self.watch.stop_requested()
 
 
 @contextmanager

@@ -1,10 +1,15 @@
 """The experiments there are, by name."""
 
 from extrapolate.errors import unknown_name
+from extrapolate.experiments.arithmetic_dataset import ARITHMETIC_DATASET
+from extrapolate.experiments.digits_sequence import DIGITS_SEQUENCE
 from extrapolate.experiments.experiment import Experiment
+from extrapolate.experiments.number_words import NUMBER_WORDS
 from extrapolate.experiments.single_module import GRID, SINGLE_MODULE
 
-EXPERIMENTS: dict[str, Experiment] = {each.name: each for each in (SINGLE_MODULE, GRID)}
+EXPERIMENTS: dict[str, Experiment] = {
+    each.name: each for each in (SINGLE_MODULE, GRID, ARITHMETIC_DATASET, NUMBER_WORDS, DIGITS_SEQUENCE)
+}
 
 
 def experiment_named(name: str) -> Experiment:

@@ -1,13 +1,14 @@
 """What an experiment is: settings, parts to train, and claims judged on the results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
 from extrapolate.experiments.intervals import Estimate
-from extrapolate.training import History, Plan, Replicas
+from extrapolate.training import History, Plan, Replicas, Watch
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,40 @@ class Part(Protocol):
         ...
 
 
+@runtime_checkable
+class Staged(Protocol):
+    """A part that goes on once its weights are trained: to learn masks over them, say."""
+
+    @property
+    def more_steps(self) -> int:
+        """Steps of what follows, for the progress display."""
+        ...
+
+    def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> Part:
+        """The part with what it has found, whose rows and extras are then asked for.
+
+        ``replicas`` hold their best weights. Saves its state in ``checkpoint`` and goes on from there.
+
+        Raises:
+            Interrupted: ``watch`` asked to stop.
+        """
+        ...
+
+
 class Experiment(Protocol):
     """A published result: what to run, what must come out."""
 
-    name: str
-    title: str
-    source: str
-    presets: dict[str, Any]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def presets(self) -> Mapping[str, Any]: ...
 
     def outline(self, settings: Any) -> str:
         """In a line: how many models of what are trained, and for how long."""

@@ -24,6 +24,10 @@ MANIFEST_NEEDS = {
     "seconds": float | int,
 }
 
+#: What the system says where there is no room, and where a folder cannot be used at all.
+FULL = {errno.ENOSPC, errno.EDQUOT}
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR}
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -43,33 +47,32 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Holds the folder for this process; released by the system however the process ends."""
         try:
-            (self.path / "parts").mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            with lock:
+            self._refuse_strangers()
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / ".lock", timeout=0):
                 yield
         except Timeout:
             raise UserError(
                 f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
             ) from None
-        except (NotADirectoryError, FileExistsError):
-            raise UserError(f"--out {self.path} is a file: give a folder") from None
-        except PermissionError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}; choose another --out") from None
+        except (NotADirectoryError, FileExistsError) as error:
+            raise UserError(f"{error.filename} is a file: give a folder as --out") from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UserError(
-                f"no space left on {self.path}: free some and run the same command again"
-            ) from None
+            if error.errno in FULL:
+                raise UserError(
+                    f"no space left on {self.path}: free some and run the same command again"
+                ) from None
+            if error.errno in UNUSABLE:
+                raise UserError(
+                    f"cannot write to {self.path}: {error.strerror}; choose another --out"
+                ) from None
+            raise
 
     def claim_for(self, experiment: str, settings: dict[str, str]) -> dict[str, Any] | None:
         """Makes sure the folder is this run's; returns the manifest it holds, None where it is new."""
+        (self.path / "parts").mkdir(exist_ok=True)
         if not self.manifest.exists():
-            strangers = [path.name for path in self.path.iterdir() if not _ours(path)]
-            if strangers:
-                raise UserError(
-                    f"{self.path} is not empty and holds no run (it has {strangers[0]}): choose another --out"
-                )
+            self._refuse_strangers()
             return None
         found = self._read_manifest()
         if found["experiment"] != experiment:
@@ -78,13 +81,23 @@ class RunFolder:
                 "choose another --out"
             )
         before = found["settings"]
-        for name in settings.keys() | before.keys():
+        for name in sorted(settings.keys() | before.keys()):
             if settings.get(name) != before.get(name):
                 raise UserError(
                     f"{self.path} holds a run with --{name.replace('_', '-')} {before.get(name)!r}, not "
                     f"{settings.get(name)!r}: choose another --out"
                 )
         return found
+
+    def _refuse_strangers(self) -> None:
+        """Leaves somebody's folder as it was found."""
+        if self.manifest.exists() or not self.path.is_dir():
+            return
+        strangers = [path.name for path in self.path.iterdir() if not _ours(path)]
+        if strangers:
+            raise UserError(
+                f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
+            )
 
     def _read_manifest(self) -> dict[str, Any]:
         try:

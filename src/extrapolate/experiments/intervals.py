@@ -37,6 +37,21 @@ def success_rate(successes: int, n: int) -> Estimate:
     return Estimate(share, low, high, n)
 
 
+def difference_of_rates(first: Estimate, second: Estimate) -> Estimate:
+    """One share less another, with Newcombe's interval from Wilson's of both (Newcombe 1998, method 10)."""
+    p, q = first.value, second.value
+    if p is None or q is None:
+        return NOTHING
+    ends = [end for each in (first, second) for end in (each.low, each.high) if end is not None]
+    low, high, other_low, other_high = ends
+    return Estimate(
+        p - q,
+        p - q - math.hypot(p - low, other_high - q),
+        p - q + math.hypot(high - p, q - other_low),
+        first.n + second.n,
+    )
+
+
 def mean_of_positive(values: Sequence[float]) -> Estimate:
     """A mean with the profile-likelihood interval of a Gamma; Student's where that cannot be fitted."""
     return _profiled(np.asarray(values, float), "gamma")

@@ -49,7 +49,7 @@ def run(
         if earlier is not None:
             manifest |= {key: earlier[key] for key in ("started", "finished", "seconds", "preset")}
         write_json(place.manifest, manifest)
-        parts = experiment.parts(settings)
+        preset, parts = manifest["preset"], experiment.parts(settings)
         began, earlier_seconds = time.monotonic(), manifest["seconds"]
         jobs = _unfinished(parts, place, display)
         try:

@@ -4,11 +4,14 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from extrapolate.errors import UserError
@@ -92,7 +95,8 @@ def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Jo
     messages, stop = context.Queue(), context.Event()
     watches: dict[int, Watch] = {}
     with ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages, stop)) as pool:
-        running: dict[Future[None], Job] = {pool.submit(_work, job): job for job in jobs}
+        with _without_ctrl_c():
+            running: dict[Future[None], Job] = {pool.submit(_work, job): job for job in jobs}
         try:
             while running:
                 _hear(messages, watches, display)
@@ -143,6 +147,9 @@ def _enter(messages: Any, stop: Any) -> None:
     """Begins a worker: Ctrl-C reaches it too, but its parent decides; warnings go to the parent's display."""
     _Link.messages, _Link.stop = messages, stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # a compiler process a worker is enough: the workers fill the cores
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
@@ -150,6 +157,27 @@ def _enter(messages: Any, stop: Any) -> None:
         messages.put(_Note(str(message), category))
 
     warnings.showwarning = tell
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """A worker that is started inside hears no Ctrl-C until it can ignore it: it inherits the mask."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _end_with_parent() -> None:
+    """Ends a worker whose parent was killed: it would wait for its next part for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(job: Job) -> None:

@@ -1,20 +1,42 @@
 """Reading a trained module: how near its weights are to exact ones, and the formula they stand for.
 
 :func:`exact` gives the formula with its certificate, :func:`sparsity_error` the distance alone. A unit of
-your own becomes readable with :func:`exact_rule`. Weight masks move in here.
+your own becomes readable with :func:`exact_rule`.
+
+Weight masks, for any module: :func:`learn_masks` gives a :class:`Mask` a function; :class:`Learning` says how.
 """
 
 from extrapolate.inspect.exact import Exact, ExactCertificate, exact
 from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
+from extrapolate.inspect.masks import (
+    Applied,
+    Learning,
+    Mask,
+    MaskLearner,
+    PerLayer,
+    Stopped,
+    learn_masks,
+    weights,
+    weights_and_biases,
+)
 from extrapolate.inspect.sparsity import sparsity_error
 
 __all__ = [
+    "Applied",
     "Exact",
     "ExactCertificate",
+    "Learning",
+    "Mask",
+    "MaskLearner",
     "NeverExactError",
+    "PerLayer",
     "Snapped",
+    "Stopped",
     "WeightDistance",
     "exact",
     "exact_rule",
+    "learn_masks",
     "sparsity_error",
+    "weights",
+    "weights_and_biases",
 ]

@@ -142,8 +142,9 @@ def _poles(expressions: Sequence[sympy.Expr]) -> Iterator[str]:
 
 
 def _layers(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(module, nn.Sequential):
-        for name, part in module.named_children():
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        for name, part in module._modules.items():  # named_children() gives a layer that is used twice once
+            assert part is not None
             yield from _layers(part, f"{prefix}{name}.")
     else:
         yield prefix, module

@@ -32,13 +32,17 @@ from extrapolate.nn import (
     NMU,
     NPU,
     NRU,
+    BatchStochasticNMU,
     GatedNMRU,
     IndependentNALU,
+    ModifiedRealNPU,
     MulMCFC,
     MulMCFCSignINALU,
     MulMCFCSignRealNPU,
     NACMul,
+    NRUSeparateSign,
     RealNPU,
+    StochasticNMU,
 )
 
 #: What the units add to |x| or x, or clamp it to, against log 0 and 1/0: at exact weights it is 0.
@@ -68,7 +72,7 @@ def _epsilon(unit: str, value: float, tolerance: float) -> WeightDistance:
     return WeightDistance(f"the constant epsilon of {unit}", value, Fraction(0), tolerance)
 
 
-@exact_rule(NMU, MNAC)
+@exact_rule(NMU, MNAC, StochasticNMU, BatchStochasticNMU)
 def _gated_product(unit: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(unit, NMU | MNAC)
     weight = unit.effective_weight()
@@ -89,7 +93,7 @@ def _log_space(unit: nn.Module, tolerance: float) -> Snapped:
     )
 
 
-@exact_rule(NRU)
+@exact_rule(NRU, NRUSeparateSign)
 def _reciprocal(unit: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(unit, NRU)
     weight = unit.effective_weight()
@@ -127,7 +131,7 @@ def _with_phase(matrix: Matrix) -> Callable[..., list[Fraction]]:
     return evaluate
 
 
-@exact_rule(RealNPU, NPU)
+@exact_rule(RealNPU, NPU, ModifiedRealNPU)
 def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
     """An input that no output uses needs no exact gate, and one behind a closed gate no exact exponent."""
     assert isinstance(unit, RealNPU | NPU)
@@ -154,7 +158,7 @@ def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
     return Snapped(tuple(kept), _with_phase(matrix), _powers(matrix), roots=roots)
 
 
-@exact_rule(NMRU)
+@exact_rule(NMRU, GatedNMRU)
 def _with_reciprocals(unit: nn.Module, tolerance: float) -> Snapped:
     """NMU of |[x, 1/x]| times the cosine of its phase."""
     assert isinstance(unit, NMRU)
@@ -181,7 +185,7 @@ def _with_reciprocals(unit: nn.Module, tolerance: float) -> Snapped:
     return Snapped(tuple(distances), evaluate, _powers(powers), limits=zeros)
 
 
-@exact_rule(MulMCFC)
+@exact_rule(MulMCFC, MulMCFCSignINALU, MulMCFCSignRealNPU)
 def _mass(unit: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(unit, MulMCFC)
     weight, shares = unit.effective_weight(), unit.mcfc.shares()

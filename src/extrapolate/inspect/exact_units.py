@@ -1,5 +1,6 @@
 """What it means for one unit to be exact: a registry from the class of a unit to its snapped twin."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,7 +66,7 @@ _RULES: dict[type[nn.Module], Rule] = {}
 
 
 def exact_rule(*kinds: type[nn.Module]) -> Callable[[Rule], Rule]:
-    """Registers ``rule(unit, tolerance)`` for these classes and their subclasses."""
+    """Registers ``rule(unit, tolerance)`` for these classes, and for subclasses that compute what they do."""
 
     def register(rule: Rule) -> Rule:
         _RULES.update(dict.fromkeys(kinds, rule))
@@ -81,9 +82,28 @@ def snap(unit: nn.Module, tolerance: float) -> Snapped:
         NeverExactError: no rule is known for its class.
     """
     for kind in type(unit).__mro__:
-        if kind in _RULES:
+        if kind in _RULES and not _computes_otherwise(type(unit), kind):
             return _RULES[kind](unit, tolerance)
     raise NeverExactError(f"no exact weights are known for {type(unit).__name__}")
+
+
+#: What a subclass may have of its own and still be the same function.
+HARMLESS = {
+    "__init__",
+    "__module__",
+    "__doc__",
+    "__qualname__",
+    "extra_repr",
+    "reset_parameters",
+    "penalty",
+    "box",
+}
+
+
+def _computes_otherwise(kind: type, known: type) -> bool:
+    """Whether ``kind`` has a method of its own where ``known`` has one that its rule relies on."""
+    own = {name for each in kind.__mro__[: kind.__mro__.index(known)] for name in vars(each)}
+    return any(callable(getattr(known, name, None)) for name in own - HARMLESS)
 
 
 #: The exact values of a weight of each kind.
@@ -114,6 +134,9 @@ def snap_to_fraction(
     """
     distances = []
     for index, value in zip(_indices(weight), weight.detach().flatten().tolist(), strict=True):
+        if not math.isfinite(value):
+            distances.append(WeightDistance(f"{name}{index}", value, Fraction(0), tolerance))
+            continue
         best = WeightDistance(f"{name}{index}", value, Fraction(round(value)), tolerance)
         for q in range(2, 101):
             if best.near:

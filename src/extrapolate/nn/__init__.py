@@ -1,7 +1,8 @@
 """Units and layers: plain ``torch.nn.Module`` with torch's constructor habits.
 
-Arithmetic units take ``(..., in_features)`` to ``(..., out_features)``. What training must respect (a
-penalty, a box for the weights, random numbers) is stated by the module; see the contract functions.
+Arithmetic units take ``(..., in_features)`` to ``(..., out_features)``; recurrent ones are called as
+``torch.nn.LSTM``. What training must respect (a penalty, a box for the weights, random numbers) is stated by
+the module; see the contract functions.
 """
 
 from extrapolate.nn._contract import (
@@ -13,9 +14,12 @@ from extrapolate.nn._contract import (
     key_names,
     penalty,
 )
+from extrapolate.nn._gilr import GILR
+from extrapolate.nn._gilr_lstm import GILRLSTM
 from extrapolate.nn._gnalu import GNALU
 from extrapolate.nn._inalu import INALU
 from extrapolate.nn._independent_nalu import IndependentNALU
+from extrapolate.nn._linear_rnn import LinearRecurrentLayer, LinearRNN
 from extrapolate.nn._mcfc import MCFC
 from extrapolate.nn._mlp import MLP
 from extrapolate.nn._mnac import MNAC
@@ -28,7 +32,9 @@ from extrapolate.nn._nmu import NMU
 from extrapolate.nn._norms import l1_norm
 from extrapolate.nn._npu import NPU
 from extrapolate.nn._nru import NRU, NRUSeparateSign
+from extrapolate.nn._qrnn import QRNN
 from extrapolate.nn._real_npu import ModifiedRealNPU, RealNPU
+from extrapolate.nn._sru import SRU
 from extrapolate.nn._stochastic_nmu import BatchStochasticNMU, StochasticNMU
 
 __all__ = [  # noqa: RUF022  (grouped by idea)
@@ -58,6 +64,13 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "INALU",
     "IndependentNALU",
     "NALU",
+    # recurrent, linear in time
+    "GILR",
+    "GILRLSTM",
+    "LinearRNN",
+    "LinearRecurrentLayer",
+    "QRNN",
+    "SRU",
     # baselines
     "MLP",
     # the contract between a unit and a training loop

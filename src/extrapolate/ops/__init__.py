@@ -1,8 +1,9 @@
 """Functions with a meaning of their own: a naive definition beside fast kernels, one signature.
 
-Random numbers: :func:`uniform`, :func:`uniform_like`.
+Random numbers: :func:`uniform`, :func:`uniform_like`. Recurrences: :func:`linear_recurrence`.
 """
 
+from extrapolate.ops.linear_recurrence import linear_recurrence
 from extrapolate.ops.random import uniform, uniform_like
 
-__all__ = ["uniform", "uniform_like"]
+__all__ = ["linear_recurrence", "uniform", "uniform_like"]

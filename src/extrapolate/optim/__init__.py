@@ -1,5 +1,8 @@
-"""Optimizers: each a ``torch.optim.Optimizer`` in one file; and tricks on gradients."""
+"""Optimizers, each a ``torch.optim.Optimizer`` with a file of its own, and what is done to gradients before them."""
 
+from extrapolate.optim.gradient_noise import GradientNoise
+from extrapolate.optim.integer_madam import IntegerMadam
+from extrapolate.optim.integer_weights import float_weights, integer_weights
 from extrapolate.optim.madam import Madam
 
-__all__ = ["Madam"]
+__all__ = ["GradientNoise", "IntegerMadam", "Madam", "float_weights", "integer_weights"]

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import carray, float32, int64, njit
+from torch import Tensor
 
+from extrapolate.optim._formulas import rates_of
 from extrapolate.optim._threads import floats_at, share
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 #: Columns of the table of tensors: addresses, then where its rows and its models begin.
 WEIGHT, GRADIENT, SECOND, STEP, BOUND, ADDITIVE, ROWS, SIZE = range(8)
 
-#: Columns of the settings of a tensor, float64. RATE is negative where the objective is maximized.
-RATE, BETA, GRADIENT_BOUND = range(3)
+#: Columns of the settings of a tensor, float64.
+BETA, GRADIENT_BOUND = range(2)
 
-#: Columns of the table of rows (one for each tensor and model), float32.
+#: Columns of the table of rows (one for each tensor and model), float32. CORRECTION is 1 / (1 − βᵗ).
 USED, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(7)
 
 LOG2_E = 1.4426950408889634
@@ -46,21 +48,34 @@ def _exp(x):
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
+@njit(inline="always")
+def _exp_of_small(x):
+    """exp for |x| <= 0.1 by its Taylor polynomial, to about 2e-9."""
+    p = x * float32(1 / 120) + float32(1 / 24)
+    p = p * x + float32(1 / 6)
+    p = p * x + float32(0.5)
+    p = p * x + float32(1)
+    return p * x + float32(1)
+
+
 # error_model: with Python's, each division is a branch, and nothing is vectorised
 @njit(nogil=True, cache=True, error_model="numpy")
 def _move_row(w, g, v, row, tiny):
     take, correction, largest = row[TAKE], row[CORRECTION], row[LARGEST]
     multiply, add, limit = row[MULTIPLY], row[ADD], row[LIMIT]
+    small = abs(multiply) * largest <= float32(0.1)  # the compiler makes a loop for each case
     for i in range(w.shape[0]):
         gradient, weight = g[i], w[i]
         second = v[i] + take * (gradient * gradient - v[i])
         v[i] = second
-        root = np.sqrt(second / correction)
+        root = np.sqrt(second * correction)
         step = gradient / (root if root > tiny else tiny)
         step = step if step < largest else largest
         step = step if step > -largest else -largest
         sign = float32(1) if weight > float32(0) else float32(-1)
-        moved = weight * _exp(-(multiply * step) * sign) - add * step
+        exponent = -(multiply * step) * sign
+        factor = _exp_of_small(exponent) if small else _exp(exponent)
+        moved = weight * factor - add * step
         moved = moved if moved < limit else limit
         w[i] = moved if moved > -limit else -limit
 
@@ -84,11 +99,11 @@ def _move_share(start, stop, tensors, rows, tiny):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _prepare(tensors, settings, usable, rows):
-    """Counts the steps of all usable rows, and fills ``rows``."""
+def _prepare(tensors, settings, rates, usable, rows):
+    """Counts the steps of all usable rows, and fills ``rows``; a rate is negative where we maximize."""
     at_row = 0
     for t in range(tensors.shape[0]):
-        count, beta, rate = tensors[t, ROWS], settings[t, BETA], settings[t, RATE]
+        count, beta = tensors[t, ROWS], settings[t, BETA]
         step = carray(floats_at(tensors[t, STEP]), count)
         bound = carray(floats_at(tensors[t, BOUND]), count)
         for r in range(count):
@@ -96,21 +111,21 @@ def _prepare(tensors, settings, usable, rows):
             row[USED] = float32(usable[at_row])
             step[r] += row[USED]
             row[TAKE] = 1 - beta
-            row[CORRECTION] = -math.expm1(step[r] * math.log(beta))
+            row[CORRECTION] = -1 / math.expm1(max(step[r], 1) * math.log(beta))
             row[LARGEST], row[LIMIT] = settings[t, GRADIENT_BOUND], bound[r]
-            row[MULTIPLY], row[ADD] = rate, 0
+            row[MULTIPLY], row[ADD] = rates[at_row], 0
             if tensors[t, ADDITIVE]:
                 scale = carray(floats_at(tensors[t, ADDITIVE]), count)[r]
                 if scale > float32(0):
-                    row[MULTIPLY], row[ADD] = 0, rate * scale
+                    row[MULTIPLY], row[ADD] = 0, rates[at_row] * scale
             at_row += 1
 
 
 def move(entries: list["Entry"], tiny: float) -> None:
     """One step of Madam, in place, for contiguous float32 parameters on the CPU; ``lr * gradient_bound`` < 80."""
     tensors = np.zeros((len(entries), 8), np.int64)
-    settings = np.empty((len(entries), 3))
-    usable = []
+    settings = np.empty((len(entries), 2))
+    usable, rates = [], []
     for line, values, each in zip(tensors, settings, entries, strict=True):
         state, group, rows = each.state, each.group, each.usable.numel()
         line[:] = (
@@ -123,10 +138,12 @@ def move(entries: list["Entry"], tiny: float) -> None:
             rows,
             each.parameter.numel() // rows,
         )
-        rate = float(group["lr"])
-        values[:] = (-rate if group["maximize"] else rate, group["beta"], group["gradient_bound"])
+        values[:] = (group["beta"], group["gradient_bound"])
+        rate = rates_of(group["lr"], each.leading)
+        sign = -1.0 if group["maximize"] else 1.0
+        rates.append(np.full(rows, sign) * (rate.numpy().reshape(-1) if isinstance(rate, Tensor) else rate))
         usable.append(each.usable.numpy().reshape(-1))
     rows = np.empty((sum(map(len, usable)), 7), np.float32)
-    _prepare(tensors, settings, np.concatenate(usable), rows)
+    _prepare(tensors, settings, np.concatenate(rates), np.concatenate(usable), rows)
     elements = int((tensors[:, ROWS] * tensors[:, SIZE]).sum())
-    share(_move_share, elements, tensors, rows, np.float32(tiny))
+    share(_move_share, elements, 1, tensors, rows, np.float32(tiny))

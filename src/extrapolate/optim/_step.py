@@ -5,14 +5,13 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
 
 State = dict[str, Tensor]
 
@@ -41,7 +40,7 @@ class Entry:
 
     def spread(self, rows: Tensor) -> Tensor:
         """``rows`` (leading) shaped to broadcast against the parameter."""
-        return rows.reshape(*self.leading, *[1] * (self.parameter.dim() - len(self.leading)))
+        return rows.reshape(self.leading + (1,) * (self.parameter.dim() - len(self.leading)))
 
 
 class StepwiseOptimizer(Optimizer):
@@ -51,9 +50,7 @@ class StepwiseOptimizer(Optimizer):
     (:meth:`_begin`) and moves (:meth:`_move`), and checks its own settings (:meth:`_check`).
     """
 
-    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
-        self._warned_of_nonfinite = False
-        super().__init__(params, defaults)
+    _warned_of_nonfinite = False
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raises ValueError for settings that cannot be."""
@@ -101,10 +98,10 @@ class StepwiseOptimizer(Optimizer):
         """One step. ``closure``, if given, computes gradients anew; its value is returned.
 
         Raises:
-            RuntimeError: a sparse gradient.
+            RuntimeError: a sparse gradient, or a CUDA graph is captured without ``capturable``.
             FloatingPointError: a gradient is not finite and the group says ``nonfinite="raise"``.
         """
-        self._cuda_graph_capture_health_check()
+        self._check_capture()
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -112,7 +109,17 @@ class StepwiseOptimizer(Optimizer):
         entries = self._entries()
         self._find_usable(entries)
         self._move(entries)
+        # the kernels write past autograd's back: a graph built before this step must not be run after it
+        torch.autograd.graph.increment_version([each.parameter for each in entries])
         return loss
+
+    def _check_capture(self) -> None:
+        if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
+            tensors = [each for group in self.param_groups for each in group["params"]]
+            if not all(group["capturable"] for group in self.param_groups):
+                raise RuntimeError(f"{type(self).__name__}: a step is captured with capturable=True only")
+            if not all(self.state.get(each) for each in tensors if each.grad is not None):
+                raise RuntimeError(f"{type(self).__name__}: take one step before capturing the next")
 
     def _entries(self) -> list[Entry]:
         entries, position = [], -1
@@ -179,7 +186,8 @@ class StepwiseOptimizer(Optimizer):
         for saved, ours in zip(state_dict["param_groups"], self.param_groups, strict=False):
             for index, parameter in zip(saved["params"], ours["params"], strict=False):
                 leading = tuple(parameter.shape[: saved["replica_dims"]])
-                self._check_shapes(index, parameter, leading, state_dict["state"].get(index, {}))
+                needed = self._shapes(parameter, leading, saved)
+                _check_shapes(index, state_dict["state"].get(index, {}), needed)
                 pairs.append((index, parameter))
         super().load_state_dict(state_dict)
         # torch has cast every tensor to its parameter's type by now; integers would come back as floats
@@ -187,15 +195,9 @@ class StepwiseOptimizer(Optimizer):
             for name, value in state_dict["state"].get(index, {}).items():
                 self.state[parameter][name] = value.detach().to(parameter.device, copy=True)
 
-    def _check_shapes(self, index: int, parameter: Tensor, leading: tuple[int, ...], saved: State) -> None:
-        for name, shape in self._shapes(parameter, leading).items():
-            if name in saved and tuple(saved[name].shape) != shape:
-                raise ValueError(
-                    f"the loaded state of parameter {index} has {name!r} of shape {tuple(saved[name].shape)}, "
-                    f"but this parameter needs {shape}"
-                )
-
-    def _shapes(self, parameter: Tensor, leading: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def _shapes(
+        self, parameter: Tensor, leading: tuple[int, ...], group: Mapping[str, Any]
+    ) -> dict[str, tuple[int, ...]]:
         """The shapes of the state's tensors that depend on the parameter's."""
         raise NotImplementedError
 
@@ -216,33 +218,10 @@ def _usable_models(members: list[Entry], device: torch.device, leading: tuple[in
     return usable
 
 
-def root_mean_square(parameter: Tensor, leading: tuple[int, ...]) -> Tensor:
-    """(leading) of the parameter's dtype: each model's root mean square.
-
-    A row at a time, so that a model gets the same bits alone and among others.
-    """
-    rows = parameter.detach().reshape(math.prod(leading), -1)
-    squares = [row.double().square().mean() for row in rows]
-    return torch.stack(squares).sqrt().to(parameter.dtype).reshape(leading)
-
-
-def check_positive(group: dict[str, Any], names: Iterable[str]) -> None:
-    """Raises ValueError unless each named setting is a finite number above 0."""
-    for name in names:
-        value = float(group[name])
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"Invalid {name}: {value} must be above 0 and finite")
-
-
-def zeros_in(parameter: Tensor, leading: tuple[int, ...]) -> Tensor:
-    """(leading): how many of each model's values are exactly zero."""
-    return (parameter.detach() == 0).reshape(*leading, -1).sum(-1)
-
-
-def warn_of_zeros(parameter: Tensor, count: int) -> None:
-    warnings.warn(
-        f"{count} values of a parameter of shape {tuple(parameter.shape)} are exactly zero: factors never move "
-        'them (zeros="freeze" in its group says this is meant)',
-        RuntimeWarning,
-        stacklevel=2,
-    )
+def _check_shapes(index: int, saved: State, needed: dict[str, tuple[int, ...]]) -> None:
+    for name, shape in needed.items():
+        if name in saved and tuple(saved[name].shape) != shape:
+            raise ValueError(
+                f"the loaded state of parameter {index} has {name!r} of shape {tuple(saved[name].shape)}, "
+                f"but this parameter needs {shape}"
+            )

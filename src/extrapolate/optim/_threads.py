@@ -38,13 +38,13 @@ floats_at = _pointer_to(types.float32)
 words_at = _pointer_to(types.uint32)
 
 
-def share(function: Callable[..., None], elements: int, *arguments: Any) -> None:
-    """``function(start, stop, *arguments)`` over ``elements``, on as many threads as torch may use.
+def share(function: Callable[..., None], count: int, size: int, *arguments: Any) -> None:
+    """``function(start, stop, *arguments)`` over ``count`` pieces of ``size`` elements, on torch's many threads.
 
     Threads are started anew each time (some 50 µs): a pool would not survive a fork.
     """
-    threads = min(torch.get_num_threads(), max(1, elements // WORTH_A_THREAD))
-    edges = [elements * i // threads for i in range(threads + 1)]
+    threads = min(torch.get_num_threads(), max(1, count * size // WORTH_A_THREAD))
+    edges = [count * i // threads for i in range(threads + 1)]
     others = [
         threading.Thread(target=function, args=(edges[i], edges[i + 1], *arguments))
         for i in range(1, threads)
@@ -83,5 +83,5 @@ def usable_rows(gradients: Sequence[Tensor], rows: int) -> np.ndarray:
     """bool (rows): whether row r of all gradients (rows, ...) has finite squares; contiguous float32 on the CPU."""
     tensors = np.array([(each.data_ptr(), each.numel() // rows) for each in gradients], np.int64)
     usable = np.ones(rows, np.bool_)
-    share(_mark_share, int(tensors[:, 1].sum()) * rows, tensors, usable)
+    share(_mark_share, int(tensors[:, 1].sum()) * rows, 1, tensors, usable)
     return usable

@@ -4,22 +4,25 @@
 # (torch does not export its foreach functions to type checkers)
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from extrapolate.optim._step import (
-    Entry,
-    State,
-    StepwiseOptimizer,
+from extrapolate.optim._formulas import (
     check_positive,
+    check_rates,
+    correction,
+    largest_rate,
+    rates_of,
     root_mean_square,
+    tiny,
     warn_of_zeros,
     zeros_in,
 )
+from extrapolate.optim._step import Entry, State, StepwiseOptimizer
 
 #: What to do about parameters that start at zero.
 ZEROS = ("additive", "freeze", "error")
@@ -45,7 +48,8 @@ class Madam(StepwiseOptimizer):
 
     Args:
         params: tensors, (name, tensor) pairs, or groups of them; float32 or float64.
-        lr: a typical relative change in a step; 0.01 whatever the network, lowered late in training.
+        lr: a typical relative change in a step; 0.01 whatever the network, lowered late in training. A tensor of
+            one number, or of one for each model of a stacked group, will do as well.
         scale_bound: how far a weight may grow, in units of its tensor's RMS at the first step; 1 to 3.
         gradient_bound: the largest :math:`|\hat g|`.
         beta: how much of ``v`` stays at a step.
@@ -104,7 +108,8 @@ class Madam(StepwiseOptimizer):
         super().__init__(params, defaults)
 
     def _check(self, group: dict[str, Any]) -> None:
-        check_positive(group, ("lr", "scale_bound", "gradient_bound", "zero_scale"))
+        check_rates(group)
+        check_positive(group, ("scale_bound", "gradient_bound", "zero_scale"))
         if not 0 < group["beta"] < 1:
             raise ValueError(f"Invalid beta: {group['beta']} must lie between 0 and 1")
         if group["zeros"] not in ZEROS:
@@ -135,7 +140,9 @@ class Madam(StepwiseOptimizer):
             state["bound"] = bound.masked_fill(empty, math.inf)
         return state
 
-    def _shapes(self, parameter: Tensor, leading: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def _shapes(
+        self, parameter: Tensor, leading: tuple[int, ...], group: Mapping[str, Any]
+    ) -> dict[str, tuple[int, ...]]:
         rows = dict.fromkeys(("step", "skipped", "bound", "additive"), leading)
         return {"second_moment": tuple(parameter.shape), **rows}
 
@@ -144,7 +151,7 @@ class Madam(StepwiseOptimizer):
         if fused:
             from extrapolate.optim import _madam_kernel  # the kernel's compiler is a slow import
 
-            _madam_kernel.move(fused, _tiny(torch.float32))
+            _madam_kernel.move(fused, tiny(torch.float32))
         chosen = {id(each) for each in fused}
         alike: dict[tuple[Any, ...], list[Entry]] = {}
         for each in entries:
@@ -167,12 +174,18 @@ def move(batch: Sequence[Entry]) -> None:
     torch._foreach_add_([each.state["step"] for each in batch], [each.usable.float() for each in batch])
     weight = [ok.to(v.dtype) * (1 - beta) for ok, v in zip(usable, seconds, strict=True)]
     torch._foreach_lerp_(seconds, torch._foreach_mul(gradients, gradients), weight)
-    roots = torch._foreach_div(seconds, [_correction(each, beta) for each in batch])
+    roots = torch._foreach_div(
+        seconds,
+        [each.spread(correction(each.state["step"].to(each.parameter.dtype), beta)) for each in batch],
+    )
     torch._foreach_sqrt_(roots)
-    torch._foreach_clamp_min_(roots, _tiny(weights[0].dtype))
+    torch._foreach_clamp_min_(roots, tiny(weights[0].dtype))
     torch._foreach_div_(gradients, roots)
     torch._foreach_clamp_min_(gradients, -group["gradient_bound"])
     torch._foreach_clamp_max_(gradients, group["gradient_bound"])
+    if isinstance(lr, Tensor):
+        rates = [rates_of(lr.to(each.gradient), each.leading) for each in batch]
+        lr = [each.spread(torch.as_tensor(rate)) for each, rate in zip(batch, rates, strict=True)]
     torch._foreach_mul_(gradients, lr)
     if not group["maximize"]:
         torch._foreach_neg_(gradients)
@@ -194,21 +207,10 @@ def move(batch: Sequence[Entry]) -> None:
     torch._foreach_clamp_min_(weights, torch._foreach_neg(limits))
 
 
-def _correction(entry: Entry, beta: float) -> Tensor:
-    """1 − βᵗ of each model, to full precision for small t."""
-    steps = entry.state["step"].to(entry.parameter.dtype).clamp_min(1.0)
-    return entry.spread(-torch.expm1(steps * math.log(beta)))
-
-
-def _tiny(dtype: torch.dtype) -> float:
-    """The smallest divisor: so far above the gradients whose squares vanish that their steps vanish too."""
-    return 1e3 * math.sqrt(torch.finfo(dtype).tiny)
-
-
 def _one_pass(entry: Entry) -> bool:
     """Whether the kernel can take this parameter: contiguous float32 on the CPU, and no absurd step."""
     tensors = (entry.parameter, entry.gradient, entry.state["second_moment"])
     if entry.parameter.device.type != "cpu" or entry.parameter.dtype != torch.float32:
         return False
-    exponent = float(entry.group["lr"]) * entry.group["gradient_bound"]
+    exponent = largest_rate(entry.group["lr"]) * entry.group["gradient_bound"]
     return all(each.is_contiguous() for each in tensors) and exponent < 80

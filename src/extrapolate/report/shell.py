@@ -1,6 +1,5 @@
 """What all pages share: the templates' environment with its style sheet, and the last move to disk."""
 
-import os
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from extrapolate.files import write_text
 from extrapolate.report import words
 from extrapolate.report.files import ReportError
 
@@ -33,15 +33,11 @@ def environment() -> Environment:
 def publish(folder: Path, text: str) -> Path:
     """Write `folder/report.html` and return its path. The old page stays until the new one is whole."""
     page = Path(folder) / PAGE
-    unfinished = page.with_name(f".{PAGE}.{os.getpid()}.tmp")
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, page)
+        write_text(page, text)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ReportError(f"{page}: cannot be written ({reason}); make room or allow writing") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return page
 
 

@@ -1,10 +1,14 @@
 """Where data come from. A task knows its inputs' range, its wider test range, and when an answer is right.
 
-It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`.
-Later: digits, sequences, algorithms, environments, a file each.
+It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
+:class:`SubsetProduct`, of sums over some of many numbers. Language: :class:`NumberWords`. Images:
+:func:`load_digits`, :class:`DigitSequence`. Later: algorithms, environments, a file each.
 """
 
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
+from extrapolate.tasks.digit_sequences import DIGIT_SEQUENCES, DigitSequence
+from extrapolate.tasks.digits import Digits, DigitSet, load_digits
+from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
 from extrapolate.tasks.ranges import (
     PUBLISHED_RANGES,
     Range,
@@ -13,15 +17,25 @@ from extrapolate.tasks.ranges import (
     parse_range,
     parse_range_pairs,
 )
+from extrapolate.tasks.subset_product import SubsetProduct
 
 __all__ = [
+    "DIGIT_SEQUENCES",
     "OPERATIONS",
     "PUBLISHED_RANGES",
+    "WORDS",
+    "DigitSequence",
+    "DigitSet",
+    "Digits",
+    "NumberWords",
     "Operation",
     "Range",
     "RangeError",
     "RangePair",
     "SingleModule",
+    "SubsetProduct",
+    "in_words",
+    "load_digits",
     "parse_range",
     "parse_range_pairs",
 ]

@@ -1,16 +1,19 @@
 """The loop: gradients of all replicas in one mapped and fused call, one optimizer step, the box."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from extrapolate.nn import boxes
 from extrapolate.training import checkpoint as checkpoints
+from extrapolate.training.checkpoint import CheckpointError
 from extrapolate.training.compiled import compiled, warned_once
 from extrapolate.training.history import History
 from extrapolate.training.plan import Plan
@@ -33,15 +36,28 @@ def train(
 
     Raises:
         Interrupted: ``watch`` asked to stop; the state is saved.
-        CheckpointError: the checkpoint is damaged (then it has been moved aside) or of another training.
+        CheckpointError: the checkpoint is damaged (then it has been moved aside), of another training or of a
+            longer one.
     """
     optimizer = plan.optimizer(list(replicas.trainable.values()))
     state = TrainingState.of(replicas, optimizer, plan.best_by)
-    if checkpoint is not None and checkpoint.exists():
-        state.restore(checkpoints.read(checkpoint), str(checkpoint))
-    with warned_once():
+    with warned_once(), _own_generators(replicas):
+        if checkpoint is not None and checkpoint.exists():
+            state.restore(checkpoints.read(checkpoint), str(checkpoint))
+        if state.step > plan.steps:
+            raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
         _carry_out(state, plan, checkpoint, watch or Quiet())
     return state.history
+
+
+@contextmanager
+def _own_generators(replicas: Replicas) -> Iterator[None]:
+    """While inside, torch's global generators (dropout draws from them) follow from the replicas' seeds."""
+    devices = [replicas.device] if replicas.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        words = np.random.SeedSequence([seed % 2**32 for seed in replicas.seeds]).generate_state(1)
+        torch.manual_seed(int(words[0]))
+        yield
 
 
 def _carry_out(state: TrainingState, plan: Plan, checkpoint: Path | None, watch: Watch) -> None:
@@ -88,10 +104,10 @@ def _count_solved(plan: Plan, history: History) -> int | None:
 
 
 def gradients(replicas: Replicas, plan: Plan) -> Callable[..., tuple[State, Tensor]]:
-    """``(trained, fixed, keys, given, scales)`` to the gradients (R, ...) and losses (R,) of one step.
+    """``(trained, fixed, keys, given, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
 
-    ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``scales``
-    (P,): those of the penalties, which the losses returned do not contain.
+    ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``shared``:
+    the same for all; ``scales`` (P,): those of the penalties, which the losses returned do not contain.
     """
 
     def loss(model: nn.Module, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,15 +117,17 @@ def gradients(replicas: Replicas, plan: Plan) -> Callable[..., tuple[State, Tens
 
     call = replicas.bind(loss, training=True)
 
-    def one(trained: State, fixed: State, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
-        return call(trained, fixed, key, key, given, scales)
+    def one(
+        trained: State, fixed: State, key: Tensor, given: State, shared: State, scales: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return call(trained, fixed, key, key, given | shared, scales)
 
     def bounded(*args: Any) -> tuple[State, Tensor]:
         slopes, (_, value) = grad_and_value(one, has_aux=True)(*args)
         return (plan.clip(slopes) if plan.clip else slopes), value
 
     # "different": parts that draw from torch's global generator (dropout) draw for each replica
-    step = vmap(bounded, in_dims=(0, 0, 0, 0, None), randomness="different")
+    step = vmap(bounded, in_dims=(0, 0, 0, 0, None, None), randomness="different")
     return compiled(step) if plan.compile else step
 
 
@@ -121,6 +139,7 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
     fixed = {name: value for name, value in replicas.state.items() if name not in trained}
     keys = replicas.keys()
     step_word = keys[:, 2]
+    shared_key = torch.zeros(3, dtype=torch.int64, device=replicas.device)
     scales = torch.zeros(len(plan.penalties), device=replicas.device)
     schedules = [(scales[i], each.schedule) for i, each in enumerate(plan.penalties)]
     boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
@@ -130,7 +149,9 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
         step_word.fill_(step)
         for scale, schedule in schedules:
             scale.fill_(schedule.at(step))
-        slopes, losses = compute(trained, fixed, keys, plan.given, scales)
+        shared_key[2] = step
+        shared = plan.shared(shared_key) if plan.shared else {}
+        slopes, losses = compute(trained, fixed, keys, plan.given, shared, scales)
         for name, value in trained.items():
             value.grad = slopes[name]
         optimizer.step()

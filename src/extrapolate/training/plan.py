@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from extrapolate.training.clip import Clip
 from extrapolate.training.penalty import Penalty
-from extrapolate.training.replicas import Replicas
+from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.restart import Restart
 
 #: ``loss(model, key, given)``: the loss of one replica at one step, a scalar. ``key`` (3,) is this replica's
-#: and step's source of random numbers; ``given`` holds this replica's entries of ``Plan.given``.
+#: and step's source of random numbers; ``given`` holds this replica's entries of ``Plan.given``, and
+#: what ``Plan.shared`` gave for this step.
 Loss = Callable[[nn.Module, Tensor, dict[str, Tensor]], Tensor]
 
 #: ``evaluate(replicas)``: measures of every replica, each a tensor (R,).
@@ -31,11 +32,17 @@ class Plan:
         evaluate: measures taken every ``evaluate_every`` steps and at the end.
         best_by: the measure whose lowest value marks a replica's best step; its weights are kept.
         given: tensors (R, ...) handed to ``loss`` a replica at a time.
+        shared: ``shared(key)``: tensors drawn once a step and handed whole to the ``loss`` of every replica;
+            the ``key`` (3,), of seed 0 and this step, is for :func:`ops.uniform`. What is the same for all
+            is neither drawn nor stored R times, and a matrix product with it is one for all of them.
         penalties: what is added to the loss.
         clip: bounds on each replica's gradients.
         restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
         compile: fuse the step with ``torch.compile`` (falls back to eager where there is no compiler).
+
+    Raises:
+        ValueError: ``steps`` below 0 or ``evaluate_every`` below 1.
     """
 
     loss: Loss
@@ -45,8 +52,15 @@ class Plan:
     evaluate_every: int
     best_by: str
     given: dict[str, Tensor] = field(default_factory=dict)
+    shared: Callable[[Tensor], State] | None = None
     penalties: tuple[Penalty, ...] = ()
     clip: Clip | None = None
     restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
     compile: bool = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.evaluate_every < 1:
+            raise ValueError(
+                f"plan: steps={self.steps} must be at least 0, evaluate_every={self.evaluate_every} at least 1"
+            )

@@ -29,7 +29,8 @@ class Replicas:
 
     Args:
         modules: R modules of the same architecture; their values are copied.
-        seeds: one integer a replica; all its random numbers follow from it. Default: 0, 1, 2, ...
+        seeds: one integer a replica; what it draws through a key (data, noise) follows from it alone, what is drawn
+            from torch's global generator (dropout) from all seeds together. Default: 0, 1, 2, ...
 
     ``parameters`` and ``buffers`` map names to tensors (R, ...); parameters that the modules have frozen
     (``requires_grad=False``) stay as they are. ``replicas[i]`` is an ordinary module with a copy of replica

@@ -72,6 +72,12 @@ def _unlike_published(settings: SingleModuleSettings) -> list[str]:
         changes.append(f"{settings.in_features} inputs instead of {PUBLISHED.in_features}")
     if settings.batch != PUBLISHED.batch:
         changes.append(f"{settings.batch} samples a step instead of {PUBLISHED.batch}")
+    if settings.samples < PUBLISHED.samples:
+        changes.append(f"measured on {settings.samples:,} of {PUBLISHED.samples:,} samples")
+    if settings.evaluate_every > PUBLISHED.evaluate_every:
+        changes.append(
+            f"measured every {settings.evaluate_every:,} steps instead of {PUBLISHED.evaluate_every:,}"
+        )
     return changes
 
 

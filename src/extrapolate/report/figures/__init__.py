@@ -11,9 +11,17 @@ from extrapolate.report.figures.solved_at import solved_at
 from extrapolate.report.figures.sparsity_error import sparsity_error
 from extrapolate.report.figures.success_rate import success_rate
 from extrapolate.report.figures.surfaces import surfaces
+from extrapolate.report.figures.word_estimates import word_estimates
 from extrapolate.report.files import Folder
 
-FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (overview, success_rate, solved_at, sparsity_error, surfaces)
+FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (
+    overview,
+    success_rate,
+    solved_at,
+    sparsity_error,
+    surfaces,
+    word_estimates,
+)
 """In the order of the page."""
 
 __all__ = ["FIGURES", "Figure"]

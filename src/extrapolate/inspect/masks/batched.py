@@ -1,0 +1,104 @@
+"""The losses of one batch under K masks: one mapped call, or a loop where an operator cannot be mapped."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from extrapolate.errors import UserError
+
+#: ``loss(model, *batch)``: the mean loss of a part of a batch, a scalar. ``model`` is called like the module.
+Loss = Callable[..., Tensor]
+
+#: Names to tensors (K, ...): a module's parameters under K masks.
+Drawn = dict[str, Tensor]
+
+
+class MaskedLosses:
+    """``losses(drawn, batch)``: the batch cut into K parts, part k under mask k; their losses, (K,).
+
+    The first call finds out whether the module can be mapped over masks; if not, it says so once, as a
+    RuntimeWarning that names the operator, and from then on a loop does the same.
+    """
+
+    def __init__(self, module: nn.Module, loss: Loss) -> None:
+        self._module, self._loss = module, loss
+        # copies: a layer that counts or averages must not leave its traces in the user's module
+        self._buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
+        self._parameters = {name: value.detach() for name, value in module.named_parameters()}
+        self._mapped = vmap(self._one, randomness="different")
+        self._way: Callable[[Drawn, Sequence[Tensor]], Tensor] | None = None
+
+    def __call__(self, drawn: Drawn, batch: Sequence[Tensor]) -> Tensor:
+        masks = len(next(iter(drawn.values())))
+        parts = [each.view(masks, -1, *each.shape[1:]) for each in map(torch.Tensor.contiguous, batch)]
+        if self._way is None:
+            self._way = self._choose(drawn, parts)
+        return self._way(drawn, parts)
+
+    def _one(self, drawn: Drawn, part: Sequence[Tensor]) -> Tensor:
+        def model(*args: Any, **kwargs: Any) -> Any:
+            return functional_call(self._module, {**self._parameters, **self._buffers, **drawn}, args, kwargs)
+
+        value = self._loss(model, *part)
+        if not isinstance(value, Tensor) or value.dim() != 0:
+            raise UserError(
+                f"the loss must be a scalar tensor, the mean over the batch; it gave {_shown(value)}"
+            )
+        return value
+
+    def looped(self, drawn: Drawn, parts: Sequence[Tensor]) -> Tensor:
+        """The same as the mapped call, mask by mask; ``parts`` (K, B/K, ...)."""
+        alone = [dict(zip(drawn, row, strict=True)) for row in zip(*drawn.values(), strict=True)]
+        return torch.stack([self._one(*each) for each in zip(alone, zip(*parts, strict=True), strict=True)])
+
+    def _choose(self, drawn: Drawn, parts: Sequence[Tensor]) -> Callable[[Drawn, Sequence[Tensor]], Tensor]:
+        apart = {name: value.detach().requires_grad_() for name, value in drawn.items()}
+        try:
+            total = self._mapped(apart, parts).sum()
+            torch.autograd.grad(
+                total, list(apart.values()), allow_unused=True
+            )  # may fail only on the way back
+        except UserError:
+            raise
+        except Exception as error:
+            # what is wrong with the loss or the data is wrong in a loop too, and is said better there
+            self.looped(drawn, parts)
+            text = f"{type(self._module).__name__} cannot be mapped over masks ({_reason(error)})"
+            warnings.warn(f"{text}: a loop over them gives the same, slower", RuntimeWarning, stacklevel=2)
+            return self.looped
+        return self._mapped
+
+
+@contextmanager
+def ready(module: nn.Module) -> Iterator[None]:
+    """While inside: evaluation mode, attention that can be mapped, recurrent layers that have a way back."""
+    modes = [(part, part.training) for part in module.modules()]
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        if any(isinstance(part, nn.RNNBase) for part in module.modules()):
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # has none in evaluation mode
+        try:
+            torch.backends.mha.set_fastpath_enabled(False)  # has no derivative
+            module.eval()
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fastpath)
+            for part, training in modes:
+                part.training = training
+
+
+def _reason(error: Exception) -> str:
+    operator = re.search(r"aten::[\w.]+", str(error))
+    return operator[0] if operator else str(error).strip().splitlines()[0][:160] or type(error).__name__
+
+
+def _shown(value: object) -> str:
+    return f"the shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -1,0 +1,147 @@
+"""The loop: the masks of several functions of one module, side by side."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from extrapolate.errors import UserError
+from extrapolate.inspect.masks.batched import Loss, ready
+from extrapolate.inspect.masks.choice import Choice, weights
+from extrapolate.inspect.masks.learner import Learning, MaskLearner
+from extrapolate.inspect.masks.mask import Mask
+from extrapolate.inspect.masks.states import read_states, write_states
+
+Batch = Tensor | Sequence[Tensor]
+
+#: Batches of one function: tensors (B, ...), or several in a sequence. A DataLoader, begun anew when it ends; or
+#: ``batch(step)``, the batch of a step.
+Batches = Iterable[Batch] | Callable[[int], Batch]
+
+#: Seconds between two progress calls, and between two checkpoints.
+PROGRESS_SECONDS, CHECKPOINT_SECONDS = 0.2, 5.0
+
+
+class Watch(Protocol):
+    """Told about progress a few times a second; asked whether to stop. The training's watches fit."""
+
+    def progress(self, step: int, solved: int | None) -> None:
+        """``step`` steps of every mask are done; ``solved`` is always None here."""
+        ...
+
+    def stop_requested(self) -> bool: ...
+
+
+class _Quiet:
+    def progress(self, step: int, solved: int | None) -> None:
+        pass
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+class Stopped(Exception):  # noqa: N818  (nothing went wrong)
+    """The watch asked to stop before the masks were learned; the checkpoint, where there is one, is written."""
+
+
+def learn_masks(
+    module: nn.Module,
+    loss: Loss,
+    functions: Mapping[str, Batches],
+    *,
+    steps: int = 20_000,
+    learning: Learning | None = None,
+    choose: Choice = weights,
+    watch: Watch | None = None,
+) -> dict[str, Mask]:
+    """Which of a trained module's weights each function needs: its masks by function.
+
+    Every step a function's batch is cut into K parts, each under a mask of its own, drawn anew; the logits of
+    the masks follow the loss, and a pressure that removes what it does not need (Csordás et al., arXiv
+    2010.02066). Weights and buffers of ``module`` stay as they are, bit for bit; it runs in evaluation mode.
+
+    Args:
+        module: any module, trained. One with an operator that cannot be mapped over masks (``nn.LSTM``) is
+            run in a loop over them, with a RuntimeWarning.
+        loss: ``loss(model, *batch)``: the mean loss over a batch; ``model`` is called like ``module``.
+        functions: by name, batches of the examples that make up one function.
+        steps: steps of each mask.
+        learning: rate, pressure, masks a step and the like.
+        choose: which parameters are masked: :func:`weights`, :func:`weights_and_biases`, or one of your own.
+        watch: told about progress.
+
+    Raises:
+        UserError: no maskable weight, a batch that K masks cannot share, a loss that is not finite.
+        Stopped: ``watch`` asked to.
+    """
+    if not functions:
+        raise UserError("no function given: name at least one and give its batches")
+    learners = [
+        MaskLearner(module, loss, learning or Learning(), name=name, place=place, choose=choose)
+        for place, name in enumerate(functions)
+    ]
+    learn(learners, list(functions.values()), steps, watch=watch)
+    return {learner.name: learner.mask() for learner in learners}
+
+
+def learn(
+    learners: Sequence[MaskLearner],
+    batches: Sequence[Batches],
+    steps: int,
+    *,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """Takes learners of one module to step ``steps``, each with its batches.
+
+    With a ``checkpoint`` path their states are saved there now and then and when asked to stop, and go on from
+    there if the file exists: where the batches of a step are always the same, so are the final masks.
+
+    Raises:
+        UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
+        Stopped: ``watch`` asked to.
+    """
+    watch = watch or _Quiet()
+    if checkpoint is not None and checkpoint.exists():
+        read_states(checkpoint, learners)
+    streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
+    told_at, saved_at = 0.0, time.monotonic()
+    with ready(learners[0].module):
+        for step in range(min(learner.steps_done for learner in learners) + 1, steps + 1):
+            for learner, stream in zip(learners, streams, strict=True):
+                learner.step(next(stream))
+            stop, now = False, time.monotonic()
+            if now - told_at > PROGRESS_SECONDS:
+                told_at = now
+                watch.progress(step, None)
+                stop = watch.stop_requested() and step < steps
+            if checkpoint is not None and (stop or now - saved_at > CHECKPOINT_SECONDS):
+                saved_at = now
+                write_states(checkpoint, learners)
+            if stop:
+                raise Stopped(f"stopped at step {step:,} of {steps:,}")
+    watch.progress(steps, None)
+
+
+def _from(batches: Batches, learner: MaskLearner) -> Iterator[Sequence[Tensor]]:
+    """The batches from the learner's next step on, without end."""
+    if callable(batches):
+        endless = map(batches, itertools.count(learner.steps_done))
+    else:
+        endless = itertools.islice(_again(learner.name, batches), learner.steps_done, None)
+    return ((batch,) if isinstance(batch, Tensor) else batch for batch in endless)
+
+
+def _again(name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+    while True:
+        empty = True
+        for batch in batches:
+            empty = False
+            yield batch
+        if empty:
+            raise UserError(
+                f"{name}: there are no more batches: give a list, a DataLoader, or an endless generator"
+            )

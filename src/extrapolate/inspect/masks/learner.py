@@ -1,0 +1,213 @@
+"""One function's mask while it is learned: its logits, their optimizer, and a step."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from extrapolate.errors import UserError
+from extrapolate.inspect.masks.batched import Loss, MaskedLosses
+from extrapolate.inspect.masks.choice import Choice, maskable, weights
+from extrapolate.inspect.masks.mask import Mask
+from extrapolate.inspect.masks.sampling import draw
+
+#: What Adam keeps of each tensor.
+SLOTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How masks are learned (the defaults are those published for addition and multiplication).
+
+    Args:
+        masks: masks drawn a step, K; a batch is cut into as many parts.
+        pressure: what is added to the gradient of every logit, α = β / B of the publication.
+        learning_rate: of Adam, on the logits.
+        clip: bound on the norm of all logits' gradients.
+        start: every logit at the beginning; sigmoid(2) = 0.88 of the weights are kept then.
+        seed: what the drawn masks follow from, with the function's place and the step.
+    """
+
+    masks: int = 4
+    pressure: float = 1e-4 / 128
+    learning_rate: float = 1e-2
+    clip: float = 1.0
+    start: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.masks < 1:
+            raise UserError(f"masks={self.masks}: at least one mask must be drawn a step")
+        for name in ("pressure", "learning_rate", "clip", "start"):
+            if not math.isfinite(value := getattr(self, name)) or (value < 0 and name != "start"):
+                raise UserError(f"{name}={value}: give a finite number, not below 0")
+
+
+class MaskLearner:
+    """Learns which weights of ``module`` one function needs; ``module`` is never written to.
+
+    Call :meth:`step` with batches; to be used inside :func:`ready`, as :func:`learn_masks` does. Everything
+    the next step depends on is in :meth:`state`.
+
+    Args:
+        place: learners of one seed that differ in it draw other masks.
+
+    Raises:
+        UserError: ``module`` has no maskable weight.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Loss,
+        learning: Learning,
+        *,
+        name: str = "the function",
+        place: int = 0,
+        choose: Choice = weights,
+    ) -> None:
+        self.learning, self.name, self.steps_done = learning, name, 0
+        self._weights = {key: _Laid.out(value) for key, value in maskable(module, choose).items()}
+        self._logits = {
+            key: torch.full(laid.weight.shape, learning.start, device=laid.weight.device).requires_grad_()
+            for key, laid in self._weights.items()
+        }
+        self._losses = MaskedLosses(module, loss)
+        device = next(iter(self._logits.values())).device
+        self._optimizer = torch.optim.Adam(
+            list(self._logits.values()), lr=learning.learning_rate, fused=device.type in ("cpu", "cuda")
+        )
+        streams = (learning.masks + 1) // 2
+        self._keys = [
+            torch.tensor([learning.seed, (place * len(self._logits) + i) * streams, 0])
+            for i in range(len(self._logits))
+        ]
+        self.module = module
+
+    def step(self, batch: Sequence[Tensor]) -> float:
+        """One step on a batch of tensors (B, ...); returns the mean loss under the drawn masks.
+
+        Raises:
+            UserError: the batch cannot be cut into K equal parts, or the loss or a gradient is not finite.
+        """
+        self._check(batch)
+        loss = self._losses(self._drawn(), batch).mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise UserError(self._blame(f"the loss is {value}"))
+        loss.backward()
+        self._bound()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.steps_done += 1
+        return value
+
+    @torch.no_grad()
+    def mask(self) -> Mask:
+        """What is kept by now: logits of at least 0."""
+        return Mask({name: self._weights[name].back(value >= 0) for name, value in self._logits.items()})
+
+    @torch.no_grad()
+    def undecided(self) -> float:
+        """The fraction of the weights that are kept with a probability between 0.1 and 0.9."""
+        between = [int((value.abs() < math.log(9)).sum()) for value in self._logits.values()]
+        return sum(between) / sum(value.numel() for value in self._logits.values())
+
+    def logits(self) -> dict[str, Tensor]:
+        """The logits by name, in the shapes of their parameters."""
+        return {name: self._weights[name].back(value.detach()) for name, value in self._logits.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors by name, for :meth:`restore`."""
+        state = {"steps": torch.tensor(self.steps_done)}
+        for name, value in self._logits.items():
+            state[f"logits/{name}"] = value.detach().clone()
+            slots = self._optimizer.state.get(value, {})
+            state |= {f"{slot}/{name}": kept.clone() for slot, kept in slots.items()}
+        return state
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a :meth:`state`, with the numbers of an undisturbed training.
+
+        Raises:
+            UserError: the state is of another module.
+        """
+        for name, value in self._logits.items():
+            saved = state.get(f"logits/{name}")
+            if saved is None or saved.shape != value.shape:
+                raise UserError(f"{self.name}: the saved state does not fit the module's {name!r}")
+            value.copy_(saved)
+            slots = {slot: state[f"{slot}/{name}"] for slot in SLOTS if f"{slot}/{name}" in state}
+            self._optimizer.state[value] = {slot: kept.clone() for slot, kept in slots.items()}
+        self.steps_done = int(state["steps"])
+
+    def _drawn(self) -> dict[str, Tensor]:
+        drawn = {}
+        for key, (name, laid) in zip(self._keys, self._weights.items(), strict=True):
+            key[2] = self.steps_done
+            at = key.to(laid.weight.device, copy=True)  # kept for the way back
+            drawn[name] = laid.back(draw(self._logits[name], laid.weight, at, self.learning.masks))
+        return drawn
+
+    def _bound(self) -> None:
+        """Adds the pressure; then the norm of all gradients is at most ``clip``."""
+        slopes = []
+        for value in self._logits.values():
+            if value.grad is None:  # the loss does not depend on this tensor
+                value.grad = torch.zeros_like(value)
+            slopes.append(value.grad)
+        for slope in slopes:
+            slope.add_(self.learning.pressure)
+        norm = float(total := get_total_norm(slopes, foreach=True))
+        if not math.isfinite(norm):
+            raise UserError(self._blame(f"the gradient's norm is {norm}"))
+        if norm > self.learning.clip:
+            clip_grads_with_norm_(self._logits.values(), self.learning.clip, total, foreach=True)
+
+    def _check(self, batch: Sequence[Tensor]) -> None:
+        sizes = {len(each) if each.dim() else 0 for each in batch}
+        for i, each in enumerate(batch):
+            size = len(each) if each.dim() else 0
+            if size == 0 or size % self.learning.masks:
+                raise UserError(
+                    f"{self.name}: tensor {i} of the batch holds {size} examples, which {self.learning.masks} masks "
+                    "cannot share equally: choose another batch size or number of masks"
+                )
+        if len(sizes) != 1:
+            raise UserError(
+                f"{self.name}: the tensors of a batch hold {sorted(sizes)} examples: give all the same"
+            )
+
+    def _blame(self, what: str) -> str:
+        """Where it may come from: a weight that is not finite, or else a gradient, or else data and loss."""
+        found = f"{self.name}: {what} at step {self.steps_done + 1}"
+        for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
+            if not torch.isfinite(value).all():
+                return f"{found}: {name!r} holds values that are not finite"
+        for name, value in self._logits.items():
+            if value.grad is not None and not torch.isfinite(value.grad).all():
+                return (
+                    f"{found}: it comes from {name!r}, whose values are finite: look at the data and the loss"
+                )
+        return f"{found}, though all weights are finite: look at the data and the loss"
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """A weight as it lies in memory while masks are learned: matrices input first, the way gradients come."""
+
+    weight: Tensor
+    matrix: bool
+
+    @classmethod
+    def out(cls, weight: Tensor) -> "_Laid":
+        matrix = weight.dim() == 2
+        return cls((weight.mT if matrix else weight).contiguous(), matrix)
+
+    def back(self, value: Tensor) -> Tensor:
+        """``value`` (..., *laid shape) with the axes of the parameter."""
+        return value.mT if self.matrix else value

@@ -1,0 +1,214 @@
+"""A mask: which weights of a module are kept."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from extrapolate.errors import UserError
+from extrapolate.files import replacing
+
+FORMAT = "extrapolate-mask-1"
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class PerLayer:
+    """A measure of every masked tensor by name, and of all of them ``pooled`` into one.
+
+    NaN where it is not defined, as the IoU of two masks that keep nothing.
+    """
+
+    layers: dict[str, float]
+    pooled: float
+
+
+class Mask(Mapping[str, Tensor]):
+    """Names of parameters to bool tensors of their shapes: True where the weight is kept.
+
+    ``~a``, ``a & b`` and ``a | b`` go weight by weight. Parameters that are not named are not masked: a mask
+    of some tensors (:meth:`only`) leaves the others whole, also under ``~``. To put masks of different tensors
+    together: ``Mask({**a, **b})``.
+
+    Raises:
+        UserError: a tensor is not bool, or there is none.
+    """
+
+    def __init__(self, kept: Mapping[str, Tensor]) -> None:
+        if not kept:
+            raise UserError("a mask needs at least one tensor")
+        for name, value in kept.items():
+            if value.dtype != torch.bool:
+                raise UserError(f"the mask of {name!r} holds {value.dtype}: give bool, True where it is kept")
+        self._kept = {name: value.detach() for name, value in kept.items()}
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __repr__(self) -> str:
+        kept, size = sum(self._counts(self)), sum(value.numel() for value in self.values())
+        return f"Mask({kept:,} of {size:,} weights kept in {len(self)} tensors)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return self.keys() == other.keys() and all(torch.equal(self[name], other[name]) for name in self)
+
+    __hash__ = None  # type: ignore[assignment]  # its tensors can be written to
+
+    def __invert__(self) -> "Mask":
+        return Mask({name: ~value for name, value in self.items()})
+
+    def __and__(self, other: "Mask") -> "Mask":
+        self._check_like(other)
+        return Mask({name: value & other[name] for name, value in self.items()})
+
+    def __or__(self, other: "Mask") -> "Mask":
+        self._check_like(other)
+        return Mask({name: value | other[name] for name, value in self.items()})
+
+    def only(self, *names: str) -> "Mask":
+        """The mask of these tensors alone."""
+        for name in names:
+            if name not in self:
+                raise UserError(f"the mask has no tensor {name!r}: choose from {', '.join(self)}")
+        return Mask({name: self[name] for name in names})
+
+    def cpu(self) -> "Mask":
+        """The mask on the CPU; masks go together and are measured on one device."""
+        return Mask({name: value.cpu() for name, value in self.items()})
+
+    def kept(self) -> PerLayer:
+        """How many weights are kept."""
+        counts = self._counts(self)
+        return PerLayer(dict(zip(self, counts, strict=True)), sum(counts))
+
+    def fraction(self) -> PerLayer:
+        """Kept weights as a fraction of all."""
+        return self._ratio(self._counts(self), [value.numel() for value in self.values()])
+
+    def iou(self, other: "Mask") -> PerLayer:
+        """Intersection over union: \\|A ∧ B\\| / \\|A ∨ B\\|."""
+        return self._ratio(self._counts(self & other), self._counts(self | other))
+
+    def iomin(self, other: "Mask") -> PerLayer:
+        """Intersection over the smaller: \\|A ∧ B\\| / min(\\|A\\|, \\|B\\|); 1 where one is part of the other."""
+        both = self._counts(self & other)
+        mine, others = self._counts(self), self._counts(other.only(*self))
+        layers = self._ratio(both, [min(pair) for pair in zip(mine, others, strict=True)]).layers
+        return PerLayer(layers, _divided(sum(both), min(sum(mine), sum(others))))
+
+    def share(self, *others: "Mask") -> PerLayer:
+        """What part of this mask is also in one of the others: \\|A ∧ (B ∨ C ∨ …)\\| / \\|A\\|."""
+        if not others:
+            raise UserError("a share needs at least one other mask")
+        union = others[0]
+        for each in others[1:]:
+            union = union | each
+        return self._ratio(self._counts(self & union), self._counts(self))
+
+    def applied(self, module: nn.Module) -> "Applied":
+        """``module`` with only the kept weights, to be called like it; ``module`` itself is not touched.
+
+        Raises:
+            UserError: the module lacks a masked tensor, or has it in another shape.
+        """
+        return Applied(self, module)
+
+    def prune(self, module: Module) -> Module:
+        """A copy of ``module`` whose other weights are 0.
+
+        Raises:
+            UserError: the module lacks a masked tensor, or has it in another shape.
+        """
+        pruned = copy.deepcopy(module)
+        with torch.no_grad():
+            for name, value in self._over(pruned).items():
+                pruned.get_parameter(name).copy_(value)
+        return pruned
+
+    def save(self, path: Path | str) -> None:
+        """Writes a safetensors file."""
+        with replacing(Path(path)) as temporary:
+            kept = {name: value.cpu().contiguous() for name, value in self.items()}
+            save_file(kept, temporary, {"format": FORMAT})
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Mask":
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            UserError: there is no such file, or it holds no mask.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                found = (file.metadata() or {}).get("format")
+                kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"cannot read a mask from {path}: {str(error).splitlines()[0]}") from None
+        if found != FORMAT:
+            raise UserError(f"{path} holds no mask: its format is {found!r}, not {FORMAT!r}")
+        return cls(kept)
+
+    def _over(self, module: nn.Module) -> dict[str, Tensor]:
+        """The masked parameters of ``module``, 0 where not kept."""
+        parameters = dict(module.named_parameters())
+        for name, kept in self.items():
+            if name not in parameters:
+                raise UserError(
+                    f"{type(module).__name__} has no parameter {name!r}: the mask is of another module"
+                )
+            if parameters[name].shape != kept.shape:
+                shapes = f"{tuple(kept.shape)}, in {type(module).__name__} {tuple(parameters[name].shape)}"
+                raise UserError(f"{name!r} has the shape {shapes}: the mask is of another module")
+        # chosen, not multiplied: 0 × inf would be NaN
+        return {
+            name: torch.where(kept.to(parameters[name].device), parameters[name].detach(), 0)
+            for name, kept in self.items()
+        }
+
+    def _check_like(self, other: "Mask") -> None:
+        for name in self.keys() ^ other.keys():
+            raise UserError(f"only one of the two masks has a tensor {name!r}")
+        for name, value in self.items():
+            if value.shape != other[name].shape:
+                raise UserError(
+                    f"the masks of {name!r} have the shapes {tuple(value.shape)} and {tuple(other[name].shape)}"
+                )
+
+    def _counts(self, mask: "Mask") -> list[int]:
+        return [int(mask[name].sum()) for name in self]
+
+    def _ratio(self, above: list[int], below: list[int]) -> PerLayer:
+        ratios = [_divided(a, b) for a, b in zip(above, below, strict=True)]
+        return PerLayer(dict(zip(self, ratios, strict=True)), _divided(sum(above), sum(below)))
+
+
+class Applied:
+    """A module seen through a mask, with the weights and the mode that it has when called."""
+
+    def __init__(self, mask: Mask, module: nn.Module) -> None:
+        mask._over(module)  # what does not fit is said at once
+        self.mask, self.module = mask, module
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        buffers = {name: value.clone() for name, value in self.module.named_buffers()}
+        return functional_call(self.module, {**buffers, **self.mask._over(self.module)}, args, kwargs)
+
+
+def _divided(above: int, below: int) -> float:
+    return above / below if below else float("nan")

@@ -1,0 +1,84 @@
+"""Masks drawn from logits, straight through: the definition in plain tensor operations, and the operator.
+
+A logit l is drawn as kept where s = sigmoid(l + logit(u)) > 1/2, u uniform; the drawn mask has the gradient of
+s. That is a Gumbel-sigmoid sample at temperature 1 (Csordás et al., arXiv 2010.02066), and P(kept) = sigmoid(l).
+With the odds e = exp(-l), s = u / (u + e (1 - u)): no logarithm is needed, and kept is u > e (1 - u).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from extrapolate import ops
+
+#: Logits below -69 are as good as there: keeps the odds and their sums finite in float32.
+LARGEST_ODDS = 1e30
+
+
+def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
+    """The numbers ``u`` of one tensor's masks, float32 (masks, *shape) in (0, 1).
+
+    Masks 2j and 2j + 1 are the two halves of one draw of stream ``key[1] + j``; see :func:`ops.uniform`.
+    """
+    offset = torch.tensor([0, 1, 0], device=key.device)
+    pairs = [ops.uniform(key + j * offset, (2, shape.numel())) for j in range((masks + 1) // 2)]
+    return torch.cat(pairs)[:masks].clamp_min(2.0**-25).view(masks, *shape)
+
+
+def odds(logits: Tensor) -> Tensor:
+    """exp(-l): the odds of being left out."""
+    return logits.neg().exp_().clamp_max_(LARGEST_ODDS)
+
+
+def masked(logits: Tensor, weight: Tensor, u: Tensor) -> Tensor:
+    """The weight under each mask, (masks, *shape): ``weight`` where kept, 0 elsewhere."""
+    return torch.where(u > odds(logits) * (1 - u), weight, 0)
+
+
+def logit_gradient(logits: Tensor, weight: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
+    """Σₖ gₖ w sₖ (1 - sₖ) in float32, ``gradient`` (masks, *shape) being that by the masked weights."""
+    against = odds(logits) * (1 - u)
+    total = u + against
+    return (gradient.float() * (u / total) * (against / total)).sum(0) * weight.float()
+
+
+class _Draw(Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
+        ctx.save_for_backward(logits, weight, key)
+        ctx.masks = masks
+        if _fused(logits, weight):
+            from extrapolate.inspect.masks import kernel  # its compiler is a slow import
+
+            return kernel.masked(odds(logits), weight, key, masks)
+        return masked(logits, weight, uniform(key, masks, logits.shape))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        logits, weight, key = ctx.saved_tensors
+        if _fused(logits, weight):
+            from extrapolate.inspect.masks import kernel
+
+            return kernel.logit_gradient(odds(logits), weight, key, gradients[0]), None, None, None
+        u = uniform(key, ctx.masks, logits.shape)
+        return logit_gradient(logits, weight, u, gradients[0]), None, None, None
+
+
+def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
+    """``weight`` under ``masks`` drawn masks, (masks, *shape), differentiable by the logits.
+
+    Nothing is kept for the way back but ``key``: the numbers are drawn again.
+
+    Args:
+        logits: float32, contiguous, of the shape of ``weight``.
+        weight: contiguous, of any floating dtype; what is drawn has its dtype.
+        key: int64 (3,): seed, stream, step.
+        masks: how many; uses the streams from ``key[1]`` to ``key[1] + (masks + 1) // 2``.
+    """
+    return _Draw.apply(logits, weight, key, masks)  # type: ignore[return-value]
+
+
+def _fused(logits: Tensor, weight: Tensor) -> bool:
+    return logits.device.type == "cpu" and weight.dtype == torch.float32

@@ -1,0 +1,185 @@
+"""The CPU kernels: one walk over time, all channels of a step side by side, compiled in the process by numba.
+
+Memory is walked in one direction (channels upwards as time goes forward, downwards as it goes back): the other
+costs three times as much. A carry of one row stays in the nearest cache. Sequences and ranges of channels are
+shared among threads; the order of operations of a channel never changes, so results do not depend on threads.
+"""
+
+# pyright: reportCallIssue=false
+# (numba's intrinsics take one argument fewer than they are written with)
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from extrapolate.ops.linear_recurrence._lanes import LANES, adjoint_step, step
+
+#: Elements below which a second thread costs more than it saves.
+ENOUGH_FOR_A_THREAD = 2**17
+#: Channels a thread takes at the least: whole cache lines, and long enough runs of them.
+CHANNELS = 64
+
+
+@njit(nogil=True, cache=True)
+def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse):
+    """One sequence. at, bt: elements from one step of a and b to the next; carry: one row, the start and the end."""
+    width = carry.shape[0]
+    blocks = (high - low) // LANES
+    tail = low + blocks * LANES
+    for i in range(length):
+        t = length - 1 - i if reverse else i
+        if reset.shape[0] > 0 and reset[t]:
+            carry[low:high] = 0
+        for j in range(blocks):
+            d = low + LANES * (blocks - 1 - j if reverse else j)
+            step(a, t * at + d, b, t * bt + d, out, t * width + d, carry, d)
+        for d in range(tail, high):
+            state = a[t * at + d] * carry[d] + b[t * bt + d]
+            carry[d] = state
+            out[t * width + d] = state
+
+
+@njit(nogil=True, cache=True)
+def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high, reverse):
+    """One sequence, against the direction of its recurrence. start: the row before the first state."""
+    width = carry.shape[0]
+    blocks = (high - low) // LANES
+    tail = low + blocks * LANES
+    for i in range(length):
+        t = i if reverse else length - 1 - i
+        forgets = reset.shape[0] > 0 and reset[t]
+        first = i == length - 1
+        before = 0 if first else (t + 1 if reverse else t - 1) * ht
+        for j in range(blocks):
+            d = low + LANES * (j if reverse else blocks - 1 - j)
+            if first:
+                adjoint_step(a, t * at + d, g, t * gt + d, start, d, da, db, t * width + d, carry, d)
+            else:
+                adjoint_step(a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d)
+        for d in range(tail, high):
+            total = carry[d] + g[t * gt + d]
+            db[t * width + d] = total
+            da[t * width + d] = total * (start[d] if first else h[before + d])
+            carry[d] = a[t * at + d] * total
+        if forgets:
+            carry[low:high] = 0
+            da[t * width + low : t * width + high] = 0
+
+
+class _Rows:
+    """A tensor (N, T, D) as the kernels see it: one flat array a sequence, with the step of time in elements."""
+
+    def __init__(self, x: Tensor) -> None:
+        if x.stride(-1) != 1 and x.shape[-1] > 1:
+            x = x.contiguous()
+        count, length, width = x.shape
+        self.step, self.between = x.stride(1), x.stride(0)
+        self.extent = (length - 1) * self.step + width
+        total = (count - 1) * self.between + self.extent
+        self.flat = x.detach().as_strided((total,), (1,)).numpy()
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        start = row * self.between
+        return self.flat[start : start + self.extent]
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """The threads of this process: a child made by fork has none of its parent's."""
+    return ThreadPoolExecutor(threads, "linear-recurrence")
+
+
+def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
+    """Sequences first; where there are fewer than threads, each is cut into ranges of channels too."""
+    count, _, width = shape
+    pieces = max(1, min(-(-threads // count), width // CHANNELS))
+    per_piece = -(-width // pieces // LANES) * LANES
+    groups = min(threads, count)
+    for group in range(groups):
+        rows = range(count * group // groups, count * (group + 1) // groups)
+        for low in range(0, width, per_piece):
+            yield rows, low, min(low + per_piece, width)
+
+
+def _share(shape: torch.Size, work: Callable[[range, int, int], None]) -> None:
+    threads = min(torch.get_num_threads(), shape.numel() // ENOUGH_FOR_A_THREAD)
+    if threads < 2:
+        work(range(shape[0]), 0, shape[2])
+        return
+    jobs = [_pool(os.getpid(), threads).submit(work, *part) for part in _parts(shape, threads)]
+    for job in jobs:
+        job.result()
+
+
+def _reset_rows(reset: Tensor | None, count: int) -> np.ndarray:
+    return np.empty((count, 0), np.bool_) if reset is None else reset.contiguous().numpy()
+
+
+def forward_into(
+    out: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool
+) -> None:
+    """Writes the states into ``out``, contiguous (N, T, D); float32 or float64 throughout."""
+    if out.numel() == 0:
+        return
+    count, length, width = out.shape
+    gates, tokens, states, resets = _Rows(a), _Rows(b), _Rows(out), _reset_rows(reset, count)
+    carry = np.zeros((count, width), states.flat.dtype) if h0 is None else h0.contiguous().clone().numpy()
+
+    def work(rows: range, low: int, high: int) -> None:
+        for n in rows:
+            _scan(
+                *(gates[n], gates.step, tokens[n], tokens.step, resets[n], states[n], carry[n]),
+                *(length, low, high, reverse),
+            )
+
+    _share(out.shape, work)
+
+
+def adjoint_into(
+    da: Tensor,
+    db: Tensor,
+    g: Tensor,
+    a: Tensor,
+    h: Tensor,
+    h0: Tensor | None,
+    reset: Tensor | None,
+    reverse: bool,
+) -> Tensor:
+    """Writes the gradients of a and b into ``da`` and ``db``, contiguous (N, T, D); returns that of h0 (N, D)."""
+    count, length, width = h.shape
+    dh0 = h.new_zeros(count, width)
+    if h.numel() == 0:
+        return dh0
+    errors, gates, states, resets = _Rows(g), _Rows(a), _Rows(h), _reset_rows(reset, count)
+    outs = _Rows(da), _Rows(db)
+    starts = (torch.zeros_like(dh0) if h0 is None else h0.contiguous()).numpy()
+    carry = dh0.numpy()
+
+    def work(rows: range, low: int, high: int) -> None:
+        for n in rows:
+            _adjoint(
+                *(errors[n], errors.step, gates[n], gates.step, states[n], states.step, starts[n], resets[n]),
+                *(outs[0][n], outs[1][n], carry[n], length, low, high, reverse),
+            )
+
+    _share(h.shape, work)
+    return dh0
+
+
+def forward(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool) -> Tensor:
+    out = torch.empty_like(b, memory_format=torch.contiguous_format)
+    forward_into(out, a, b, h0, reset, reverse)
+    return out
+
+
+def adjoint(
+    g: Tensor, a: Tensor, h: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    da, db = (torch.empty_like(h, memory_format=torch.contiguous_format) for _ in range(2))
+    return da, db, adjoint_into(da, db, g, a, h, h0, reset, reverse)

@@ -1,0 +1,222 @@
+"""Madam on weights that are integers: a sign and a logarithm in 8 to 16 bits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from extrapolate.optim import _codes
+from extrapolate.optim._formulas import (
+    check_positive,
+    check_rates,
+    root_mean_square,
+    zeros_in,
+)
+from extrapolate.optim._integer_definition import base_of, decoded, move
+from extrapolate.optim._step import Entry, State, StepwiseOptimizer
+from extrapolate.optim._words import seeds_of
+
+#: How a move is made a whole number of levels, and what to do about parameters with zeros.
+ROUNDINGS = ("stochastic", "nearest")
+ZEROS = ("error", "freeze")
+
+
+class IntegerMadam(StepwiseOptimizer):
+    r"""Madam in the logarithmic number system (Bernstein et al., 2020, "B-bit Madam").
+
+    A weight is :math:`s \cdot \text{bound} \cdot e^{-\text{base} \cdot k}`: a sign :math:`s` that never changes
+    and a whole number :math:`0 \le k < 2^{\text{bits} - 1}`, ``bits`` bits together. With :math:`\hat g` as in
+    :class:`Madam`, a step is an addition of integers,
+
+    .. math:: k \leftarrow \operatorname{clip}(k + s \cdot \operatorname{round}(\text{lr} / \text{base} \cdot
+        \hat g),\ 0,\ 2^{\text{bits} - 1} - 1), \qquad \text{bound} = \text{scale\_bound} \cdot
+        \operatorname{RMS}(W_0), \qquad \text{base} = \ln \text{span} / (2^{\text{bits} - 1} - 1)
+
+    The integers, packed into bytes, are the weights: they stand in the state and in checkpoints. The parameters hold
+    their float values, unless :meth:`pack` has dropped them; then they are there inside :meth:`unpacked` only::
+
+        optimizer = IntegerMadam(model.named_parameters(), bits=12)
+        optimizer.pack()                       # 3.5 bytes a weight, its optimizer's state included
+        for x, y in batches:
+            with optimizer.unpacked():
+                loss = criterion(model(x), y)
+                loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    The second moment takes 16 bits, rounded at random, since rounding to nearest would never let it decay. **There is
+    no word for zero**: keep biases and norms that start there in a :class:`Madam` of their own.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or groups of them; float32. At the first step, or :meth:`pack`, each
+            weight takes the nearest level.
+        lr: a typical relative change in a step, or one for each model of a stacked group. Below
+            ``base``, only random rounding moves weights as it should.
+        bits: of a weight, its sign included: 8, 10, 12 or 16.
+        span: largest over smallest size of a weight of one tensor.
+        rounding: ``"stochastic"``: up or down at random, right on average. ``"nearest"``, as published: moves of
+            less than half a level are lost.
+        seed: of the random numbers, which depend on it, the step and the parameter's place alone. One for each model
+            of a stacked group; an integer s stands for s, s + 1, ...
+        zeros: ``"error"``: parameters with zeros are refused. ``"freeze"``: a tensor of zeros stays so, and other
+            zeros become the smallest positive weight.
+        scale_bound, gradient_bound, beta, replica_dims, nonfinite, maximize, capturable, fused: see :class:`Madam`.
+
+    Raises:
+        ValueError: a setting out of range; zeros under ``zeros="error"``, when they are met.
+        TypeError: parameters that are not float32.
+
+    Source: arXiv 2006.14560; where it starts from random integers, this keeps the given start.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.01,
+        bits: int = 12,
+        span: float = 60.0,
+        scale_bound: float = 3.0,
+        gradient_bound: float = 10.0,
+        beta: float = 0.999,
+        *,
+        rounding: str = "stochastic",
+        seed: int | Sequence[int] = 0,
+        zeros: str = "error",
+        replica_dims: int = 0,
+        nonfinite: str = "skip",
+        maximize: bool = False,
+        capturable: bool = False,
+        fused: bool = True,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "bits": bits,
+            "span": span,
+            "scale_bound": scale_bound,
+            "gradient_bound": gradient_bound,
+            "beta": beta,
+            "rounding": rounding,
+            "seed": seed,
+            "zeros": zeros,
+            "replica_dims": replica_dims,
+            "nonfinite": nonfinite,
+            "maximize": maximize,
+            "capturable": capturable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        check_rates(group)
+        check_positive(group, ("scale_bound", "gradient_bound"))
+        if not 0 < group["beta"] < 1:
+            raise ValueError(f"Invalid beta: {group['beta']} must lie between 0 and 1")
+        if group["bits"] not in _codes.WORDS_A_GROUP:
+            raise ValueError(f"Invalid bits: {group['bits']} is none of 8, 10, 12, 16")
+        if not 1 < group["span"] < 1e30:
+            raise ValueError(f"Invalid span: {group['span']} must be above 1 and below 1e30")
+        for name, known in (("rounding", ROUNDINGS), ("zeros", ZEROS)):
+            if group[name] not in known:
+                raise ValueError(f"Invalid {name}: {group[name]!r} is none of {', '.join(known)}")
+        for parameter in group["params"]:
+            if parameter.dtype != torch.float32:
+                raise TypeError(f"IntegerMadam needs float32 parameters, got {parameter.dtype}")
+            seeds_of(group["seed"], parameter.shape[: group["replica_dims"]].numel())
+
+    def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
+        if group["zeros"] == "error" and bool(zeros_in(parameter, leading).any()):
+            raise ValueError(
+                f"IntegerMadam has no word for zero, and a parameter of shape {tuple(parameter.shape)} has some: "
+                'give it to a Madam, redraw it, or give its group zeros="freeze"'
+            )
+        bound = group["scale_bound"] * root_mean_square(parameter, leading)
+        rows = parameter.detach().reshape(bound.numel(), -1)
+        encoded = _codes.encode(rows, bound.reshape(-1), base_of(group), group["bits"])
+        device = parameter.device
+        return {
+            "step": torch.zeros(leading, dtype=torch.float32, device=device),
+            "skipped": torch.zeros(leading, dtype=torch.int64, device=device),
+            "codes": _codes.pack(encoded, group["bits"]).reshape(*leading, -1),
+            "second_moment": torch.zeros(parameter.shape, dtype=torch.int16, device=device),
+            "bound": bound,
+            # of the state, since a captured graph cannot copy it to the device at each step
+            "seed": seeds_of(group["seed"], bound.numel()).to(device).reshape(leading),
+        }
+
+    def _shapes(
+        self, parameter: Tensor, leading: tuple[int, ...], group: Mapping[str, Any]
+    ) -> dict[str, tuple[int, ...]]:
+        each = parameter[(0,) * len(leading)].numel() if 0 not in leading else 0
+        rows = dict.fromkeys(("step", "skipped", "bound", "seed"), leading)
+        codes = (*leading, _codes.packed_length(each, group["bits"]))
+        return {"codes": codes, "second_moment": tuple(parameter.shape), **rows}
+
+    def _move(self, entries: list[Entry]) -> None:
+        for each in entries:
+            packed = _is_packed(each.parameter)
+            if _one_pass(each, packed):
+                from extrapolate.optim import _integer_kernel  # the kernel's compiler is a slow import
+
+                _integer_kernel.move(each, base_of(each.group), decode=not packed)
+                continue
+            move(each)
+            if not packed:
+                each.parameter.copy_(decoded(each.parameter, each.state, each.group))
+
+    @torch.no_grad()
+    def pack(self) -> None:
+        """Drops the parameters' floats: only the integers stay. Read meanwhile, parameters are NaN."""
+        for _, parameter, group, state in self.begun():
+            if not _is_packed(parameter) and parameter.numel() > 1:
+                parameter.copy_(decoded(parameter, state, group))  # what a view of it sees from now on
+                parameter.data = parameter.new_full((), torch.nan).expand(parameter.shape)
+
+    @torch.no_grad()
+    def unpack(self) -> None:
+        """Gives the parameters the floats of their integers again."""
+        for _, parameter, group, state in self.begun():
+            if _is_packed(parameter):
+                parameter.data = decoded(parameter, state, group)
+
+    @contextmanager
+    def unpacked(self) -> Iterator[None]:
+        """Inside, the parameters hold the integers' values; outside, the integers alone are kept."""
+        self.unpack()
+        try:
+            yield
+        finally:
+            self.pack()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over a saved state, and the weights in it; see :class:`StepwiseOptimizer`."""
+        super().load_state_dict(state_dict)
+        with torch.no_grad():
+            for _, parameter, group, state in self.begun():
+                if not _is_packed(parameter):
+                    parameter.copy_(decoded(parameter, state, group))
+
+    def begun(self) -> Iterator[tuple[str, Tensor, dict[str, Any], State]]:
+        """Every parameter with its name (or ""), group and state; those without a state get one."""
+        for group in self.param_groups:
+            names = group.get("param_names", [""] * len(group["params"]))
+            for name, parameter in zip(names, group["params"], strict=True):
+                if parameter.numel() == 0:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    leading = tuple(parameter.shape[: group["replica_dims"]])
+                    state.update(self._begin(parameter, leading, group))
+                yield name, parameter, group, state
+
+
+def _one_pass(entry: Entry, packed: bool) -> bool:
+    """Whether the kernel can take this parameter: contiguous, on the CPU."""
+    plain = entry.gradient.is_contiguous() and (packed or entry.parameter.is_contiguous())
+    return entry.parameter.device.type == "cpu" and entry.group["fused"] and plain
+
+
+def _is_packed(parameter: Tensor) -> bool:
+    return parameter.numel() > 1 and parameter.untyped_storage().nbytes() == parameter.element_size()

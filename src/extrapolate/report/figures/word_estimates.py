@@ -1,0 +1,70 @@
+"""What a reader of number words believes after every word: the estimate as the phrase goes on."""
+
+import polars as pl
+
+from extrapolate.report.figures.axis import Axis, axis_for
+from extrapolate.report.figures.figure import Entry, Figure, Group, Outcome, Panel, Table
+from extrapolate.report.figures.whiskers import Whisker, panel
+from extrapolate.report.files import Folder
+from extrapolate.report.words import number
+
+FILE = "words.parquet"
+COLUMNS = {"unit", "number", "place", "word", "estimate"}
+
+#: An estimate this near to the number is drawn as right.
+RIGHT = 0.5
+
+
+def word_estimates(folder: Folder) -> Figure | None:
+    path = folder.path / FILE
+    if not path.is_file():
+        return None
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    if not set(frame.columns) >= COLUMNS or frame.is_empty():
+        return None
+    groups = [
+        _group(rows.sort("place"), place)
+        for place, (_, rows) in enumerate(frame.group_by("number", maintain_order=True))
+    ]
+    return Figure(
+        id="word-estimates",
+        title="Word by word",
+        lead="What the best model of each kind, by its validation error, says the number is after each word, for "
+        "numbers that none was trained on.",
+        groups=tuple(groups),
+    )
+
+
+def _group(rows: pl.DataFrame, place: int) -> Group:
+    value = int(rows["number"][0])
+    axis = axis_for([0.0, float(value), *rows["estimate"].drop_nulls().to_list()])
+    by_unit = {str(unit): own for (unit,), own in rows.group_by("unit", maintain_order=True)}
+    panels = [
+        _panel(unit, own, value, axis, f"words-{place}-{index}")
+        for index, (unit, own) in enumerate(by_unit.items())
+    ]
+    words = next(iter(by_unit.values()))["word"].to_list()
+    lines = [
+        (Entry(word), *(Entry(number(float(own["estimate"][index]))) for own in by_unit.values()))
+        for index, word in enumerate(words)
+    ]
+    phrase = " ".join(words)
+    table = Table(f"Estimates after each word of “{phrase}” ({value})", ("Word", *by_unit), tuple(lines))
+    return Group(f"{phrase}: {value}", tuple(panels), table)
+
+
+def _panel(unit: str, rows: pl.DataFrame, value: int, axis: Axis, prefix: str) -> Panel:
+    lines = [
+        Whisker(word, estimate, None, None, number(estimate), _outcome(estimate, value))
+        for word, estimate in zip(rows["word"], rows["estimate"], strict=True)
+    ]
+    told = "; ".join(f"{line.label}: {line.note}" for line in lines)
+    label = f"Estimate of {unit} after each word of {value}. {told}"
+    return Panel(unit, "", panel(lines, axis, label, prefix, stem=True))
+
+
+def _outcome(estimate: float, value: int) -> Outcome:
+    return "all" if abs(estimate - value) < RIGHT else "some"

@@ -1,0 +1,133 @@
+"""Images of handwritten digits: scikit-learn's embedded set, or MNIST from a folder."""
+
+import gzip
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from extrapolate.errors import UserError
+
+#: MNIST's files, images and labels, as distributed (each may be unpacked too).
+MNIST_FILES = {
+    "training": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
+    "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
+}
+MNIST_SIZE = 28
+_IMAGES, _LABELS = 2051, 2049
+
+#: The share of the images that are for training, and that choose the best step; the others are the test.
+SHARES = (0.7, 0.1)
+
+
+@dataclass(frozen=True)
+class DigitSet:
+    """``images`` (N, 1, S, S), float32 in [0, 1]; ``labels`` (N,), int64, each from 0 to 9."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> int:
+        """S, pixels a side."""
+        return self.images.shape[-1]
+
+    def part(self, index: Tensor) -> "DigitSet":
+        return DigitSet(self.images[index], self.labels[index])
+
+    def to(self, device: torch.device | str) -> "DigitSet":
+        return DigitSet(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Handwritten digits in three sets that share no image."""
+
+    training: DigitSet
+    validation: DigitSet
+    test: DigitSet
+
+
+def load_digits(folder: Path | None = None) -> Digits:
+    """scikit-learn's 1,797 digits of 8 × 8 pixels; with a ``folder`` the MNIST images (28 × 28) in it.
+
+    Where the folder holds MNIST's training and test files, the test is the official one; of a single pair
+    of files 20 % are the test. The sets are the same at every call.
+
+    Raises:
+        UserError: the folder lacks the files, or they hold something else.
+    """
+    if folder is None:
+        return _split(_embedded())
+    found = {name: _mnist(folder, *files) for name, files in MNIST_FILES.items() if _there(folder, files)}
+    if not found:
+        wanted = ", ".join(name for files in MNIST_FILES.values() for name in files)
+        raise UserError(
+            f"{folder} lacks MNIST's files ({wanted}; one pair of images and labels is enough): get them from "
+            "https://ossci-datasets.s3.amazonaws.com/mnist/, or leave the option out to use scikit-learn's digits"
+        )
+    if len(found) == 1:
+        return _split(next(iter(found.values())))
+    training = found["training"]
+    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
+    kept = len(training) - int(len(training) * SHARES[1])
+    return Digits(training.part(order[:kept]), training.part(order[kept:]), found["test"])
+
+
+def _embedded() -> DigitSet:
+    from sklearn.datasets import load_digits as embedded  # a slow import, for this alone
+
+    pixels, labels = embedded(return_X_y=True)
+    images = torch.tensor(np.asarray(pixels), dtype=torch.float32).view(-1, 1, 8, 8) / 16
+    return DigitSet(images, torch.tensor(np.asarray(labels), dtype=torch.int64))
+
+
+def _split(digits: DigitSet) -> Digits:
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
+    first, second = (int(len(digits) * share) for share in SHARES)
+    pieces = order.split((first, second, len(digits) - first - second))
+    return Digits(*(digits.part(piece) for piece in pieces))
+
+
+def _there(folder: Path, files: tuple[str, str]) -> bool:
+    return all(_file(folder, name) is not None for name in files)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """The file, packed or not."""
+    paths = (folder / name, folder / name.removesuffix(".gz"))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _mnist(folder: Path, images: str, labels: str) -> DigitSet:
+    pixels, names = _values(folder, images, _IMAGES), _values(folder, labels, _LABELS)
+    if pixels.shape[1:] != (MNIST_SIZE, MNIST_SIZE):
+        size = " × ".join(str(side) for side in pixels.shape[1:])
+        raise UserError(f"{folder / images}: images of {size} pixels instead of {MNIST_SIZE} × {MNIST_SIZE}")
+    if len(pixels) != len(names) or not len(names) or names.max() > 9:
+        raise UserError(f"{folder / labels}: not the labels of {images} (a digit for each image)")
+    return DigitSet(
+        torch.from_numpy(pixels.copy()).float().unsqueeze(1) / 255, torch.from_numpy(names.copy()).long()
+    )
+
+
+def _values(folder: Path, name: str, kind: int) -> np.ndarray:
+    """An IDX file's array: a kind, the sizes (big-endian), then bytes."""
+    path = _file(folder, name)
+    assert path is not None  # _there has looked
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        found, *_ = struct.unpack(">i", content[:4])
+        sizes = struct.unpack(f">{found % 256}i", content[4 : 4 + 4 * (found % 256)])
+        values = np.frombuffer(content, np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise UserError(f"{path} is damaged ({error}): get it anew") from None
+    if found != kind:
+        raise UserError(f"{path} is not MNIST's {name}: get it anew")
+    return values

@@ -1,0 +1,73 @@
+"""Addition and multiplication modulo a power of ten, in one-hot digits: two functions for one network."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from extrapolate import ops
+
+MODULAR_OPERATIONS = ("add", "mul")
+
+
+@dataclass(frozen=True)
+class ModularArithmetic:
+    """Two numbers and an operation's sign to the answer modulo 10^digits (arXiv 2010.02066).
+
+    With two digits, 47 and 68 under ``add`` give 15 (115 modulo 100), and under ``mul`` 96 (3196 modulo 100).
+    Digits are written least significant first, each one-hot: 4 × 10 inputs, then 2 for the operation; the answer
+    has 2 × 10 logits. Right when all digits are. There are 20,000 examples, all of them in the training data: a
+    network that is always right has learned the table, which is what masks are to take apart.
+    """
+
+    digits: int = 2
+
+    @property
+    def modulus(self) -> int:
+        return 10**self.digits
+
+    @property
+    def in_features(self) -> int:
+        return 20 * self.digits + len(MODULAR_OPERATIONS)
+
+    @property
+    def out_features(self) -> int:
+        return 10 * self.digits
+
+    def drawn(
+        self, key: Tensor, count: int, operations: tuple[str, ...] = MODULAR_OPERATIONS
+    ) -> tuple[Tensor, Tensor]:
+        """``count`` random examples of ``operations``, a function of ``key`` (3,): see :meth:`encoded`."""
+        u = ops.uniform(key, (3, count))
+        a, b = (u[:2] * self.modulus).long()
+        choice = torch.tensor([MODULAR_OPERATIONS.index(each) for each in operations], device=u.device)
+        return self.encoded(a, b, choice[(u[2] * len(operations)).long()])
+
+    def table(self, operation: str) -> tuple[Tensor, Tensor]:
+        """All examples of one operation: see :meth:`encoded`."""
+        a, b = torch.cartesian_prod(torch.arange(self.modulus), torch.arange(self.modulus)).unbind(1)
+        return self.encoded(a, b, torch.full_like(a, MODULAR_OPERATIONS.index(operation)))
+
+    def encoded(self, a: Tensor, b: Tensor, operation: Tensor) -> tuple[Tensor, Tensor]:
+        """int64 (N,) each to inputs (N, in_features), float32, and the answer's digits (N, digits), int64."""
+        numbers = _one_hot(torch.cat([self._digits(a), self._digits(b)], -1), 10).flatten(-2)
+        x = torch.cat([numbers, _one_hot(operation, len(MODULAR_OPERATIONS))], -1)
+        return x, self._digits(torch.where(operation == 0, a + b, a * b) % self.modulus)
+
+    def loss(self, logits: Tensor, answer: Tensor) -> Tensor:
+        """Mean cross-entropy over examples and digits; ``logits`` (N, out_features)."""
+        return F.cross_entropy(logits.unflatten(-1, (self.digits, 10)).flatten(0, 1), answer.flatten())
+
+    def right(self, logits: Tensor, answer: Tensor) -> Tensor:
+        """bool (N,): whether all digits are right."""
+        return (logits.unflatten(-1, (self.digits, 10)).argmax(-1) == answer).all(-1)
+
+    def _digits(self, number: Tensor) -> Tensor:
+        places = 10 ** torch.arange(self.digits, device=number.device)
+        return number[..., None] // places % 10
+
+
+def _one_hot(index: Tensor, size: int) -> Tensor:
+    # torch's own looks at the values, which vmap and the compiler forbid
+    return (index[..., None] == torch.arange(size, device=index.device)).float()

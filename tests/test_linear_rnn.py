@@ -1,0 +1,234 @@
+"""The linear recurrent layers: their equations, step by step in float64, and the call of ``torch.nn.LSTM``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from extrapolate import nn
+from extrapolate.errors import UserError
+
+STACKS: list[type[nn.LinearRNN]] = [nn.GILR, nn.GILRLSTM, nn.QRNN, nn.SRU]
+
+
+def gilr(layer: Any, x: Tensor) -> Tensor:
+    weight, bias = layer.input.weight, layer.input.bias
+    h, out = torch.zeros(x.shape[0], layer.hidden_size, dtype=x.dtype), []
+    for step in x.unbind(1):
+        gate, impulse = (step @ weight.T + bias).chunk(2, -1)
+        gate = torch.sigmoid(gate)
+        h = gate * h + (1 - gate) * torch.tanh(impulse)
+        out.append(h)
+    return torch.stack(out, 1)
+
+
+def gilr_lstm(layer: Any, x: Tensor) -> Tensor:
+    s = c = torch.zeros(x.shape[0], layer.hidden_size, dtype=x.dtype)
+    out = []
+    for step in x.unbind(1):
+        gates = step @ layer.input.weight.T + layer.input.bias + s @ layer.recurrent.weight.T
+        forget, enter, leave, value = gates.chunk(4, -1)
+        gate, impulse = (step @ layer.surrogate.weight.T + layer.surrogate.bias).chunk(2, -1)
+        gate = torch.sigmoid(gate)
+        s = gate * s + (1 - gate) * torch.tanh(impulse)
+        c = torch.sigmoid(forget) * c + torch.sigmoid(enter) * torch.tanh(value)
+        out.append(torch.sigmoid(leave) * c)
+    return torch.stack(out, 1)
+
+
+def sru(layer: Any, x: Tensor) -> Tensor:
+    c, out = torch.zeros(x.shape[0], layer.hidden_size, dtype=x.dtype), []
+    for step in x.unbind(1):
+        forget, read = torch.sigmoid(step @ layer.gates.weight.T + layer.gates.bias).chunk(2, -1)
+        c = forget * c + (1 - forget) * (step @ layer.value.weight.T)
+        out.append(read * torch.tanh(c) + (1 - read) * layer.highway(step))
+    return torch.stack(out, 1)
+
+
+def qrnn(layer: Any, x: Tensor) -> Tensor:
+    c, out = torch.zeros(x.shape[0], layer.hidden_size, dtype=x.dtype), []
+    window = torch.zeros(x.shape[0], x.shape[2], layer.window, dtype=x.dtype)
+    for step in x.unbind(1):
+        window = torch.cat([window[..., 1:], step.unsqueeze(-1)], -1)
+        gates = torch.einsum("bik,oik->bo", window, layer.gates.weight) + layer.gates.bias
+        value, forget, leave = gates.chunk(3, -1)
+        forget = torch.sigmoid(forget)
+        c = forget * c + (1 - forget) * torch.tanh(value)
+        out.append(torch.sigmoid(leave) * c)
+    return torch.stack(out, 1)
+
+
+EQUATIONS: dict[type[nn.LinearRNN], Callable[[Any, Tensor], Tensor]] = {
+    nn.GILR: gilr,
+    nn.GILRLSTM: gilr_lstm,
+    nn.QRNN: qrnn,
+    nn.SRU: sru,
+}
+
+
+def randomised(stack: nn.LinearRNN) -> nn.LinearRNN:
+    """Every parameter away from its start: a bias of zero would hide a bias left out."""
+    with torch.no_grad():
+        for parameter in stack.parameters():
+            parameter.normal_(0, 0.5)
+    return stack
+
+
+@pytest.mark.parametrize("kind", STACKS)
+@pytest.mark.parametrize("input_size", [3, 4])
+def test_layer_computes_its_equation(kind: type[nn.LinearRNN], input_size: int) -> None:
+    stack = randomised(kind(input_size, 4, batch_first=True, dtype=torch.float64))
+    x = torch.randn(2, 9, input_size, dtype=torch.float64)
+    torch.testing.assert_close(stack(x)[0], EQUATIONS[kind](stack.layers[0], x))
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_qrnn_gates_see_their_window(window: int) -> None:
+    stack = randomised(nn.QRNN(3, 4, batch_first=True, window=window, dtype=torch.float64))
+    x = torch.randn(2, 9, 3, dtype=torch.float64)
+    torch.testing.assert_close(stack(x)[0], qrnn(stack.layers[0], x))
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_shapes_are_those_of_torchs_lstm(batch_first: bool, bidirectional: bool, layers: int) -> None:
+    ours, theirs = (
+        kind(3, 4, layers, batch_first=batch_first, bidirectional=bidirectional)
+        for kind in (nn.GILRLSTM, torch.nn.LSTM)
+    )
+    for x in (torch.randn(5, 2, 3), torch.randn(5, 3)):
+        (y, (s, c)), (wanted, (h0, c0)) = ours(x), theirs(x)
+        assert (y.shape, s.shape, c.shape) == (wanted.shape, h0.shape, c0.shape)
+        assert ours(x, (s, c))[0].shape == y.shape
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_one_step_at_a_time_equals_the_whole(kind: type[nn.LinearRNN]) -> None:
+    stack = randomised(kind(3, 4, 2, dtype=torch.float64))
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    whole, end = stack(x)
+    state, outputs = None, []
+    for step in x.split([1, 1, 0, 3, 1]):
+        output, state = stack(step, state)
+        outputs.append(output)
+    torch.testing.assert_close(torch.cat(outputs), whole)
+    torch.testing.assert_close(state, end)
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_other_direction_is_the_same_layer_on_reversed_time(kind: type[nn.LinearRNN]) -> None:
+    stack = randomised(kind(3, 4, bidirectional=True, dtype=torch.float64))
+    stack.layers[1].load_state_dict(stack.layers[0].state_dict())
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    forward, backward = stack(x)[0].chunk(2, -1)
+    torch.testing.assert_close(backward.flip(0), stack(x.flip(0))[0].chunk(2, -1)[0])
+    assert not torch.allclose(forward, backward)
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_gradients_of_both_orders(kind: type[nn.LinearRNN]) -> None:
+    stack = randomised(kind(2, 2, bidirectional=True, dtype=torch.float64))
+    names, values = zip(*stack.named_parameters(), strict=True)
+    x = torch.randn(3, 1, 2, dtype=torch.float64, requires_grad=True)
+
+    def run(x: Tensor, *parameters: Tensor) -> Tensor:
+        return torch.func.functional_call(stack, dict(zip(names, parameters, strict=True)), (x,))[0]
+
+    assert torch.autograd.gradcheck(run, (x, *values), fast_mode=True)
+    assert torch.autograd.gradgradcheck(run, (x, *values), fast_mode=True)
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(1, 1300), (3, 400), (600, 2), (2, 1)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_gilr_lstm_in_pieces_equals_its_definition(rows: int, steps: int, bias: bool) -> None:
+    """float32 on a CPU goes a piece of time at a time; float64 takes the definition."""
+    fast = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True)
+    slow = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True, dtype=torch.float64)
+    slow.load_state_dict(fast.state_dict())
+    x, s, c = torch.randn(rows, steps, 5), torch.randn(2, rows, 7), torch.randn(2, rows, 7)
+    answers = []
+    for stack in (fast, slow):
+        given = [each.to(next(stack.parameters()).dtype).requires_grad_() for each in (x, s, c)]
+        y, (s1, c1) = stack(given[0], (given[1], given[2]))
+        loss = y.square().mean() + 2 * s1.square().mean() + 3 * c1.square().mean()
+        answers.append([y, s1, c1, *torch.autograd.grad(loss, [*given, *stack.parameters()])])
+    for found, wanted in zip(*answers, strict=True):
+        assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+
+
+def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:
+    stack, x = nn.GILRLSTM(3, 4), torch.randn(5, 2, 3, requires_grad=True)
+    (slope,) = torch.autograd.grad(stack(x)[0].square().sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(slope.square().sum(), x)
+    exact, y = nn.GILRLSTM(3, 4, dtype=torch.float64), x.detach().double().requires_grad_()
+    exact.load_state_dict(stack.state_dict())
+    (slope,) = torch.autograd.grad(exact(y)[0].square().sum(), y, create_graph=True)
+    (wanted,) = torch.autograd.grad(slope.square().sum(), y)
+    torch.testing.assert_close(second.double(), wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_replicas_side_by_side(kind: type[nn.LinearRNN]) -> None:
+    stacks = [kind(3, 4, batch_first=True) for _ in range(3)]
+    parameters, buffers = torch.func.stack_module_state(stacks)
+    x = torch.randn(2, 5, 3)
+
+    def run(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(stacks[0], (parameters, buffers), (x,))[0]
+
+    together = torch.vmap(run)(parameters, buffers)
+    torch.testing.assert_close(together, torch.stack([stack(x)[0] for stack in stacks]))
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STACKS)
+def test_compiles_whole(kind: type[nn.LinearRNN]) -> None:
+    stack, x = kind(3, 4, 2), torch.randn(5, 2, 3)
+    compiled = torch.compile(stack, fullgraph=True)
+    torch.testing.assert_close(compiled(x)[0], stack(x)[0])
+    compiled(x)[0].sum().backward()
+    assert all(parameter.grad is not None for parameter in stack.parameters())
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_gates_begin_with_memories_up_to_the_one_asked_for(kind: type[nn.LinearRNN]) -> None:
+    stack = kind(3, 16, memory=5000.0)
+    biases = torch.cat([each.detach() for name, each in stack.named_parameters() if "bias" in name])
+    longest = 1 + biases.double().exp().max()
+    torch.testing.assert_close(longest.item(), 5000.0, rtol=1e-3, atol=0)
+
+
+def test_learns_to_remember_the_first_of_a_hundred_inputs() -> None:
+    stack, read = nn.GILRLSTM(1, 8, batch_first=True, memory=100.0), torch.nn.Linear(8, 1)
+    optimizer = torch.optim.Adam([*stack.parameters(), *read.parameters()], 0.02)
+    loss = torch.tensor(torch.inf)
+    for _ in range(150):
+        x = torch.randn(16, 100, 1) * 0.1
+        x[:, 0] = torch.randn(16, 1).sign()
+        loss = torch.nn.functional.soft_margin_loss(read(stack(x)[0][:, -1]), x[:, 0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+
+
+def test_unusable_input_is_named() -> None:
+    stack = nn.GILRLSTM(3, 4, 2)
+    with pytest.raises(UserError, match=r"takes \(..., time, 3\) features, got \(5, 2, 4\)"):
+        stack(torch.zeros(5, 2, 4))
+    with pytest.raises(UserError, match="num_layers \\* directions = 2"):
+        stack(torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4), torch.zeros(1, 2, 4)))
+    with pytest.raises(UserError, match="pad it first"):
+        stack(torch.nn.utils.rnn.pack_sequence([torch.zeros(5, 3)]))
+    with pytest.raises(UserError, match="window"):
+        nn.QRNN(3, 4, window=0)
+    with pytest.raises(UserError, match="1 or more"):
+        nn.SRU(3, 0)
+    with pytest.raises(UserError, match="dropout"):
+        nn.GILR(3, 4, dropout=2.0)
+    with pytest.raises(UserError, match="memory"):
+        nn.GILR(3, 4, memory=1.0)
