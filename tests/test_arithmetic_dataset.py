@@ -8,11 +8,13 @@ import polars as pl
 import pytest
 import torch
 
+from extrapolate import ops
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run, with_options
 from extrapolate.experiments.intervals import difference_of_rates, success_rate
 from extrapolate.report import write_page
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
+from extrapolate.training import Plan, Replicas, train
 from silent import Silent
 
 EXPERIMENT = experiment_named("arithmetic-dataset")
@@ -177,3 +179,36 @@ def test_penalty_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
 def test_threshold_that_means_nothing_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="--epsilon"):
         with_options(SMOKE, {"epsilon": text})
+
+
+# -------------------------------------------------------------------------------------- one stream for all
+
+
+def test_what_is_shared_is_drawn_once_a_step_and_seen_by_every_replica() -> None:
+    drawn: list[torch.Tensor] = []
+
+    def shared(key: torch.Tensor) -> dict[str, torch.Tensor]:
+        drawn.append(ops.uniform(key, (4,)))
+        return {"x": drawn[-1]}
+
+    def loss(model: torch.nn.Module, key: torch.Tensor, given: dict[str, torch.Tensor]) -> torch.Tensor:
+        return (model(given["x"]) * given["sign"]).sum()
+
+    replicas = Replicas.build(lambda: torch.nn.Linear(4, 1, bias=False), [5, 6])
+    before = replicas.parameters["weight"].clone()
+    plan = Plan(
+        loss=loss,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+        steps=3,
+        evaluate=lambda replicas: {"e": replicas.map(lambda model: model(torch.ones(4)).sum())},
+        evaluate_every=3,
+        best_by="e",
+        given={"sign": torch.tensor([1.0, -1.0])},
+        shared=shared,
+        compile=False,
+    )
+    train(replicas, plan)
+    assert len({tuple(each.tolist()) for each in drawn}) == 3
+    moved = before - replicas.parameters["weight"]
+    torch.testing.assert_close(moved[0, 0], torch.stack(drawn).sum(0))
+    torch.testing.assert_close(moved[1], -moved[0])

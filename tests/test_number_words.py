@@ -171,3 +171,11 @@ def test_smoke_preset_goes_from_start_to_page(tmp_path: Path) -> None:
     page = write_page(tmp_path).read_text()
     assert "Word by word" in page
     assert "three hundred and thirty four" in page
+
+
+def test_page_goes_without_the_words_where_their_file_is_another(tmp_path: Path) -> None:
+    smoke = replace(EXPERIMENT.presets["smoke"], models=("LSTM",), seeds=1, steps=1)
+    run(EXPERIMENT, smoke, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    for write in (lambda path: path.write_bytes(b"no table"), lambda path: path.unlink()):
+        write(tmp_path / "words.parquet")
+        assert "Word by word" not in write_page(tmp_path).read_text()

@@ -36,7 +36,7 @@ def test_findings_stand_with_their_command_and_what_fails_with_its_reason(folder
     assert "`extrapolate run x`" in text
     rows = [line for line in text.splitlines() if line.startswith("| N")]
     assert len(rows) == 2
-    assert rows[0].endswith("| in all ranges | 0.96 | 80–99 % | 25 | holds |")
+    assert rows[0].endswith("| in all ranges | 0.96 | 0.8 – 0.99 | 25 | holds |")
     assert "**does not hold**" in rows[1]
     assert "* NALU learns ÷: no model did." in text
     assert "10 of 25 seeds" not in text

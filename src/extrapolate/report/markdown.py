@@ -1,7 +1,7 @@
 """A run's published findings as Markdown, for a document that shows them side by side with their command."""
 
 from extrapolate.report.files import Claim, Folder
-from extrapolate.report.words import duration, percents, value
+from extrapolate.report.words import duration, interval, value
 
 MARKS = {True: "holds", False: "**does not hold**", None: "not judged"}
 
@@ -31,7 +31,7 @@ def _row(claim: Claim) -> str:
         claim.claim,
         value(claim.published),
         value(claim.measured),
-        percents(low, high),
+        interval(low, high),
         value(claim.n),
         MARKS[claim.holds],
     )
