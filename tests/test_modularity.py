@@ -32,7 +32,7 @@ def test_table_holds_every_pair_and_draws_only_what_is_asked() -> None:
     assert len(x.unique(dim=0)) == 10_000
     logits = torch.nn.functional.one_hot(answer, 10).flatten(1).float()
     assert task.right(logits, answer).all()
-    drawn, _ = task.drawn(torch.tensor([1, 2, 3]), 64, ("add",))
+    drawn, _ = task.drawn(torch.rand(3, 64), ("add",))
     assert drawn[:, -2:].tolist() == [[1, 0]] * 64
 
 

@@ -489,7 +489,9 @@ def test_operations_have_their_own_groups_in_their_usual_order(tmp_path: Path) -
 
 def test_several_operations_are_shown_at_a_glance(tmp_path: Path) -> None:
     models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
-    _, page = page_of(write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None))
+    _, page = page_of(
+        write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None)
+    )
     assert "At a glance" in page.text
     one = models.filter(pl.col("operation") == "add")
     _, page = page_of(write_folder(tmp_path, results=one, summary=summary(one), claims=[], surfaces=None))
@@ -516,7 +518,9 @@ def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
 
 @pytest.mark.parametrize("width", range(60, 140, 7))
 def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: int) -> None:
-    models = pl.concat([results().with_columns(pl.col("unit") + suffix) for suffix in ("", "A", "B", "LongerName")])
+    models = pl.concat(
+        [results().with_columns(pl.col("unit") + suffix) for suffix in ("", "A", "B", "LongerName")]
+    )
     failing = results().with_columns(unit=pl.lit("Hopeless"), solved=pl.lit(False))
     models = pl.concat([models, failing])
     text = printed(write_folder(tmp_path, results=models, summary=summary(models), surfaces=None), width)

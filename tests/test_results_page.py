@@ -18,7 +18,12 @@ FINDING = {
     "preset": "laptop",
     "why": "10 of 25 seeds were run",
 }
-MANIFEST = {"experiment": "single-module", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
+MANIFEST = {
+    "experiment": "single-module",
+    "title": "The task",
+    "command": "extrapolate run x",
+    "seconds": 12.0,
+}
 
 
 @pytest.fixture

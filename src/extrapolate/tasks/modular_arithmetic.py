@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extrapolate import ops
-
 MODULAR_OPERATIONS = ("add", "mul")
 
 
@@ -35,11 +33,8 @@ class ModularArithmetic:
     def out_features(self) -> int:
         return 10 * self.digits
 
-    def drawn(
-        self, key: Tensor, count: int, operations: tuple[str, ...] = MODULAR_OPERATIONS
-    ) -> tuple[Tensor, Tensor]:
-        """``count`` random examples of ``operations``, a function of ``key`` (3,): see :meth:`encoded`."""
-        u = ops.uniform(key, (3, count))
+    def drawn(self, u: Tensor, operations: tuple[str, ...] = MODULAR_OPERATIONS) -> tuple[Tensor, Tensor]:
+        """Examples of ``operations`` from uniform numbers ``u`` (3, N) in [0, 1): see :meth:`encoded`."""
         a, b = (u[:2] * self.modulus).long()
         choice = torch.tensor([MODULAR_OPERATIONS.index(each) for each in operations], device=u.device)
         return self.encoded(a, b, choice[(u[2] * len(operations)).long()])

@@ -5,18 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import torch
 from torch import Tensor, nn
 
+from extrapolate import ops
 from extrapolate.experiments.modularity_add_mul.settings import ModularitySettings
 from extrapolate.experiments.modularity_add_mul.tables import layers, masked_rows, unmasked_rows
-from extrapolate.inspect import Learning, Mask, MaskLearner, Stopped
-from extrapolate.inspect.masks import learn
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 from extrapolate.training import Clip, History, Interrupted, Plan, Replicas, Watch
+
+if TYPE_CHECKING:
+    from extrapolate.inspect import Mask
 
 #: By name of the mask, the operations that it is learned on; "control" shows what pruning alone costs.
 FUNCTIONS = {"control": MODULAR_OPERATIONS, "add": ("add",), "mul": ("mul",)}
@@ -31,7 +33,7 @@ class AddMulPart:
 
     seed: int
     settings: ModularitySettings
-    masks: dict[str, Mask] | None = None
+    masks: "dict[str, Mask] | None" = None
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class AddMulPart:
         tables = [_on(replicas.device, task.table(each)) for each in MODULAR_OPERATIONS]
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            x, answer = task.drawn(key, settings.batch)
+            x, answer = task.drawn(ops.uniform(key, (3, settings.batch)))
             return task.loss(model(x), answer)
 
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
@@ -85,6 +87,9 @@ class AddMulPart:
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "AddMulPart":
         """Learns the three masks side by side."""
+        from extrapolate.inspect import Learning, MaskLearner, Stopped  # brings sympy with it
+        from extrapolate.inspect.masks import learn
+
         task, network = self.task, replicas[0]
         learning = Learning(pressure=self.settings.strength / PUBLISHED_BATCH, seed=self.seed)
 
@@ -105,7 +110,8 @@ class AddMulPart:
     def _batch(self, device: torch.device, place: int, step: int) -> tuple[Tensor, Tensor]:
         # streams of their own: those of the drawn masks begin at 0 and are few
         key = torch.tensor([self.seed, 1_000_000 + place, step], device=device)
-        return self.task.drawn(key, self.settings.batch, list(FUNCTIONS.values())[place])
+        u = ops.uniform(key, (3, self.settings.batch))
+        return self.task.drawn(u, list(FUNCTIONS.values())[place])
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         network, masks = replicas[0].cpu(), self._masks()
@@ -122,7 +128,7 @@ class AddMulPart:
         masks = self._masks()
         return {"mask_layers": layers(masks).with_columns(seed=pl.lit(self.seed, pl.Int64))}
 
-    def _masks(self) -> dict[str, Mask]:
+    def _masks(self) -> "dict[str, Mask]":
         if self.masks is None:
             raise RuntimeError("the masks are not learned yet: go_on comes first")
         return self.masks

@@ -2,14 +2,16 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate.inspect import Mask
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
+
+if TYPE_CHECKING:
+    from extrapolate.inspect import Mask
 
 #: Share of right answers above which a network counts as able to do an operation.
 ABLE = 0.95
@@ -21,7 +23,7 @@ def unmasked_rows(task: ModularArithmetic, network: nn.Module) -> Iterator[dict[
 
 
 def masked_rows(
-    task: ModularArithmetic, network: nn.Module, masks: dict[str, Mask]
+    task: ModularArithmetic, network: nn.Module, masks: "dict[str, Mask]"
 ) -> Iterator[dict[str, Any]]:
     """A row an operation of every mask, of its inverse, and of each half of the control mask."""
     names = list(masks["control"])
@@ -37,7 +39,7 @@ def masked_rows(
 
 @torch.no_grad()
 def _rows(
-    task: ModularArithmetic, network: Callable[[Tensor], Tensor], name: str, mask: Mask | None
+    task: ModularArithmetic, network: Callable[[Tensor], Tensor], name: str, mask: "Mask | None"
 ) -> Iterator[dict[str, Any]]:
     answers = {each: task.table(each)[1] for each in MODULAR_OPERATIONS}
     for operation in MODULAR_OPERATIONS:
@@ -58,7 +60,7 @@ def _rows(
         }
 
 
-def layers(masks: dict[str, Mask]) -> pl.DataFrame:
+def layers(masks: "dict[str, Mask]") -> pl.DataFrame:
     """A row a measure, mask and layer (and "all"): kept weights; overlap and shared part of add and mul."""
     lines = []
     for name, mask in masks.items():
