@@ -51,12 +51,19 @@ def run(
         write_json(place.manifest, manifest)
         preset, parts = manifest["preset"], experiment.parts(settings)
         began, earlier_seconds = time.monotonic(), manifest["seconds"]
-        jobs = _unfinished(parts, place, display)
-        try:
-            _carry_out(jobs, display, workers, lambda: _gather(experiment, settings, preset, place, parts))
-        finally:
-            manifest["seconds"] = earlier_seconds + round(time.monotonic() - began, 1)
+
+        def note_time() -> None:
+            manifest["seconds"] = round(earlier_seconds + time.monotonic() - began, 1)
             write_json(place.manifest, manifest)
+
+        def gather() -> None:
+            note_time()
+            _gather(experiment, settings, preset, place, parts)
+
+        try:
+            _carry_out(_unfinished(parts, place, display), display, workers, gather)
+        finally:
+            note_time()
         results, claims = _gather(experiment, settings, preset, place, parts)
         manifest["finished"] = manifest["finished"] or now()
         write_json(place.manifest, manifest)

@@ -7,7 +7,7 @@ from extrapolate.experiments.experiment import Claim, interval_of
 from extrapolate.experiments.intervals import student
 from extrapolate.experiments.modularity_add_mul.settings import PRESETS, ModularitySettings
 
-SOURCE = "arXiv 2010.02066, section 3.1; in words"
+SOURCE = "arXiv 2010.02066, in words"
 LEAST = PRESETS["laptop"]
 
 #: A mask alone, its operation (right of at least so much) or the other (of at most): what isolated means here.
