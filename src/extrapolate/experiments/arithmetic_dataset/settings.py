@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 from extrapolate.errors import UserError
 from extrapolate.experiments.arithmetic_dataset.models import NETWORKS
-from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
-from extrapolate.tasks import PUBLISHED_RANGES, RangePair, parse_range_pairs
-
-
-def _write_ranges(pairs: tuple[RangePair, ...]) -> str:
-    return "; ".join(f"{pair.train}/{pair.test}" for pair in pairs)
+from extrapolate.experiments.common_options import device_option, names_option, ranges_option
+from extrapolate.experiments.options import at_least, option
+from extrapolate.tasks import PUBLISHED_RANGES, RangePair
 
 
 def _distance(text: str) -> float:
@@ -32,19 +29,10 @@ class ArithmeticDatasetSettings:
     1e-5, so that it judges at 1e-4.
     """
 
-    networks: tuple[str, ...] = option(
-        f"Networks to train, separated by commas, of {', '.join(NETWORKS)}.",
-        names_from(list(NETWORKS), "network"),
-        joined,
-        metavar="NAMES",
+    networks: tuple[str, ...] = names_option(
+        "Networks to train, separated by commas, of", list(NETWORKS), "network"
     )
-    ranges: tuple[RangePair, ...] = option(
-        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range "
-        "to test on, 'U[3,4]/U[4,9]'.",
-        parse_range_pairs,
-        _write_ranges,
-        metavar="RANGES",
-    )
+    ranges: tuple[RangePair, ...] = ranges_option()
     seeds: int = option("Models per network and range; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(10))
     penalty_start: int = option("Step from which on the penalty (10) grows.", at_least(0))
@@ -56,7 +44,7 @@ class ArithmeticDatasetSettings:
     epsilon: float = option(
         "Solved: nearer than sums whose weights are all this far off.", _distance, "{:g}".format, metavar="E"
     )
-    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
+    device: str = device_option()
     compile: bool = True
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extrapolate.errors import UserError
+from extrapolate.experiments.common_options import device_option, names_option
 from extrapolate.experiments.digits_sequence.models import KINDS
-from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
+from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks import DIGIT_SEQUENCES
 
 EMBEDDED = "scikit-learn"
@@ -22,18 +23,8 @@ def _data(text: str) -> str:
 class DigitsSequenceSettings:
     """Adam, rate 1e-2, squared error; trained on sequences of ``length`` images."""
 
-    models: tuple[str, ...] = option(
-        f"Models to train, separated by commas, of {', '.join(KINDS)}.",
-        names_from(list(KINDS), "model"),
-        joined,
-        metavar="NAMES",
-    )
-    tasks: tuple[str, ...] = option(
-        f"What to learn, of {', '.join(DIGIT_SEQUENCES)}.",
-        names_from(list(DIGIT_SEQUENCES), "task"),
-        joined,
-        metavar="NAMES",
-    )
+    models: tuple[str, ...] = names_option("Models to train, separated by commas, of", list(KINDS), "model")
+    tasks: tuple[str, ...] = names_option("What to learn, of", list(DIGIT_SEQUENCES), "task")
     data: str = option(f"{EMBEDDED}, or a folder with MNIST's files.", _data, metavar="DIR")
     seeds: int = option("Models of each kind and task; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(1))
@@ -42,7 +33,7 @@ class DigitsSequenceSettings:
     longest: int = option(
         "Images in the longest sequences of the test: 1, 10, 100, ... up to it.", at_least(10)
     )
-    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
+    device: str = device_option()
 
     @property
     def lengths(self) -> tuple[int, ...]:

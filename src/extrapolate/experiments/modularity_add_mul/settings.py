@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from extrapolate.errors import UserError
-from extrapolate.experiments.options import at_least, available_device, option
+from extrapolate.experiments.common_options import device_option
+from extrapolate.experiments.options import at_least, option
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -44,7 +45,7 @@ class ModularitySettings:
     strength: float = option("How hard weights are pressed out of a mask (β).", _strength, metavar="X")
     evaluate_every: int = option("Steps between two evaluations of the weights.", at_least(1))
     batch: int = option("Examples in a step; a multiple of 4, the masks drawn a step.", _of_masks)
-    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
+    device: str = device_option()
 
 
 PRESETS: dict[str, ModularitySettings] = {

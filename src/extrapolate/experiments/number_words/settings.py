@@ -2,26 +2,24 @@
 
 from dataclasses import dataclass
 
+from extrapolate.experiments.common_options import device_option, names_option
 from extrapolate.experiments.number_words.models import READ_OUTS
-from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
+from extrapolate.experiments.options import at_least, option
 
 
 @dataclass(frozen=True)
 class NumberWordsSettings:
     """Adam, rate 3e-3, mean absolute error at the last word; 169 of the numbers 0 to 1,000 to learn from."""
 
-    models: tuple[str, ...] = option(
-        f"Models to train, separated by commas, of {', '.join(READ_OUTS)}.",
-        names_from(list(READ_OUTS), "model"),
-        joined,
-        metavar="NAMES",
+    models: tuple[str, ...] = names_option(
+        "Models to train, separated by commas, of", list(READ_OUTS), "model"
     )
     seeds: int = option("Models of each kind; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     batch: int = option("Numbers read in a step.", at_least(1))
     hidden: int = option("Size of the LSTM's state.", at_least(1))
-    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
+    device: str = device_option()
     compile: bool = True
 
 

@@ -2,45 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-from extrapolate.experiments.options import at_least, available_device, joined, names_from, option
+from extrapolate.experiments.common_options import device_option, names_option, ranges_option
+from extrapolate.experiments.options import at_least, option
 from extrapolate.experiments.single_module.units import UNITS
-from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, parse_range_pairs
-
-
-def _write_ranges(pairs: tuple[RangePair, ...]) -> str:
-    return "; ".join(f"{pair.train}/{pair.test}" for pair in pairs)
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair
 
 
 @dataclass(frozen=True)
 class SingleModuleSettings:
     """The published protocol unless said otherwise: Adam, rate 1e-3, squared error, batch 128, fresh samples."""
 
-    units: tuple[str, ...] = option(
-        f"Units to train, separated by commas, of {', '.join(UNITS)}.",
-        names_from(list(UNITS), "unit"),
-        joined,
-        metavar="NAMES",
-    )
-    operations: tuple[str, ...] = option(
-        f"Operations to learn, of {', '.join(OPERATIONS)}.",
-        names_from(list(OPERATIONS), "operation"),
-        joined,
-        metavar="NAMES",
-    )
-    ranges: tuple[RangePair, ...] = option(
-        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range "
-        "to test on, 'U[3,4]/U[4,9]'.",
-        parse_range_pairs,
-        _write_ranges,
-        metavar="RANGES",
-    )
+    units: tuple[str, ...] = names_option("Units to train, separated by commas, of", list(UNITS), "unit")
+    operations: tuple[str, ...] = names_option("Operations to learn, of", list(OPERATIONS), "operation")
+    ranges: tuple[RangePair, ...] = ranges_option()
     seeds: int = option("Models per unit, operation and range; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(10))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     in_features: int = option("Inputs of the unit; the first two matter, the others mislead.", at_least(2))
     batch: int = option("Samples in a step.", at_least(1))
     samples: int = option("Samples of the validation set, and of the extrapolation set.", at_least(2))
-    device: str = option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")
+    device: str = device_option()
     compile: bool = True
 
 
