@@ -32,12 +32,18 @@ def new_manifest(experiment: Experiment, settings: Any, preset: str, command: st
         "started": now(),
         "finished": None,
         "seconds": 0.0,
+        "cpu_seconds": 0.0,
         "notes": experiment.notes(settings),
     }
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def cpu_seconds() -> float:
+    """What this process and its children that have ended took of the processor so far."""
+    return sum(os.times()[:4])
 
 
 def cores() -> int:

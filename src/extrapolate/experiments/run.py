@@ -10,7 +10,7 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
-from extrapolate.experiments.manifest import new_manifest, now
+from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
 from extrapolate.experiments.options import written
 from extrapolate.experiments.workers import Display, Job, carry_out_all
 
@@ -47,13 +47,15 @@ def run(
         manifest = new_manifest(experiment, settings, preset, command)
         earlier = place.claim_for(experiment.name, written(settings))
         if earlier is not None:
-            manifest |= {key: earlier[key] for key in ("started", "finished", "seconds", "preset")}
+            kept = ("started", "finished", "seconds", "cpu_seconds", "preset")
+            manifest |= {key: earlier[key] for key in kept if key in earlier}
         write_json(place.manifest, manifest)
         preset, parts = manifest["preset"], experiment.parts(settings)
-        began, earlier_seconds = time.monotonic(), manifest["seconds"]
+        began, began_cpu = time.monotonic() - manifest["seconds"], cpu_seconds() - manifest["cpu_seconds"]
 
         def note_time() -> None:
-            manifest["seconds"] = round(earlier_seconds + time.monotonic() - began, 1)
+            manifest["seconds"] = round(time.monotonic() - began, 1)
+            manifest["cpu_seconds"] = round(cpu_seconds() - began_cpu, 1)
             write_json(place.manifest, manifest)
 
         def gather() -> None:

@@ -66,6 +66,7 @@ class Manifest:
     started: str
     finished: str | None
     seconds: float | None
+    cpu_seconds: float | None
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     machine: Mapping[str, str]
@@ -172,6 +173,7 @@ def _manifest(path: Path) -> Manifest:
         started=_text(content, "started"),
         finished=None if finished is None else printable(str(finished)),
         seconds=amount(content.get("seconds")),
+        cpu_seconds=amount(content.get("cpu_seconds")),
         settings=_flat(content.get("settings")),
         versions=_flat(content.get("versions")),
         machine=_flat(content.get("machine")),

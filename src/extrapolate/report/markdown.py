@@ -1,6 +1,6 @@
 """A run's published findings as Markdown, for a document that shows them side by side with their command."""
 
-from extrapolate.report.files import Claim, Folder
+from extrapolate.report.files import Claim, Folder, Manifest
 from extrapolate.report.words import duration, interval, value
 
 MARKS = {True: "holds", False: "**does not hold**", None: "not judged"}
@@ -14,7 +14,7 @@ def as_markdown(folder: Folder) -> str:
     lines = [
         f"## {_cell(run.title)}",
         "",
-        f"`{run.command}` on {machine} ({run.machine.get('device', '')}), {versions}: {duration(run.seconds)}.",
+        f"`{run.command}` on {machine} ({run.machine.get('device', '')}), {versions}: {_time(run)}.",
         "",
         "| finding | published | measured | 95 % interval | models | |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -23,6 +23,12 @@ def as_markdown(folder: Folder) -> str:
     told = [each for each in folder.findings if each.why and not each.holds]
     reasons = [f"* {_cell(each.claim)}: {_cell(each.why)}." for each in told]
     return "\n".join([*lines, *(["", *reasons] if reasons else []), ""])
+
+
+def _time(run: Manifest) -> str:
+    """Wall-clock time; beside it, where it is known, what the run took of the processor: others may have had the rest."""
+    taken = duration(run.seconds)
+    return taken if run.cpu_seconds is None else f"{taken} ({duration(run.cpu_seconds)} of processor time)"
 
 
 def _row(claim: Claim) -> str:
