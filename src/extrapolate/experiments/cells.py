@@ -32,15 +32,25 @@ class LSTM(nn.Module):
 
     def over(self, given: Tensor) -> Tensor:
         """The outputs for ``given`` = V x + b, (T, B, 4H): what few different inputs share is looked up there."""
-        h = c = given.new_zeros(given.shape[1], self.hidden)
+        state = self.start(given[0])
         outputs = []
         for now in given.unbind(0):
-            gates, new = (now + self.from_state(h)).split((3 * self.hidden, self.hidden), -1)
-            enter, keep, leave = torch.sigmoid(gates).chunk(3, -1)
-            c = keep * c + enter * torch.tanh(new)
-            h = leave * torch.tanh(c)
-            outputs.append(h)
+            state = self.step(now, state)
+            outputs.append(state[0])
         return torch.stack(outputs)
+
+    def start(self, given: Tensor) -> tuple[Tensor, ...]:
+        """h and c before the first step, (B, H) of zeros."""
+        h = given.new_zeros(*given.shape[:-1], self.hidden)
+        return h, h
+
+    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """h and c after the step that is ``given`` V x + b, (B, 4H)."""
+        h, c = state
+        gates, new = (given + self.from_state(h)).split((3 * self.hidden, self.hidden), -1)
+        enter, keep, leave = torch.sigmoid(gates).chunk(3, -1)
+        c = keep * c + enter * torch.tanh(new)
+        return leave * torch.tanh(c), c
 
 
 class GRU(nn.Module):
@@ -87,3 +97,28 @@ class RNN(nn.Module):
             h = torch.tanh(now + F.linear(h, self.from_state.weight))
             outputs.append(h)
         return torch.stack(outputs)
+
+
+class UGRNN(nn.Module):
+    """Update-gate recurrent unit, one layer, a step at a time; its state is its output h (B, H), zeros at first.
+
+    g = σ(V x + U h + b); h' = g⊙h + (1 - g)⊙tanh(V x + U h + b). Source: Collins, Sohl-Dickstein & Sussillo 2017.
+    """
+
+    def __init__(self, in_features: int, hidden: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.from_input = nn.Linear(in_features, 2 * hidden)
+        self.from_state = nn.Linear(hidden, 2 * hidden, bias=False)
+        _uniform_(self, hidden)
+
+    def start(self, given: Tensor) -> tuple[Tensor, ...]:
+        """h before the first step, (B, H) of zeros."""
+        return (given.new_zeros(*given.shape[:-1], self.hidden),)
+
+    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """h after the step that is ``given`` V x + b, (B, 2H)."""
+        (h,) = state
+        gate, new = (given + self.from_state(h)).chunk(2, -1)
+        keep = torch.sigmoid(gate)
+        return (keep * h + (1 - keep) * torch.tanh(new),)

@@ -3,13 +3,30 @@
 from collections.abc import Sequence
 from typing import Any
 
-from extrapolate.experiments.options import available_device, joined, names_from, option
+from extrapolate.errors import UserError
+from extrapolate.experiments.options import (
+    at_least,
+    available_device,
+    joined,
+    names_from,
+    numbers_from,
+    option,
+)
 from extrapolate.tasks import RangePair, parse_range_pairs
 
 
 def names_option(help: str, known: Sequence[str], kind: str) -> Any:
     """Names separated by commas, of ``known``; ``kind`` is what an error calls one."""
     return option(f"{help} {', '.join(known)}.", names_from(known, kind), joined, metavar="NAMES")
+
+
+def numbers_option(help: str, minimum: int) -> Any:
+    """Whole numbers separated by commas, none below ``minimum``; an underscore may part thousands."""
+    return option(help, numbers_from(at_least(minimum)), _numbers_written, metavar="NUMBERS")
+
+
+def _numbers_written(numbers: tuple[int, ...]) -> str:
+    return ",".join(map(str, numbers))
 
 
 def ranges_option() -> Any:
@@ -25,6 +42,24 @@ def ranges_option() -> Any:
 
 def _written(pairs: tuple[RangePair, ...]) -> str:
     return "; ".join(f"{pair.train}/{pair.test}" for pair in pairs)
+
+
+def distance_option() -> Any:
+    """How far off its exact value every weight of a network is that just counts as right."""
+    return option(
+        "Solved: nearer than sums whose weights are all this far off.", _distance, "{:g}".format, metavar="E"
+    )
+
+
+def _distance(text: str) -> float:
+    """A number between 0 and 0.5, both excluded."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a number") from None
+    if not 0 < value < 0.5:
+        raise UserError(f"{text} must be above 0 and below 0.5")
+    return value
 
 
 def device_option() -> Any:

@@ -93,3 +93,10 @@ def student(values: np.ndarray) -> Estimate:
     error = float(np.std(values, ddof=1)) / math.sqrt(n)
     reach = float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
     return Estimate(mean, mean - reach, mean + reach, n)
+
+
+def mean_ratio(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """The geometric mean of ``first / second``, pair by pair, with Student's t interval of its logarithm."""
+    logs = student(np.log(first) - np.log(second))
+    ends = (None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high))
+    return Estimate(*ends, logs.n)

@@ -67,6 +67,18 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return read
 
 
+def numbers_from(read: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
+    """Reads whole numbers separated by commas, each with ``read``; in rising order, each once."""
+
+    def read_all(text: str) -> tuple[int, ...]:
+        found = tuple(sorted({read(part.strip()) for part in text.split(",") if part.strip()}))
+        if not found:
+            raise UserError("no number given: whole numbers separated by commas, such as 16,256")
+        return found
+
+    return read_all
+
+
 def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ...]]:
     """Reads names separated by commas, each one of ``known``; offers the nearest for a misspelt one."""
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, blend, last, long_memory_
+from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, last, long_memory_
 
 
 class GILRLayer(LinearRecurrentLayer):
@@ -21,7 +21,7 @@ class GILRLayer(LinearRecurrentLayer):
 
     def forward(self, x: Tensor, state: LayerState, reverse: bool) -> tuple[Tensor, LayerState]:
         gate, impulse = self.input(x).chunk(2, -1)
-        h = blend(gate, torch.tanh(impulse), state[0], reverse)
+        h = self.blend(gate, torch.tanh(impulse), state[0], reverse)
         return h, (last(h, state[0], reverse),)
 
 

@@ -28,6 +28,17 @@ class LinearRecurrentLayer(nn.Module):
     def initial_state(self, x: Tensor) -> LayerState:
         """The state a sequence begins with, for input ``x`` (B, T, I)."""
 
+    def scan(self, a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
+        """h_t = a_t h_{t-1} + b_t, (B, T, H): what walks along time; a subclass may do it in its own way."""
+        return linear_recurrence(a, b, h0, reverse=reverse)
+
+    def blend(self, gate: Tensor, value: Tensor, state: Tensor, reverse: bool) -> Tensor:
+        """h_t = g h_{t-1} + (1 - g) v_t with g = σ(gate), (B, T, H).
+
+        1 - g is taken as σ(-gate): the difference would lose its digits where a gate holds for thousands of steps.
+        """
+        return self.scan(torch.sigmoid(gate), torch.sigmoid(-gate) * value, state, reverse)
+
     @abstractmethod
     def forward(self, x: Tensor, state: LayerState, reverse: bool) -> tuple[Tensor, LayerState]: ...
 
@@ -37,14 +48,6 @@ def long_memory_(bias: Tensor, memory: float) -> None:
     with torch.no_grad():
         spread = torch.linspace(math.log(2.0), math.log(memory), bias.numel(), dtype=torch.float64)
         bias.copy_((spread.exp() - 1).log())
-
-
-def blend(gate: Tensor, value: Tensor, state: Tensor, reverse: bool) -> Tensor:
-    """h_t = g h_{t-1} + (1 - g) v_t with g = σ(gate), (B, T, H).
-
-    1 - g is taken as σ(-gate): the difference would lose its digits where a gate holds for thousands of steps.
-    """
-    return linear_recurrence(torch.sigmoid(gate), torch.sigmoid(-gate) * value, state, reverse=reverse)
 
 
 def last(h: Tensor, state: Tensor, reverse: bool) -> Tensor:

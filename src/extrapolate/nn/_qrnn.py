@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.errors import UserError
-from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, blend, last, long_memory_
+from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, last, long_memory_
 
 
 class QRNNLayer(LinearRecurrentLayer):
@@ -31,7 +31,7 @@ class QRNNLayer(LinearRecurrentLayer):
         weight = self.gates.weight.flip(-1) if reverse else self.gates.weight
         gates = nn.functional.conv1d(seen.transpose(1, 2), weight, self.gates.bias).transpose(1, 2)
         value, forget, out = gates.chunk(3, -1)
-        c = blend(forget, torch.tanh(value), c0, reverse)
+        c = self.blend(forget, torch.tanh(value), c0, reverse)
         return torch.sigmoid(out) * c, (last(c, c0, reverse), kept)
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, blend, last, long_memory_
+from extrapolate.nn._linear_rnn import LayerState, LinearRecurrentLayer, LinearRNN, last, long_memory_
 
 
 class SRULayer(LinearRecurrentLayer):
@@ -24,7 +24,7 @@ class SRULayer(LinearRecurrentLayer):
 
     def forward(self, x: Tensor, state: LayerState, reverse: bool) -> tuple[Tensor, LayerState]:
         forget, read = self.gates(x).chunk(2, -1)
-        c = blend(forget, self.value(x), state[0], reverse)
+        c = self.blend(forget, self.value(x), state[0], reverse)
         y = torch.sigmoid(read) * torch.tanh(c) + torch.sigmoid(-read) * self.highway(x)
         return y, (last(c, state[0], reverse),)
 

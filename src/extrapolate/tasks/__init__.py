@@ -1,13 +1,15 @@
 """Where data come from. A task knows its inputs' range, its wider test range, and when an answer is right.
 
 It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
-:class:`SubsetProduct`, of sums over some of many numbers. Language: :class:`NumberWords`. Images:
-:func:`load_digits`, :class:`DigitSequence`. Later: algorithms, environments, a file each.
+:class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
+:class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`. Later: algorithms, environments, a file each.
 """
 
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
 from extrapolate.tasks.digit_sequences import DIGIT_SEQUENCES, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
+from extrapolate.tasks.grid_time import GridTime
+from extrapolate.tasks.long_dependency import LongDependency
 from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
 from extrapolate.tasks.ranges import (
     PUBLISHED_RANGES,
@@ -17,23 +19,30 @@ from extrapolate.tasks.ranges import (
     parse_range,
     parse_range_pairs,
 )
+from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
 
 __all__ = [
     "DIGIT_SEQUENCES",
     "OPERATIONS",
     "PUBLISHED_RANGES",
+    "SUM_FUNCTIONS",
     "WORDS",
     "DigitSequence",
     "DigitSet",
     "Digits",
+    "GridTime",
+    "LongDependency",
     "NumberWords",
     "Operation",
     "Range",
     "RangeError",
     "RangePair",
+    "Sequences",
     "SingleModule",
+    "SubsetFunction",
     "SubsetProduct",
+    "SumFunction",
     "in_words",
     "load_digits",
     "parse_range",

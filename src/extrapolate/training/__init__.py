@@ -5,6 +5,7 @@
 
 from extrapolate.training.checkpoint import CheckpointError
 from extrapolate.training.clip import Clip
+from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.history import History
 from extrapolate.training.loop import train
 from extrapolate.training.penalty import Growth, Penalty, Ramp, Step
@@ -27,6 +28,8 @@ __all__ = [
     "Restart",
     "Step",
     "Watch",
+    "mapped",
+    "one_by_one",
     "stop_on_signals",
     "train",
 ]

@@ -14,20 +14,22 @@ class History:
 
     ``steps`` (E), ``measures[name]`` (E, R) in float64; ``best`` maps the names of parameters and buffers to
     (R, ...): the values of each replica at its evaluation with the lowest ``best_by``, for
-    :meth:`Replicas.take`.
+    :meth:`Replicas.take`. ``seconds`` (E): wall-clock time of the training up to each evaluation, that of
+    earlier runs that it went on from included.
     """
 
     best_by: str
     best: State
     steps: list[int] = field(default_factory=list)
     measures: dict[str, Tensor] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
 
     @classmethod
     def of(cls, replicas: Replicas, best_by: str) -> "History":
         """An empty history of replicas that have not been evaluated yet."""
         return cls(best_by, {name: value.clone() for name, value in replicas.state.items()})
 
-    def add(self, step: int, measures: dict[str, Tensor], replicas: Replicas) -> None:
+    def add(self, step: int, measures: dict[str, Tensor], replicas: Replicas, seconds: float = 0.0) -> None:
         """Appends an evaluation; keeps the values of the replicas that are at their best so far."""
         if self.best_by not in measures:
             raise ValueError(f"best_by={self.best_by!r} is not among the measures {sorted(measures)}")
@@ -40,10 +42,15 @@ class History:
             where = improved.to(kept.device).view(-1, *[1] * (kept.dim() - 1))
             torch.where(where, value, kept, out=kept)
         self.steps.append(step)
+        self.seconds.append(seconds)
         self.measures = {
             name: torch.cat([self.measures[name], row]) if name in self.measures else row
             for name, row in rows.items()
         }
+
+    @property
+    def seconds_so_far(self) -> float:
+        return self.seconds[-1] if self.seconds else 0.0
 
     def best_score(self) -> Tensor:
         """(R,): the lowest ``best_by`` so far; inf where there is none."""

@@ -1,23 +1,20 @@
-"""The loop: gradients of all replicas in one mapped and fused call, one optimizer step, the box."""
+"""The loop: the gradients of all replicas, one optimizer step, the box; evaluations and checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.func import grad_and_value, vmap
 
 from extrapolate.nn import boxes
 from extrapolate.training import checkpoint as checkpoints
 from extrapolate.training.checkpoint import CheckpointError
-from extrapolate.training.compiled import compiled, warned_once
+from extrapolate.training.compiled import warned_once
 from extrapolate.training.history import History
 from extrapolate.training.plan import Plan
-from extrapolate.training.replicas import Replicas, State
+from extrapolate.training.replicas import Replicas
 from extrapolate.training.state import TrainingState
 from extrapolate.training.watch import Interrupted, Quiet, Watch
 
@@ -64,20 +61,27 @@ def _carry_out(state: TrainingState, plan: Plan, checkpoint: Path | None, watch:
     """The steps that are left, with an evaluation and perhaps a checkpoint now and then."""
     take_step = _stepper(state, plan)
     saved_at = time.monotonic()
-    while state.step < plan.steps:
+    began = saved_at - state.history.seconds_so_far
+    while state.step < plan.steps and not _done(plan, state.history):
         target = min(plan.steps, (state.step // plan.evaluate_every + 1) * plan.evaluate_every)
         completed = _run_until(target, state, plan, take_step, watch)
         if completed:
-            state.history.add(state.step, plan.evaluate(state.replicas), state.replicas)
+            measures = plan.evaluate(state.replicas)
+            state.history.add(state.step, measures, state.replicas, time.monotonic() - began)
             if plan.restart is not None:
                 state.starts.begin_anew(plan.restart, state.replicas, state.step)
         stop = not completed or watch.stop_requested()
         if checkpoint is not None and (stop or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
             checkpoints.write(checkpoint, state.to_checkpoint())
             saved_at = time.monotonic()
-        if stop and state.step < plan.steps:
+        if stop and state.step < plan.steps and not _done(plan, state.history):
             raise Interrupted(f"stopped at step {state.step:,} of {plan.steps:,}")
     watch.progress(state.step, _count_solved(plan, state.history))
+
+
+def _done(plan: Plan, history: History) -> bool:
+    """Whether the plan asks for no further step, judged by the evaluations so far."""
+    return plan.until is not None and bool(history.steps) and plan.until(history)
 
 
 def _run_until(
@@ -103,38 +107,10 @@ def _count_solved(plan: Plan, history: History) -> int | None:
     return int(plan.solved(history.latest()).sum())
 
 
-def gradients(replicas: Replicas, plan: Plan) -> Callable[..., tuple[State, Tensor]]:
-    """``(trained, fixed, keys, given, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
-
-    ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``shared``:
-    the same for all; ``scales`` (P,): those of the penalties, which the losses returned do not contain.
-    """
-
-    def loss(model: nn.Module, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
-        value = plan.loss(model, key, given)
-        added = (each.of(model, value, scales[i]) for i, each in enumerate(plan.penalties))
-        return sum(added, start=value), value
-
-    call = replicas.bind(loss, training=True)
-
-    def one(
-        trained: State, fixed: State, key: Tensor, given: State, shared: State, scales: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return call(trained, fixed, key, key, given | shared, scales)
-
-    def bounded(*args: Any) -> tuple[State, Tensor]:
-        slopes, (_, value) = grad_and_value(one, has_aux=True)(*args)
-        return (plan.clip(slopes) if plan.clip else slopes), value
-
-    # "different": parts that draw from torch's global generator (dropout) draw for each replica
-    step = vmap(bounded, in_dims=(0, 0, 0, 0, None, None), randomness="different")
-    return compiled(step) if plan.compile else step
-
-
 def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
     """A function that takes step ``n`` of the training, with nothing allocated that the step need not."""
     replicas, optimizer = state.replicas, state.optimizer
-    compute = gradients(replicas, plan)
+    compute = plan.gradients(replicas, plan)
     trained = replicas.trainable
     fixed = {name: value for name, value in replicas.state.items() if name not in trained}
     keys = replicas.keys()

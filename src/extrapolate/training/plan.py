@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.training.clip import Clip
+from extrapolate.training.gradients import Gradients, mapped
+from extrapolate.training.history import History
 from extrapolate.training.penalty import Penalty
 from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.restart import Restart
@@ -39,7 +41,9 @@ class Plan:
         clip: bounds on each replica's gradients.
         restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
+        until: asked after every evaluation; True ends the training before its last step.
         compile: fuse the step with ``torch.compile`` (falls back to eager where there is no compiler).
+        gradients: how those of all replicas are computed: ``mapped`` over the stack at once, or ``one_by_one``.
 
     Raises:
         ValueError: ``steps`` below 0 or ``evaluate_every`` below 1.
@@ -57,7 +61,9 @@ class Plan:
     clip: Clip | None = None
     restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
+    until: Callable[[History], bool] | None = None
     compile: bool = True
+    gradients: "Callable[[Replicas, Plan], Gradients]" = mapped
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.evaluate_every < 1:

@@ -45,6 +45,7 @@ class TrainingState:
             "step": self.step,
             "seeds": list(self.replicas.seeds),
             "evaluated": self.history.steps,
+            "seconds": self.history.seconds,
             "best_by": self.history.best_by,
             "optimizer_groups": optimizer["param_groups"],
             "optimizer_plain": plain,
@@ -61,6 +62,7 @@ class TrainingState:
         _copy_into(self.history.best, _under(tensors, "best"), source)
         self.starts.take(_under(tensors, "starts"))
         self.history.steps = list(about["evaluated"])
+        self.history.seconds = list(about.get("seconds", [0.0] * len(self.history.steps)))
         self.history.measures = _under(tensors, "measures")
         slots = _join(_under(tensors, "optimizer"), about["optimizer_plain"])
         self.optimizer.load_state_dict({"state": slots, "param_groups": about["optimizer_groups"]})

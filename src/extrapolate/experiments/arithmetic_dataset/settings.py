@@ -2,22 +2,15 @@
 
 from dataclasses import dataclass
 
-from extrapolate.errors import UserError
 from extrapolate.experiments.arithmetic_dataset.models import NETWORKS
-from extrapolate.experiments.common_options import device_option, names_option, ranges_option
+from extrapolate.experiments.common_options import (
+    device_option,
+    distance_option,
+    names_option,
+    ranges_option,
+)
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks import PUBLISHED_RANGES, RangePair
-
-
-def _distance(text: str) -> float:
-    """A number between 0 and 0.5, both excluded."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{text!r} is not a number") from None
-    if not 0 < value < 0.5:
-        raise UserError(f"{text} must be above 0 and below 0.5")
-    return value
 
 
 @dataclass(frozen=True)
@@ -41,9 +34,7 @@ class ArithmeticDatasetSettings:
     in_features: int = option("Inputs; each of the two subsets holds a quarter of them.", at_least(8))
     batch: int = option("Samples in a step.", at_least(1))
     samples: int = option("Samples of the validation set, and of the extrapolation set.", at_least(2))
-    epsilon: float = option(
-        "Solved: nearer than sums whose weights are all this far off.", _distance, "{:g}".format, metavar="E"
-    )
+    epsilon: float = distance_option()
     device: str = device_option()
     compile: bool = True
 

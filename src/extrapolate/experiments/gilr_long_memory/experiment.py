@@ -1,0 +1,76 @@
+"""The experiment: what the runner and the command need to know of long memory."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.gilr_long_memory.claims import claims
+from extrapolate.experiments.gilr_long_memory.part import (
+    EVERY,
+    GRADIENT_NORM,
+    LEARNING_RATE,
+    MINIBATCHES,
+    LongMemoryPart,
+)
+from extrapolate.experiments.gilr_long_memory.settings import PRESETS, LongMemorySettings
+from extrapolate.experiments.single_module.summary import summarize
+
+#: The network whose recurrence is linear: the only one at the greatest lengths.
+LINEAR = "GILR-LSTM"
+
+
+class GILRLongMemory:
+    """How long a GILR-LSTM and an LSTM take to learn to remember the first of n symbols."""
+
+    name = "gilr-long-memory"
+    title = "Long memory: the first of up to a million symbols, remembered to the last"
+    source = (
+        "Martin & Cundy, Parallelizing Linear Recurrent Neural Nets Over Sequence Length (arXiv 1709.04057, "
+        "ICLR 2018)"
+    )
+    presets = PRESETS
+
+    def outline(self, settings: LongMemorySettings) -> str:
+        count = len(self.parts(settings))
+        lengths = ", ".join(f"{length:,}" for length in settings.lengths)
+        return f"{count} models on {lengths} steps, at most {settings.iterations:,} iterations each"
+
+    def parts(self, settings: LongMemorySettings) -> Sequence[Part]:
+        # the longest first: two at a time, the short ones fill what is left
+        parts = [
+            LongMemoryPart(model, length, seed, settings.iterations, settings.batch, settings)
+            for length in sorted(settings.lengths, reverse=True)
+            for model in settings.models
+            if model == LINEAR or length in settings.lstm_lengths
+            for seed in range(settings.seeds)
+        ]
+        if LINEAR in settings.models and settings.longest not in settings.lengths:
+            parts.append(
+                LongMemoryPart(LINEAR, settings.longest, 0, settings.longest_iterations, 1, settings)
+            )
+        return parts
+
+    def notes(self, settings: LongMemorySettings) -> list[str]:
+        return [
+            f"Adam, rate {LEARNING_RATE:g}, gradients of at most norm {GRADIENT_NORM:g}, {settings.batch} fresh "
+            f"sequences an iteration, two layers of {settings.hidden} units (published: 512, its rate searched).",
+            f"Converged: {MINIBATCHES} minibatches that are never trained on are all answered right, looked at every "
+            f"{EVERY} iterations (published: {MINIBATCHES} training minibatches in a row). Given up after "
+            f"{settings.iterations:,} iterations. Times are wall-clock and contain these looks.",
+            "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
+            "the length (published: none is given).",
+            f"One GILR-LSTM of one sequence an iteration runs {settings.longest_iterations} iterations at "
+            f"{settings.longest:,} steps, for its memory and time. Peak memory is that of the whole process, what it "
+            "trained before included.",
+            "Intervals (95 %): Wilson for success rates, Student's t for logarithms of times and for iterations.",
+        ]
+
+    def summary(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
+        return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+
+    def claims(self, results: pl.DataFrame, settings: LongMemorySettings) -> list[Claim]:
+        return claims(results, settings)
+
+
+GILR_LONG_MEMORY = GILRLongMemory()

@@ -1,0 +1,115 @@
+"""One model on sequences of one length, until it has converged."""
+
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from extrapolate import ops
+from extrapolate.experiments.gilr_long_memory.models import KINDS, Reader
+from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
+from extrapolate.tasks import LongDependency
+from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
+
+LEARNING_RATE = 3e-3
+GRADIENT_NORM = 1.0
+
+#: Converged: this many minibatches, never trained on, are all answered right.
+MINIBATCHES = 5
+EVERY = 10
+#: The seed of those minibatches; no model has it.
+HELD_OUT = 2**31
+
+
+@dataclass(frozen=True)
+class LongMemoryPart:
+    """One seed of one kind of model: it ends as soon as it has converged."""
+
+    model: str
+    length: int
+    seed: int
+    iterations: int
+    batch: int
+    settings: LongMemorySettings
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-{self.length}-{self.seed}"
+
+    @property
+    def task(self) -> LongDependency:
+        return LongDependency(self.length)
+
+    def about(self) -> dict[str, Any]:
+        return {"model": self.model, "hidden": self.settings.hidden, "length": self.length, "seed": self.seed}
+
+    def replicas(self) -> Replicas:
+        def build() -> nn.Module:
+            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, float(self.length))
+
+        return Replicas.build(build, [self.seed], device=self.settings.device)
+
+    def plan(self, replicas: Replicas) -> Plan:
+        task, shape = self.task, (self.batch, self.length)
+        held_out = torch.tensor([HELD_OUT, 0, 0], device=replicas.device)
+
+        def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+            symbols, positive = task.sequences(ops.uniform(key, shape))
+            return F.binary_cross_entropy_with_logits(model(symbols), positive.float())
+
+        @torch.no_grad()
+        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+            model, wrong = replicas[0].eval(), 0
+            for index in range(MINIBATCHES):
+                held_out[2] = index
+                symbols, positive = task.sequences(ops.uniform(held_out, shape))
+                wrong += int(((model(symbols) > 0) != positive).sum())
+            return {"error": torch.tensor([wrong / (MINIBATCHES * self.batch)])}
+
+        return Plan(
+            loss=loss,
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            steps=self.iterations,
+            evaluate=evaluate,
+            evaluate_every=EVERY,
+            best_by="error",
+            clip=Clip(norm=GRADIENT_NORM),
+            solved=lambda measures: measures["error"] == 0,
+            until=lambda history: bool(history.measures["error"][-1] == 0),
+            gradients=one_by_one,  # torch's LSTM has no rule to be mapped by, and our fused layer needs none
+        )
+
+    def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
+        error = float(history.measures["error"][-1])
+        iterations, seconds = history.steps[-1], history.seconds_so_far
+        row = {
+            "unit": self.model,
+            "operation": "remembering the first symbol",
+            "range": f"{self.length:,} steps",
+            "seed": self.seed,
+            "length": self.length,
+            "solved": error == 0,
+            "solved_at": iterations if error == 0 else None,
+            "error": error,
+            "seconds": seconds,
+            "seconds_an_iteration": seconds / iterations,
+            "peak_mib": _peak_mib(replicas.device),
+            "batch": self.batch,
+            "limit": self.iterations,
+            "steps": iterations,
+        }
+        return pl.DataFrame([row], schema_overrides={"solved_at": pl.Int64})
+
+    def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        return {}
+
+
+def _peak_mib(device: torch.device) -> float:
+    """The most memory this process has held so far; on a GPU, the most its tensors did."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

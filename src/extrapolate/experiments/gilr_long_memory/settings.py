@@ -1,0 +1,67 @@
+"""What a person may choose, and the presets."""
+
+from dataclasses import dataclass
+
+from extrapolate.experiments.common_options import device_option, names_option, numbers_option
+from extrapolate.experiments.gilr_long_memory.models import KINDS
+from extrapolate.experiments.options import at_least, option
+
+
+@dataclass(frozen=True)
+class LongMemorySettings:
+    """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
+
+    models: tuple[str, ...] = names_option("Networks to train, separated by commas, of", list(KINDS), "model")
+    lengths: tuple[int, ...] = numbers_option("Lengths of the sequences, separated by commas.", 2)
+    lstm_lengths: tuple[int, ...] = numbers_option(
+        "Those of them at which the LSTM is trained too, where it is among the models.", 2
+    )
+    seeds: int = option("Models of each kind; their seeds are 0, 1, 2, ...", at_least(1))
+    iterations: int = option(
+        "Iterations after which a model that has not converged is given up.", at_least(1)
+    )
+    longest: int = option("Steps of the one sequence that measures memory.", at_least(2))
+    longest_iterations: int = option("Iterations at that length, of one GILR-LSTM.", at_least(1))
+    hidden: int = option("Units of each of the two layers.", at_least(1))
+    batch: int = option("Sequences an iteration.", at_least(1))
+    device: str = device_option()
+
+
+PRESETS: dict[str, LongMemorySettings] = {
+    "smoke": LongMemorySettings(
+        models=tuple(KINDS),
+        lengths=(32,),
+        lstm_lengths=(32,),
+        seeds=2,
+        iterations=4,
+        longest=64,
+        longest_iterations=1,
+        hidden=4,
+        batch=2,
+        device="cpu",
+    ),
+    "laptop": LongMemorySettings(
+        models=tuple(KINDS),
+        lengths=(1_024, 8_192, 65_536),
+        lstm_lengths=(1_024, 8_192),
+        seeds=5,
+        iterations=500,
+        longest=2**20,
+        longest_iterations=3,
+        hidden=32,
+        batch=8,
+        device="cpu",
+    ),
+    "paper": LongMemorySettings(
+        models=tuple(KINDS),
+        lengths=(1_024, 8_192, 2**20),
+        lstm_lengths=(1_024, 8_192),
+        seeds=5,
+        iterations=20_000,
+        longest=2**20,
+        longest_iterations=20,
+        hidden=512,
+        batch=8,
+        device="cpu",
+    ),
+}

@@ -1,0 +1,91 @@
+"""All comparisons, one after the other: two at once would take each other's memory bandwidth."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from torch import nn
+
+from extrapolate.experiments.gilr_speed.measurements import Comparison, comparisons
+from extrapolate.experiments.gilr_speed.models import LAYERS
+from extrapolate.experiments.gilr_speed.settings import SpeedSettings
+from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
+from extrapolate.training.checkpoint import Checkpoint, read, write
+
+
+@dataclass(frozen=True)
+class SpeedPart:
+    """Nothing is trained; the comparisons follow, and ``found`` holds a row a measurement."""
+
+    settings: SpeedSettings
+    found: list[dict[str, Any]] = field(default_factory=list)
+
+    name = "times"
+
+    @property
+    def more_steps(self) -> int:
+        return len(comparisons(self.settings))
+
+    def about(self) -> dict[str, Any]:
+        return {"layers": list(self.settings.layers), "hidden": self.settings.hidden}
+
+    def replicas(self) -> Replicas:
+        """The layers that are timed, at their first weights."""
+
+        def build() -> nn.Module:
+            return nn.ModuleDict({name: LAYERS[name](self.settings.hidden) for name in self.settings.layers})
+
+        return Replicas.build(build, [0], device=self.settings.device)
+
+    def plan(self, replicas: Replicas) -> Plan:
+        def nothing(*_: Any) -> Any:
+            raise AssertionError("nothing is trained")
+
+        return Plan(
+            loss=nothing,
+            optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0),
+            steps=0,
+            evaluate=nothing,
+            evaluate_every=1,
+            best_by="",
+        )
+
+    def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "SpeedPart":
+        found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []
+        done = {(row["unit"], row["length"]) for row in found}
+        for number, each in enumerate(comparisons(self.settings), 1):
+            if (each.unit, each.length) not in done:
+                found += _rows(each, self.settings.repeats)
+                write(checkpoint, Checkpoint({}, {"found": found}))
+            watch.progress(number, None)
+            if watch.stop_requested() and number < self.more_steps:
+                raise Interrupted(f"stopped after {number} of {self.more_steps} comparisons")
+        return SpeedPart(self.settings, found)
+
+    def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
+        return pl.DataFrame(self.found, infer_schema_length=None)
+
+    def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        return {}
+
+
+def _rows(comparison: Comparison, repeats: int) -> list[dict[str, Any]]:
+    times = comparison.times(repeats)
+    return [
+        {
+            "unit": comparison.unit,
+            "operation": f"{comparison.operation} faster than with a loop",
+            "range": f"{comparison.length:,} steps",
+            "seed": turn,
+            "length": comparison.length,
+            "batch": comparison.batch,
+            "solved": times["ours"][turn] < times["loop"][turn],
+            **{
+                f"{side}_ms": 1e3 * times[side][turn] if side in times else None
+                for side in ("ours", "loop", "lstm")
+            },
+        }
+        for turn in range(repeats)
+    ]

@@ -1,0 +1,26 @@
+"""Remembering the first symbol of a long sequence (Hochreiter & Schmidhuber 1997, problem 2b)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LongDependency:
+    """The sign of the first element, asked after the last.
+
+    The first element is +1 or -1 on dimension 0; every later one is 1 on a dimension drawn uniformly, with
+    replacement, dimension 0 included. Elements are given by number: 0 to ``symbols`` - 1 for 1 on that dimension,
+    ``symbols`` for -1 on dimension 0. Source: Martin & Cundy 2018, section 4.3, with 128 dimensions.
+    """
+
+    length: int
+    symbols: int = 128
+
+    def sequences(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Elements, int64 (B, T), and whether the first is +1, bool (B,), from ``uniform`` (B, T) in [0, 1)."""
+        positive = uniform[:, 0] < 0.5
+        elements = (uniform * self.symbols).long()
+        first = torch.where(positive, 0, self.symbols)
+        return torch.cat([first[:, None], elements[:, 1:]], 1), positive

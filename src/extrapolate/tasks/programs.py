@@ -1,0 +1,143 @@
+"""Small programs, read symbol by symbol, and what they evaluate to."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+OPERATORS = ("+", "-", "×")
+
+#: Every symbol there is; a symbol's index is its token. "number" is a number read whole.
+SYMBOLS = ("number", *"0123456789", *OPERATORS, "if", "==", ":", "else", "=")
+
+TOKEN = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+
+
+@dataclass(frozen=True)
+class Script:
+    """A kind of program.
+
+    Attributes:
+        title: what it is, in words.
+        pattern: its symbols in order: a letter for a number, ``op`` for an operator.
+        operators: what ``op`` may be.
+    """
+
+    name: str
+    title: str
+    pattern: tuple[str, ...]
+    operators: tuple[str, ...]
+
+
+SCRIPTS: dict[str, Script] = {
+    each.name: each
+    for each in (
+        Script("add", "adding two numbers", ("c", "+", "d", "="), ("+",)),
+        Script(
+            "if",
+            "programs with a condition",
+            ("if", "a", "==", "b", ":", "c", "op", "d", "else", "e", "op", "f", "="),
+            OPERATORS,
+        ),
+    )
+}
+
+NUMBERS = "abcdef"
+
+
+@dataclass(frozen=True)
+class Read:
+    """Programs (..., N) as they are read, with what they evaluate to.
+
+    Attributes:
+        symbols: int64 (T, N), indices of ``SYMBOLS``.
+        values: float32 (T, N): the number or the digit that stands there, 0 for other symbols.
+        answer: float32 (N,).
+        reach: float32 (N,): the size that an answer to the program's operation can have.
+    """
+
+    symbols: Tensor
+    values: Tensor
+    answer: Tensor
+    reach: Tensor
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Reading a program and giving its value (after Trask et al. 2018, section 4.4).
+
+    Two kinds. ``add``: ``12 + 7 =`` gives 19. ``if``: ``if 5 == 5 : 3 × 4 else 8 - 9 =`` gives 12, and with another
+    number than 5 behind ``==`` it gives -1. Numbers are whole, from 0 to ``limit`` - 1, all equally likely, each
+    drawn anew; of the two that are compared, the second is a copy of the first in half of the programs. Each
+    operator is one of +, -, ×, equally likely. What ``=`` asks for is the value of the branch that is taken.
+
+    Read whole, a number is one symbol with its value; read by digits, it is as many as ``limit`` - 1 has, with zeros in
+    front: for numbers up to 99, ``07``. So all programs of a kind and limit are equally long.
+
+    An error is counted in units of ``limit`` for sums and differences, of ``limit`` squared for products, which an
+    answer's size grows with. Right on average: below ``threshold``.
+
+    Args:
+        script: the kind.
+        limit: above every number: 100 in training; the wider test has numbers up to a hundred times larger.
+        digits: read numbers digit by digit.
+    """
+
+    script: Script
+    limit: int = 100
+    digits: bool = False
+
+    #: The mean error below which it counts as learned.
+    threshold = 0.01
+
+    #: Uniform numbers for a program: six numbers, two operators, and whether the two compared are equal.
+    draws = len(NUMBERS) + 3
+
+    def __post_init__(self) -> None:
+        if self.limit < 2:
+            raise ValueError(f"limit must be at least 2, got {self.limit}")
+
+    def larger(self, times: int) -> "Programs":
+        """The same with numbers that are up to ``times`` times larger."""
+        return replace(self, limit=self.limit * times)
+
+    def drawn(self, u: Tensor) -> Read:
+        """Programs from uniform numbers ``u`` (draws, N) in [0, 1)."""
+        numbers = dict(zip(NUMBERS, (u[: len(NUMBERS)] * self.limit).long(), strict=True))
+        numbers["b"] = torch.where(u[-1] < 0.5, numbers["a"], numbers["b"])
+        first, second = (u[-3:-1] * len(self.script.operators)).long()
+        taken = numbers["a"] == numbers["b"] if "if" in self.script.pattern else torch.ones_like(u[0]) > 0
+        operator = torch.where(taken, first, second)
+        left = torch.where(taken, numbers["c"], numbers["e"]).float()
+        right = torch.where(taken, numbers["d"], numbers["f"]).float()
+        results = torch.stack([left + right, left - right, left * right])
+        answer = results.gather(0, operator[None])[0]
+        reach = torch.where(operator == OPERATORS.index("×"), float(self.limit) ** 2, float(self.limit))
+        return Read(*self._written(numbers, [first, second]), answer, reach)
+
+    def _written(self, numbers: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Symbols and values (T, N) of the pattern with these numbers and operators in it."""
+        none, left = torch.zeros_like(numbers["a"]), list(operators)
+        written: list[tuple[Tensor, Tensor]] = []
+        for symbol in self.script.pattern:
+            if symbol in numbers:
+                written += self._number(numbers[symbol])
+            elif symbol == "op":
+                written.append((left.pop(0) + TOKEN[OPERATORS[0]], none))
+            else:
+                written.append((none + TOKEN[symbol], none))
+        symbols, values = zip(*written, strict=True)
+        return torch.stack(symbols), torch.stack(values).float()
+
+    def _number(self, number: Tensor) -> list[tuple[Tensor, Tensor]]:
+        if not self.digits:
+            return [(torch.full_like(number, TOKEN["number"]), number)]
+        places = reversed(range(len(str(self.limit - 1))))
+        digits = [number // 10**place % 10 for place in places]
+        return [(digit + TOKEN["0"], digit) for digit in digits]
+
+    def text(self, read: Read, index: int) -> str:
+        """Program ``index`` of some as a person writes it."""
+        said = zip(read.symbols[:, index].tolist(), read.values[:, index].tolist(), strict=True)
+        words = [str(int(value)) if SYMBOLS[token] == "number" else SYMBOLS[token] for token, value in said]
+        return ("" if self.digits else " ").join(words)
