@@ -4,9 +4,12 @@ from extrapolate.errors import unknown_name
 from extrapolate.experiments.arithmetic_dataset import ARITHMETIC_DATASET
 from extrapolate.experiments.digits_sequence import DIGITS_SEQUENCE
 from extrapolate.experiments.experiment import Experiment
+from extrapolate.experiments.functions import FUNCTIONS_RECURRENT, FUNCTIONS_STATIC
 from extrapolate.experiments.gilr_long_memory import GILR_LONG_MEMORY
 from extrapolate.experiments.gilr_speed import GILR_SPEED
+from extrapolate.experiments.madam import MADAM_ARITHMETIC, MADAM_BITS, MADAM_LEARNING_RATE
 from extrapolate.experiments.modularity_add_mul import MODULARITY_ADD_MUL
+from extrapolate.experiments.noise_range import NOISE_RANGE
 from extrapolate.experiments.number_words import NUMBER_WORDS
 from extrapolate.experiments.single_module import GRID, SINGLE_MODULE
 
@@ -16,10 +19,16 @@ EXPERIMENTS: dict[str, Experiment] = {
         SINGLE_MODULE,
         GRID,
         ARITHMETIC_DATASET,
+        NOISE_RANGE,
+        FUNCTIONS_STATIC,
+        FUNCTIONS_RECURRENT,
         NUMBER_WORDS,
         DIGITS_SEQUENCE,
         GILR_LONG_MEMORY,
         GILR_SPEED,
+        MADAM_LEARNING_RATE,
+        MADAM_BITS,
+        MADAM_ARITHMETIC,
         MODULARITY_ADD_MUL,
     )
 }

@@ -11,6 +11,7 @@ from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.grid_time import GridTime
 from extrapolate.tasks.long_dependency import LongDependency
 from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
+from extrapolate.tasks.picture import Picture
 from extrapolate.tasks.ranges import (
     PUBLISHED_RANGES,
     Range,
@@ -19,6 +20,7 @@ from extrapolate.tasks.ranges import (
     parse_range,
     parse_range_pairs,
 )
+from extrapolate.tasks.sentences import VOCABULARY, Sentences
 from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
 
@@ -27,6 +29,7 @@ __all__ = [
     "OPERATIONS",
     "PUBLISHED_RANGES",
     "SUM_FUNCTIONS",
+    "VOCABULARY",
     "WORDS",
     "DigitSequence",
     "DigitSet",
@@ -35,9 +38,11 @@ __all__ = [
     "LongDependency",
     "NumberWords",
     "Operation",
+    "Picture",
     "Range",
     "RangeError",
     "RangePair",
+    "Sentences",
     "Sequences",
     "SingleModule",
     "SubsetFunction",

@@ -8,15 +8,17 @@ from extrapolate.training.clip import Clip
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.history import History
 from extrapolate.training.loop import train
-from extrapolate.training.penalty import Growth, Penalty, Ramp, Step
+from extrapolate.training.penalty import Penalty
 from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.restart import Restart
+from extrapolate.training.schedule import Drop, Growth, Ramp, Step
 from extrapolate.training.watch import Interrupted, Quiet, Watch, stop_on_signals
 
 __all__ = [
     "CheckpointError",
     "Clip",
+    "Drop",
     "Growth",
     "History",
     "Interrupted",

@@ -37,6 +37,8 @@ def train(
             longer one.
     """
     optimizer = plan.optimizer(list(replicas.trainable.values()))
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
     state = TrainingState.of(replicas, optimizer, plan.best_by)
     with warned_once(), _own_generators(replicas):
         if checkpoint is not None and checkpoint.exists():
@@ -118,6 +120,7 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
     shared_key = torch.zeros(3, dtype=torch.int64, device=replicas.device)
     scales = torch.zeros(len(plan.penalties), device=replicas.device)
     schedules = [(scales[i], each.schedule) for i, each in enumerate(plan.penalties)]
+    rates = [(group, group["initial_lr"], plan.rate) for group in optimizer.param_groups if plan.rate]
     boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
 
     @torch.no_grad()
@@ -130,6 +133,8 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
         slopes, losses = compute(trained, fixed, keys, plan.given, shared, scales)
         for name, value in trained.items():
             value.grad = slopes[name]
+        for group, rate, factor in rates:
+            group["lr"] = rate * factor.at(step)
         optimizer.step()
         for value, (low, high) in boxed:
             value.clamp_(low, high)

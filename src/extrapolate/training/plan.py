@@ -12,6 +12,7 @@ from extrapolate.training.history import History
 from extrapolate.training.penalty import Penalty
 from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.restart import Restart
+from extrapolate.training.schedule import Schedule
 
 #: ``loss(model, key, given)``: the loss of one replica at one step, a scalar. ``key`` (3,) is this replica's
 #: and step's source of random numbers; ``given`` holds this replica's entries of ``Plan.given``, and
@@ -38,6 +39,7 @@ class Plan:
             the ``key`` (3,), of seed 0 and this step, is for :func:`ops.uniform`. What is the same for all
             is neither drawn nor stored R times, and a matrix product with it is one for all of them.
         penalties: what is added to the loss.
+        rate: a factor on the optimizer's learning rates, step by step.
         clip: bounds on each replica's gradients.
         restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
@@ -58,6 +60,7 @@ class Plan:
     given: dict[str, Tensor] = field(default_factory=dict)
     shared: Callable[[Tensor], State] | None = None
     penalties: tuple[Penalty, ...] = ()
+    rate: Schedule | None = None
     clip: Clip | None = None
     restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None

@@ -47,7 +47,7 @@ class TrainingState:
             "evaluated": self.history.steps,
             "seconds": self.history.seconds,
             "best_by": self.history.best_by,
-            "optimizer_groups": optimizer["param_groups"],
+            "optimizer_groups": [_plain(group) for group in optimizer["param_groups"]],
             "optimizer_plain": plain,
         }
         return Checkpoint(tensors, about)
@@ -65,11 +65,18 @@ class TrainingState:
         self.history.seconds = list(about.get("seconds", [0.0] * len(self.history.steps)))
         self.history.measures = _under(tensors, "measures")
         slots = _join(_under(tensors, "optimizer"), about["optimizer_plain"])
-        self.optimizer.load_state_dict({"state": slots, "param_groups": about["optimizer_groups"]})
+        # settings that are tensors (a learning rate for each replica) are the plan's, and stay
+        ours = self.optimizer.state_dict()["param_groups"]
+        groups = [own | saved for own, saved in zip(ours, about["optimizer_groups"], strict=True)]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.step = about["step"]
         torch.set_rng_state(tensors["torch_rng"])
         if "cuda_rng" in tensors:
             torch.cuda.set_rng_state(tensors["cuda_rng"], self.replicas.device)
+
+
+def _plain(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if not isinstance(value, Tensor)}
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Madam on arithmetic units, which learn with Adam."""

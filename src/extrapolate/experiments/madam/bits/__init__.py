@@ -1,0 +1,1 @@
+"""Weights in a few bits: IntegerMadam against Madam on floats."""

@@ -1,0 +1,1 @@
+"""One learning rate for networks of any kind and depth."""

@@ -1,0 +1,243 @@
+"""Learning rates of each replica's own, the problems optimizers are compared on, and what is claimed of them."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+
+from extrapolate.experiments import EXPERIMENTS, run
+from extrapolate.experiments.madam.learning_rate import published
+from extrapolate.experiments.madam.networks import Transformer
+from extrapolate.experiments.madam.optimizers import OPTIMIZERS
+from extrapolate.experiments.madam.problems import PROBLEMS
+from extrapolate.optim import Madam, PerReplica
+from extrapolate.tasks import VOCABULARY, Picture, Sentences
+from extrapolate.training import Drop, Plan, Quiet, Replicas, train
+from silent import Silent
+
+RATE, BITS, ARITHMETIC = (
+    EXPERIMENTS[name] for name in ("madam-learning-rate", "madam-bits", "madam-arithmetic")
+)
+
+
+def carried_out(experiment: Any, folder: Path, **changes: Any) -> Any:
+    settings = replace(experiment.presets["smoke"], **changes)
+    return run(
+        experiment, settings, preset="smoke", folder=folder, command="extrapolate run", display=Silent()
+    )
+
+
+# ------------------------------------------------------------------------------- rates of each replica's own
+
+
+def grads(seed: int, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p, lr: torch.optim.Adam(p, lr=lr),
+        lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9),
+    ],
+)
+def test_each_replica_moves_as_with_an_optimizer_of_its_own(make: Any) -> None:
+    rates = torch.tensor([1e-4, 1e-2, 0.5])
+    start = grads(0, 3, 4, 2)
+    stacked = start.clone().requires_grad_()
+    together = PerReplica([stacked], rates, lambda p: make(p, 1.0))
+    alone = [row.clone().requires_grad_() for row in start]
+    apart = [make([row], float(rate)) for row, rate in zip(alone, rates, strict=True)]
+    for step in range(20):
+        stacked.grad = grads(step + 1, 3, 4, 2)
+        together.step()
+        for index, (row, optimizer) in enumerate(zip(alone, apart, strict=True)):
+            row.grad = stacked.grad[index].clone()
+            optimizer.step()
+    torch.testing.assert_close(stacked.detach(), torch.stack(alone).detach(), atol=1e-6, rtol=1e-5)
+
+
+def test_an_optimizer_whose_steps_cannot_be_scaled_is_refused() -> None:
+    weights = [torch.ones(2, 3, requires_grad=True)]
+    for settings in ((0.1, 0.0), (1.0, 0.1)):
+        with pytest.raises(ValueError, match="lr=1 and no weight decay"):
+            PerReplica(
+                weights, torch.ones(2), lambda p, s=settings: torch.optim.SGD(p, lr=s[0], weight_decay=s[1])
+            )
+
+
+def _slope(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    return sum((each.square().sum() for each in model.parameters()), start=torch.zeros(()))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_killed_training_goes_on_with_its_rates(name: str, tmp_path: Path) -> None:
+    """Rates of each replica's own, and a factor that has fallen: the end is that of an undisturbed training."""
+    rates = torch.tensor([0.01, 0.1])
+
+    def trained(steps: list[int], folder: Path) -> Tensor:
+        folder.mkdir()
+        replicas = Replicas([torch_nn.Linear(3, 2)])
+        for count in steps:
+            replicas, watch = Replicas.build(lambda: torch_nn.Linear(3, 2), [0, 1]), _StopsAfter(count // 2)
+            plan = Plan(
+                loss=_slope,
+                optimizer=lambda parameters: OPTIMIZERS[name](parameters, rates),
+                steps=count,
+                evaluate=watch.evaluate,
+                evaluate_every=2,
+                best_by="sum",
+                rate=Drop(5),
+                compile=False,
+            )
+            history = train(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
+            assert history.steps
+        return replicas.parameters["weight"]
+
+    once = trained([12], tmp_path / "once")
+    assert torch.equal(once, trained([4, 12], tmp_path / "twice"))
+
+
+class _StopsAfter(Quiet):
+    """Asks to stop after the last of so many evaluations, so that a checkpoint is written there."""
+
+    def __init__(self, evaluations: int) -> None:
+        self.left = evaluations
+
+    def evaluate(self, replicas: Replicas) -> dict[str, Tensor]:
+        self.left -= 1
+        return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
+
+    def stop_requested(self) -> bool:
+        return self.left == 0
+
+
+# --------------------------------------------------------------------------------------------- the problems
+
+
+def test_verbs_agree_with_the_first_noun_of_their_subject() -> None:
+    words = Sentences(40).passages(50, torch.Generator().manual_seed(3)).flatten().tolist()
+    text = " ".join(VOCABULARY[word] for word in words)
+    sentences = [each.split() for each in text.split(" .")[:-1]]
+    assert len(sentences) > 100
+    for sentence in sentences:
+        verb = next(word for word in sentence if word.rstrip("s") in ("see", "follow", "like"))
+        plural = sentence[1] in ("birds", "cats", "dogs", "horses", "children")
+        assert verb.endswith("s") is not plural, sentence
+
+
+def test_colours_lie_between_black_and_white() -> None:
+    places, colours = Picture(16).pixels()
+    assert places.shape == (256, 2)
+    assert colours.shape == (256, 3)
+    assert 0 <= float(colours.min()) <= float(colours.max()) <= 1
+    assert float(colours.std(0).min()) > 0.1
+
+
+def test_a_transformer_does_not_see_later_words() -> None:
+    torch.manual_seed(0)
+    model = Transformer(20, 16, 8)
+    words = torch.randint(0, 20, (2, 8))
+    changed = words.clone()
+    changed[:, 5:] = (changed[:, 5:] + 1) % 20
+    torch.testing.assert_close(model(words)[:, :5], model(changed)[:, :5])
+    assert not torch.allclose(model(words)[:, 5:], model(changed)[:, 5:])
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
+    """He's start keeps the outputs' size at any depth, so that the first error is about that of guessing."""
+    problem = PROBLEMS[name]
+    torch.manual_seed(0)
+    error = float(problem.error(problem.build(), problem.data()).detach())
+    chance = {"digits": math.log(10), "text": math.log(len(VOCABULARY)), "picture": 0.04}[name.split("-")[0]]
+    assert chance / 2 < error < 2 * chance
+
+
+# ------------------------------------------------------------------------------------------------- claims
+
+
+def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
+    assert set(published.best_rates("Madam").values()) == {0.01}
+    assert sorted(published.best_rates("SGD").values()) == [0.01, 0.1, 0.1, 0.1, 1.0]
+    assert sorted(published.best_rates("Adam").values()) == [1e-4, 1e-4, 1e-3, 1e-3, 1e-3]
+
+
+def rate_rows(optimizer: str, best: dict[str, float], slope: float) -> pl.DataFrame:
+    """Errors that grow by ``slope`` for each grid rate away from the best."""
+    settings = RATE.presets["laptop"]
+    lines = [
+        (optimizer, problem, rate, seed, slope ** abs(2 * math.log10(rate / best.get(problem, 0.01))))
+        for problem in settings.problems
+        for rate in settings.rates
+        for seed in range(settings.seeds)
+    ]
+    return pl.DataFrame(lines, schema=["unit", "operation", "rate", "seed", "error"], orient="row")
+
+
+def test_one_rate_for_all_is_claimed_only_if_it_is_near_everywhere() -> None:
+    settings = RATE.presets["laptop"]
+    near = RATE.claims(rate_rows("Madam", {"text-lstm": 0.0316}, 1.05), settings)[0]
+    assert near.holds is True
+    assert near.measured == pytest.approx(1.05, rel=1e-2)
+    far = RATE.claims(rate_rows("Madam", {"text-lstm": 0.1}, 2.0), settings)[0]
+    assert far.holds is False
+    assert "text-lstm (4.00)" in str(far.why)
+
+
+def test_rates_far_apart_are_claimed_of_the_others() -> None:
+    settings = RATE.presets["laptop"]
+    apart = RATE.claims(rate_rows("SGD", {"text-lstm": 0.1, "digits-cnn": 0.001}, 2.0), settings)[0]
+    assert apart.holds is True
+    assert apart.measured == pytest.approx(100)
+    together = RATE.claims(rate_rows("Adam", {}, 2.0), settings)[0]
+    assert together.holds is False
+
+
+def test_learning_rates_run_and_keep_the_published_figure(tmp_path: Path) -> None:
+    found = carried_out(RATE, tmp_path, problems=("digits-depth-2",))
+    assert found.results.height == 4
+    assert (found.results["error"] < 10).all()
+    assert all(each.holds is None for each in found.claims)
+    assert pl.read_parquet(tmp_path / "published_rates.parquet").height == 2 * 25
+
+
+@pytest.mark.parametrize(("lost", "holds"), [(0.2, True), (1.5, False)])
+def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool) -> None:
+    noise = [0.001, -0.001, 0.0005, -0.0005, 0.0]
+    rows = [
+        pl.DataFrame({"unit": name, "seed": range(5), "accuracy": [0.97 - less / 100 + n for n in noise]})
+        for name, less in (("float32", 0.0), ("12-bit", lost))
+    ]
+    claim = BITS.claims(pl.concat(rows), BITS.presets["laptop"])[0]
+    assert claim.holds is holds
+    assert claim.measured == pytest.approx(lost)
+
+
+def test_bits_run_with_floats_beside_them(tmp_path: Path) -> None:
+    results = carried_out(BITS, tmp_path).results
+    assert results["unit"].unique(maintain_order=True).to_list() == ["float32", "12-bit"]
+    assert results["bits"].to_list() == [32, 32, 12, 12]
+
+
+def test_arithmetic_units_are_trained_by_both_optimizers(tmp_path: Path) -> None:
+    found = carried_out(ARITHMETIC, tmp_path)
+    assert found.results["unit"].unique(maintain_order=True).to_list() == ["NMU with Adam", "NMU with Madam"]
+    errors = found.results["validation_mse"].to_list()
+    assert errors[:2] != errors[2:]
+    assert {each.id for each in found.claims} == {"NMU/mul/Adam", "NMU/mul/Madam", "NMU/mul/difference"}
+
+
+def test_madam_takes_rates_that_a_plan_lowers() -> None:
+    weight = torch.ones(2, 1, requires_grad=True)
+    optimizer = Madam([weight], lr=torch.tensor([0.01, 0.1]), replica_dims=1)
+    optimizer.param_groups[0]["lr"] = optimizer.param_groups[0]["lr"] * 0.1
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    torch.testing.assert_close(weight.detach()[:, 0], torch.tensor([-0.001, -0.01]).exp())
