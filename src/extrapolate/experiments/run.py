@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from extrapolate.experiments.curves import Drawn
 from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
@@ -106,6 +107,8 @@ def _gather(
     claims = experiment.claims(results, settings)
     write_table(place.path / "results.parquet", results)
     write_table(place.path / "summary.parquet", experiment.summary(results, settings))
+    if isinstance(experiment, Drawn):
+        write_table(place.path / "curves.parquet", experiment.curves(results, settings))
     write_json(place.path / "claims.json", [asdict(claim) | {"preset": preset} for claim in claims])
     for name in _extra_names(place, finished):
         paths = [place.part(part.name, f"{name}.parquet") for part in finished]

@@ -9,11 +9,17 @@ def headline(folder: Folder) -> str:
     """One sentence: the findings that hold, or who is best, or that there is nothing yet."""
     parts = [part for part in (_findings(folder), *_bests(folder)) if part]
     if not parts:
-        return "Nothing is measured yet." if not folder.finished else "The run left no results to show."
+        return _nothing_judged(folder)
     sentence = "; ".join(parts)
     if not folder.finished:
         return f"So far: {sentence}."
     return sentence[0].upper() + sentence[1:] + "."
+
+
+def _nothing_judged(folder: Folder) -> str:
+    if not folder.finished:
+        return "Nothing is measured yet."
+    return "Measured, but not enough to judge a finding." if folder.claims else "The run left no results to show."
 
 
 def _findings(folder: Folder) -> str:

@@ -26,7 +26,7 @@ def as_markdown(folder: Folder) -> str:
 
 
 def _time(run: Manifest) -> str:
-    """Wall-clock time; beside it, where it is known, what the run took of the processor: others may have had the rest."""
+    """Wall-clock time, and what the run took of the processor, where it is known: others may have had the rest."""
     taken = duration(run.seconds)
     return taken if run.cpu_seconds is None else f"{taken} ({duration(run.cpu_seconds)} of processor time)"
 

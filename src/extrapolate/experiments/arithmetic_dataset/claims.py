@@ -5,7 +5,7 @@ import polars as pl
 from extrapolate.experiments.arithmetic_dataset.settings import PRESETS, ArithmeticDatasetSettings
 from extrapolate.experiments.experiment import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, difference_of_rates, success_rate
-from extrapolate.experiments.single_module.summary import estimates
+from extrapolate.experiments.summary import estimates
 from extrapolate.tasks import PUBLISHED_RANGES
 
 PUBLISHED, LEAST = PRESETS["paper"], PRESETS["laptop"]
@@ -26,7 +26,7 @@ def claims(results: pl.DataFrame, settings: ArithmeticDatasetSettings) -> list[C
             for name in STOCHASTIC
             if name in groups and PLAIN in groups
         ),
-        *_measurements(results),
+        *measurements(results),
     ]
 
 
@@ -91,7 +91,7 @@ def _claim(
         unlike.append(f"{settings.steps:,} of {PUBLISHED.steps:,} steps")
     if settings.batch != PUBLISHED.batch:
         unlike.append(f"{settings.batch} samples a step instead of {PUBLISHED.batch}")
-    judged = "; ".join(filter(None, [told, _fewer(settings)]))
+    judged = "; ".join(filter(None, [told, cut_short(settings, PUBLISHED)]))
     return Claim(
         id,
         claim,
@@ -104,20 +104,20 @@ def _claim(
     )
 
 
-def _fewer(settings: ArithmeticDatasetSettings) -> str:
-    """What of the published protocol was cut short."""
+def cut_short(settings: ArithmeticDatasetSettings, published: ArithmeticDatasetSettings) -> str:
+    """What of the published protocol was cut short; empty where nothing was."""
     short = []
-    if settings.steps < PUBLISHED.steps:
+    if settings.steps < published.steps:
         short.append(
-            f"{settings.steps:,} of {PUBLISHED.steps:,} steps, with the penalty growing from step "
-            f"{settings.penalty_start:,} on instead of {PUBLISHED.penalty_start:,}"
+            f"{settings.steps:,} of {published.steps:,} steps, with the penalty growing from step "
+            f"{settings.penalty_start:,} on instead of {published.penalty_start:,}"
         )
-    if settings.in_features != PUBLISHED.in_features:
-        short.append(f"{settings.in_features} inputs instead of {PUBLISHED.in_features}")
-    if settings.epsilon > PUBLISHED.epsilon:
-        short.append(f"judged at weights {settings.epsilon:g} off instead of {PUBLISHED.epsilon:g}")
-    if settings.seeds < PUBLISHED.seeds:
-        short.append(f"{settings.seeds} of {PUBLISHED.seeds} seeds")
+    if settings.in_features != published.in_features:
+        short.append(f"{settings.in_features} inputs instead of {published.in_features}")
+    if settings.epsilon > published.epsilon:
+        short.append(f"judged at weights {settings.epsilon:g} off instead of {published.epsilon:g}")
+    if settings.seeds < published.seeds:
+        short.append(f"{settings.seeds} of {published.seeds} seeds")
     return f"cut short: {'; '.join(short)}" if short else ""
 
 
@@ -128,7 +128,8 @@ _LABELS = {
 }
 
 
-def _measurements(results: pl.DataFrame) -> list[Claim]:
+def measurements(results: pl.DataFrame) -> list[Claim]:
+    """The three measures by network and range."""
     return [
         Claim.measurement(
             f"{unit}/{range_}/{measure}", f"{unit}: {_LABELS[measure].format(range_)}", estimate

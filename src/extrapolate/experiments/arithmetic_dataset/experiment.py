@@ -9,7 +9,7 @@ from extrapolate.experiments.arithmetic_dataset.claims import claims
 from extrapolate.experiments.arithmetic_dataset.part import ArithmeticDatasetPart
 from extrapolate.experiments.arithmetic_dataset.settings import PRESETS, ArithmeticDatasetSettings
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 
 
 class ArithmeticDatasetExperiment:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.gilr_long_memory.claims import claims
 from extrapolate.experiments.gilr_long_memory.part import (
@@ -14,7 +15,8 @@ from extrapolate.experiments.gilr_long_memory.part import (
     LongMemoryPart,
 )
 from extrapolate.experiments.gilr_long_memory.settings import PRESETS, LongMemorySettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.intervals import student
+from extrapolate.experiments.summary import summarize
 
 #: The network whose recurrence is linear: the only one at the greatest lengths.
 LINEAR = "GILR-LSTM"
@@ -68,6 +70,17 @@ class GILRLongMemory:
 
     def summary(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
         return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+
+    def curves(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
+        tried = results.filter(pl.col("limit") == settings.iterations)
+        return curves_table(
+            "Time to remember",
+            "What the training took until the model had converged, or was given up, by the length of the sequences; "
+            "means over seeds.",
+            "steps of a sequence",
+            "seconds",
+            curves_by(tried, "length", lambda rows: student(rows["seconds"].to_numpy())),
+        )
 
     def claims(self, results: pl.DataFrame, settings: LongMemorySettings) -> list[Claim]:
         return claims(results, settings)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.gilr_speed.claims import claims
 from extrapolate.experiments.gilr_speed.part import SpeedPart
 from extrapolate.experiments.gilr_speed.settings import PRESETS, SpeedSettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.intervals import Estimate, mean_ratio
+from extrapolate.experiments.summary import means
 
 
 class GILRSpeed:
@@ -38,17 +40,37 @@ class GILRSpeed:
             "left out. Nothing else should run meanwhile.",
             "The published serial scan is a kernel on the same GPU; here it is a loop over time in Python, as it is "
             "usually written, and an LSTM of torch's stands beside it as the serial kernel of this machine.",
-            "Solved: a measurement in which the one call was faster than the loop. Intervals (95 %): Wilson for "
-            "shares, Student's t for logarithms of ratios.",
+            "Intervals (95 %): Student's t for logarithms of ratios.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: SpeedSettings) -> pl.DataFrame:
-        return summarize(
-            results.with_columns(solved_at=pl.lit(None, pl.Int64), sparsity_error=pl.lit(None, pl.Float64))
+        return means(results, ["ours_ms", "loop_ms", "lstm_ms"])
+
+    def curves(self, results: pl.DataFrame, settings: SpeedSettings) -> pl.DataFrame:
+        layers = results.filter(pl.col("lstm_ms").is_not_null())
+        return curves_table(
+            "How many times faster",
+            "One call against the other way, by the length of the sequences: how many times less time it took.",
+            "steps of a sequence",
+            "times faster",
+            [
+                *curves_by(
+                    _against(results, "a loop over time", "loop_ms"), "length", _times, group="against"
+                ),
+                *curves_by(_against(layers, "torch's LSTM", "lstm_ms"), "length", _times, group="against"),
+            ],
         )
 
     def claims(self, results: pl.DataFrame, settings: SpeedSettings) -> list[Claim]:
         return claims(results, settings)
+
+
+def _against(results: pl.DataFrame, name: str, column: str) -> pl.DataFrame:
+    return results.with_columns(against=pl.lit(f"against {name}"), theirs=pl.col(column))
+
+
+def _times(rows: pl.DataFrame) -> Estimate:
+    return mean_ratio(rows["theirs"].to_numpy(), rows["ours_ms"].to_numpy())
 
 
 GILR_SPEED = GILRSpeed()

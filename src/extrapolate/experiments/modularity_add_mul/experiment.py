@@ -8,7 +8,7 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.modularity_add_mul.claims import claims
 from extrapolate.experiments.modularity_add_mul.part import FUNCTIONS, AddMulPart
 from extrapolate.experiments.modularity_add_mul.settings import PRESETS, ModularitySettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 
 
 class ModularityAddMul:

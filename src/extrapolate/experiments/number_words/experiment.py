@@ -8,7 +8,7 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.number_words.claims import claims
 from extrapolate.experiments.number_words.part import LEARNING_RATE, NumberWordsPart
 from extrapolate.experiments.number_words.settings import PRESETS, NumberWordsSettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 
 
 class NumberWordsExperiment:

@@ -8,8 +8,8 @@ from extrapolate.experiments.experiment import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, success_rate
 from extrapolate.experiments.single_module.findings import FINDINGS, Finding
 from extrapolate.experiments.single_module.settings import PRESETS, SingleModuleSettings
-from extrapolate.experiments.single_module.summary import estimates
 from extrapolate.experiments.single_module.units import UNITS
+from extrapolate.experiments.summary import estimates
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
 PUBLISHED = PRESETS["paper"]

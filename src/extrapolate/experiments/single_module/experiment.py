@@ -11,8 +11,8 @@ from extrapolate.experiments.single_module.claims import claims
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.experiments.single_module.recipes import PLAIN
 from extrapolate.experiments.single_module.settings import GRID_PRESETS, PRESETS, SingleModuleSettings
-from extrapolate.experiments.single_module.summary import summarize
 from extrapolate.experiments.single_module.units import UNITS
+from extrapolate.experiments.summary import summarize
 
 
 @dataclass(frozen=True)

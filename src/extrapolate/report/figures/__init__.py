@@ -5,6 +5,7 @@ A figure is None where the folder lacks its file or the columns it needs, so all
 
 from collections.abc import Callable
 
+from extrapolate.report.figures.curves import curves
 from extrapolate.report.figures.figure import Figure
 from extrapolate.report.figures.overview import overview
 from extrapolate.report.figures.solved_at import solved_at
@@ -16,6 +17,7 @@ from extrapolate.report.files import Folder
 
 FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (
     overview,
+    curves,
     success_rate,
     solved_at,
     sparsity_error,

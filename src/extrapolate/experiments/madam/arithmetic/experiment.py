@@ -11,8 +11,8 @@ from extrapolate.experiments.madam.arithmetic.settings import OPTIMIZERS, PRESET
 from extrapolate.experiments.madam.learning_rate.experiment import MADAM_LEARNING_RATE
 from extrapolate.experiments.single_module import SINGLE_MODULE
 from extrapolate.experiments.single_module.part import SingleModulePart
-from extrapolate.experiments.single_module.summary import summarize
 from extrapolate.experiments.single_module.units import UNITS
+from extrapolate.experiments.summary import summarize
 
 
 class MadamArithmetic:

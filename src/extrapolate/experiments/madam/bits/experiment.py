@@ -6,11 +6,11 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.madam.bits.claims import claims
-from extrapolate.experiments.madam.bits.part import ENOUGH, BitsPart
+from extrapolate.experiments.madam.bits.part import BitsPart
 from extrapolate.experiments.madam.bits.settings import PRESETS, BitsSettings
 from extrapolate.experiments.madam.learning_rate.experiment import MADAM_LEARNING_RATE
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class MadamBits:
@@ -36,14 +36,11 @@ class MadamBits:
             "whatever the bits; moves are rounded up or down at random, in the kinds called nearest to the nearest "
             "level as published.",
             "Weights begin at the level nearest to their float start; the published code draws them anew.",
-            f"Solved: at least {ENOUGH:.0%} of the test digits are read right at the last step. Intervals (95 %): "
-            "Wilson for shares, Student's t for accuracies and their differences.",
+            "Accuracies are those at the last step. Intervals (95 %): Student's t for them and their differences.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: BitsSettings) -> pl.DataFrame:
-        return summarize(
-            results.with_columns(solved_at=pl.lit(None, pl.Int64), sparsity_error=pl.lit(None, pl.Float64))
-        )
+        return means(results, ["accuracy", "error"])
 
     def claims(self, results: pl.DataFrame, settings: BitsSettings) -> list[Claim]:
         return claims(results, settings)

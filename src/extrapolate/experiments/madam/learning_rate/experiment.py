@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.intervals import student
 from extrapolate.experiments.madam.learning_rate.claims import claims
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT, LearningRatePart
 from extrapolate.experiments.madam.learning_rate.settings import PRESETS, LearningRateSettings
 from extrapolate.experiments.madam.optimizers import MOMENTUM
 from extrapolate.experiments.madam.problems import FREQUENCIES, TEXT_WIDTH, WIDTH
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class MadamLearningRate:
@@ -49,7 +51,7 @@ class MadamLearningRate:
             f"and a two-block transformer of {TEXT_WIDTH} units; a generated picture from {FREQUENCIES} random waves "
             "by dense networks. Batches of 64 digits, 16 passages, 256 pixels.",
             "The error is that of held-out examples at the last step: cross-entropy in nats, or half the mean square "
-            "of the picture. A model that diverged has an infinite one. Solved: below half the untrained error.",
+            "of the picture. A model that diverged has an infinite one.",
             "The published tasks (CIFAR-10 and -100, ImageNet, a GAN, Wikitext-2) are larger; all 75 values of the "
             "published figure are in published_rates.parquet.",
             "Best rates are those of the lowest mean over seeds. Intervals (95 %): Wilson for shares, Student's t "
@@ -57,8 +59,16 @@ class MadamLearningRate:
         ]
 
     def summary(self, results: pl.DataFrame, settings: LearningRateSettings) -> pl.DataFrame:
-        return summarize(
-            results.with_columns(solved_at=pl.lit(None, pl.Int64), sparsity_error=pl.lit(None, pl.Float64))
+        return means(results, ["error"])
+
+    def curves(self, results: pl.DataFrame, settings: LearningRateSettings) -> pl.DataFrame:
+        return curves_table(
+            "Error by learning rate",
+            "The error at the end, by the rate that it began with: a mean over seeds. Rates at which a model "
+            "diverged have no point.",
+            "learning rate",
+            "error",
+            curves_by(results, "rate", lambda rows: student(rows["error"].to_numpy())),
         )
 
     def claims(self, results: pl.DataFrame, settings: LearningRateSettings) -> list[Claim]:

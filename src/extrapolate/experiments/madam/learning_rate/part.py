@@ -76,7 +76,6 @@ class LearningRatePart:
                 "range": [f"rate {rate:g}" for rate in settings.rates for _ in range(settings.seeds)],
                 "seed": list(replicas.seeds),
                 "rate": [rate for rate in settings.rates for _ in range(settings.seeds)],
-                "solved": (error < start / 2).tolist(),
                 "error": error.tolist(),
                 "start": start.tolist(),
                 "steps": [settings.steps] * len(replicas),

@@ -1,8 +1,16 @@
-"""Success rate, step at which solved, sparsity error: by unit, operation and range, with intervals."""
+"""What the results come to by unit, operation and range, with intervals: the published measures, or plain means."""
+
+from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.intervals import Estimate, mean_of_positive, mean_of_sparsity, success_rate
+from extrapolate.experiments.intervals import (
+    Estimate,
+    mean_of_positive,
+    mean_of_sparsity,
+    student,
+    success_rate,
+)
 
 MEASURES = ("success_rate", "solved_at", "sparsity_error")
 
@@ -34,4 +42,16 @@ def summarize(results: pl.DataFrame) -> pl.DataFrame:
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         for measure, estimate in estimates(rows).items():
             lines.append((*key, measure, estimate.value, estimate.low, estimate.high, estimate.n))
+    return pl.DataFrame(lines, schema=SCHEMA, orient="row")
+
+
+def means(results: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """As :func:`summarize`, where models are measured and not solved: the means of ``columns``."""
+    lines = []
+    for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
+        for column in columns:
+            values = rows[column].drop_nulls().to_numpy()
+            if len(values):
+                mean = student(values)
+                lines.append((*key, column, mean.value, mean.low, mean.high, mean.n))
     return pl.DataFrame(lines, schema=SCHEMA, orient="row")

@@ -1,0 +1,67 @@
+"""How something changes along a quantity (length, learning rate, size of numbers): what the page draws as lines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import polars as pl
+
+from extrapolate.experiments.intervals import Estimate
+
+SCHEMA = {
+    "title": pl.String,
+    "lead": pl.String,
+    "x_name": pl.String,
+    "y_name": pl.String,
+    "group": pl.String,
+    "line": pl.String,
+    "x": pl.Float64,
+    "y": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n": pl.Int64,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of the figure: ``points`` are (x, estimate); lines of one ``group`` stand side by side on one scale."""
+
+    group: str
+    line: str
+    points: Sequence[tuple[float, Estimate]]
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """An experiment whose page has such lines."""
+
+    def curves(self, results: pl.DataFrame, settings: Any) -> pl.DataFrame:
+        """What :func:`curves_table` makes, from the results so far."""
+        ...
+
+
+def curves_table(title: str, lead: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> pl.DataFrame:
+    """``lead``: a sentence or two below the title; ``x_name`` and ``y_name`` with their units."""
+    lines = [
+        (title, lead, x_name, y_name, curve.group, curve.line, x, each.value, each.low, each.high, each.n)
+        for curve in curves
+        for x, each in curve.points
+    ]
+    return pl.DataFrame(lines, schema=SCHEMA, orient="row")
+
+
+def curves_by(
+    results: pl.DataFrame,
+    x: str,
+    estimate: Callable[[pl.DataFrame], Estimate],
+    *,
+    group: str = "operation",
+    line: str = "unit",
+) -> list[Curve]:
+    """A curve a ``group`` and ``line`` of the results, a point a value of column ``x``: ``estimate`` of its rows."""
+    found = []
+    for (group_name, line_name), rows in results.group_by(group, line, maintain_order=True):
+        points = [(float(at), estimate(own)) for (at,), own in rows.sort(x).group_by(x, maintain_order=True)]
+        found.append(Curve(str(group_name), str(line_name), points))
+    return found

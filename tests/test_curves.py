@@ -1,0 +1,64 @@
+"""Lines along a quantity: made from results, drawn on the page."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from extrapolate.experiments.curves import SCHEMA, Curve, curves_by, curves_table
+from extrapolate.experiments.intervals import NOTHING, Estimate, student
+from extrapolate.report.figures.curves import curves
+from extrapolate.report.files import Folder, Manifest
+
+MANIFEST = Manifest("x", "x", "", "", "", "", "", None, None, {}, {}, {}, ())
+
+
+def folder(path: Path) -> Folder:
+    return Folder(path, MANIFEST, None, None, None, (), ())
+
+
+def test_a_point_a_value_with_its_interval() -> None:
+    results = pl.DataFrame(
+        {
+            "operation": ["sum"] * 6,
+            "unit": ["NAC"] * 4 + ["LSTM"] * 2,
+            "length": [10, 1, 10, 1, 1, 1],
+            "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0],
+        }
+    )
+    nac, lstm = curves_by(results, "length", lambda rows: student(rows["error"].to_numpy()))
+    assert (nac.group, nac.line) == ("sum", "NAC")
+    assert [(x, each.value, each.n) for x, each in nac.points] == [(1.0, 1.0, 2), (10.0, 4.0, 2)]
+    assert [each.value for _, each in lstm.points] == [8.0]
+
+
+def test_each_line_has_a_panel_and_all_share_a_table(tmp_path: Path) -> None:
+    made = [
+        Curve("sum", "NAC", [(1, Estimate(1.0, 0.5, 1.5, 5)), (1000, Estimate(2.0, 1.0, 4.0, 5))]),
+        Curve("sum", "<b>LSTM</b>", [(1, Estimate(1.0, None, None, 1)), (1000, NOTHING)]),
+        Curve("count", "NAC", [(1, Estimate(float("inf"), None, None, 5))]),
+    ]
+    table = curves_table("Error by length", "A lead.", "images", "error", made)
+    assert table.schema == pl.Schema(SCHEMA)
+    table.write_parquet(tmp_path / "curves.parquet")
+    figure = curves(folder(tmp_path))
+    assert figure is not None
+    assert [group.title for group in figure.groups] == ["sum", "count"]
+    assert [panel.title for panel in figure.groups[0].panels] == ["NAC", "<b>LSTM</b>"]
+    assert "<b>" not in figure.groups[0].panels[1].svg
+    rows = figure.groups[0].table.rows
+    assert [entry.text for entry in rows[0]] == ["1", "1", "1"]
+    assert rows[1][1].note.startswith("1")
+    assert rows[1][2].text == "–"
+
+
+@pytest.mark.parametrize("content", [b"no table", None])
+def test_without_a_table_there_is_no_figure(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "curves.parquet").write_bytes(content)
+    assert curves(folder(tmp_path)) is None
+
+
+def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [1.0]}).write_parquet(tmp_path / "curves.parquet")
+    assert curves(folder(tmp_path)) is None
