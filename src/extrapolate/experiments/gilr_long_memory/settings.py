@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.common_options import device_option, names_option, numbers_option
 from extrapolate.experiments.gilr_long_memory.models import KINDS
@@ -27,9 +27,22 @@ class LongMemorySettings:
     device: str = device_option()
 
 
+LAPTOP = LongMemorySettings(
+    models=tuple(KINDS),
+    lengths=(1_024, 8_192, 65_536),
+    lstm_lengths=(1_024, 8_192),
+    seeds=5,
+    iterations=500,
+    longest=2**20,
+    longest_iterations=3,
+    hidden=32,
+    batch=8,
+    device="cpu",
+)
+
 PRESETS: dict[str, LongMemorySettings] = {
-    "smoke": LongMemorySettings(
-        models=tuple(KINDS),
+    "smoke": replace(
+        LAPTOP,
         lengths=(32,),
         lstm_lengths=(32,),
         seeds=2,
@@ -38,30 +51,13 @@ PRESETS: dict[str, LongMemorySettings] = {
         longest_iterations=1,
         hidden=4,
         batch=2,
-        device="cpu",
     ),
-    "laptop": LongMemorySettings(
-        models=tuple(KINDS),
-        lengths=(1_024, 8_192, 65_536),
-        lstm_lengths=(1_024, 8_192),
-        seeds=5,
-        iterations=500,
-        longest=2**20,
-        longest_iterations=3,
-        hidden=32,
-        batch=8,
-        device="cpu",
-    ),
-    "paper": LongMemorySettings(
-        models=tuple(KINDS),
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         lengths=(1_024, 8_192, 2**20),
-        lstm_lengths=(1_024, 8_192),
-        seeds=5,
         iterations=20_000,
-        longest=2**20,
         longest_iterations=20,
         hidden=512,
-        batch=8,
-        device="cpu",
     ),
 }

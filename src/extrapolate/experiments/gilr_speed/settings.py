@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.common_options import device_option, names_option, numbers_option
 from extrapolate.experiments.gilr_speed.models import LAYERS
@@ -20,32 +20,28 @@ class SpeedSettings:
     device: str = device_option()
 
 
+LAPTOP = SpeedSettings(
+    layers=tuple(LAYERS),
+    lengths=(16, 256, 4_096, 65_536),
+    features=(4, 32, 128),
+    elements=65_536,
+    hidden=64,
+    repeats=5,
+    device="cpu",
+)
+
 PRESETS: dict[str, SpeedSettings] = {
-    "smoke": SpeedSettings(
-        layers=tuple(LAYERS),
+    "smoke": replace(
+        LAPTOP,
         lengths=(4, 64),
         features=(4,),
         elements=64,
         hidden=4,
         repeats=2,
-        device="cpu",
     ),
-    "laptop": SpeedSettings(
-        layers=tuple(LAYERS),
-        lengths=(16, 256, 4_096, 65_536),
-        features=(4, 32, 128),
-        elements=65_536,
-        hidden=64,
-        repeats=5,
-        device="cpu",
-    ),
-    "paper": SpeedSettings(
-        layers=tuple(LAYERS),
-        lengths=(16, 256, 4_096, 65_536),
-        features=(4, 32, 128),
-        elements=65_536,
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         hidden=256,
-        repeats=5,
-        device="cpu",
     ),
 }

@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.common_options import device_option, names_option
 from extrapolate.experiments.number_words.models import READ_OUTS
@@ -23,33 +23,31 @@ class NumberWordsSettings:
     compile: bool = True
 
 
+LAPTOP = NumberWordsSettings(
+    models=tuple(READ_OUTS),
+    seeds=8,
+    steps=120_000,
+    evaluate_every=1_000,
+    batch=32,
+    hidden=32,
+    device="cpu",
+)
+
 PRESETS: dict[str, NumberWordsSettings] = {
-    "smoke": NumberWordsSettings(
+    "smoke": replace(
+        LAPTOP,
         models=("LSTM", "LSTM-NALU"),
         seeds=2,
         steps=6,
         evaluate_every=3,
         batch=4,
         hidden=8,
-        device="cpu",
         compile=False,  # compiling takes longer than these few steps
     ),
-    "laptop": NumberWordsSettings(
-        models=tuple(READ_OUTS),
-        seeds=8,
-        steps=120_000,
-        evaluate_every=1_000,
-        batch=32,
-        hidden=32,
-        device="cpu",
-    ),
-    "paper": NumberWordsSettings(
-        models=tuple(READ_OUTS),
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         seeds=10,
         steps=300_000,
-        evaluate_every=1_000,
-        batch=32,
-        hidden=32,
-        device="cpu",
     ),
 }

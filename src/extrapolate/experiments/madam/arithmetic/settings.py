@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.common_options import device_option, names_option, ranges_option
 from extrapolate.experiments.options import at_least, option
@@ -45,30 +45,30 @@ class ArithmeticSettings:
         )
 
 
+LAPTOP = ArithmeticSettings(
+    units=("NAC", "NAU", "NMU", "StochasticNMU", "NACMul", "NALU"),
+    operations=("add", "sub", "mul"),
+    ranges=PUBLISHED_RANGES,
+    seeds=10,
+    steps=50_000,
+    device="cpu",
+)
+
 PRESETS: dict[str, ArithmeticSettings] = {
-    "smoke": ArithmeticSettings(
+    "smoke": replace(
+        LAPTOP,
         units=("NMU",),
         operations=("mul",),
         ranges=PUBLISHED_RANGES[6:7],
         seeds=2,
         steps=20,
-        device="cpu",
         compile=False,  # compiling takes longer than these few steps
     ),
-    "laptop": ArithmeticSettings(
-        units=("NAC", "NAU", "NMU", "StochasticNMU", "NACMul", "NALU"),
-        operations=("add", "sub", "mul"),
-        ranges=PUBLISHED_RANGES,
-        seeds=10,
-        steps=50_000,
-        device="cpu",
-    ),
-    "paper": ArithmeticSettings(
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         units=tuple(UNITS),
         operations=tuple(OPERATIONS),
-        ranges=PUBLISHED_RANGES,
         seeds=25,
-        steps=50_000,
-        device="cpu",
     ),
 }

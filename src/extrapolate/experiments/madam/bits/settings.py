@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.experiments.common_options import device_option, names_option
 from extrapolate.experiments.madam.bits.weights import WEIGHTS
@@ -21,27 +21,27 @@ class BitsSettings:
     compile: bool = True
 
 
+LAPTOP = BitsSettings(
+    weights=tuple(WEIGHTS),
+    seeds=10,
+    steps=5_000,
+    evaluate_every=500,
+    device="cpu",
+)
+
 PRESETS: dict[str, BitsSettings] = {
-    "smoke": BitsSettings(
+    "smoke": replace(
+        LAPTOP,
         weights=("float32", "12-bit"),
         seeds=2,
         steps=10,
         evaluate_every=5,
-        device="cpu",
         compile=False,  # compiling takes longer than these few steps
     ),
-    "laptop": BitsSettings(
-        weights=tuple(WEIGHTS),
-        seeds=10,
-        steps=5_000,
-        evaluate_every=500,
-        device="cpu",
-    ),
-    "paper": BitsSettings(
-        weights=tuple(WEIGHTS),
-        seeds=10,
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         steps=50_000,
         evaluate_every=1_000,
-        device="cpu",
     ),
 }

@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option, names_option
@@ -42,29 +42,28 @@ class LearningRateSettings:
     device: str = device_option()
 
 
+LAPTOP = LearningRateSettings(
+    problems=tuple(PROBLEMS),
+    optimizers=tuple(OPTIMIZERS),
+    rates=RATES,
+    seeds=3,
+    steps=1_000,
+    device="cpu",
+)
+
 PRESETS: dict[str, LearningRateSettings] = {
-    "smoke": LearningRateSettings(
+    "smoke": replace(
+        LAPTOP,
         problems=("digits-depth-2", "text-lstm"),
         optimizers=("Madam", "SGD"),
         rates=(0.01, 0.1),
         seeds=1,
         steps=10,
-        device="cpu",
     ),
-    "laptop": LearningRateSettings(
-        problems=tuple(PROBLEMS),
-        optimizers=tuple(OPTIMIZERS),
-        rates=RATES,
-        seeds=3,
-        steps=1_000,
-        device="cpu",
-    ),
-    "paper": LearningRateSettings(
-        problems=tuple(PROBLEMS),
-        optimizers=tuple(OPTIMIZERS),
-        rates=RATES,
+    "laptop": LAPTOP,
+    "paper": replace(
+        LAPTOP,
         seeds=5,
         steps=10_000,
-        device="cpu",
     ),
 }
