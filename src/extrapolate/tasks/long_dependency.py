@@ -24,3 +24,9 @@ class LongDependency:
         elements = (uniform * self.symbols).long()
         first = torch.where(positive, 0, self.symbols)
         return torch.cat([first[:, None], elements[:, 1:]], 1), positive
+
+    def one_hot(self, elements: Tensor) -> Tensor:
+        """What the network sees, float32 (B, T, symbols)."""
+        seen = torch.zeros(*elements.shape, self.symbols, device=elements.device)
+        values = torch.where(elements == self.symbols, -1.0, 1.0)
+        return seen.scatter_(-1, (elements % self.symbols)[..., None], values[..., None])

@@ -15,7 +15,7 @@ from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
 
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1e-2
 GRADIENT_NORM = 1.0
 
 #: Converged: this many minibatches, never trained on, are all answered right.
@@ -58,16 +58,16 @@ class LongMemoryPart:
         held_out = torch.tensor([HELD_OUT, 0, 0], device=replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            symbols, positive = task.sequences(ops.uniform(key, shape))
-            return F.binary_cross_entropy_with_logits(model(symbols), positive.float())
+            elements, positive = task.sequences(ops.uniform(key, shape))
+            return F.binary_cross_entropy_with_logits(model(task.one_hot(elements)), positive.float())
 
         @torch.no_grad()
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
             model, wrong = replicas[0].eval(), 0
             for index in range(MINIBATCHES):
                 held_out[2] = index
-                symbols, positive = task.sequences(ops.uniform(held_out, shape))
-                wrong += int(((model(symbols) > 0) != positive).sum())
+                elements, positive = task.sequences(ops.uniform(held_out, shape))
+                wrong += int(((model(task.one_hot(elements)) > 0) != positive).sum())
             return {"error": torch.tensor([wrong / (MINIBATCHES * self.batch)])}
 
         return Plan(

@@ -35,7 +35,7 @@ LAPTOP = LongMemorySettings(
     iterations=500,
     longest=2**20,
     longest_iterations=3,
-    hidden=32,
+    hidden=16,
     batch=8,
     device="cpu",
 )
