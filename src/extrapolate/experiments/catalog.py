@@ -2,15 +2,19 @@
 
 from extrapolate.errors import unknown_name
 from extrapolate.experiments.arithmetic_dataset import ARITHMETIC_DATASET
+from extrapolate.experiments.digits_parity import DIGITS_PARITY
+from extrapolate.experiments.digits_product import DIGITS_PRODUCT
 from extrapolate.experiments.digits_sequence import DIGITS_SEQUENCE
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.functions import FUNCTIONS_RECURRENT, FUNCTIONS_STATIC
 from extrapolate.experiments.gilr_long_memory import GILR_LONG_MEMORY
 from extrapolate.experiments.gilr_speed import GILR_SPEED
+from extrapolate.experiments.grid_time import GRID_TIME
 from extrapolate.experiments.madam import MADAM_ARITHMETIC, MADAM_BITS, MADAM_LEARNING_RATE
 from extrapolate.experiments.modularity_add_mul import MODULARITY_ADD_MUL
 from extrapolate.experiments.noise_range import NOISE_RANGE
 from extrapolate.experiments.number_words import NUMBER_WORDS
+from extrapolate.experiments.programs import PROGRAMS
 from extrapolate.experiments.single_module import GRID, SINGLE_MODULE
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -24,6 +28,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         FUNCTIONS_RECURRENT,
         NUMBER_WORDS,
         DIGITS_SEQUENCE,
+        DIGITS_PRODUCT,
+        DIGITS_PARITY,
+        PROGRAMS,
+        GRID_TIME,
         GILR_LONG_MEMORY,
         GILR_SPEED,
         MADAM_LEARNING_RATE,

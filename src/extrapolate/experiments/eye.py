@@ -6,6 +6,9 @@ from torch.nn import functional as F
 
 KERNEL, STRIDE, PADDING = 3, 2, 1
 
+#: About the mean and the deviation of the embedded digits' pixels, which come in [0, 1].
+MEAN, DEVIATION = 0.3, 0.4
+
 
 def _halved(size: int) -> int:
     """Places a side that a kernel of 3 takes in steps of 2."""
@@ -26,16 +29,18 @@ def _patches(x: Tensor) -> Tensor:
 
 
 class Eye(nn.Module):
-    """Images (..., 1, S, S) to features (..., O): two convolutions, 3 × 3 in steps of 2, then a linear layer.
+    """Images (..., C, S, S) to features (..., O): two convolutions, 3 × 3 in steps of 2, then a linear layer.
 
     The convolutions are products with patches: ``vmap`` makes one batched product of R of those, but R
     convolutions a grouped one, which is many times slower on a CPU.
     """
 
-    def __init__(self, size: int, out_features: int, channels: tuple[int, int] = (8, 16)) -> None:
+    def __init__(
+        self, size: int, out_features: int, channels: tuple[int, int] = (8, 16), colours: int = 1
+    ) -> None:
         super().__init__()
         first, second = channels
-        self.first = nn.Linear(KERNEL**2, first)
+        self.first = nn.Linear(KERNEL**2 * colours, first)
         self.second = nn.Linear(KERNEL**2 * first, second)
         self.last = nn.Linear(second * _halved(_halved(size)) ** 2, out_features)
 
@@ -44,3 +49,18 @@ class Eye(nn.Module):
         x = torch.relu(self.first(_patches(x)))
         x = torch.relu(self.second(_patches(x)))
         return self.last(x.flatten(-3))
+
+
+class DeepEye(nn.Module):
+    """Images (..., C, S, S), pixels in [0, 1], to features (..., O): they are centred; an eye, a linear layer more.
+
+    An :class:`Eye` alone does not learn its images exactly, and an accumulator is only as exact as what it adds up.
+    """
+
+    def __init__(self, size: int, out_features: int, *, hidden: int = 64, colours: int = 1) -> None:
+        super().__init__()
+        self.eye = Eye(size, hidden, colours=colours)
+        self.last = nn.Linear(hidden, out_features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(torch.relu(self.eye((images - MEAN) / DEVIATION)))

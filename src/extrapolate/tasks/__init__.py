@@ -2,16 +2,20 @@
 
 It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
 :class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
-:class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`. Later: algorithms, environments, a file each.
+:class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`,
+:class:`DigitPairs`, :class:`EvenDigits`. Later: algorithms, environments, a file each.
 """
 
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
+from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, placed
 from extrapolate.tasks.digit_sequences import DIGIT_SEQUENCES, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
+from extrapolate.tasks.even_digits import EvenDigits
 from extrapolate.tasks.grid_time import GridTime
 from extrapolate.tasks.long_dependency import LongDependency
 from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
 from extrapolate.tasks.picture import Picture
+from extrapolate.tasks.programs import Programs
 from extrapolate.tasks.ranges import (
     PUBLISHED_RANGES,
     Range,
@@ -31,13 +35,17 @@ __all__ = [
     "SUM_FUNCTIONS",
     "VOCABULARY",
     "WORDS",
+    "ByDigit",
+    "DigitPairs",
     "DigitSequence",
     "DigitSet",
     "Digits",
+    "EvenDigits",
     "GridTime",
     "LongDependency",
     "NumberWords",
     "Operation",
+    "Programs",
     "Picture",
     "Range",
     "RangeError",
@@ -52,4 +60,5 @@ __all__ = [
     "load_digits",
     "parse_range",
     "parse_range_pairs",
+    "placed",
 ]

@@ -12,13 +12,14 @@ from extrapolate.training.penalty import Penalty
 from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.restart import Restart
-from extrapolate.training.schedule import Drop, Growth, Ramp, Step
+from extrapolate.training.schedule import Drop, Fall, Growth, Ramp, Step
 from extrapolate.training.watch import Interrupted, Quiet, Watch, stop_on_signals
 
 __all__ = [
     "CheckpointError",
     "Clip",
     "Drop",
+    "Fall",
     "Growth",
     "History",
     "Interrupted",

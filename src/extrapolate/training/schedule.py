@@ -66,3 +66,13 @@ class Drop:
 
     def at(self, step: int) -> float:
         return self.factor if step >= self.at_step else 1.0
+
+
+@dataclass(frozen=True)
+class Fall:
+    """1 at the first of ``steps``, falling linearly to 0 after the last: a factor on a learning rate."""
+
+    steps: int
+
+    def at(self, step: int) -> float:
+        return 1.0 - step / self.steps

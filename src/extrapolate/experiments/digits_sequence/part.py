@@ -1,9 +1,7 @@
 """One kind of model on one task: all its seeds trained at once."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,19 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate import ops
-from extrapolate.experiments.digits_sequence.models import KINDS, Kind, Reader
-from extrapolate.experiments.digits_sequence.settings import EMBEDDED, DigitsSequenceSettings
-from extrapolate.tasks import DIGIT_SEQUENCES, Digits, DigitSequence, DigitSet, load_digits
-from extrapolate.training import History, Penalty, Plan, Ramp, Replicas
+from extrapolate.experiments.digit_images import adam, digits_of
+from extrapolate.experiments.digits_sequence.models import KINDS, Accumulator, Kind, Reader
+from extrapolate.experiments.digits_sequence.settings import DigitsSequenceSettings
+from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence, DigitSet
+from extrapolate.training import Fall, History, Penalty, Plan, Ramp, Replicas
 
-LEARNING_RATE = 1e-2
+#: Sequences that the best step is chosen by, and that are tested on; their seeds, the same for all.
+CHOSEN, TESTED = 200, 200
+CHOOSING_SEED, TEST_SEED = 1, 2
 
-#: Images in the sequences that are trained on.
-LENGTH = 10
+#: Counting takes so many times as long: the ninety weights between different counts must vanish to 1e-4.
+LONGER = {"count": 4}
 
-#: Sequences that choose the best step, and that each length is tested on; their seeds, the same for all.
-VALIDATED, TESTED = 200, 50
-VALIDATION_SEED, TEST_SEED = 1, 2
+#: Errors are taken to be this at most: those of a network that has diverged have no mean.
+GREATEST = 1e60
+
+#: Every length that some task is tested at.
+LENGTHS = sorted({length for rule in DIGIT_SEQUENCES.values() for length in rule.tested})
 
 
 @dataclass(frozen=True)
@@ -46,41 +49,55 @@ class DigitsSequencePart:
     def rule(self) -> DigitSequence:
         return DIGIT_SEQUENCES[self.task]
 
-    def digits(self) -> Digits:
-        return load_digits(None if self.settings.data == EMBEDDED else Path(self.settings.data))
+    @property
+    def steps(self) -> int:
+        return self.settings.steps * LONGER.get(self.task, 1)
+
+    def _images(self) -> tuple[DigitSet, DigitSet]:
+        """To train on, and to test on."""
+        digits = digits_of(self.settings.data)
+        return self.rule.allowed(digits.training), self.rule.allowed(digits.test)
 
     def about(self) -> dict[str, Any]:
-        size = self.digits().training.size
+        size = self._images()[0].size
         return {"model": self.model, "task": self.task, "size": size, "seeds": self.settings.seeds}
 
     def replicas(self) -> Replicas:
-        size = self.digits().training.size
+        size = self._images()[0].size
 
         def build() -> nn.Module:
-            return Reader(size, self.kind.memory(self.rule.outputs))
+            return Reader(size, self.kind.memory(self.rule))
 
         return Replicas.build(build, range(self.settings.seeds), device=self.settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        settings, rule = self.settings, self.rule
-        digits = self.digits()
-        training, validation = digits.training.to(replicas.device), digits.validation.to(replicas.device)
-        chosen = rule.draw(VALIDATED, LENGTH, len(validation), torch.Generator().manual_seed(VALIDATION_SEED))
+        settings, rule, kind = self.settings, self.rule, self.kind
+        training = self._images()[0].to(replicas.device)
+        chosen = _drawn(rule, CHOSEN, rule.training, training, CHOOSING_SEED)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            drawn = (ops.uniform(key, (LENGTH, settings.batch)) * len(training)).long()
-            target = rule.answer(training.labels[drawn].movedim(0, -1))
-            return (model(training.images[drawn]) - target).square().mean()
+            assert isinstance(model, Reader)
+            drawn = (ops.uniform(key, (rule.training, settings.batch)) * len(training)).long()
+            features = _seen(model, training.images, drawn)
+            answers = model.memory(features)
+            value = (answers - rule.answers(training.labels[drawn])).square().mean()
+            if kind.unused and rule.outputs == 1 and isinstance(model.memory, Accumulator):
+                value = value + kind.unused * model.memory.unused(features, answers)
+            return value
+
+        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+            absolute, _ = self._errors(replicas, training, chosen, [rule.training])
+            return {"training_error": absolute[:, 0]}
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
-            steps=settings.steps,
-            evaluate=lambda replicas: {"validation_error": self._error(replicas, validation, chosen)},
+            optimizer=adam(kind.rate),
+            rate=Fall(self.steps),
+            steps=self.steps,
+            evaluate=evaluate,
             evaluate_every=settings.evaluate_every,
-            best_by="validation_error",
+            best_by="training_error",
             penalties=self._penalties(),
-            solved=lambda measures: measures["validation_error"] < rule.threshold(LENGTH),
             compile=False,  # ten steps unrolled are more code than a compiler can fuse in a minute
         )
 
@@ -88,47 +105,64 @@ class DigitsSequencePart:
         """The units' own, growing over the second half of the training."""
         if not self.kind.penalty:
             return ()
-        return (Penalty(Ramp(self.kind.penalty, self.settings.steps // 2, self.settings.steps)),)
+        return (Penalty(Ramp(self.kind.penalty, self.steps // 2, self.steps)),)
 
-    def _error(self, replicas: Replicas, digits: DigitSet, chosen: Tensor) -> Tensor:
-        """The mean absolute error (R,) on sequences of ``digits`` (N, T); each image is looked at once."""
-        target = self.rule.answer(digits.labels[chosen])
+    def _errors(
+        self, replicas: Replicas, digits: DigitSet, chosen: Tensor, lengths: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Mean absolute and squared errors, float64 (R, len(lengths)), after so many images of ``chosen`` (T, N)."""
+        answers = self.rule.answers(digits.labels[chosen])
+        places = torch.tensor(lengths, device=chosen.device) - 1
 
-        def error(model: nn.Module) -> Tensor:
+        def errors(model: nn.Module) -> Tensor:
             assert isinstance(model, Reader)
-            features = model.eye(digits.images)
-            return (model.memory(features[chosen.t()]) - target).abs().mean()
+            said = model.memory(_seen(model, digits.images, chosen))
+            error = (said - answers)[places].double().flatten(1)
+            means = torch.stack([error.abs().mean(1), error.square().mean(1)])
+            return means.nan_to_num(nan=GREATEST).clamp_max(GREATEST)
 
         with torch.no_grad():
-            return replicas.map(error)
+            absolute, squared = replicas.map(errors).unbind(1)
+        return absolute, squared
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
-        count, settings = len(replicas), self.settings
-        errors = self._test(replicas)
-        longest = settings.lengths[-1]
+        count, rule, lengths = len(replicas), self.rule, self.settings.lengths(self.rule)
+        test = self._images()[1].to(replicas.device)
+        sequences = _drawn(rule, TESTED, lengths[-1], test, TEST_SEED)
+        absolute, squared = self._errors(replicas, test, sequences, lengths)
+        nothing: list[float | None] = [None] * count
+        measured = {
+            f"{name}_{length}": values[:, lengths.index(length)].tolist() if length in lengths else nothing
+            for name, values in (("error", absolute), ("squared_error", squared))
+            for length in LENGTHS
+        }
         return pl.DataFrame(
             {
                 "unit": [self.model] * count,
-                "operation": [self.rule.title] * count,
-                "range": [f"{LENGTH} to {longest:,} images"] * count,
+                "operation": [rule.title] * count,
+                "range": [f"{rule.training} to {lengths[-1]:,} images"] * count,
                 "seed": list(replicas.seeds),
-                "solved": (errors[longest] < self.rule.threshold(longest)).tolist(),
-                "validation_error": history.at_best("validation_error").tolist(),
-                **{f"error_{length}": error.tolist() for length, error in errors.items()},
+                "length": [lengths[-1]] * count,
+                "training_error": history.at_best("training_error").tolist(),
+                **measured,
                 "best_step": history.best_steps(),
-                "steps": [settings.steps] * count,
-            }
+                "steps": [self.steps] * count,
+            },
+            schema_overrides=dict.fromkeys(measured, pl.Float64),
         )
-
-    def _test(self, replicas: Replicas) -> dict[int, Tensor]:
-        """The error (R,) at each length."""
-        test = self.digits().test.to(replicas.device)
-        error: Callable[[Tensor], Tensor] = partial(self._error, replicas, test)
-        generator = torch.Generator().manual_seed(TEST_SEED)
-        return {
-            length: error(self.rule.draw(TESTED, length, len(test), generator))
-            for length in self.settings.lengths
-        }
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         return {}
+
+
+def _drawn(rule: DigitSequence, count: int, length: int, digits: DigitSet, seed: int) -> Tensor:
+    """Sequences (T, N) of ``digits``, the same for all models."""
+    generator = torch.Generator().manual_seed(seed)
+    return rule.draw(count, length, len(digits), generator).to(digits.labels.device)
+
+
+def _seen(model: Reader, images: Tensor, drawn: Tensor) -> Tensor:
+    """Features of the drawn images, each looked at once: all of them where they are fewer than the drawn."""
+    if len(images) <= drawn.numel():
+        return model.eye(images)[drawn]
+    return model.eye(images[drawn])
