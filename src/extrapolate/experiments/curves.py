@@ -1,12 +1,12 @@
 """How something changes along a quantity (length, learning rate, size of numbers): what the page draws as lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
-from extrapolate.experiments.intervals import Estimate
+from extrapolate.experiments.intervals import Estimate, student
 
 SCHEMA = {
     "title": pl.String,
@@ -65,3 +65,11 @@ def curves_by(
         points = [(float(at), estimate(own)) for (at,), own in rows.sort(x).group_by(x, maintain_order=True)]
         found.append(Curve(str(group_name), str(line_name), points))
     return found
+
+
+def curves_across(results: pl.DataFrame, columns: Mapping[float, str]) -> list[Curve]:
+    """A curve an operation and unit of the results, a point a column: the mean of its values; ``columns`` by x."""
+    return [
+        Curve(str(operation), str(unit), [(x, student(rows[name].to_numpy())) for x, name in columns.items()])
+        for (operation, unit), rows in results.group_by("operation", "unit", maintain_order=True)
+    ]

@@ -14,6 +14,8 @@ from extrapolate.nn._contract import (
     key_names,
     penalty,
 )
+from extrapolate.nn._diagonal_cell import DiagonalCGRU
+from extrapolate.nn._diagonal_neural_gpu import DiagonalNeuralGPU
 from extrapolate.nn._gilr import GILR
 from extrapolate.nn._gilr_lstm import GILRLSTM
 from extrapolate.nn._gnalu import GNALU
@@ -27,6 +29,7 @@ from extrapolate.nn._mul_mcfc import MulMCFC, MulMCFCSignINALU, MulMCFCSignRealN
 from extrapolate.nn._nac import NAC, NACMul
 from extrapolate.nn._nalu import NALU
 from extrapolate.nn._nau import NAU
+from extrapolate.nn._neural_gpu import CGRU, NeuralGPU
 from extrapolate.nn._nmru import NMRU, GatedNMRU
 from extrapolate.nn._nmu import NMU
 from extrapolate.nn._norms import l1_norm
@@ -71,6 +74,11 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "LinearRecurrentLayer",
     "QRNN",
     "SRU",
+    # algorithms, a state with a place for each symbol
+    "CGRU",
+    "DiagonalCGRU",
+    "DiagonalNeuralGPU",
+    "NeuralGPU",
     # baselines
     "MLP",
     # the contract between a unit and a training loop

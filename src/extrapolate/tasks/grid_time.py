@@ -48,6 +48,9 @@ class GridTime:
     side: int = 5
     times: tuple[int, int] = (5, 12)
 
+    #: The share of episodes above which it counts as learned.
+    threshold = 0.9
+
     def __post_init__(self) -> None:
         low, high = self.times
         if self.side < 2 or not 1 <= low <= high:

@@ -29,16 +29,14 @@ class Script:
     operators: tuple[str, ...]
 
 
+CONDITION = ("if", "a", "==", "b", ":", "c", "op", "d", "else", "e", "op", "f", "=")
+
 SCRIPTS: dict[str, Script] = {
     each.name: each
     for each in (
         Script("add", "adding two numbers", ("c", "+", "d", "="), ("+",)),
-        Script(
-            "if",
-            "programs with a condition",
-            ("if", "a", "==", "b", ":", "c", "op", "d", "else", "e", "op", "f", "="),
-            OPERATORS,
-        ),
+        Script("if", "a condition, sums and differences", CONDITION, ("+", "-")),
+        Script("if-times", "a condition, sums, differences and products", CONDITION, OPERATORS),
     )
 }
 
@@ -51,7 +49,7 @@ class Read:
 
     Attributes:
         symbols: int64 (T, N), indices of ``SYMBOLS``.
-        values: float32 (T, N): the number or the digit that stands there, 0 for other symbols.
+        values: float32 (T, N): the number or the digit that stands there, 1 for other symbols.
         answer: float32 (N,).
         reach: float32 (N,): the size that an answer to the program's operation can have.
     """
@@ -66,25 +64,25 @@ class Read:
 class Programs:
     """Reading a program and giving its value (after Trask et al. 2018, section 4.4).
 
-    Two kinds. ``add``: ``12 + 7 =`` gives 19. ``if``: ``if 5 == 5 : 3 × 4 else 8 - 9 =`` gives 12, and with another
-    number than 5 behind ``==`` it gives -1. Numbers are whole, from 0 to ``limit`` - 1, all equally likely, each
-    drawn anew; of the two that are compared, the second is a copy of the first in half of the programs. Each
-    operator is one of +, -, ×, equally likely. What ``=`` asks for is the value of the branch that is taken.
+    Three kinds. ``add``: ``3 + 7 =`` gives 10. ``if``: ``if 5 == 5 : 3 + 4 else 8 - 9 =`` gives 7, and with another
+    number than 5 behind ``==`` it gives -1; each operator is + or -, equally likely. ``if-times``: the same with +, -
+    and ×. Numbers are whole, from 0 to ``limit`` - 1, all equally likely, each drawn anew; of the two that are
+    compared, the second is a copy of the first in half of the programs, and may equal it by chance in the others.
 
-    Read whole, a number is one symbol with its value; read by digits, it is as many as ``limit`` - 1 has, with zeros in
-    front: for numbers up to 99, ``07``. So all programs of a kind and limit are equally long.
+    Read whole, a number is one symbol with its value; read by digits, as many as ``limit`` - 1 has, with zeros in
+    front: 7 is ``07`` where numbers go up to 99. So all programs of a kind and limit are equally long.
 
-    An error is counted in units of ``limit`` for sums and differences, of ``limit`` squared for products, which an
-    answer's size grows with. Right on average: below ``threshold``.
+    An error is counted in units of ``limit`` for sums and differences, of its square for products, which the size of
+    an answer grows with.
 
     Args:
         script: the kind.
-        limit: above every number: 100 in training; the wider test has numbers up to a hundred times larger.
+        limit: above every number of the training; the wider test has numbers up to a hundred times larger.
         digits: read numbers digit by digit.
     """
 
     script: Script
-    limit: int = 100
+    limit: int = 10
     digits: bool = False
 
     #: The mean error below which it counts as learned.
@@ -106,7 +104,7 @@ class Programs:
         numbers = dict(zip(NUMBERS, (u[: len(NUMBERS)] * self.limit).long(), strict=True))
         numbers["b"] = torch.where(u[-1] < 0.5, numbers["a"], numbers["b"])
         first, second = (u[-3:-1] * len(self.script.operators)).long()
-        taken = numbers["a"] == numbers["b"] if "if" in self.script.pattern else torch.ones_like(u[0]) > 0
+        taken = numbers["a"] == numbers["b"] if "if" in self.script.pattern else torch.ones_like(u[0]).bool()
         operator = torch.where(taken, first, second)
         left = torch.where(taken, numbers["c"], numbers["e"]).float()
         right = torch.where(taken, numbers["d"], numbers["f"]).float()
@@ -117,7 +115,7 @@ class Programs:
 
     def _written(self, numbers: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Symbols and values (T, N) of the pattern with these numbers and operators in it."""
-        none, left = torch.zeros_like(numbers["a"]), list(operators)
+        none, left = torch.ones_like(numbers["a"]), list(operators)
         written: list[tuple[Tensor, Tensor]] = []
         for symbol in self.script.pattern:
             if symbol in numbers:
@@ -125,7 +123,7 @@ class Programs:
             elif symbol == "op":
                 written.append((left.pop(0) + TOKEN[OPERATORS[0]], none))
             else:
-                written.append((none + TOKEN[symbol], none))
+                written.append((torch.full_like(none, TOKEN[symbol]), none))
         symbols, values = zip(*written, strict=True)
         return torch.stack(symbols), torch.stack(values).float()
 

@@ -20,6 +20,12 @@ LEAST_SCORE, GREATEST_SCORE = 1e-3, 1e3
 #: The functions that a NAU and an NMU can represent one after the other.
 NMU_FUNCTIONS = ("add", "sub", "mul", "square")
 
+#: What a score is, by its column.
+_LABELS = {
+    "interpolation": "100 × its error ÷ that of the untrained, in the range of the training",
+    "extrapolation": "100 × its error ÷ that of the untrained, beyond the range of the training",
+}
+
 Groups = dict[tuple[str, str], pl.DataFrame]
 
 
@@ -49,12 +55,16 @@ def _powers(rows: pl.DataFrame, column: str) -> np.ndarray:
 def _score(rows: pl.DataFrame, column: str) -> Estimate:
     """The geometric mean over seeds."""
     power = student(_powers(rows, column))
-    ends = [None if each is None else 10**each for each in (power.value, power.low, power.high)]
-    return Estimate(*ends, power.n)
+    value, low, high = (None if each is None else 10**each for each in (power.value, power.low, power.high))
+    return Estimate(value, low, high, power.n)
 
 
 def _rate(rows: list[pl.DataFrame]) -> Estimate:
     return success_rate(sum(int(each["solved"].sum()) for each in rows), sum(each.height for each in rows))
+
+
+def _share(rate: Estimate) -> float:
+    return rate.value or 0.0
 
 
 def _formulas(functions: tuple[str, ...]) -> str:
@@ -78,9 +88,7 @@ class _Judge:
                     if (model, function) in groups:
                         yield self._beside(model, function, measure, published, groups[model, function])
 
-    def _beside(
-        self, model: str, function: str, measure: str, published: float, rows: pl.DataFrame
-    ) -> Claim:
+    def _beside(self, model: str, function: str, measure: str, published: float, rows: pl.DataFrame) -> Claim:
         """0.0 must come out below what prints so, a published error as one."""
         score = _score(rows, measure)
         holds = None
@@ -88,15 +96,14 @@ class _Judge:
             holds = score.high < VANISHED
         elif score.low is not None and published >= 1:
             holds = score.low > VANISHED
-        where = "the wider range" if measure == "extrapolation" else "the range of the training"
+        rule = f"vanishes: below {VANISHED:g}" if published < VANISHED else f"does not: above {VANISHED:g}"
         return self._claim(
             f"{model}/{function}/{measure}",
-            f"{model}, {_formulas((function,))}: 100 × its error ÷ that of the untrained, on {where} "
-            f"({'vanishes' if published < VANISHED else 'does not vanish'}: {'below' if published < VANISHED else 'above'} {VANISHED:g})",
+            f"{model}, {_formulas((function,))}: {_LABELS[measure]} ({rule})",
             published,
             score,
             holds,
-            f"published: {TABLE}",
+            f"{int(rows['solved'].sum())} of {rows.height} models solve it; published: {TABLE}",
         )
 
     def comparison(self, groups: Groups, one: Comparison) -> Iterator[Claim]:
@@ -105,17 +112,17 @@ class _Judge:
             names = (one.model, *one.others)
             if not all((name, function) in groups for name in names):
                 continue
-            own, *others = (_powers(groups[name, function], "extrapolation") for name in names)
-            gain = student(np.min(others, 0) - own)
-            rivals = f"each of {', '.join(one.others)}" if len(one.others) > 1 else one.others[0]
+            powers = {name: _powers(groups[name, function], "extrapolation") for name in names}
+            gain = student(np.min([powers[name] for name in one.others], 0) - powers[one.model])
+            scores = {name: _score(groups[name, function], "extrapolation").value or 0.0 for name in names}
             yield self._claim(
                 f"{one.model}/{function}/nearer-than-{'-'.join(one.others)}",
-                f"{_formulas((function,))}, extrapolated: {one.model} comes nearer than {rivals} (measured: powers of "
-                "ten between its score and the best of theirs)",
+                f"{_formulas((function,))}, extrapolated: {one.model} comes nearer than {' or '.join(one.others)} "
+                "(measured: powers of ten between its score and the best of theirs)",
                 one.published,
                 gain,
                 None if gain.low is None else gain.low > 0,
-                "",
+                "scores: " + ", ".join(f"{name} {score:.2g}" for name, score in scores.items()),
             )
 
     def success(self, groups: Groups, found: Findings) -> Iterator[Claim]:
@@ -128,7 +135,7 @@ class _Judge:
                 f"its success over seeds is far lower than its table of scores says ({SEEDS})",
                 rate,
                 rate.high is not None and rate.high < 0.5,
-                "",
+                f"solved: {_share(rate):.0%}",
             )
         pair = "NAU-NMU", "NALU"
         if all((model, name) in groups for model in pair for name in NMU_FUNCTIONS):
@@ -141,7 +148,7 @@ class _Judge:
                 f"NAU and NMU converge for more seeds than NALU ({SEEDS})",
                 gain,
                 gain.low is not None and gain.low > 0,
-                "",
+                f"solved: NAU→NMU {_share(rates[0]):.0%}, NALU {_share(rates[1]):.0%}",
             )
 
     def _claim(
@@ -165,12 +172,6 @@ def _cut_short(settings: FunctionsSettings, published: FunctionsSettings) -> str
     if settings.seeds < published.seeds:
         short.append(f"{settings.seeds} of {published.seeds} seeds")
     return f"cut short: {', '.join(short)}" if short else ""
-
-
-_LABELS = {
-    "interpolation": "100 × its error ÷ that of the untrained, in the range of the training",
-    "extrapolation": "100 × its error ÷ that of the untrained, beyond it",
-}
 
 
 def _measurements(groups: Groups) -> list[Claim]:

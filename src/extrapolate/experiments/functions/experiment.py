@@ -9,10 +9,10 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.functions.claims import GREATEST_SCORE, LEAST_SCORE, claims
-from extrapolate.experiments.functions.part import FORMS, LEARNING_RATE, PENALTY, FunctionsPart
+from extrapolate.experiments.functions.part import FORMS, PENALTY, FunctionsPart
 from extrapolate.experiments.functions.published import RECURRENT_FINDINGS, STATIC_FINDINGS, Findings
 from extrapolate.experiments.functions.settings import RECURRENT_PRESETS, STATIC_PRESETS, FunctionsSettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,21 @@ class FunctionsExperiment:
     def notes(self, settings: FunctionsSettings) -> list[str]:
         form, quarter = FORMS[self.kind], settings.in_features // 4
         return [
-            f"Adam, rate {LEARNING_RATE:g}, squared error, {settings.batch} fresh samples a step, one stream for all "
-            f"models; penalty {PENALTY:g} on NAU and NMU, growing from step {settings.steps // 2:,} to "
+            f"Adam, rate {form.learning_rate:g}, squared error, {settings.batch} fresh samples a step, one stream "
+            f"for all models; penalty {PENALTY:g} on NAU and NMU, growing from step {settings.steps // 2:,} to "
             f"{settings.steps * 2 // 3:,}.",
-            f"{settings.in_features} inputs in {form.train.range}, {form.train.length} steps of them; a and b are sums "
-            f"over {quarter} of them each, which overlap by half, at a place that the seed chooses. Tested on "
+            f"{settings.in_features} inputs in {form.train.range}, {form.train.length} steps of them; a and b are "
+            f"sums over {quarter} of them each, which overlap by half, at a place that the seed chooses. Tested on "
             f"{form.test.length:,} steps in {form.test.range}, at the step with the lowest validation error.",
             "Between the layers: two units where they are arithmetic, "
             f"{settings.hidden} otherwise (published: about 100).",
-            "Score: 100 × the error (float64) ÷ the median error of the same models before training. The mean of those, "
-            "as published, follows the one seed whose powers of the inputs are largest. Means are geometric, over "
-            f"scores of {LEAST_SCORE:g} at least and {GREATEST_SCORE:,.0f} at most.",
+            "Score: 100 × the error (float64) ÷ the median error of the same models before training. The mean of "
+            "those, as published, follows the one seed whose powers of the inputs are largest. Means are "
+            f"geometric, over scores of {LEAST_SCORE:g} at least and {GREATEST_SCORE:,.0f} at most.",
             "Solved: the extrapolation error is below that of sums whose weights are all "
             f"{settings.epsilon:g} off.",
-            "Intervals (95 %): Wilson for success rates, Newcombe for their differences, Student's t for powers of ten.",
+            "Intervals (95 %): Wilson for success rates, Newcombe for their differences, Student's t for powers of "
+            "ten.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: FunctionsSettings) -> pl.DataFrame:

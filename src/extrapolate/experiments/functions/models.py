@@ -67,9 +67,7 @@ class Remembering(torch_nn.Module):
 
 
 def _activated(activation: Callable[[], torch_nn.Module]) -> Layer:
-    return lambda in_features, width: torch_nn.Sequential(
-        torch_nn.Linear(in_features, width), activation()
-    )
+    return lambda in_features, width: torch_nn.Sequential(torch_nn.Linear(in_features, width), activation())
 
 
 PAIRS: dict[str, Pair] = {

@@ -16,7 +16,7 @@ from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_ra
 from extrapolate.tasks.ranges import spread
 from extrapolate.training import History, Penalty, Plan, Ramp, Replicas
 
-LEARNING_RATE, PENALTY = 1e-3, 10.0
+PENALTY = 10.0
 
 #: Seeds of the fixed sets, the same for every model and seed.
 VALIDATION_SEED, TEST_SEED = 1, 2
@@ -27,11 +27,12 @@ TESTED_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Form:
-    """How the inputs come, where they are tested, and the networks that take them."""
+    """How the inputs come, where they are tested, the networks that take them, and the rate they learn at."""
 
     train: Sequences
     test: Sequences
     builds: Mapping[str, Build]
+    learning_rate: float
 
     @property
     def title(self) -> str:
@@ -43,8 +44,8 @@ class Form:
 
 _NARROW, _WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
 FORMS: dict[str, Form] = {
-    "static": Form(Sequences(_NARROW), Sequences(_WIDE), STATIC),
-    "recurrent": Form(Sequences(_NARROW, 10), Sequences(_NARROW, 1_000), RECURRENT),
+    "static": Form(Sequences(_NARROW), Sequences(_WIDE), STATIC, 1e-3),
+    "recurrent": Form(Sequences(_NARROW, 10), Sequences(_NARROW, 1_000), RECURRENT, 1e-2),
 }
 
 
@@ -92,7 +93,7 @@ class FunctionsPart:
         )
 
     def plan(self, replicas: Replicas) -> Plan:
-        settings, train = self.settings, self.form.train
+        settings, train, rate = self.settings, self.form.train, self.form.learning_rate
         low, high = train.range.intervals[0]
         shape = (train.length, settings.batch, settings.in_features)
         validation = self._validation(replicas.device)
@@ -106,7 +107,7 @@ class FunctionsPart:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=rate, fused=True),
             steps=settings.steps,
             evaluate=evaluate,
             evaluate_every=settings.evaluate_every,

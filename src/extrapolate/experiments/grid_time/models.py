@@ -15,8 +15,12 @@ from extrapolate.tasks.grid_time import MOVES, Episodes
 State = tuple[Tensor, ...]
 
 
+#: How many sums the accumulator keeps: more than one makes it likely that a difference of them is the time left.
+SUMS = 8
+
+
 class Told(torch_nn.Module):
-    """No clock: the LSTM is given T as it is told, and must keep the time itself."""
+    """No clock: the LSTM is given T when it is told, and must keep the time itself: (...), (..., 1) to (..., 1)."""
 
     out_features = 1
 
@@ -25,40 +29,58 @@ class Told(torch_nn.Module):
 
 
 class Clock(torch_nn.Module):
-    """A state that a NAC of itself, T (told once) and a tick of 1 gives anew at each step: (...,), (..., K) to (..., K).
+    """Sums to which a NAC of T (told once) and a tick of 1 is added at each step: (...), (..., S) to (..., S).
 
-    With a weight of 1 on itself and on T, and of -1 on the tick, it is the number of steps that are left.
+    With weight 1 on T and -1 on the tick a sum is the number of steps that are left.
     """
 
-    def __init__(self, out_features: int) -> None:
+    out_features = SUMS
+
+    def __init__(self) -> None:
         super().__init__()
-        self.out_features = out_features
-        self.unit = nn.NAC(out_features + 2, out_features)
+        self.unit = nn.NAC(2, SUMS)
 
     def forward(self, told: Tensor, kept: Tensor) -> Tensor:
-        given = torch.stack([told, torch.ones_like(told)], -1)
-        return self.unit(torch.cat([kept, given], -1))
+        return kept + self.unit(_with_tick(told))
 
+
+class RecurrentClock(torch_nn.Module):
+    """A NAC of its last outputs, T and the tick gives the next: (...), (..., S) to (..., S)."""
+
+    out_features = SUMS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = nn.NAC(SUMS + 2, SUMS)
+
+    def forward(self, told: Tensor, kept: Tensor) -> Tensor:
+        return self.unit(torch.cat([kept, _with_tick(told)], -1))
+
+
+def _with_tick(told: Tensor) -> Tensor:
+    return torch.stack([told, torch.ones_like(told)], -1)
+
+
+MakeClock = Callable[[], Told | Clock | RecurrentClock]
 
 #: By name of the agent, what gives the LSTM the time.
-CLOCKS: dict[str, Callable[[], torch_nn.Module]] = {"LSTM": Told, "LSTM-NAC": lambda: Clock(4)}
+CLOCKS: dict[str, MakeClock] = {"LSTM": Told, "LSTM-NAC": Clock, "LSTM-RecurrentNAC": RecurrentClock}
 
 
 class Agent(torch_nn.Module):
-    """One step: planes (..., 2 places) and T (...) to preferences (..., 5), the expected reward (...), a new state."""
+    """One step: planes (..., 2 P) and T (...) to preferences (..., 5), the expected reward (...) and a new state."""
 
-    def __init__(self, clock: torch_nn.Module, places: int, hidden: int) -> None:
+    def __init__(self, clock: MakeClock, places: int, hidden: int) -> None:
         super().__init__()
-        self.clock = clock
-        self.kept = int(clock.out_features)  # type: ignore[arg-type]
+        self.clock = clock()
         self.eye = torch_nn.Linear(2 * places, hidden)
-        self.lstm = LSTM(hidden + self.kept, hidden)
+        self.lstm = LSTM(hidden + self.clock.out_features, hidden)
         self.actor = torch_nn.Linear(hidden, len(MOVES))
         self.critic = torch_nn.Linear(hidden, 1)
 
     def start(self, like: Tensor) -> State:
         """The state before the first step of episodes (...): the clock's, then the LSTM's."""
-        return like.new_zeros(*like.shape, self.kept), *self.lstm.start(like[..., None])
+        return like.new_zeros(*like.shape, self.clock.out_features), *self.lstm.start(like[..., None])
 
     def forward(self, planes: Tensor, told: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         kept, *inner = state
@@ -70,7 +92,7 @@ class Agent(torch_nn.Module):
 
 @dataclass(frozen=True)
 class Walk:
-    """What happened in episodes (...) step by step, a tensor (T, ...) each; ``going``: not yet over before the step."""
+    """What happened in episodes (...), a tensor (T, ...) each; ``going``: those not over before the step."""
 
     preferences: Tensor
     expected: Tensor
@@ -84,10 +106,9 @@ def walk(
 ) -> Walk:
     """Episodes from their start to the greatest T of ``grid``; ``choose(preferences, step)`` gives the actions."""
     assert isinstance(agent, Agent)
-    steps, state = [], None
+    steps, state = [], agent.start(episodes.time.float())
     for step in range(grid.times[1]):
-        planes, told = grid.observe(episodes)
-        preferences, expected, state = agent(planes, told, state or agent.start(told))
+        preferences, expected, state = agent(*grid.observe(episodes), state)
         action, going = choose(preferences, step), ~episodes.over
         episodes, reward = grid.act(episodes, action)
         steps.append((preferences, expected, action, going, reward))

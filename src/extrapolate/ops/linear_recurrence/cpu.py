@@ -2,26 +2,25 @@
 
 Memory is walked in one direction (channels upwards as time goes forward, downwards as it goes back): the other
 costs three times as much. A carry of one row stays in the nearest cache. Sequences and ranges of channels are
-shared among threads; the order of operations of a channel never changes, so results do not depend on threads.
+shared among threads; the order of operations of a channel never changes, so results do not depend on threads. A
+sequence too narrow for that is cut in time: see ``pieces.py``.
 """
 
 # pyright: reportCallIssue=false
 # (numba's intrinsics take one argument fewer than they are written with)
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import partial
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
+from extrapolate.ops.linear_recurrence import pieces
 from extrapolate.ops.linear_recurrence._lanes import LANES, adjoint_step, step
+from extrapolate.ops.linear_recurrence._rows import Rows, at_once, reset_rows, threads_for
 
-#: Elements below which a second thread costs more than it saves.
-ENOUGH_FOR_A_THREAD = 2**17
 #: Channels a thread takes at the least: whole cache lines, and long enough runs of them.
 CHANNELS = 64
 
@@ -72,29 +71,6 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
             da[t * width + low : t * width + high] = 0
 
 
-class _Rows:
-    """A tensor (N, T, D) as the kernels see it: one flat array a sequence, with the step of time in elements."""
-
-    def __init__(self, x: Tensor) -> None:
-        if x.stride(-1) != 1 and x.shape[-1] > 1:
-            x = x.contiguous()
-        count, length, width = x.shape
-        self.step, self.between = x.stride(1), x.stride(0)
-        self.extent = (length - 1) * self.step + width
-        total = (count - 1) * self.between + self.extent
-        self.flat = x.detach().as_strided((total,), (1,)).numpy()
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        start = row * self.between
-        return self.flat[start : start + self.extent]
-
-
-@cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """The threads of this process: a child made by fork has none of its parent's."""
-    return ThreadPoolExecutor(threads, "linear-recurrence")
-
-
 def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
     """Sequences first; where there are fewer than threads, each is cut into ranges of channels too."""
     count, _, width = shape
@@ -108,17 +84,11 @@ def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
 
 
 def _share(shape: torch.Size, work: Callable[[range, int, int], None]) -> None:
-    threads = min(torch.get_num_threads(), shape.numel() // ENOUGH_FOR_A_THREAD)
+    threads = threads_for(shape.numel())
     if threads < 2:
         work(range(shape[0]), 0, shape[2])
-        return
-    jobs = [_pool(os.getpid(), threads).submit(work, *part) for part in _parts(shape, threads)]
-    for job in jobs:
-        job.result()
-
-
-def _reset_rows(reset: Tensor | None, count: int) -> np.ndarray:
-    return np.empty((count, 0), np.bool_) if reset is None else reset.contiguous().numpy()
+    else:
+        at_once((partial(work, *part) for part in _parts(shape, threads)), threads)
 
 
 def forward_into(
@@ -127,8 +97,11 @@ def forward_into(
     """Writes the states into ``out``, contiguous (N, T, D); float32 or float64 throughout."""
     if out.numel() == 0:
         return
+    if pieces.is_long_and_narrow(out.shape):
+        pieces.forward_into(out, a, b, h0, reset, reverse)
+        return
     count, length, width = out.shape
-    gates, tokens, states, resets = _Rows(a), _Rows(b), _Rows(out), _reset_rows(reset, count)
+    gates, tokens, states, resets = Rows(a), Rows(b), Rows(out), reset_rows(reset, count)
     carry = np.zeros((count, width), states.flat.dtype) if h0 is None else h0.contiguous().clone().numpy()
 
     def work(rows: range, low: int, high: int) -> None:
@@ -156,8 +129,11 @@ def adjoint_into(
     dh0 = h.new_zeros(count, width)
     if h.numel() == 0:
         return dh0
-    errors, gates, states, resets = _Rows(g), _Rows(a), _Rows(h), _reset_rows(reset, count)
-    outs = _Rows(da), _Rows(db)
+    if pieces.is_long_and_narrow(h.shape):
+        pieces.adjoint_into(da, db, dh0, g, a, h, h0, reset, reverse)
+        return dh0
+    errors, gates, states, resets = Rows(g), Rows(a), Rows(h), reset_rows(reset, count)
+    outs = Rows(da), Rows(db)
     starts = (torch.zeros_like(dh0) if h0 is None else h0.contiguous()).numpy()
     carry = dh0.numpy()
 

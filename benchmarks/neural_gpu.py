@@ -1,0 +1,111 @@
+"""The diagonal Neural GPU's fused steps against its plain ones, in training and in answering.
+
+Both sides of a line run in turn in one process; times are medians of the processor's time, and of the clock's. A
+training step is forward and backward of the cross-entropy and the saturation, with dropout; its optimizer is left
+out. Prints a JSON line each, ``ratio`` being the fused processor time through the plain one.
+
+    python benchmarks/neural_gpu.py [--threads 1] [--repeats 7]
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from extrapolate import nn
+from extrapolate.nn import _diagonal_fused
+
+Work = Callable[[], object]
+
+#: Length, sequences, maps of a training step; those of the published addition and multiplication first.
+TRAINING = [(41, 32, 48), (41, 32, 96), (20, 32, 48), (8, 32, 48)]
+ANSWERING = [(401, 4, 48), (41, 256, 48)]
+
+
+def seconds(sides: dict[str, Work], repeats: int) -> dict[str, tuple[float, float]]:
+    """The median processor time and clock time of each side, the sides taking turns."""
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for turn in range(repeats + 1):
+        for name, work in sides.items():
+            began = time.process_time(), time.perf_counter()
+            work()
+            if turn:  # the first is for compilers and caches
+                times[name].append((time.process_time() - began[0], time.perf_counter() - began[1]))
+    return {
+        name: (statistics.median(cpu for cpu, _ in each), statistics.median(wall for _, wall in each))
+        for name, each in times.items()
+    }
+
+
+def line(what: str, sides: dict[str, Work], repeats: int, **facts: object) -> dict[str, object]:
+    times = seconds(sides, repeats)
+    rounded = {
+        f"{name}_{kind}": round(1e3 * each, 2)
+        for name, pair in times.items()
+        for kind, each in zip(("cpu_ms", "ms"), pair, strict=True)
+    }
+    ratio = round(times["fused"][0] / times["plain"][0], 3)
+    return {"benchmark": what, **facts, **rounded, "ratio": ratio}
+
+
+def plainly(work: Work) -> Work:
+    """``work`` with the fused steps out of reach."""
+
+    def run() -> None:
+        usable = _diagonal_fused.usable
+        _diagonal_fused.usable = lambda x: False
+        try:
+            work()
+        finally:
+            _diagonal_fused.usable = usable
+
+    return run
+
+
+def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
+    model.zero_grad()
+    logits, saturation = model.saturated(symbols)
+    (F.cross_entropy(logits.flatten(0, 1), answer.flatten()) + 1e-3 * saturation).backward()
+
+
+@torch.no_grad()
+def infer(model: nn.DiagonalNeuralGPU, symbols: Tensor) -> None:
+    model(symbols)
+
+
+def lines(repeats: int) -> Iterator[dict[str, object]]:
+    for length, count, maps in TRAINING:
+        model = nn.DiagonalNeuralGPU(13, 3, maps, dropout=0.5)
+        model.key = torch.tensor([0, 1, 0])
+        symbols, answer = torch.randint(1, 3, (count, length)), torch.randint(3, (count, length))
+        work: Work = lambda m=model, x=symbols, y=answer: train(m, x, y)  # noqa: E731
+        facts = {"length": length, "sequences": count, "maps": maps}
+        yield line("training step", {"fused": work, "plain": plainly(work)}, repeats, **facts)
+    for length, count, maps in ANSWERING:
+        model = nn.DiagonalNeuralGPU(13, 3, maps).eval()
+        symbols = torch.randint(1, 3, (count, length))
+        answers: Work = lambda m=model, x=symbols: infer(m, x)  # noqa: E731
+        facts = {"length": length, "sequences": count, "maps": maps}
+        yield line("answers", {"fused": answers, "plain": plainly(answers)}, repeats, **facts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    for row in lines(options.repeats):
+        print(json.dumps(row | {"threads": options.threads}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""How a diagonal Neural GPU is trained on a task: the published recipe, one seed at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from extrapolate.nn import DiagonalNeuralGPU
+from extrapolate.optim import AdaMax
+from extrapolate.tasks import Algorithm, Examples
+from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
+from extrapolate.training.feedback import Balance, Feedback, Plateau
+from extrapolate.training.length_bins import LengthBins
+
+#: The published learning rate is this, times 48 by the number of maps.
+RATE = 0.01
+
+#: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
+TRAINING, FIXED = 0, 1
+
+#: Measures of one network at an evaluation, by name; one of them is ``error``, the share of wrong sequences.
+Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A batch from some groups of lengths in every step; cross-entropy at every place, padding included.
+
+    The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls where
+    the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation (published:
+    from that of all steps since the last one).
+    """
+
+    task: Algorithm
+    seed: int
+    maps: int
+    dropout: float
+    batch: int
+    bins: LengthBins
+    bins_a_step: int
+
+    def build(self) -> DiagonalNeuralGPU:
+        return DiagonalNeuralGPU(self.task.symbols, self.task.classes, self.maps, dropout=self.dropout)
+
+    def replicas(self, device: str) -> Replicas:
+        return Replicas.build(self.build, [self.seed], device=device)
+
+    def generator(self, stream: int, step: int) -> torch.Generator:
+        """The random numbers of one step, of a stream of this seed."""
+        words = np.random.SeedSequence((self.seed, stream, step)).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+
+    def batches(self, stream: int, step: int) -> list[Examples]:
+        """Those of one step, a group of lengths each."""
+        generator = self.generator(stream, step)
+        count = self.bins_a_step if stream == TRAINING else len(self.bins.ends)
+        return [
+            self.bins.batch(self.task, index, self.batch, generator)
+            for index in self.bins.drawn(self.task, count, generator)
+        ]
+
+    def plan(
+        self,
+        replicas: Replicas,
+        steps: int,
+        evaluate_every: int,
+        checks: Checks,
+        ends: Callable[[History], bool] | None = None,
+    ) -> Plan:
+        device = replicas.device
+        rate = Plateau("loss", RATE * 48 / self.maps)
+        rules = {"rate": rate, "weight": Balance("loss", "saturation", rate)}
+        feedback = Feedback(rules, len(replicas), device=device, ends=ends)
+        fixed = _named(self.batches(FIXED, 0), device)
+
+        def shared(key: Tensor) -> dict[str, Tensor]:
+            return _named(self.batches(TRAINING, int(key[2])), device)
+
+        def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+            entropy, saturation = costs(model, given)
+            return entropy + given["weight"] * saturation
+
+        measured = replicas.bind(costs, training=True)
+
+        @torch.no_grad()
+        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+            # one set of dropout for all evaluations: they differ by the weights alone
+            values = ({name: each[0] for name, each in s.items()} for s in (replicas.parameters, replicas.buffers))
+            entropy, saturation = measured(*values, replicas.keys()[0], fixed)
+            model = replicas[0].eval()
+            assert isinstance(model, DiagonalNeuralGPU)
+            found = {"loss": float(entropy), "saturation": float(saturation), **checks(model)}
+            return {name: torch.tensor([value], dtype=torch.float64) for name, value in found.items()}
+
+        return Plan(
+            loss=loss,
+            optimizer=lambda parameters: AdaMax(parameters, lr=1.0),
+            steps=steps,
+            evaluate=evaluate,
+            evaluate_every=evaluate_every,
+            best_by="score",
+            given=feedback.numbers,
+            shared=shared,
+            rate=feedback.schedule("rate"),
+            solved=lambda measures: measures["error"] == 0,
+            until=feedback,
+            compile=False,  # hundreds of steps of a loop would be compiled for minutes
+            gradients=one_by_one if device.type == "cpu" else mapped,
+        )
+
+
+def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The cross-entropy and the saturation, each the mean over the batches in ``given``."""
+    assert isinstance(model, DiagonalNeuralGPU)
+    entropies, saturations = [], []
+    for name in sorted(name for name in given if name.startswith("symbols")):
+        index = name.removeprefix("symbols")
+        logits, saturation = model.saturated(given[name], span=given[f"span{index}"])
+        entropies.append(F.cross_entropy(logits.flatten(0, 1), given[f"answer{index}"].flatten()))
+        saturations.append(saturation)
+    return torch.stack(entropies).mean(), torch.stack(saturations).mean()
+
+
+def _named(batches: list[Examples], device: torch.device) -> dict[str, Tensor]:
+    """The batches' tensors under names of their own."""
+    return {
+        f"{name}{index:02}": value.to(device)
+        for index, batch in enumerate(batches)
+        for name, value in (("symbols", batch.symbols), ("answer", batch.answer), ("span", batch.span))
+    }

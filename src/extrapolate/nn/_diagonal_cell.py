@@ -1,0 +1,106 @@
+"""The cell of the diagonal Neural GPU: hard gates, and a state that moves sideways by itself."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from extrapolate.nn._hard import hard_sigmoid, hard_tanh, saturation
+from extrapolate.nn._neural_gpu import neighbourhood
+
+#: How open the gates begin: reset, update.
+RESET_OPEN, UPDATE_OPEN = 0.5, 0.7
+
+#: Of the gates (2 m, 3 m), their bias, of the candidate (m, 3 m), its bias.
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+
+#: ``kept(like, step)``: bool, of the shape of ``like``, what dropout leaves of the candidate in that step.
+Kept = Callable[[Tensor, int], Tensor]
+
+
+def shifted(state: Tensor) -> Tensor:
+    """(B, n, m): of the maps a third, rounded down, come from the left neighbour, the last third from the right one.
+
+    The first maps stay; zeros enter at the ends.
+    """
+    third = state.shape[-1] // 3
+    stay, from_left, from_right = state.split([state.shape[-1] - 2 * third, third, third], -1)
+    zero = torch.zeros_like(from_left[:, :1])
+    left = torch.cat([zero, from_left[:, :-1]], 1)
+    right = torch.cat([from_right[:, 1:], zero], 1)
+    return torch.cat([stay, left, right], -1)
+
+
+class DiagonalCGRU(nn.Module):
+    """Convolutional gated recurrent unit with diagonal gates: a state (B, n, m) to the next one.
+
+    ::
+
+        r = hσ(W_r * s + b_r + 0.5),  u = hσ(W_u * s + b_u + 0.7),  c = htanh(W_c * (r ⊙ s) + b_c)
+        s ← u ⊙ shift(s) + (1 - u) ⊙ c
+
+    with htanh(x) = clip(x, -1, 1), hσ(x) = clip((x + 1)/2, 0, 1) and * the convolution over three places, zeros
+    beyond the ends. Weights are (outputs, left | own | right place's maps); the gates' outputs are r, then u.
+    """
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.gates = nn.Linear(3 * maps, 2 * maps)
+        self.candidate = nn.Linear(3 * maps, maps)
+        for layer in (self.gates, self.candidate):
+            unit_scaled_(layer)
+
+    def forward(self, state: Tensor) -> Tensor:
+        return diagonal_step(state, *self.weights())[0]
+
+    def weights(self) -> Weights:
+        return self.gates.weight, self.gates.bias, self.candidate.weight, self.candidate.bias
+
+
+def diagonal_step(
+    state: Tensor,
+    gates: Tensor,
+    gates_bias: Tensor,
+    candidate: Tensor,
+    candidate_bias: Tensor,
+    kept: Tensor | None = None,
+    probability: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """The next state, and the saturation of its preactivations.
+
+    Of the candidate only what is ``kept`` stays, divided by the ``probability`` of that.
+    """
+    reset, update = F.linear(neighbourhood(state, 1), gates, gates_bias).chunk(2, -1)
+    reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
+    new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
+    keep, value = hard_sigmoid(update), hard_tanh(new)
+    if kept is not None:
+        value = value * kept / probability
+    after = keep * shifted(state) + (1 - keep) * value
+    return after, saturation(reset) + saturation(update) + saturation(new)
+
+
+def diagonal_steps(
+    state: Tensor,
+    weights: Weights,
+    span: Tensor,
+    steps: int,
+    kept: Kept | None = None,
+    probability: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """The state (B, n, m) after ``steps`` steps, zero outside ``span`` (B, n), and their saturation, a scalar."""
+    total = state.new_zeros(())
+    for step in range(steps):
+        left = None if kept is None else kept(state, step)
+        state, more = diagonal_step(state, *weights, left, probability)
+        state, total = state * span[..., None], total + more
+    return state, total
+
+
+def unit_scaled_(layer: nn.Linear) -> None:
+    """U(-a, a) with a = sqrt(3 / inputs), and no bias: an output begins with its inputs' mean square."""
+    bound = math.sqrt(3 / layer.in_features)
+    nn.init.uniform_(layer.weight, -bound, bound)
+    nn.init.zeros_(layer.bias)

@@ -1,0 +1,103 @@
+"""The diagonal Neural GPU (Freivalds & Liepins 2017): one dimension, one cell, gates that saturate exactly."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from extrapolate.nn import _diagonal_fused
+from extrapolate.nn._cellular import CellularNetwork, span_of
+from extrapolate.nn._diagonal_cell import DiagonalCGRU, diagonal_step, diagonal_steps, unit_scaled_
+from extrapolate.nn._hard import hard_tanh, saturation
+
+
+class DiagonalNeuralGPU(CellularNetwork):
+    """The diagonal Neural GPU: symbols (B, n) to logits (B, n, classes); unless told, by n steps, padding included.
+
+    The state is (B, n, m). On a CPU in float32 all steps run fused, with a hand-written backward pass, except in
+    :meth:`states`.
+
+    Args:
+        symbols: how many symbols there are, the padding (0) included.
+        classes: of the answer.
+        maps: numbers of a place, m; below 3 nothing moves sideways by itself.
+        dropout: of the embedding and of the candidates, never of what is carried, while training.
+
+    Training adds :meth:`saturated`'s second output, times a weight, to the loss. Source: arXiv 1702.08727 and its
+    code, whose gates, offsets and start these are.
+    """
+
+    def __init__(
+        self,
+        symbols: int,
+        classes: int,
+        maps: int = 48,
+        *,
+        dropout: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(symbols, classes, maps, dropout)
+        self.embedding = nn.Linear(symbols, maps)
+        self.cell = DiagonalCGRU(maps)
+        self.answer = nn.Linear(maps, classes)
+        for layer in (self.embedding, self.answer):
+            unit_scaled_(layer)
+        self.to(device, dtype)
+
+    def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
+        return self._begin(symbols, span_of(symbols) if span is None else span)[0]
+
+    def _begin(self, symbols: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
+        """The first state, and the saturation of the embedding."""
+        entering = F.embedding(symbols, self.embedding.weight.T) + self.embedding.bias
+        state = hard_tanh(entering)
+        if self._drops:
+            state = state * self.kept(state, self._probability, 0) / self._probability
+        return state * span[..., None], saturation(entering)
+
+    def cell_at(self, step: int) -> DiagonalCGRU:
+        return self.cell
+
+    def read(self, state: Tensor) -> Tensor:
+        return self.answer(state)
+
+    def default_steps(self, symbols: Tensor, span: Tensor) -> int:
+        return symbols.shape[1]
+
+    def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
+        kept = self._kept_at(state, step) if self._drops else None
+        return diagonal_step(state, *self.cell.weights(), kept, self._probability)[0] * span[..., None]
+
+    def forward(
+        self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
+    ) -> Tensor:
+        if isinstance(steps, Tensor):
+            return super().forward(symbols, steps, span)
+        return self.saturated(symbols, steps, span)[0]
+
+    def saturated(
+        self, symbols: Tensor, steps: int | None = None, span: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The logits, and what training adds to the loss so that preactivations stay where gradients flow.
+
+        The latter is Σ max(0, |x| - 0.9) over all preactivations of the steps, and of the embedding as often as
+        there are steps, divided by steps · n · B (not by m).
+        """
+        span = span_of(symbols) if span is None else span
+        steps = symbols.shape[1] if steps is None else steps
+        state, entering = self._begin(symbols, span)
+        run = _diagonal_fused.run if _diagonal_fused.usable(state) else diagonal_steps
+        kept = self._kept_at if self._drops else None
+        state, within = run(state, self.cell.weights(), span, steps, kept, self._probability)
+        return self.read(state), (entering + within / max(1, steps)) / max(1, symbols.numel())
+
+    @property
+    def _drops(self) -> bool:
+        return self.training and self.dropout > 0
+
+    @property
+    def _probability(self) -> float:
+        return 1 - self.dropout
+
+    def _kept_at(self, like: Tensor, step: int) -> Tensor:
+        return self.kept(like, self._probability, step + 1)

@@ -1,0 +1,30 @@
+"""Nonlinearities that reach their limits exactly, so that a state can be kept for thousands of steps."""
+
+import torch
+from torch import Tensor
+
+#: Preactivations further from 0 than this cost, in the diagonal Neural GPU: just inside the kinks at -1 and 1.
+SATURATED = 0.9
+
+
+def hard_tanh(x: Tensor) -> Tensor:
+    """clip(x, -1, 1)."""
+    return x.clamp(-1.0, 1.0)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """clip((x + 1)/2, 0, 1): slope 1/2 and kinks at -1 and 1, unlike ``torch.nn.Hardsigmoid``."""
+    return (0.5 * x + 0.5).clamp(0.0, 1.0)
+
+
+def cutoff_sigmoid(x: Tensor, cutoff: float = 1.2) -> Tensor:
+    """clip(κ σ(x) - (κ - 1)/2, 0, 1): exactly 0 or 1 where |x| ≥ ln 11 for κ = 1.2.
+
+    Source: Kaiser & Sutskever 2016 (arXiv 1511.08228).
+    """
+    return (cutoff * torch.sigmoid(x) - (cutoff - 1) / 2).clamp(0.0, 1.0)
+
+
+def saturation(x: Tensor) -> Tensor:
+    """Σ max(0, |x| - 0.9), a scalar: how far preactivations have left the range where gradients flow."""
+    return (x.abs() - SATURATED).clamp_min(0.0).sum()

@@ -1,0 +1,127 @@
+"""AdaMax as the diagonal Neural GPU is trained with it: gradients clipped by what each has been before."""
+
+# pyright: reportPrivateImportUsage=false
+# (torch does not export its foreach functions to type checkers)
+
+from collections.abc import Callable
+from typing import overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+
+
+class AdaMax(Optimizer):
+    r"""Steps of about the learning rate, by the largest gradient of late; no gradient comes out of the blue.
+
+    With :math:`g` the gradient, :math:`t` = 0, 1, ... the step, and everything elementwise,
+
+    .. math::
+        \kappa &= \text{clip} \cdot v + \text{floor}, \qquad g \leftarrow \operatorname{clip}(g, \pm\kappa) \\
+        m &\leftarrow \beta m + (1 - \beta) g, \qquad v \leftarrow \max(\beta_2 v, |g|) \\
+        \beta_2 &= 1 - \max(\text{last\_forgotten}, \text{forgotten} \cdot 2^{-t / \text{half\_life}}), \qquad
+        W \leftarrow W - \text{lr} \cdot m / (v + \epsilon)
+
+    so ``v`` may grow by a fifth a step, and remembers for longer and longer. Unlike in ``torch.optim.Adamax`` there
+    is no bias correction. A gradient that is not a number counts as 0.
+
+    Args:
+        params: tensors or groups of them.
+        lr: 0.01 · 48/m in the published trainings with m maps; a tensor (R,) gives each of R stacked models its own.
+        beta: how much of the mean of gradients stays at a step.
+        clip, floor: bounds of a gradient, see above.
+        forgotten, last_forgotten, half_life: how much of ``v`` a step forgets: at first, at last, and the steps in
+            which it halves.
+        eps: keeps the quotient finite.
+
+    Raises:
+        ValueError: a setting out of its range.
+
+    Source: the code of Freivalds & Liepins 2017 (arXiv 1702.08727), after AdaMax of Kingma & Ba 2015.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.01,
+        beta: float = 0.9,
+        *,
+        clip: float = 1.2,
+        floor: float = 1e-4,
+        forgotten: float = 0.01,
+        last_forgotten: float = 0.0005,
+        half_life: float = 2000.0,
+        eps: float = 1e-8,
+    ) -> None:
+        if not 0 <= beta < 1:
+            raise ValueError(f"Invalid beta: {beta} must be at least 0 and below 1")
+        if not (
+            clip >= 0 and floor > 0 and half_life > 0 and eps > 0 and bool((torch.as_tensor(lr) >= 0).all())
+        ):
+            raise ValueError(f"AdaMax: lr={lr}, clip={clip}, floor={floor}, half_life={half_life}, eps={eps}")
+        if not 0 < last_forgotten <= forgotten < 1:
+            raise ValueError(f"AdaMax: 0 < {last_forgotten=} <= {forgotten=} < 1 must hold")
+        settings = {
+            "lr": lr,
+            "beta": beta,
+            "clip": clip,
+            "floor": floor,
+            "forgotten": forgotten,
+            "last_forgotten": last_forgotten,
+            "half_life": half_life,
+            "eps": eps,
+        }
+        super().__init__(params, settings)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step; ``closure``, if given, computes gradients anew, and its value is returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [each for each in group["params"] if each.grad is not None and each.numel()]
+            if not params:
+                continue
+            for each in params:
+                self._begin(each)
+            slots = [self.state[each] for each in params]
+            _move(params, [s["mean"] for s in slots], [s["largest"] for s in slots], group, slots[0]["step"])
+            for slot in slots:
+                slot["step"] += 1
+        return loss
+
+    def _begin(self, parameter: Tensor) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["step"] = 0
+            state["mean"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+            state["largest"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+
+
+def _move(params: list[Tensor], means: list[Tensor], largest: list[Tensor], group: dict, step: int) -> None:
+    bounds = torch._foreach_mul(largest, group["clip"])
+    torch._foreach_add_(bounds, group["floor"])
+    gradients = [each.grad.nan_to_num(nan=0.0) for each in params if each.grad is not None]
+    gradients = list(torch._foreach_minimum(gradients, bounds))
+    torch._foreach_neg_(bounds)
+    torch._foreach_maximum_(gradients, bounds)
+    torch._foreach_lerp_(means, gradients, 1 - group["beta"])
+    forgotten = max(group["last_forgotten"], group["forgotten"] * 2 ** (-step / group["half_life"]))
+    torch._foreach_mul_(largest, 1 - forgotten)
+    torch._foreach_maximum_(largest, torch._foreach_abs(gradients))
+    steps = torch._foreach_div(means, torch._foreach_add(largest, group["eps"]))
+    lr = group["lr"]
+    if isinstance(lr, Tensor) and lr.dim():
+        for each in steps:
+            each.mul_(lr.to(each).view(-1, *[1] * (each.dim() - 1)))
+    else:
+        torch._foreach_mul_(steps, lr)
+    torch._foreach_sub_(params, steps)

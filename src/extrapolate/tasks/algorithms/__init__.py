@@ -1,0 +1,39 @@
+"""Algorithms on sequences of symbols, with exact references: copy, reverse, duplicate, sort; arithmetic on digits.
+
+A task is a small frozen dataclass: ``Addition(base=2).examples(count, length, generator)`` gives :class:`Examples`.
+Operands come at random, with long carries, or from families built to make networks fail.
+"""
+
+from extrapolate.tasks.algorithms.adversarial import addition_families, multiplication_families
+from extrapolate.tasks.algorithms.arithmetic import Addition, Multiplication
+from extrapolate.tasks.algorithms.bcd import BCDMultiplication
+from extrapolate.tasks.algorithms.digits import digits_of, numbers_of
+from extrapolate.tasks.algorithms.examples import PAD, PLUS, TIMES, Algorithm, Examples, together
+from extrapolate.tasks.algorithms.expression import parsed
+from extrapolate.tasks.algorithms.operands import carry_operands, hard_operands, uniform_operands
+from extrapolate.tasks.algorithms.sequences import Copy, Duplicate, Increment, Reverse, Sort
+
+__all__ = [
+    "PAD",
+    "PLUS",
+    "TIMES",
+    "Addition",
+    "Algorithm",
+    "BCDMultiplication",
+    "Copy",
+    "Duplicate",
+    "Examples",
+    "Increment",
+    "Multiplication",
+    "Reverse",
+    "Sort",
+    "addition_families",
+    "carry_operands",
+    "digits_of",
+    "hard_operands",
+    "multiplication_families",
+    "numbers_of",
+    "parsed",
+    "together",
+    "uniform_operands",
+]

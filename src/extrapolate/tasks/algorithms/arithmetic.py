@@ -1,0 +1,144 @@
+"""Addition and multiplication of two numbers of equal width, digit by digit."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from extrapolate.tasks.algorithms.digits import (
+    added,
+    check_base,
+    digits_of,
+    multiplied,
+    numbers_of,
+    significant,
+)
+from extrapolate.tasks.algorithms.examples import PAD, PLUS, SYMBOLS, TIMES, Examples, check_length
+from extrapolate.tasks.algorithms.operands import Draw, uniform_operands
+
+
+@dataclass(frozen=True)
+class _Arithmetic(ABC):
+    """What addition and multiplication share, described in :class:`Multiplication`."""
+
+    base: int = 2
+    aligned: bool = False
+    zero_filled: bool = False
+    operands: Draw = uniform_operands
+
+    def __post_init__(self) -> None:
+        check_base(self.base)
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def operator(self) -> int:
+        """The operator's symbol."""
+
+    @abstractmethod
+    def computed(self, a: Tensor, b: Tensor) -> Tensor:
+        """The digits of the results, int64 (B, d + 1) or (B, 2 d), from those of operands (B, d)."""
+
+    @property
+    def symbols(self) -> int:
+        return SYMBOLS
+
+    @property
+    def classes(self) -> int:
+        return self.base + 1
+
+    def takes(self, length: int) -> bool:
+        return length >= 3 and length % 2 == 1
+
+    def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
+        """``count`` examples of ``length`` = 2 d + 1 places."""
+        check_length(self, length, "two operands and the operator between them need an odd number from 3 up")
+        return self.of_digits(*self.operands(count, length // 2, self.base, generator))
+
+    def of_numbers(self, pairs: list[tuple[int, int]], width: int | None = None) -> Examples:
+        """The examples of given pairs; ``width`` digits each, default as many as the longest has.
+
+        Raises:
+            UserError: a number is negative or has more digits.
+        """
+        longest = max((number for pair in pairs for number in pair), default=0)
+        if width is None:
+            width = 1
+            while self.base**width <= longest:
+                width += 1
+        return self.of_digits(*(digits_of(side, width, self.base) for side in zip(*pairs, strict=True)))
+
+    def of_digits(self, a: Tensor, b: Tensor) -> Examples:
+        """The examples of operands given by their digits, int64 (B, d) each."""
+        answer = self._filled(self.computed(a, b), 2 * a.shape[1] + 1)
+        operator = a.new_full((len(a), 1), self.operator)
+        if not self.aligned:
+            return Examples(torch.cat([a + 1, operator, b + 1], 1), answer)
+        space = answer.shape[1] - a.shape[1]
+        first, second = F.pad(a + 1, (0, space)), torch.cat([b + 1, operator], 1)
+        return Examples(torch.stack([first, F.pad(second, (0, space - 1))], -1), answer)
+
+    def _filled(self, digits: Tensor, length: int) -> Tensor:
+        classes = F.pad(digits, (0, length - digits.shape[1])) + 1
+        if self.zero_filled:
+            return classes
+        inside = torch.arange(length, device=digits.device) < significant(digits)[:, None]
+        return torch.where(inside, classes, PAD)
+
+    def number(self, classes: Tensor) -> int | None:
+        """The number that a row of classes (n,) writes; None where it is none, with a digit behind padding, say."""
+        digits = classes[: int(significant(classes[None])[0])] - 1
+        if bool((digits < 0).any()) or not len(classes):
+            return None
+        return numbers_of(digits[None], self.base)[0]
+
+
+@dataclass(frozen=True)
+class Addition(_Arithmetic):
+    """5 + 14 in base 2 and four digits: ``1 0 1 0 + 0 1 1 1`` becomes ``1 1 0 0 1`` and padding.
+
+    Unless aligned, the operands stand behind one another: the network has to bring them together, which no finite
+    automaton can. See :class:`Multiplication` for the arguments.
+    """
+
+    @property
+    def name(self) -> str:
+        return "addition"
+
+    @property
+    def operator(self) -> int:
+        return PLUS
+
+    def computed(self, a: Tensor, b: Tensor) -> Tensor:
+        return added(a, b, self.base)
+
+
+@dataclass(frozen=True)
+class Multiplication(_Arithmetic):
+    """6 · 10 in base 2 and four digits: ``0 1 1 0 * 0 1 0 1`` becomes ``0 0 1 1 1 1`` and padding.
+
+    Two operands of d digits, least significant first, leading zeros included: n = 2 d + 1 places. Digit v is symbol
+    and class v + 1, padding 0, the operator 11 or 12.
+
+    Args:
+        base: 2 to 10.
+        aligned: two rows of symbols instead of one: operand over operand, the operator behind the second.
+        zero_filled: the answer has n digits; otherwise its significant ones (a zero has one), then padding.
+        operands: how those of random examples are drawn.
+    """
+
+    @property
+    def name(self) -> str:
+        return "multiplication"
+
+    @property
+    def operator(self) -> int:
+        return TIMES
+
+    def computed(self, a: Tensor, b: Tensor) -> Tensor:
+        return multiplied(a, b, self.base)

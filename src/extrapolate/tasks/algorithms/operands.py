@@ -1,0 +1,112 @@
+"""Pairs of operands as digits (count, width): at random, with the carries that random numbers lack, and built."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from extrapolate.errors import UserError
+from extrapolate.tasks.algorithms.digits import incremented
+
+Pair = tuple[Tensor, Tensor]
+
+#: ``draw(count, width, base, generator)``: digits of both operands, each (count, width).
+Draw = Callable[[int, int, int, torch.Generator], Pair]
+
+#: Shares of the examples with a run of largest digits, and with a sum at a power of the base or just below.
+RUNS, POWERS = 0.2, 0.2
+
+
+def uniform_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
+    """Each number below base^width as likely as any other."""
+    both = torch.randint(base, (2, count, width), generator=generator)
+    return both[0], both[1]
+
+
+def hard_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
+    """The training mix that teaches carries: of random examples alone none has a long one.
+
+    A fifth: one operand is b^hi - b^(lo-1), the other below b^lo (1 ≤ lo ≤ hi ≤ width). A fifth: they add up to b^k
+    or b^k - 1, k being the width in half of them, any in the others. The rest is uniform. Source: the code of
+    Price, Zaremba & Sutskever 2016 (arXiv 1611.00736), tasks ``baddt`` and the like.
+    """
+    a, b = uniform_operands(count, width, base, generator)
+    run, small = _runs(b, base, generator)
+    one, other = _powers(a, base, generator)
+    kind = torch.rand(count, 1, generator=generator)
+    is_run, is_power = kind < RUNS, kind >= 1 - POWERS
+    a = torch.where(is_run, run, torch.where(is_power, one, a))
+    b = torch.where(is_run, small, torch.where(is_power, other, b))
+    return swapped(a, b, generator)
+
+
+def _runs(below: Tensor, base: int, generator: torch.Generator) -> Pair:
+    count, width = below.shape
+    ends = torch.randint(1, width + 1, (2, count, 1), generator=generator)
+    low, high = ends.amin(0), ends.amax(0)
+    places = torch.arange(width)
+    run = ((places >= low - 1) & (places < high)) * (base - 1)
+    return run, below * (places < low)
+
+
+def _powers(digits: Tensor, base: int, generator: torch.Generator) -> Pair:
+    count, width = digits.shape
+    anywhere = torch.randint(1, width + 1, (count, 1), generator=generator)
+    power = torch.where(torch.rand(count, 1, generator=generator) < 0.5, width, anywhere)
+    exact = torch.rand(count, 1, generator=generator) < 0.5
+    return _complements(_not_zero(digits, power), power, exact, base)
+
+
+def _not_zero(digits: Tensor, power: Tensor) -> Tensor:
+    """``digits`` below base^power, with a 1 at the bottom of those that would be 0."""
+    own = digits * (torch.arange(digits.shape[1]) < power)
+    own[:, 0] += own.sum(1) == 0
+    return own
+
+
+def _complements(own: Tensor, power: Tensor, exact: Tensor, base: int) -> Pair:
+    """``own`` and what is missing from it to base^power where ``exact``, to one less elsewhere."""
+    rest = (base - 1 - own) * (torch.arange(own.shape[1]) < power)
+    return own, torch.where(exact, incremented(rest, base), rest)
+
+
+def swapped(a: Tensor, b: Tensor, generator: torch.Generator) -> Pair:
+    """The operands of every pair in an order drawn anew."""
+    turn = torch.rand(len(a), 1, generator=generator) < 0.5
+    return torch.where(turn, b, a), torch.where(turn, a, b)
+
+
+def carry_operands(
+    count: int,
+    carry: int,
+    generator: torch.Generator,
+    *,
+    overflow: bool,
+    width: int | None = None,
+    base: int = 2,
+) -> Pair:
+    """Operands whose sum is b^carry (``overflow``) or b^carry - 1, of ``width`` digits: carry + 1 unless told.
+
+    Where there is an overflow, a carry goes from the lowest digit that is not zero up to place ``carry``; where there
+    is none, every place would pass one on. In a wider field both are moved up by the same random number of
+    places. Source: the code of Price, Zaremba & Sutskever 2016.
+
+    Raises:
+        UserError: ``carry`` is below 1 or above ``width``.
+    """
+    width = carry + 1 if width is None else width
+    if not 1 <= carry <= width:
+        raise UserError(f"a carry over {carry} places does not fit into {width}: give 1 to {width}")
+    digits = torch.randint(base, (count, carry), generator=generator)
+    power = torch.full((count, 1), carry)
+    own = _not_zero(digits, power) if overflow else digits
+    pair = _complements(own, power, torch.full((count, 1), overflow), base)
+    move = torch.randint(max(1, width - carry), (count, 1), generator=generator)
+    a, b = (_moved(each, move, width) for each in pair)
+    return swapped(a, b, generator)
+
+
+def _moved(digits: Tensor, move: Tensor, width: int) -> Tensor:
+    """``digits`` (B, c) in a field of ``width``, each row's moved up by ``move`` (B, 1)."""
+    out = digits.new_zeros(len(digits), width)
+    return out.scatter_(1, torch.arange(digits.shape[1]) + move, digits)

@@ -1,0 +1,122 @@
+"""Tasks on sequences of symbols that mean nothing: copy, reverse, duplicate, sort; and adding one."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from extrapolate.errors import UserError
+from extrapolate.tasks.algorithms.digits import check_base, incremented
+from extrapolate.tasks.algorithms.examples import Examples, check_length
+
+
+@dataclass(frozen=True)
+class _OnSequences(ABC):
+    """``kinds`` symbols, numbered from 1."""
+
+    kinds: int = 2
+
+    def __post_init__(self) -> None:
+        if self.kinds < 1:
+            raise UserError(f"{self.kinds} kinds of symbols: give 1 or more")
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    def symbols(self) -> int:
+        return self.kinds + 1
+
+    @property
+    def classes(self) -> int:
+        return self.kinds + 1
+
+    def takes(self, length: int) -> bool:
+        return length >= 1
+
+    def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
+        """``count`` examples of ``length`` symbols, each drawn evenly."""
+        check_length(self, length, "give 1 or more")
+        return self.of(torch.randint(1, self.kinds + 1, (count, length), generator=generator))
+
+    @abstractmethod
+    def of(self, symbols: Tensor) -> Examples:
+        """The examples of given symbols, int64 (B, n), from 1 to ``kinds``."""
+
+
+@dataclass(frozen=True)
+class Copy(_OnSequences):
+    """``1 2 2`` stays ``1 2 2``."""
+
+    @property
+    def name(self) -> str:
+        return "copy"
+
+    def of(self, symbols: Tensor) -> Examples:
+        return Examples(symbols, symbols)
+
+
+@dataclass(frozen=True)
+class Reverse(_OnSequences):
+    """``1 2 2`` becomes ``2 2 1``."""
+
+    @property
+    def name(self) -> str:
+        return "reverse"
+
+    def of(self, symbols: Tensor) -> Examples:
+        return Examples(symbols, symbols.flip(1))
+
+
+@dataclass(frozen=True)
+class Duplicate(_OnSequences):
+    """``1 2`` and three of padding become ``1 2 1 2`` and one: of n places the first half, rounded down, is used."""
+
+    @property
+    def name(self) -> str:
+        return "duplicate"
+
+    def takes(self, length: int) -> bool:
+        return length >= 2
+
+    def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
+        """``count`` examples of ``length`` places, half of them symbols."""
+        check_length(self, length, "give 2 or more")
+        half = torch.randint(1, self.kinds + 1, (count, length // 2), generator=generator)
+        return self.of(half).padded(length)
+
+    def of(self, symbols: Tensor) -> Examples:
+        return Examples(F.pad(symbols, (0, symbols.shape[1])), torch.cat([symbols, symbols], 1))
+
+
+@dataclass(frozen=True)
+class Sort(_OnSequences):
+    """``2 1 2`` becomes ``1 2 2``; of two kinds it is counting."""
+
+    @property
+    def name(self) -> str:
+        return "sort"
+
+    def of(self, symbols: Tensor) -> Examples:
+        return Examples(symbols, symbols.sort(1).values)
+
+
+@dataclass(frozen=True)
+class Increment(_OnSequences):
+    """Digits in base ``kinds``, least significant first, plus one: ``2 2 1`` (011) becomes ``1 1 2`` (100) in base 2.
+
+    Digit v is symbol v + 1. What is carried out of the last place is lost.
+    """
+
+    def __post_init__(self) -> None:
+        check_base(self.kinds)
+
+    @property
+    def name(self) -> str:
+        return "increment"
+
+    def of(self, symbols: Tensor) -> Examples:
+        return Examples(symbols, incremented(symbols - 1, self.kinds) + 1)

@@ -1,0 +1,114 @@
+"""The grid world of :class:`GridTime` for Gymnasium: one episode at a time, or many side by side.
+
+Importing this registers ``GridTime-v0``; ``gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")`` and
+``gymnasium.make_vec`` do both.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from extrapolate.tasks.grid_time import MOVES, Episodes, GridTime
+
+Observation = dict[str, Any]  # arrays; the spaces of Gymnasium are typed by their own
+
+
+class GridTimeEnv(gymnasium.Env[Observation, np.int64]):
+    """One episode; ``times`` as in :class:`GridTime`.
+
+    Observed: ``planes``, float32 (2, side, side), a 1 where the agent is and a 1 where its destination is; ``time``,
+    float32 (1,), T after a reset and 0 later. Actions: stay, up, down, left, right. Never truncated.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012  (gymnasium's name and type)
+
+    def __init__(self, side: int = 5, times: tuple[int, int] = (5, 12)) -> None:
+        self.world = GridTime(side, times)
+        self.observation_space = _observation_space(self.world)
+        self.action_space = spaces.Discrete(len(MOVES))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._episode = _begun(self.world, self.np_random, 1)
+        return self._observed(), {}
+
+    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        self._episode, reward = self.world.act(self._episode, torch.tensor([int(action)]))
+        return self._observed(), float(reward[0]), bool(self._episode.over[0]), False, {}
+
+    def _observed(self) -> Observation:
+        return {name: value[0] for name, value in _observed(self.world, self._episode).items()}
+
+
+class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+    """Many episodes, each tensor operation for all of them at once; as :class:`GridTimeEnv`, with a leading axis.
+
+    An episode that is over begins anew at the next step, whose action and reward then count for nothing.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(self, num_envs: int = 1, side: int = 5, times: tuple[int, int] = (5, 12)) -> None:
+        self.num_envs = num_envs
+        self.world = GridTime(side, times)
+        self.single_observation_space = _observation_space(self.world)
+        self.single_action_space = spaces.Discrete(len(MOVES))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        if isinstance(seed, list):
+            raise ValueError("the episodes share one source of random numbers: give one seed, not a list")
+        super().reset(seed=seed)
+        self._episodes = _begun(self.world, self.np_random, self.num_envs)
+        return _observed(self.world, self._episodes), {}
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        ended = self._episodes.over
+        after, reward = self.world.act(self._episodes, torch.as_tensor(actions, dtype=torch.int64))
+        fresh = _begun(self.world, self.np_random, self.num_envs)
+        chosen = {
+            each.name: torch.where(ended, getattr(fresh, each.name), getattr(after, each.name))
+            for each in fields(Episodes)
+        }
+        self._episodes = Episodes(**chosen)
+        over = self._episodes.over.numpy().copy()
+        rewards = reward.double().numpy()
+        return _observed(self.world, self._episodes), rewards, over, np.zeros_like(over), {}
+
+
+def _observation_space(world: GridTime) -> spaces.Dict:
+    planes = spaces.Box(0.0, 1.0, (2, world.side, world.side), np.float32)
+    return spaces.Dict({"planes": planes, "time": spaces.Box(0.0, float(world.times[1]), (1,), np.float32)})
+
+
+def _begun(world: GridTime, random: np.random.Generator, count: int) -> Episodes:
+    return world.begin(torch.from_numpy(random.random((2, count), dtype=np.float32)))
+
+
+def _observed(world: GridTime, episodes: Episodes) -> Observation:
+    planes, time = world.observe(episodes)
+    return {
+        "planes": planes.unflatten(-1, (2, world.side, world.side)).numpy(),
+        "time": time[:, None].numpy(),
+    }
+
+
+gymnasium.register(
+    "GridTime-v0",
+    entry_point=f"{__name__}:GridTimeEnv",
+    vector_entry_point=f"{__name__}:GridTimeVectorEnv",
+)

@@ -1,0 +1,277 @@
+"""Functions of two sums: the task, the networks, and how the published table is judged."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from extrapolate.errors import UserError
+from extrapolate.experiments import Claim, Experiment, experiment_named, run, with_options
+from extrapolate.experiments.functions.models import PAIRS, RECURRENT, STATIC, Recurrent, Static
+from extrapolate.experiments.functions.part import FORMS, FunctionsPart
+from extrapolate.report import write_page
+from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
+from extrapolate.training import Interrupted, Quiet, train
+from silent import Silent
+
+STATIC_EXPERIMENT, RECURRENT_EXPERIMENT = map(experiment_named, ("functions-static", "functions-recurrent"))
+STATIC_SMOKE, RECURRENT_SMOKE = (each.presets["smoke"] for each in (STATIC_EXPERIMENT, RECURRENT_EXPERIMENT))
+LAPTOP, PAPER = STATIC_EXPERIMENT.presets["laptop"], STATIC_EXPERIMENT.presets["paper"]
+NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
+
+# ------------------------------------------------------------------------------------------------ the task
+
+KNOWN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "square": lambda a, b: a**2,
+    "root": lambda a, b: a**0.5,
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_answer_is_the_function_of_both_sums_over_all_steps(name: str) -> None:
+    task = SubsetFunction(SUM_FUNCTIONS[name], Sequences(NARROW, 3), Sequences(NARROW, 5), in_features=16)
+    generator = torch.Generator().manual_seed(7)
+    subsets = task.subsets(generator)
+    x = task.test.sample(6, 16, generator)
+    assert x.shape == (5, 6, 16)
+    first, second = (subsets[:, i].numpy() == 1 for i in (0, 1))
+    sums = [x.numpy()[:, :, chosen].sum((0, 2)) for chosen in (first, second)]
+    assert (first.sum(), second.sum(), (first & second).sum()) == (4, 4, 2)
+    np.testing.assert_allclose(task.answer(x, subsets.double())[:, 0], KNOWN[name](*sums), rtol=1e-12)
+
+
+def test_worked_example_of_the_docstring() -> None:
+    x = torch.tensor([9.0, 1, 2, 3, 9, 9, 9, 9])
+    subsets = torch.zeros(8, 2)
+    subsets[1:3, 0] = subsets[2:4, 1] = 1
+
+    def answer(name: str, steps: int) -> float:
+        task = SubsetFunction(SUM_FUNCTIONS[name], Sequences(NARROW), Sequences(WIDE), in_features=8)
+        return task.answer(x.expand(steps, 8), subsets).item()
+
+    assert (answer("mul", 1), answer("square", 1)) == (15, 9)
+    assert (answer("add", 2), answer("sub", 2)) == (16, -4)
+
+
+def test_threshold_is_the_error_of_weights_a_little_off() -> None:
+    """a − b: weights ε off make it (1 − 2ε)(a − b), so the error is 4ε² E[(a − b)²]."""
+    task = SubsetFunction(SUM_FUNCTIONS["sub"], Sequences(NARROW), Sequences(WIDE, 4), in_features=16)
+    spread = 4 * 4 * 4**2 / 12  # four steps of four numbers that are in one sum only, each U[2,6]
+    assert task.threshold(1e-2) == pytest.approx(4e-4 * spread, rel=0.1)
+    assert task.threshold(1e-2) == task.threshold(1e-2)
+    product = replace(task, function=SUM_FUNCTIONS["mul"])
+    assert product.threshold(1e-3) == pytest.approx(product.threshold(1e-2) / 100, rel=0.02)
+
+
+# -------------------------------------------------------------------------------------------- the networks
+
+
+def test_static_network_is_one_layer_on_the_other() -> None:
+    model = Static(PAIRS["ReLU6"], 5, 7)
+    assert isinstance(model.first, torch.nn.Sequential)
+    x = 10 * torch.randn(1, 3, 5)
+    hidden = model.first[0](x[0]).clamp(0, 6)
+    torch.testing.assert_close(model(x), model.second(hidden))
+
+
+def test_recurrent_network_carries_both_sums_in_its_state() -> None:
+    """With exact weights NAU then NMU multiplies the sums over any number of steps."""
+    model = Recurrent(PAIRS["NAU-NMU"], 4, 99).double()
+    with torch.no_grad():
+        model.get_parameter("first.weight").copy_(torch.tensor([[1.0, 0, 1, 1, 0, 0], [0.0, 1, 0, 1, 1, 0]]))
+        model.get_parameter("second.weight").fill_(1)
+    x = torch.rand(1_000, 3, 4, dtype=torch.float64)
+    expected = x[..., :2].sum((0, 2)) * x[..., 1:3].sum((0, 2))
+    torch.testing.assert_close(model(x)[:, 0], expected)
+
+
+@pytest.mark.parametrize("builds", [STATIC, RECURRENT])
+def test_networks_take_steps_to_answers(builds: Mapping[str, Callable[[int, int], torch.nn.Module]]) -> None:
+    steps = 1 if builds is STATIC else 4
+    for build in builds.values():
+        assert build(6, 3)(torch.rand(steps, 5, 6)).shape == (5, 1)
+
+
+# ------------------------------------------------------------------------------------------------ the part
+
+
+def test_each_replica_has_its_own_function_and_subsets() -> None:
+    part = FunctionsPart("static", "Linear", STATIC_SMOKE)
+    replicas = part.replicas()
+    given = part.plan(replicas).given
+    assert given["chosen"].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    x = part._validation(torch.device("cpu"))
+    errors = part._errors(replicas, x)
+    for i, name in enumerate(("add", "add", "mul", "mul")):
+        target = SubsetFunction(SUM_FUNCTIONS[name], *_ends("static"), in_features=8).answer(
+            x, given["subsets"][i].double()
+        )
+        expected = (replicas[i].double()(x) - target).square().mean()
+        torch.testing.assert_close(errors[i], expected)
+
+
+def _ends(kind: str) -> tuple[Sequences, Sequences]:
+    return FORMS[kind].train, FORMS[kind].test
+
+
+def test_score_of_the_untrained_is_about_a_hundred() -> None:
+    part = FunctionsPart("static", "Linear", replace(STATIC_SMOKE, seeds=3, functions=("mul",)))
+    replicas = part.replicas()
+    errors = part._errors(replicas, part._validation(torch.device("cpu")))
+    assert sorted(part._scores(errors, errors))[1] == pytest.approx(100)
+
+
+# ---------------------------------------------------------------------------------------------- the claims
+
+
+def judged(
+    scores: Mapping[str, Mapping[str, Sequence[float]]],
+    settings: object = LAPTOP,
+    experiment: Experiment = STATIC_EXPERIMENT,
+) -> dict[str, Claim]:
+    """Of models with ``scores[model][function][seed]``; solved below 0.01."""
+    table = pl.DataFrame(
+        [
+            {
+                "unit": model,
+                "operation": SUM_FUNCTIONS[function].formula,
+                "function": function,
+                "range": "U[1,2]",
+                "seed": seed,
+                "solved": score < 0.01,
+                "interpolation": 0.1,
+                "extrapolation": score,
+            }
+            for model, functions in scores.items()
+            for function, own in functions.items()
+            for seed, score in enumerate(own)
+        ]
+    )
+    return {claim.id: claim for claim in experiment.claims(table, settings)}
+
+
+def test_published_zero_must_vanish_and_a_published_error_must_not() -> None:
+    claims = judged({"NALU": {"mul": [0.001, 0.002, 0.001]}, "NAC": {"mul": [30.0, 33.0, 20.0]}})
+    assert claims["NALU/mul/extrapolation"].holds is True
+    assert claims["NALU/mul/extrapolation"].published == 0.0
+    assert claims["NAC/mul/extrapolation"].holds is True
+    assert claims["NAC/mul/extrapolation"].measured == pytest.approx((30 * 33 * 20) ** (1 / 3))
+    assert "60,000 of 5,000,000 steps" in str(claims["NAC/mul/extrapolation"].why)
+    turned = judged({"NALU": {"mul": [3.0, 4.0, 5.0]}, "NAC": {"mul": [0.001, 0.001, 0.002]}})
+    assert turned["NALU/mul/extrapolation"].holds is False
+    assert turned["NAC/mul/extrapolation"].holds is False
+
+
+def test_small_published_error_is_a_number_beside_a_number() -> None:
+    assert judged({"NALU": {"div": [0.5, 0.6, 0.7]}})["NALU/div/extrapolation"].holds is None
+
+
+def test_comparison_is_with_the_best_of_the_others_seed_by_seed() -> None:
+    others = {
+        "ReLU6": {"mul": [10.0, 100.0]},
+        "Linear": {"mul": [100.0, 10.0]},
+        "NAC": {"mul": [500.0, 500.0]},
+    }
+    id = "NALU/mul/nearer-than-ReLU6-Linear-NAC"
+    claim = judged({"NALU": {"mul": [0.1, 0.11]}, **others})[id]
+    assert claim.holds is True
+    assert claim.measured == pytest.approx(2, abs=0.05)
+    assert judged({"NALU": {"mul": [0.1, 1_000.0]}, **others})[id].holds is False
+
+
+def test_scores_that_are_no_numbers_count_as_the_greatest() -> None:
+    claims = judged(
+        {"NALU": {"mul": [float("inf"), float("nan")]}, "LSTM": {"mul": [100.0, 99.0]}},
+        RECURRENT_EXPERIMENT.presets["laptop"],
+        RECURRENT_EXPERIMENT,
+    )
+    assert claims["NALU/mul/extrapolation-score"].measured == pytest.approx(1_000)
+    assert claims["NALU/mul/nearer-than-LSTM"].holds is False
+    json.dumps([asdict(claim) for claim in claims.values()], allow_nan=False)
+
+
+def test_success_over_seeds_is_judged_on_all_functions() -> None:
+    every = dict.fromkeys(SUM_FUNCTIONS, [0.001] + [5.0] * 9)
+    right = dict.fromkeys(SUM_FUNCTIONS, [0.001] * 10)
+    claims = judged({"NALU": every, "NAU-NMU": right})
+    assert claims["NALU/fails-with-most-seeds"].holds is True
+    assert claims["NALU/fails-with-most-seeds"].measured == pytest.approx(0.1)
+    assert claims["NAU-NMU/solves-more-than-NALU"].holds is True
+    assert judged({"NALU": right, "NAU-NMU": right})["NAU-NMU/solves-more-than-NALU"].holds is False
+    assert "NALU/fails-with-most-seeds" not in judged({"NALU": {"mul": [5.0, 5.0]}})
+
+
+def test_too_short_a_training_is_not_judged() -> None:
+    claim = judged({"NALU": {"mul": [3.0, 4.0]}}, replace(LAPTOP, steps=100))["NALU/mul/extrapolation"]
+    assert claim.holds is None
+    assert str(claim.why).startswith("not judged")
+    assert "cut short" not in str(judged({"NALU": {"mul": [3.0, 4.0]}}, PAPER)["NALU/mul/extrapolation"].why)
+
+
+# --------------------------------------------------------------------------------------- from start to page
+
+
+@pytest.mark.parametrize(("name", "count"), [("functions-static", 8), ("functions-recurrent", 4)])
+def test_smoke_preset_goes_from_start_to_page(name: str, count: int, tmp_path: Path) -> None:
+    experiment = experiment_named(name)
+    outcome = run(
+        experiment,
+        experiment.presets["smoke"],
+        preset="smoke",
+        folder=tmp_path,
+        command="test",
+        display=Silent(),
+    )
+    assert outcome.results.height == count
+    assert outcome.results["interpolation"].is_finite().all()
+    json.dumps([asdict(claim) for claim in outcome.claims], allow_nan=False)
+    assert "a × b" in write_page(tmp_path).read_text()
+
+
+class _StopsAfter(Quiet):
+    """Asks to stop once ``step`` steps are done."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.done = step, 0
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.done = step
+
+    def stop_requested(self) -> bool:
+        return self.done >= self.step
+
+
+def test_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    part = FunctionsPart("recurrent", "NAU-NMU", RECURRENT_SMOKE)
+    undisturbed, stopped = part.replicas(), part.replicas()
+    train(undisturbed, part.plan(undisturbed))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(Interrupted):
+        train(stopped, part.plan(stopped), checkpoint=checkpoint, watch=_StopsAfter(1))
+    again = part.replicas()
+    train(again, part.plan(again), checkpoint=checkpoint)
+    for name, value in undisturbed.parameters.items():
+        assert torch.equal(value, again.parameters[name]), name
+
+
+@pytest.mark.parametrize(
+    ("settings", "option", "text", "told"),
+    [
+        (STATIC_SMOKE, "models", "LSTM", "--models"),
+        (STATIC_SMOKE, "functions", "cube", "--functions"),
+        (RECURRENT_SMOKE, "epsilon", "1", "--epsilon"),
+        (RECURRENT_SMOKE, "steps", "0", "--steps"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(settings: object, option: str, text: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        with_options(settings, {option: text})

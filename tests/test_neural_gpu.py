@@ -1,0 +1,323 @@
+"""The Neural GPUs: their equations against loops over places, steps and spans, the fused cell against the plain."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from extrapolate import nn
+from extrapolate.nn import _diagonal_fused
+from extrapolate.nn._hard import cutoff_sigmoid, hard_sigmoid, hard_tanh, saturation
+from extrapolate.training import Replicas
+
+KEY = torch.tensor([3, 1, 7])
+
+
+def with_biases(model: torch.nn.Module) -> torch.nn.Module:
+    """Biases that are not zero, so that a forgotten one is seen."""
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+# ---------------------------------------------------------------------------------------- nonlinearities
+
+
+def test_hard_functions_reach_their_limits_exactly() -> None:
+    x = torch.tensor([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
+    assert hard_tanh(x).tolist() == [-1, -1, -0.5, 0, 0.5, 1, 1]
+    assert hard_sigmoid(x).tolist() == [0, 0, 0.25, 0.5, 0.75, 1, 1]
+    assert saturation(x).item() == pytest.approx(2.1 + 0.1 + 0.1 + 2.1)
+
+
+def test_cutoff_sigmoid_is_published_and_exact_beyond_ln_11() -> None:
+    assert cutoff_sigmoid(torch.tensor(1.0)).item() == pytest.approx(0.777, abs=5e-4)
+    ends = torch.tensor([-math.log(11) - 1e-3, math.log(11) + 1e-3])
+    assert cutoff_sigmoid(ends).tolist() == [0.0, 1.0]
+    x = torch.tensor(0.0, requires_grad=True)
+    cutoff_sigmoid(x).backward()
+    assert x.grad is not None
+    assert x.grad.item() == pytest.approx(0.3)
+
+
+# -------------------------------------------------------------------------------------------- the cells
+
+
+def sigma(x: np.ndarray) -> np.ndarray:
+    return np.clip((x + 1) / 2, 0, 1)
+
+
+def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
+    """The published equations of one sequence (n, m), place by place."""
+    gates, gates_bias, new, new_bias = (each.detach().double().numpy() for each in cell.weights())
+    n, m = state.shape
+    third = m // 3
+
+    def around(rows: np.ndarray, i: int) -> np.ndarray:
+        return np.concatenate([rows[k] if 0 <= k < n else np.zeros(m) for k in (i - 1, i, i + 1)])
+
+    opened = np.array([gates @ around(state, i) + gates_bias for i in range(n)])
+    reset, update = sigma(opened[:, :m] + 0.5), sigma(opened[:, m:] + 0.7)
+    passed = reset * state
+    value = np.array([np.clip(new @ around(passed, i) + new_bias, -1, 1) for i in range(n)])
+    carried = state.copy()
+    for i in range(n):
+        carried[i, m - 2 * third : m - third] = state[i - 1, m - 2 * third : m - third] if i else 0
+        carried[i, m - third :] = state[i + 1, m - third :] if i + 1 < n else 0
+    return update * carried + (1 - update) * value
+
+
+@pytest.mark.parametrize("maps", [1, 2, 3, 7, 8])
+def test_diagonal_cell_computes_the_published_equations(maps: int) -> None:
+    cell = with_biases(nn.DiagonalCGRU(maps).double())
+    assert isinstance(cell, nn.DiagonalCGRU)
+    state = torch.randn(2, 5, maps, dtype=torch.float64)
+    expected = np.stack([expected_diagonal(each, cell) for each in state.numpy()])
+    np.testing.assert_allclose(cell(state).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_content_moves_toward_higher_places_in_the_second_third_and_back_in_the_last() -> None:
+    model = nn.DiagonalNeuralGPU(3, 3, 3)
+    for layer in (model.cell.gates, model.cell.candidate):
+        torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.constant_(model.cell.gates.bias, 1.0)  # u = 1: all is carried
+    state = torch.zeros(1, 5, 3)
+    state[0, 2] = torch.tensor([0.1, 0.2, 0.3])
+    after = model.cell(model.cell(state))
+    where = [(i, j) for i, j in after[0].nonzero().tolist()]
+    assert sorted(where) == [(0, 2), (2, 0), (4, 1)]
+
+
+def test_cgru_is_two_gated_convolutions() -> None:
+    cell = with_biases(nn.CGRU(4))
+    state = torch.randn(2, 5, 3, 4)
+
+    def convolved(layer: torch.nn.Linear, x: Tensor) -> Tensor:
+        kernel = layer.weight.view(-1, 3, 3, 4).permute(0, 3, 2, 1)  # (outputs, maps, along n, along w)
+        out = torch.conv2d(x.permute(0, 3, 1, 2), kernel, layer.bias, padding=1)
+        return out.permute(0, 2, 3, 1)
+
+    assert isinstance(cell, nn.CGRU)
+    keep, reset = cutoff_sigmoid(convolved(cell.gates, state) + 1).chunk(2, -1)
+    value = torch.tanh(convolved(cell.candidate, reset * state))
+    torch.testing.assert_close(cell(state), keep * state + (1 - keep) * value)
+
+
+def test_parameters_are_as_many_as_published() -> None:
+    assert sum(p.numel() for p in nn.DiagonalNeuralGPU(13, 3, 48).parameters()) == 21_699
+    assert sum(p.numel() for p in nn.DiagonalNeuralGPU(13, 3, 96).parameters()) == 84_867
+    assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24).cells.parameters()) == 31_248
+    assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24, copies=6).cells.parameters()) == 6 * 31_248
+
+
+# ----------------------------------------------------------------------------------- steps, spans, states
+
+KINDS = {
+    "diagonal": lambda: nn.DiagonalNeuralGPU(5, 3, 6),
+    "original": lambda: nn.NeuralGPU(5, 3, 6, 2),
+    "relaxed": lambda: nn.NeuralGPU(5, 3, 6, 1, copies=3),
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@kinds
+def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
+    model = KINDS[kind]()
+    symbols = torch.randint(1, 5, (2, 7))
+    states = list(model.states(symbols))
+    assert len(states) == 8
+    assert all(state.shape[:2] == (2, 7) for state in states)
+    torch.testing.assert_close(model.read(states[-1]), model(symbols))
+    torch.testing.assert_close(model.read(states[4]), model(symbols, steps=4))
+    assert model(symbols).shape == (2, 7, 3)
+
+
+@kinds
+def test_a_padded_sequence_has_the_answer_of_itself_alone(kind: str) -> None:
+    """Where it takes its own number of steps and its span does not grow, padding changes nothing."""
+    model = KINDS[kind]()
+    symbols = torch.randint(1, 5, (2, 6))
+    padded = torch.cat([symbols, torch.zeros(2, 3, dtype=torch.int64)], 1)
+    torch.testing.assert_close(model(padded, steps=6)[:, :6], model(symbols, steps=6))
+
+
+@kinds
+def test_every_sequence_may_have_steps_of_its_own(kind: str) -> None:
+    model = KINDS[kind]()
+    symbols = torch.randint(1, 5, (3, 6))
+    together = model(symbols, steps=torch.tensor([2, 5, 0]))
+    for row, steps in enumerate((2, 5, 0)):
+        torch.testing.assert_close(together[row], model(symbols[row : row + 1], steps=steps)[0])
+
+
+def test_the_original_takes_as_many_steps_as_the_span_has_places() -> None:
+    model = nn.NeuralGPU(5, 3, 6)
+    symbols = torch.tensor([[1, 2, 3, 0, 0, 0]])
+    torch.testing.assert_close(model(symbols), model(symbols, steps=3))
+    wide = torch.ones(1, 6, dtype=torch.bool)
+    torch.testing.assert_close(model(symbols, span=wide), model(symbols, steps=6, span=wide))
+    assert len(list(nn.DiagonalNeuralGPU(5, 3, 6).states(symbols))) == 7
+
+
+def test_places_outside_the_span_stay_zero() -> None:
+    symbols = torch.tensor([[1, 2, 0, 0]])
+    for kind in KINDS.values():
+        for state in with_biases(kind()).states(symbols):  # type: ignore[attr-defined]
+            assert not state[:, 2:].any()
+
+
+def test_rows_of_symbols_stand_side_by_side_in_the_mental_image() -> None:
+    model = nn.NeuralGPU(5, 3, 4, 3)
+    symbols = torch.tensor([[[1, 2], [3, 0]]])
+    begin = model.begin(symbols)
+    assert begin.shape == (1, 2, 3, 4)
+    torch.testing.assert_close(begin[0, 0, 1], torch.tanh(model.embedding[2]))
+    assert not begin[0, 1, 1].any()
+    assert not begin[0, :, 2].any()
+    assert model(symbols).shape == (1, 2, 3)
+    with pytest.raises(ValueError, match="need a width as large"):
+        nn.NeuralGPU(5, 3, 4, 1)(symbols)
+
+
+def test_copies_take_turns_disagree_and_merge() -> None:
+    model = nn.NeuralGPU(5, 3, 4, 1, copies=2)
+    assert model.cell_at(3) is model.cells[1]
+    stacked = [torch.stack(pair) for pair in zip(*(c.parameters() for c in model.cells), strict=True)]
+    expected = sum(((each[0] - each[1]) ** 2 / 2).sum() for each in stacked)
+    torch.testing.assert_close(model.disagreement(), expected)
+    model.merge_()
+    assert model.disagreement().item() == pytest.approx(0, abs=1e-9)
+    assert nn.NeuralGPU(5, 3, 4).disagreement().item() == 0
+
+
+@pytest.mark.parametrize("arguments", [(0, 3, 4), (3, 0, 4), (3, 3, 0)])
+def test_sizes_below_one_are_refused(arguments: tuple[int, int, int]) -> None:
+    for kind in (nn.NeuralGPU, nn.DiagonalNeuralGPU):
+        with pytest.raises(ValueError, match="at least 1"):
+            kind(*arguments)
+    with pytest.raises(ValueError, match="below 1"):
+        nn.DiagonalNeuralGPU(3, 3, 3, dropout=1.0)
+    with pytest.raises(ValueError, match="at least 1"):
+        nn.NeuralGPU(3, 3, 3, copies=0)
+
+
+# ----------------------------------------------------------------------------------------------- dropout
+
+
+def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
+    symbols = torch.randint(1, 5, (2, 7))
+    for model in (nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), nn.NeuralGPU(5, 3, 6, dropout=0.5)):
+        model.key = KEY
+        torch.testing.assert_close(model(symbols), model(symbols), rtol=0, atol=0)
+        model.key = KEY + 1
+        other = model(symbols)
+        model.key = KEY
+        assert not torch.equal(model(symbols), other)
+        model.eval()
+        assert not torch.equal(model(symbols), other)
+
+
+def test_original_drops_less_of_longer_sequences() -> None:
+    from extrapolate.nn._neural_gpu import length_scaled
+
+    shares = [round(length_scaled(0.15, n), 3) for n in (4, 8, 20, 41)]
+    assert shares == [0.15, 0.15, 0.06, 0.029]
+
+
+def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
+    model = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5)
+    torch.nn.init.zeros_(model.cell.gates.weight)
+    torch.nn.init.constant_(model.cell.gates.bias, 1.0)
+    symbols = torch.randint(1, 5, (2, 7))
+    states = list(model.states(symbols))
+    torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
+
+
+# --------------------------------------------------------------------------------------------- the fused
+
+
+def both(
+    model: nn.DiagonalNeuralGPU, symbols: Tensor, monkeypatch: pytest.MonkeyPatch, steps: int | None = None
+) -> list[list[Tensor]]:
+    """Logits, saturation and gradients of the fused steps, then of the plain ones."""
+    sides = []
+    for fused in (True, False):
+        monkeypatch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
+        logits, cost = model.saturated(symbols, steps)
+        loss = logits.square().mean() + cost
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        sides.append([logits.detach(), cost.detach(), *gradients])
+    return sides
+
+
+@given(
+    count=st.integers(1, 5),
+    length=st.integers(1, 12),
+    maps=st.integers(1, 20),
+    steps=st.integers(1, 9),
+    dropout=st.sampled_from([0.0, 0.5]),
+    seed=st.integers(0, 2**20),
+)
+def test_fused_steps_equal_the_plain_ones(
+    count: int, length: int, maps: int, steps: int, dropout: float, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout))
+    assert isinstance(model, nn.DiagonalNeuralGPU)
+    model.key = KEY
+    with pytest.MonkeyPatch.context() as patch:
+        ours, theirs = both(model, torch.randint(0, 5, (count, length)), patch, steps)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_fused_training_step_of_full_size_equals_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.DiagonalNeuralGPU(13, 3, 48, dropout=0.5)
+    model.key = KEY
+    ours, theirs = both(model, torch.randint(1, 4, (8, 41)), monkeypatch)
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one - other).abs().max() <= 1e-5 * other.abs().max()
+
+
+def test_fused_gradient_can_be_differentiated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.DiagonalNeuralGPU(5, 3, 4)
+    weight = model.cell.candidate.weight
+    found = []
+    for fused in (True, False):
+        monkeypatch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
+        logits, cost = model.saturated(torch.tensor([[1, 2, 3, 4]]))
+        (slope,) = torch.autograd.grad(logits.square().sum() + cost, weight, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().sum(), weight)[0])
+    torch.testing.assert_close(*found)
+
+
+def test_fused_steps_keep_nothing_where_no_gradient_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(_diagonal_fused._Steps, "apply", lambda *inputs: seen.append(inputs))
+    with torch.no_grad():
+        nn.DiagonalNeuralGPU(5, 3, 4)(torch.tensor([[1, 2, 3, 4]]))
+    assert not seen
+
+
+def test_replicas_map_the_network() -> None:
+    replicas = Replicas.build(lambda: nn.DiagonalNeuralGPU(5, 3, 6), range(2))
+    symbols = torch.randint(1, 5, (2, 3, 5))
+    expected = torch.stack([replicas[i].eval()(symbols[i]) for i in range(2)])
+    torch.testing.assert_close(replicas(symbols), expected)
+
+
+def test_saturation_is_normalised_as_published() -> None:
+    """Σ over steps and places of max(0, |x| - 0.9), the embedding's n times, by n² B."""
+    model = nn.DiagonalNeuralGPU(2, 3, 1)
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(model.embedding.bias, 2.0)  # the embedding: 1.1 a place
+    torch.nn.init.constant_(model.cell.candidate.bias, 1.5)  # each step: 0.6 a place
+    symbols = torch.ones(3, 5, dtype=torch.int64)
+    _, cost = model.saturated(symbols)
+    assert cost.item() == pytest.approx((5 * 1.1 * 15 + 5 * 0.6 * 15) / (25 * 3))

@@ -1,0 +1,99 @@
+"""AdaMax with relative clipping: its formulas on a scalar, what it does beside torch's, its state."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from extrapolate.optim import AdaMax
+
+
+def expected_path(weight: float, gradients: list[float], lr: float) -> list[float]:
+    """The published update of one number."""
+    mean, largest, path = 0.0, 0.0, []
+    for step, gradient in enumerate(gradients):
+        bound = 1.2 * largest + 1e-4
+        gradient = max(-bound, min(bound, gradient))
+        mean = 0.9 * mean + 0.1 * gradient
+        largest = max((1 - max(0.0005, 0.01 * 2 ** (-step / 2000))) * largest, abs(gradient))
+        weight -= lr * mean / (largest + 1e-8)
+        path.append(weight)
+    return path
+
+
+def moved(optimizer: AdaMax, weight: Tensor, gradients: list[float]) -> list[float]:
+    path = []
+    for gradient in gradients:
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer.step()
+        path.append(weight.flatten()[0].item())
+    return path
+
+
+GRADIENTS = [5.0, -3.0, 0.0, 1e-5, -20.0, 0.3, 0.3, 0.3]
+
+
+def test_a_scalar_moves_by_the_published_formulas() -> None:
+    weight = torch.tensor([1.0], dtype=torch.float64)
+    assert moved(AdaMax([weight], lr=0.02), weight, GRADIENTS) == pytest.approx(
+        expected_path(1.0, GRADIENTS, 0.02), rel=1e-12
+    )
+
+
+def test_memory_grows_longer_until_it_stays() -> None:
+    weight = torch.tensor([1.0], dtype=torch.float64)
+    optimizer = AdaMax([weight], lr=0.0)
+    moved(optimizer, weight, [1e-5])
+    kept = []
+    for step in (1, 2000, 8644, 20_000):
+        optimizer.state[weight]["step"] = step
+        optimizer.state[weight]["largest"].fill_(1.0)
+        moved(optimizer, weight, [0.0])
+        kept.append(1 - optimizer.state[weight]["largest"].item())
+    assert kept == pytest.approx([0.01 * 2 ** (-1 / 2000), 0.005, 0.0005, 0.0005], rel=1e-3)
+
+
+def test_a_sudden_gradient_counts_as_a_fifth_more_than_any_before() -> None:
+    weight = torch.tensor([0.0], dtype=torch.float64)
+    optimizer = AdaMax([weight])
+    moved(optimizer, weight, [1e-4, 1e9])
+    assert optimizer.state[weight]["largest"].item() == pytest.approx(2.2e-4, rel=1e-6)
+    moved(optimizer, weight, [math.inf, math.nan])
+    assert weight.isfinite().all()
+
+
+def test_rates_may_differ_between_stacked_models() -> None:
+    weights = torch.zeros(2, 3, dtype=torch.float64)
+    optimizer = AdaMax([weights], lr=torch.tensor([0.01, 0.04]))
+    moved(optimizer, weights, [1.0, 1.0])
+    torch.testing.assert_close(weights[1], 4 * weights[0])
+
+
+def test_a_saved_state_goes_on_as_if_never_stopped() -> None:
+    whole, halved = (torch.tensor([1.0], dtype=torch.float64) for _ in range(2))
+    expected = moved(AdaMax([whole]), whole, GRADIENTS)
+    first = AdaMax([halved])
+    moved(first, halved, GRADIENTS[:4])
+    second = AdaMax([halved])
+    second.load_state_dict(first.state_dict())
+    assert moved(second, halved, GRADIENTS[4:]) == expected[4:]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lr": -1.0}, {"beta": 1.0}, {"floor": 0.0}, {"forgotten": 1e-4}, {"half_life": 0.0}]
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"AdaMax|Invalid"):
+        AdaMax([torch.zeros(1)], **settings)
+
+
+def test_closure_gives_its_value() -> None:
+    weight = torch.zeros(1, requires_grad=True)
+
+    def closure() -> float:
+        weight.grad = torch.ones(1)
+        return 3.0
+
+    assert AdaMax([weight]).step(closure) == 3.0
+    assert AdaMax([torch.zeros(0)]).step() is None

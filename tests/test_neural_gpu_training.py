@@ -1,0 +1,220 @@
+"""The pieces of a Neural GPU's training, each on its own: bins, curriculum, plateau, balance, pull."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+
+from extrapolate import nn
+from extrapolate.errors import UserError
+from extrapolate.optim import AdaMax
+from extrapolate.tasks import Addition, Copy
+from extrapolate.training import History, Interrupted, Penalty, Plan, Ramp, Replicas, loop, one_by_one, train
+from extrapolate.training.feedback import Balance, Curriculum, Feedback, Plateau, Pull
+from extrapolate.training.length_bins import PUBLISHED_ENDS, LengthBins
+from extrapolate.training.relaxation import Merging, disagreement, merge_copies_
+from resuming import StopAt
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def told(**measures: list[float]) -> History:
+    """A history of one replica."""
+    count = len(next(iter(measures.values()), []))
+    rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in measures.items()}
+    return History("loss", {}, steps=list(range(count)), measures=rows)
+
+
+# ------------------------------------------------------------------------------------------------- bins
+
+
+def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
+    bins = LengthBins()
+    assert bins.lengths(Addition(), 0) == [3, 5, 7]
+    assert bins.lengths(Addition(), 4) == [21, 23, 25]
+    assert bins.lengths(Addition(), 5) == [27]
+    assert bins.lengths(Copy(), 1) == [9, 10, 11, 12]
+    assert bins.used(Addition()) == list(range(9))
+    assert LengthBins((1, 2, 3)).used(Addition()) == [2]
+
+
+def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
+    bins = LengthBins(shorter=0.2)
+    shorter, generator = 0, seeded()
+    for _ in range(20):
+        batch = bins.batch(Addition(), 8, 50, generator)
+        assert batch.symbols.shape == batch.answer.shape == (50, 41)
+        lengths = (batch.symbols != 0).sum(1)
+        shorter += int((lengths <= 36).sum())
+        assert int(lengths.max()) in (37, 39, 41)
+    assert 120 <= shorter <= 280
+    first = bins.batch(Addition(), 0, 50, generator)
+    assert first.symbols.shape == (50, 8)
+
+
+def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
+    bins, generator = LengthBins(), seeded()
+    counts: Counter[int] = Counter()
+    for _ in range(200):
+        chosen = bins.drawn(Addition(), 4, generator)
+        assert len(set(chosen)) == 4
+        assert chosen[-1] == 8
+        assert chosen[0] <= 1
+        counts.update(chosen)
+    assert set(counts) == set(range(9))
+    assert bins.drawn(Addition(), 9, generator) == list(range(9))
+    assert bins.drawn(Addition(), 1, generator) == [8]
+
+
+@pytest.mark.parametrize("ends", [(), (5, 5), (5, 4), (0, 3)])
+def test_bins_that_do_not_rise_are_refused(ends: tuple[int, ...]) -> None:
+    with pytest.raises(UserError, match="rising"):
+        LengthBins(ends)
+    assert PUBLISHED_ENDS[-1] == 41
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+
+def test_rate_falls_where_two_evaluations_bring_nothing() -> None:
+    rule = Plateau("loss", 0.01)
+    assert rule.of(told()).item() == 0.01
+    assert rule.of(told(loss=[1.0, 0.9])).item() == 0.01
+    assert rule.of(told(loss=[1.0, 0.9, 0.8, 0.85, 0.7])).item() == 0.01
+    assert rule.of(told(loss=[1.0, 0.9, 0.95, 0.92])).item() == pytest.approx(0.007)
+    assert rule.of(told(loss=[1.0, 1.1] * 300)).item() == 0.01
+    assert rule.of(told(loss=[float(i) for i in range(99)])).item() == pytest.approx(0.01 / 60)
+
+
+def test_weight_keeps_the_cost_at_the_rate_times_the_loss() -> None:
+    rule = Balance("loss", "cost", Plateau("loss", 0.01))
+    assert rule.of(told()).item() == 1e-3
+    assert rule.of(told(loss=[0.5], cost=[20.0])).item() == pytest.approx(0.01 * 0.5 / 20)
+    assert rule.of(told(loss=[0.5], cost=[1e-3])).item() == 1e-3
+    assert rule.of(told(loss=[0.0], cost=[20.0])).item() == 1e-20
+    assert rule.of(told(loss=[0.0], cost=[0.0])).item() == 1e-3
+
+
+def test_curriculum_goes_on_by_one_length_at_each_success() -> None:
+    rule = Curriculum((3, 5, 7), "error")
+    assert rule.of(told()).item() == 3
+    assert rule.of(told(error=[0.5, 0.1, 0.2])).item() == 5
+    assert rule.of(told(error=[0.1] * 9)).item() == 7
+
+
+def test_lengths_of_a_curriculum_are_mostly_long_and_sometimes_beyond() -> None:
+    rule = Curriculum(tuple(range(3, 42, 2)), "error")
+    drawn = Counter(rule.drawn(11, generator) for generator in [seeded()] for _ in range(2000))
+    assert set(drawn) == set(range(3, 42, 2))
+    assert 0.15 < sum(count for length, count in drawn.items() if length > 11) / 2000 < 0.25
+    assert drawn[11] > 2 * drawn[3]
+
+
+def test_pull_grows_with_successes_to_its_top() -> None:
+    rule = Pull("error")
+    assert rule.of(told()).item() == 0.0005
+    assert rule.of(told(error=[0.1, 0.2, 0.1])).item() == pytest.approx(0.0005 * 1.2**2)
+    assert rule.of(told(error=[0.1] * 29)).item() < 0.1 <= rule.of(told(error=[0.1] * 30)).item()
+    assert rule.of(told(error=[0.1] * 99)).item() == pytest.approx(0.12)
+
+
+# -------------------------------------------------------------------------------------------- relaxation
+
+
+def relaxed() -> torch_nn.Module:
+    return torch_nn.Sequential(nn.NeuralGPU(3, 3, 2, 1, copies=2))
+
+
+def test_copies_of_chosen_replicas_are_merged() -> None:
+    replicas = Replicas.build(relaxed, range(3))
+    merge_copies_(replicas, [0, 2])
+    apart = [torch.as_tensor(disagreement(replicas[i])).item() for i in range(3)]
+    assert apart[0] == pytest.approx(0, abs=1e-9)
+    assert apart[1] > 0.1
+    assert apart[2] == pytest.approx(0, abs=1e-9)
+    assert disagreement(torch_nn.Linear(1, 1)) == 0.0
+
+
+def test_merging_waits_for_the_pull() -> None:
+    replicas = Replicas.build(relaxed, range(2))
+    evaluate = Merging(lambda r: {"apart": r.map(disagreement)}, torch.tensor([0.05, 0.12]))  # type: ignore[arg-type]
+    apart = evaluate(replicas)["apart"].tolist()
+    assert apart[0] > 0.1
+    assert apart[1] == pytest.approx(0, abs=1e-9)
+
+
+def test_disagreement_is_a_penalty() -> None:
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        return {"apart": torch.as_tensor(disagreement(replicas[0])).detach()[None]}
+
+    def sgd(parameters: list[Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=0.1)
+
+    pulled = Penalty(Ramp(1.0, -1, 0), measure=disagreement)
+    plan = Plan(loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one)
+    history = train(Replicas.build(relaxed, [0]), plan)
+    assert history.measures["apart"][-1] < 0.02 * history.measures["apart"][0]
+
+
+# --------------------------------------------------------------------------------------- in a training
+
+
+def toy_plan(replicas: Replicas) -> Plan:
+    """Two weights pulled to 1; the loss that is told rises, so the rate falls."""
+
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        return (model.weight - 1).square().sum() * (1 + given["rate"])  # type: ignore[operator]
+
+    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        return {"loss": replicas.parameters["weight"].flatten()}
+
+    feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas), ends=lambda h: len(h.steps) >= 8)
+    return Plan(
+        loss,
+        lambda parameters: AdaMax(parameters, lr=1.0),
+        100,
+        evaluate,
+        3,
+        "loss",
+        given=feedback.numbers,
+        rate=feedback.schedule("rate"),
+        until=feedback,
+        compile=False,
+        gradients=one_by_one,
+    )
+
+
+def test_feedback_sets_rates_and_ends_a_training_and_is_found_again_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
+
+    def build() -> torch_nn.Module:
+        layer = torch_nn.Linear(1, 1, bias=False)
+        torch_nn.init.zeros_(layer.weight)
+        return layer
+
+    whole = Replicas.build(build, range(2))
+    undisturbed = train(whole, toy_plan(whole))
+    assert undisturbed.steps == [3 * i for i in range(1, 9)]
+    for stop in (12, 17):
+        path = tmp_path / f"{stop}.safetensors"
+        halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
+        with pytest.raises(Interrupted):
+            train(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
+        history = train(resumed, toy_plan(resumed), checkpoint=path)
+        assert torch.equal(history.measures["loss"], undisturbed.measures["loss"])
+        assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])
+    # a rate that falls leaves a trace: the same training at its first rate goes further
+    fixed = Replicas.build(build, range(2))
+    train(fixed, replace(toy_plan(fixed), steps=24, until=None))
+    assert bool((fixed.parameters["weight"] > whole.parameters["weight"]).all())
