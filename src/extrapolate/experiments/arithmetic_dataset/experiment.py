@@ -1,6 +1,5 @@
 """The experiment: what the runner and the command need to know of the Arithmetic Dataset Task."""
 
-import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -9,6 +8,7 @@ from extrapolate.experiments.arithmetic_dataset.claims import claims
 from extrapolate.experiments.arithmetic_dataset.part import ArithmeticDatasetPart
 from extrapolate.experiments.arithmetic_dataset.settings import PRESETS, ArithmeticDatasetSettings
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -30,9 +30,7 @@ class ArithmeticDatasetExperiment:
             "range": len(settings.ranges),
             "seed": settings.seeds,
         }
-        factors = " × ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items())
-        models = f"{factors} = {math.prod(counts.values()):,} models"
-        return f"{models} of {settings.steps:,} steps, {settings.in_features} inputs"
+        return f"{models_of(counts, settings.steps)}, {settings.in_features} inputs"
 
     def parts(self, settings: ArithmeticDatasetSettings) -> Sequence[Part]:
         return [

@@ -16,6 +16,7 @@ from extrapolate.experiments.digits_parity.part import (
 )
 from extrapolate.experiments.digits_parity.settings import PRESETS, DigitsParitySettings
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -31,11 +32,7 @@ class DigitsParityExperiment:
     presets = PRESETS
 
     def outline(self, settings: DigitsParitySettings) -> str:
-        count, seeds = len(settings.heads), settings.seeds
-        return (
-            f"{count} output layer{'s' if count > 1 else ''} × {seeds} seed{'s' if seeds > 1 else ''} = "
-            f"{count * seeds:,} models of {settings.steps:,} steps"
-        )
+        return models_of({"output layer": len(settings.heads), "seed": settings.seeds}, settings.steps)
 
     def parts(self, settings: DigitsParitySettings) -> Sequence[Part]:
         return [DigitsParityPart(head, settings) for head in settings.heads]

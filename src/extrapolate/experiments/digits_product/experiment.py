@@ -1,6 +1,5 @@
 """The experiment: what the runner and the command need to know of products of two digits."""
 
-import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -16,6 +15,7 @@ from extrapolate.experiments.digits_product.part import (
 )
 from extrapolate.experiments.digits_product.settings import PRESETS, DigitsProductSettings
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -32,8 +32,7 @@ class DigitsProductExperiment:
 
     def outline(self, settings: DigitsProductSettings) -> str:
         counts = {"unit": len(settings.units), "kind of image": len(settings.images), "seed": settings.seeds}
-        factors = " × ".join(f"{n} {name}" for name, n in counts.items())
-        return f"{factors} = {math.prod(counts.values()):,} models of {settings.steps:,} steps"
+        return models_of(counts, settings.steps)
 
     def parts(self, settings: DigitsProductSettings) -> Sequence[Part]:
         return [

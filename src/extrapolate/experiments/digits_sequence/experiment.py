@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.errors import UserError
+from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.digit_images import BETAS
 from extrapolate.experiments.digits_sequence.claims import claims
 from extrapolate.experiments.digits_sequence.models import KINDS, REFERENCE
@@ -12,6 +13,8 @@ from extrapolate.experiments.digits_sequence.part import GREATEST, LONGER, TESTE
 from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.digits_sequence.settings import PRESETS, DigitsSequenceSettings
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.intervals import student
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -27,12 +30,8 @@ class DigitsSequenceExperiment:
     presets = PRESETS
 
     def outline(self, settings: DigitsSequenceSettings) -> str:
-        pairs = len(self._pairs(settings))
-        seeds = f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}"
-        return (
-            f"{pairs} pairs of model and task × {seeds} = {pairs * settings.seeds:,} models of "
-            f"{settings.steps:,} steps (counting: more)"
-        )
+        counts = {"pair of model and task": len(self._pairs(settings)), "seed": settings.seeds}
+        return f"{models_of(counts, settings.steps)} (counting: more)"
 
     @staticmethod
     def _pairs(settings: DigitsSequenceSettings) -> list[tuple[str, str]]:
@@ -72,6 +71,24 @@ class DigitsSequenceExperiment:
     def summary(self, results: pl.DataFrame, settings: DigitsSequenceSettings) -> pl.DataFrame:
         empty = {"solved_at": pl.lit(None, pl.Int64), "sparsity_error": pl.lit(None, pl.Float64)}
         return summarize(with_solved(results).with_columns(pl.col("solved").fill_null(False), **empty))
+
+    def curves(self, results: pl.DataFrame, settings: DigitsSequenceSettings) -> pl.DataFrame:
+        errors = [name for name in results.columns if name.startswith("error_")]
+        by_length = results.unpivot(errors, index=["operation", "unit"], value_name="error").drop_nulls(
+            "error"
+        )
+        length = pl.col("variable").str.strip_prefix("error_").cast(pl.Int64)
+        return curves_table(
+            "Error by length",
+            "The mean absolute error, a mean over seeds, by the number of images in a sequence.",
+            "images in a sequence",
+            "error",
+            curves_by(
+                by_length.with_columns(length=length),
+                "length",
+                lambda rows: student(rows["error"].to_numpy()),
+            ),
+        )
 
     def claims(self, results: pl.DataFrame, settings: DigitsSequenceSettings) -> list[Claim]:
         return claims(results, settings)

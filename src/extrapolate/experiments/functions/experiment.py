@@ -1,6 +1,5 @@
 """The experiments: what the runner and the command need to know of functions of two sums."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from extrapolate.experiments.functions.claims import GREATEST_SCORE, LEAST_SCORE
 from extrapolate.experiments.functions.part import FORMS, PENALTY, FunctionsPart
 from extrapolate.experiments.functions.published import RECURRENT_FINDINGS, STATIC_FINDINGS, Findings
 from extrapolate.experiments.functions.settings import RECURRENT_PRESETS, STATIC_PRESETS, FunctionsSettings
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -31,8 +31,7 @@ class FunctionsExperiment:
 
     def outline(self, settings: FunctionsSettings) -> str:
         counts = {"model": len(settings.models), "function": len(settings.functions), "seed": settings.seeds}
-        factors = " × ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items())
-        return f"{factors} = {math.prod(counts.values()):,} models of {settings.steps:,} steps"
+        return models_of(counts, settings.steps)
 
     def parts(self, settings: FunctionsSettings) -> Sequence[Part]:
         return [FunctionsPart(self.kind, model, settings) for model in settings.models]

@@ -39,13 +39,13 @@ class GILRLongMemory:
         return f"{count} models on {lengths} steps, at most {settings.iterations:,} iterations each"
 
     def parts(self, settings: LongMemorySettings) -> Sequence[Part]:
-        # the longest first: two at a time, the short ones fill what is left
+        # the shortest first: where a run is cut short, most of it is there
         parts = [
             LongMemoryPart(model, length, seed, settings.iterations, settings.batch, settings)
-            for length in sorted(settings.lengths, reverse=True)
+            for length in settings.lengths
             for model in settings.models
             if model == LINEAR or length in settings.lstm_lengths
-            for seed in range(settings.seeds)
+            for seed in range(settings.seeds if length in settings.lstm_lengths else settings.seeds_alone)
         ]
         if LINEAR in settings.models and settings.longest not in settings.lengths:
             parts.append(

@@ -35,19 +35,19 @@ class GridTimeExperiment:
 
     def notes(self, settings: GridTimeSettings) -> list[str]:
         return [
-            "Differs from the published agent, of which only this much is known: actor-critic with an LSTM, and a NAC "
-            f"on what keeps the time. Here: synchronous (A2C in place of A3C), {settings.batch} whole episodes a step; "
-            f"Adam, rate {LEARNING_RATE:g} falling to 0, gradients of norm 1 at most; {CRITIC:g} × the critic's squared "
-            f"error; an entropy bonus of {ENTROPY:g}. No shaped reward, no curriculum, no discount.",
+            "Differs from the published agent, of which only this much is known: actor-critic with an LSTM, and a "
+            f"NAC on what keeps the time. Here: synchronous (A2C in place of A3C), {settings.batch} whole episodes a "
+            f"step; Adam, rate {LEARNING_RATE:g} falling to 0, gradients of norm 1 at most; {CRITIC:g} × the "
+            f"critic's squared error; an entropy bonus of {ENTROPY:g}. No shaped reward, no curriculum, no discount.",
             "The agent sees two planes of 5 × 5 (itself, the destination), and T at the first step. A linear layer "
             f"with ReLU reads the planes; an LSTM of size {settings.hidden} is given that and the time.",
             "The time: LSTM is told T at the first step and 0 later. LSTM-NAC is given "
             f"{SUMS} sums instead, to which a NAC of T and a tick of 1 is added at each step. LSTM-RecurrentNAC is "
             "given the outputs of a NAC of those outputs, T and the tick: its weights on itself are learned too.",
             "Agent and destination are apart, and no further than T steps; the first arrival ends the episode.",
-            f"Tested on {settings.episodes} episodes of each T with the likeliest action, at the step with the fewest "
-            f"failures on T from 5 to 12. Solved: more than {GridTime.threshold:.0%} success at the greatest T, "
-            f"{settings.latest}.",
+            f"Tested on {settings.episodes} episodes of each T with the likeliest action, at the step with the "
+            f"fewest failures on T from 5 to 12. Solved: more than {GridTime.threshold:.0%} success at the greatest "
+            f"T, {settings.latest}.",
             "Intervals (95 %): Wilson for success rates over agents, Student's t for shares and their differences.",
         ]
 

@@ -88,11 +88,11 @@ class Recipe:
         @torch.no_grad()
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
             # one set of dropout for all evaluations: they differ by the weights alone
-            values = ({name: each[0] for name, each in s.items()} for s in (replicas.parameters, replicas.buffers))
+            values = (
+                {name: each[0] for name, each in s.items()} for s in (replicas.parameters, replicas.buffers)
+            )
             entropy, saturation = measured(*values, replicas.keys()[0], fixed)
-            model = replicas[0].eval()
-            assert isinstance(model, DiagonalNeuralGPU)
-            found = {"loss": float(entropy), "saturation": float(saturation), **checks(model)}
+            found = {"loss": float(entropy), "saturation": float(saturation), **checks(network(replicas))}
             return {name: torch.tensor([value], dtype=torch.float64) for name, value in found.items()}
 
         return Plan(
@@ -110,6 +110,13 @@ class Recipe:
             compile=False,  # hundreds of steps of a loop would be compiled for minutes
             gradients=one_by_one if device.type == "cpu" else mapped,
         )
+
+
+def network(replicas: Replicas) -> DiagonalNeuralGPU:
+    """The one network that is trained, for answering."""
+    model = replicas[0].eval()
+    assert isinstance(model, DiagonalNeuralGPU)
+    return model
 
 
 def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

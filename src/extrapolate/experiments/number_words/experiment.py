@@ -8,6 +8,7 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.number_words.claims import claims
 from extrapolate.experiments.number_words.part import LEARNING_RATE, NumberWordsPart
 from extrapolate.experiments.number_words.settings import PRESETS, NumberWordsSettings
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 
 
@@ -20,10 +21,7 @@ class NumberWordsExperiment:
     presets = PRESETS
 
     def outline(self, settings: NumberWordsSettings) -> str:
-        count = len(settings.models)
-        kinds = f"{count} model{'s' if count > 1 else ''}"
-        seeds = f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}"
-        return f"{kinds} × {seeds} = {count * settings.seeds:,} models of {settings.steps:,} steps"
+        return models_of({"model": len(settings.models), "seed": settings.seeds}, settings.steps)
 
     def parts(self, settings: NumberWordsSettings) -> Sequence[Part]:
         return [NumberWordsPart(model, settings) for model in settings.models]

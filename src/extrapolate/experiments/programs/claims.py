@@ -1,6 +1,5 @@
 """How the published finding is judged on the results; what was measured beside it."""
 
-import numpy as np
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, interval_of
@@ -40,18 +39,18 @@ def _lower(
     task: str, unit: str, cell: str, rows: pl.DataFrame, plain: pl.DataFrame, settings: ProgramsSettings
 ) -> Claim:
     column = f"error_times_{TIMES[-1]}"
-    ratio = student(np.log10(plain[column].to_numpy() / rows[column].to_numpy()))
+    gain = student(plain[column].to_numpy() - rows[column].to_numpy())
     cut = _cut_short(settings)
-    judged = ratio.low is not None and settings.steps >= LEAST.steps
+    judged = gain.low is not None and settings.steps >= LEAST.steps
     return Claim(
         f"{unit}/{task}/lower-than-{cell}",
-        f"{task}, numbers {TIMES[-1]} times larger than in training: {unit} is less wrong than {cell} (measured: how "
-        "many powers of ten)",
+        f"{task}, numbers {TIMES[-1]} times larger than in training: {unit} is less wrong than {cell} (measured: "
+        f"{cell}'s error less {unit}'s, in units of what an answer can reach, seed by seed)",
         f"the NALU versions stay low where the others do not ({SOURCE})",
-        ratio.value,
-        interval_of(ratio),
-        ratio.n,
-        ratio.low > 0 if judged and ratio.low is not None else None,
+        gain.value,
+        interval_of(gain),
+        gain.n,
+        gain.low > 0 if judged and gain.low is not None else None,
         "; ".join(filter(None, ["" if judged else "not judged", cut])) or None,
     )
 

@@ -38,22 +38,22 @@ class ProgramsExperiment:
         number = "in one step, with its value" if settings.numbers == "whole" else "digit by digit"
         sizes = ", ".join(map(str, TIMES))
         return [
-            f"Adam, rate {LEARNING_RATE:g} falling to 0, gradients of norm 1 at most, {settings.batch} programs a step; "
-            "loss: the root mean squared error in units of what an answer can reach (the limit of the numbers for sums "
-            "and differences, its square for products).",
+            f"Adam, rate {LEARNING_RATE:g}, gradients of norm 1 at most, {settings.batch} programs a "
+            "step; loss: the root mean squared error in units of what an answer can reach (the limit of the numbers "
+            "for sums and differences, its square for products).",
             f"Programs are read symbol by symbol (a keyword is one), a number {number}. Adding: 'c + d ='. With a "
-            "condition: 'if a == b : c op d else e op f =', op one of + and -, or of +, - and ×; a and b are equal in "
-            "half of them.",
-            f"Plain: a cell of size {settings.hidden} is given symbols and values, a linear layer answers. With a "
-            f"unit: {KEPT} numbers beside the cell's state; the cell is given the symbols and flags of these numbers "
-            f"(s = tanh({STEEP:g}u) and 1 - s²), and sets the parameters of the unit, which computes the numbers anew "
-            "from themselves and the value read; the first is the answer. How the published unit is joined to the "
-            "cell is not known.",
+            "condition: 'if a == b : c op d else e op f =', op one of + and -, or of +, - and ×; a and b are equal "
+            "in half of them.",
+            f"Plain: a cell of size {settings.hidden} is given symbols and values, a linear layer answers. With "
+            f"a unit: {KEPT} numbers beside the cell's state; the cell is given the symbols and flags of these "
+            f"numbers (s = tanh({STEEP:g}u) and 1 - s²), and sets the parameters of the unit, which computes the "
+            "numbers anew from themselves and the value read; the first is the answer. How the published unit is "
+            "joined to the cell is not known.",
             "The published comparison has a differentiable neural computer too; it is not among these models. A NAC "
             "can neither multiply nor divide.",
             f"Tested on {settings.samples} programs of each size of numbers ({sizes} times larger), at the step with "
             f"the lowest validation error. Solved: the mean error with the largest is below {Programs.threshold:g}.",
-            "Intervals (95 %): Wilson for success rates, Student's t for errors and powers of ten.",
+            "Intervals (95 %): Wilson for success rates, Student's t for errors and their differences.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: ProgramsSettings) -> pl.DataFrame:

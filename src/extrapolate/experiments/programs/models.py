@@ -50,9 +50,9 @@ class Plain(torch_nn.Module):
 class Guided(torch_nn.Module):
     """The cell reads symbols and sets the weights of a unit, which computes with values: (T, B) twice to (B,).
 
-    u' = unit(u, value) with parameters P + C h of the unit, h the cell's output for this symbol and the flags of u; the
-    answer is the first of the last u; before the first, u is 1. As in a processor, the flags are a number's sign and
-    whether it is zero: s = tanh(3u) and 1 - s². What is large goes through the unit alone.
+    u' = unit(u, value) with parameters P + C h of the unit, h the cell's output for this symbol and the flags of u.
+    The answer is the first of the last u; before the first, u is 1. As in a processor, the flags are a number's sign
+    and whether it is zero: s = tanh(3u) and 1 - s². What is large goes through the unit alone.
     """
 
     def __init__(self, cell: MakeCell, unit: Make, hidden: int) -> None:

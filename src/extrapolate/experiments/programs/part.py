@@ -12,7 +12,7 @@ from extrapolate.experiments.programs.models import KINDS
 from extrapolate.experiments.programs.settings import TIMES, ProgramsSettings
 from extrapolate.tasks import Programs
 from extrapolate.tasks.programs import SCRIPTS, Read
-from extrapolate.training import Clip, Fall, History, Plan, Replicas
+from extrapolate.training import Clip, History, Plan, Replicas
 
 LEARNING_RATE = 1e-2
 
@@ -72,7 +72,6 @@ class ProgramsPart:
             evaluate=lambda replicas: {"validation_error": self._error(replicas, task, VALIDATION_SEED)},
             evaluate_every=settings.evaluate_every,
             best_by="validation_error",
-            rate=Fall(settings.steps),
             clip=Clip(norm=1.0),
             solved=lambda measures: measures["validation_error"] < Programs.threshold,
             compile=False,  # a program's steps unrolled are more code than a compiler can fuse in a minute

@@ -1,12 +1,12 @@
 """The experiment: what the runner and the command need to know of the Single Module Task."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.single_module.claims import claims
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.experiments.single_module.recipes import PLAIN
@@ -31,8 +31,7 @@ class SingleModuleExperiment:
             "range": len(settings.ranges),
             "seed": settings.seeds,
         }
-        factors = " × ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items())
-        return f"{factors} = {math.prod(counts.values()):,} models of {settings.steps:,} steps"
+        return models_of(counts, settings.steps)
 
     def parts(self, settings: SingleModuleSettings) -> Sequence[Part]:
         return [

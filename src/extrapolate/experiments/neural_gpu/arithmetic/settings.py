@@ -1,0 +1,103 @@
+"""What a person may choose, and the presets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from extrapolate.errors import unknown_name
+from extrapolate.experiments.common_options import device_option, numbers_option
+from extrapolate.experiments.options import at_least, option
+from extrapolate.tasks.algorithms import hard_operands, uniform_operands
+
+#: By name, how the operands of training examples are drawn.
+OPERANDS = {"hard": hard_operands, "uniform": uniform_operands}
+
+
+def _known(text: str) -> str:
+    if text not in OPERANDS:
+        raise unknown_name("kind of operands", text, list(OPERANDS))
+    return text
+
+
+@dataclass(frozen=True)
+class ArithmeticSettings:
+    """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training."""
+
+    seeds: int = option("Networks; their seeds are 0, 1, 2, ...", at_least(1))
+    steps: int = option("Training steps at most; a network ends once its checks are perfect.", at_least(1))
+    evaluate_every: int = option("Steps between two evaluations.", at_least(1))
+    operands: str = option(
+        "Training operands: uniform, or hard, two fifths of them with long carries.", _known, metavar="KIND"
+    )
+    widths: tuple[int, ...] = numbers_option(
+        "Bits of the operands that are tested, separated by commas; the last if all before are exact.", 4
+    )
+    pairs: int = option("Random pairs tested at each width but the last.", at_least(1))
+    long_pairs: int = option("Random pairs tested at the last width.", at_least(1))
+    family_pairs: int = option("Pairs of each adversarial family at each width, at most.", at_least(1))
+    carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
+    carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
+    maps: int = option("Numbers at each place of the state.", at_least(1))
+    batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
+    bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
+    device: str = device_option()
+
+    @property
+    def draw(self) -> Callable:
+        return OPERANDS[self.operands]
+
+
+SMOKE = ArithmeticSettings(
+    seeds=2,
+    steps=2,
+    evaluate_every=1,
+    operands="hard",
+    widths=(4, 6),
+    pairs=4,
+    long_pairs=2,
+    family_pairs=2,
+    carries=(2, 4),
+    carry_pairs=2,
+    maps=6,
+    batch=2,
+    bins=2,
+    device="cpu",
+)
+
+#: Where a carry is looked for: from one place to the longest operands but the last.
+CARRIES = (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200)
+
+ADDITION: dict[str, ArithmeticSettings] = {
+    "smoke": SMOKE,
+    "laptop": ArithmeticSettings(
+        seeds=2,
+        steps=10_000,
+        evaluate_every=200,
+        operands="hard",
+        widths=(20, 25, 100, 200, 2_000),
+        pairs=256,
+        long_pairs=16,
+        family_pairs=32,
+        carries=CARRIES,
+        carry_pairs=16,
+        maps=48,
+        batch=16,
+        bins=5,
+        device="cpu",
+    ),
+    "paper": ArithmeticSettings(
+        seeds=10,
+        steps=20_000,
+        evaluate_every=200,
+        operands="uniform",
+        widths=(20, 25, 100, 200, 2_000),
+        pairs=1_024,
+        long_pairs=128,
+        family_pairs=64,
+        carries=CARRIES,
+        carry_pairs=32,
+        maps=48,
+        batch=32,
+        bins=9,
+        device="cpu",
+    ),
+}

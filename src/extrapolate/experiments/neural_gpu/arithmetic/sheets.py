@@ -1,0 +1,103 @@
+"""What networks that compute are asked: random pairs, carries of every length, pairs built to make them fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from extrapolate.experiments.neural_gpu.arithmetic.settings import ArithmeticSettings
+from extrapolate.experiments.neural_gpu.sheets import Sheet
+from extrapolate.tasks import Addition, Examples, Multiplication
+from extrapolate.tasks.algorithms import carry_operands
+
+#: What a carry is tested on: a sum that is a power of two, and one just below.
+CLASSES = {"overflow": True, "no-overflow": False}
+
+#: Of the checks at every evaluation: pairs and widths, and carries.
+CHECK_PAIRS, CHECK_WIDTHS, CHECK_CARRIES = 32, (10, 20, 40, 100), (10, 20, 40, 80)
+
+Families = Callable[[int, int], dict[str, list[tuple[int, int]]]]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The sheets of one operation."""
+
+    task: Addition | Multiplication
+    families: Families
+    settings: ArithmeticSettings
+
+    def sheets(self) -> list[Sheet]:
+        """From the least work to the most; the last width is for networks without an error so far."""
+        settings = self.settings
+        *widths, last = settings.widths
+        found = [self._random(random_name(width), width, settings.pairs) for width in widths]
+        found += [
+            self._carries(carry_name(kind, carry), carry, settings.carry_pairs, kind)
+            for carry in settings.carries
+            for kind in CLASSES
+        ]
+        for width in widths:
+            found += self._of_families(width, settings.family_pairs)
+            found.append(self._carries(full_name(width), width, settings.carry_pairs, "overflow", width))
+        found.append(self._random(random_name(last), last, settings.long_pairs, if_exact=bool(widths)))
+        found.append(self._carries(full_name(last), last, 1, "overflow", last, if_exact=bool(widths)))
+        return found
+
+    def checks(self) -> list[Sheet]:
+        """Those of an evaluation, from the shortest on."""
+        longest = max(self.settings.widths[:-1] or self.settings.widths)
+        found = [
+            *(self._random(f"check-{w}", w, CHECK_PAIRS) for w in CHECK_WIDTHS if w <= longest),
+            *(
+                self._carries(f"check-{kind}-{c}", c, CHECK_PAIRS // 4, kind)
+                for c in CHECK_CARRIES
+                for kind in CLASSES
+                if c <= longest
+            ),
+        ]
+        found = found or [self._random("check", longest, CHECK_PAIRS)]
+        return sorted(found, key=lambda sheet: sheet.length)
+
+    def _random(self, name: str, width: int, count: int, if_exact: bool = False) -> Sheet:
+        length = 2 * width + 1
+        return Sheet(name, length, count, lambda g: self.task.examples(count, length, g), if_exact)
+
+    def _carries(
+        self, name: str, carry: int, count: int, kind: str, width: int | None = None, if_exact: bool = False
+    ) -> Sheet:
+        wide = carry + 1 if width is None else width
+
+        def make(generator: torch.Generator) -> Examples:
+            pair = carry_operands(count, carry, generator, overflow=CLASSES[kind], width=wide)
+            return self.task.of_digits(*pair)
+
+        return Sheet(name, 2 * wide + 1, count, make, if_exact)
+
+    def _of_families(self, width: int, most: int) -> list[Sheet]:
+        return [
+            Sheet(
+                family_name(family, width),
+                2 * width + 1,
+                len(pairs),
+                lambda g, pairs=pairs: self.task.of_numbers(pairs, width),
+            )
+            for family, pairs in self.families(width, most).items()
+        ]
+
+
+def random_name(width: int) -> str:
+    return f"random-{width}"
+
+
+def full_name(width: int) -> str:
+    """The sheet of carries over all of ``width`` bits."""
+    return f"full-carry-{width}"
+
+
+def carry_name(kind: str, carry: int) -> str:
+    return f"{kind}-{carry}"
+
+
+def family_name(family: str, width: int) -> str:
+    return f"{family}-{width}"

@@ -1,0 +1,35 @@
+"""Claims about sheets of questions: networks without an error on one, and the errors of each."""
+
+import polars as pl
+
+from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.intervals import student, success_rate
+
+
+def exact(
+    id: str, claim: str, published: str | None, rows: pl.DataFrame, sheet: str, judged: str | None
+) -> Claim:
+    """The share of networks without an error on ``sheet``; holds if there is one.
+
+    Networks that were not given the sheet had errors on easier ones and count as not exact. ``judged`` None: the claim
+    is judged; else why not.
+    """
+    without = int((rows[f"{sheet}/wrong"] == 0).fill_null(False).sum())
+    rate = success_rate(without, rows.height)
+    given = rows[f"{sheet}/wrong"].drop_nulls().len()
+    count = rows[f"{sheet}/of"][0]
+    why = f"{without} of {rows.height} networks without an error on {count:,} sequences; {given} were given them"
+    if without:
+        why += f". No error among N sequences bounds the rate of errors by about 3/N, {3 / count:.2g} here"
+    holds = without > 0 if judged is None else None
+    return Claim(id, claim, published, rate.value, interval_of(rate), rate.n, holds, judged or why)
+
+
+def share_wrong(id: str, claim: str, rows: pl.DataFrame, sheet: str) -> list[Claim]:
+    """The mean share of wrong sequences on ``sheet`` over the networks that were given it; none where none was."""
+    given = rows.filter(pl.col(f"{sheet}/wrong").is_not_null())
+    if given.is_empty():
+        return []
+    errors = (given[f"{sheet}/wrong"] / given[f"{sheet}/of"]).to_numpy()
+    count = given[f"{sheet}/of"][0]
+    return [Claim.measurement(id, claim, student(errors), f"{count:,} sequences for each network")]

@@ -1,0 +1,90 @@
+"""Sheets of questions for a network: each a number of sequences of one length, judged whole, every place of them."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from extrapolate.nn import DiagonalNeuralGPU
+from extrapolate.tasks import Examples
+from extrapolate.training import Interrupted, Watch
+from extrapolate.training.checkpoint import Checkpoint, read, write
+
+#: Places that are computed at once: their states stay in the caches.
+PLACES = 1 << 13
+
+#: The seed of all sheets; no training has it.
+SHEETS = 2**31
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """``count`` sequences of ``length`` places, made by ``make(generator)``; the same ones for every network.
+
+    ``if_exact``: only for networks without an error on all sheets before, since it takes long.
+    """
+
+    name: str
+    length: int
+    count: int
+    make: Callable[[torch.Generator], Examples]
+    if_exact: bool = False
+
+    @property
+    def pieces(self) -> int:
+        return -(-self.count // self._at_once)
+
+    @property
+    def _at_once(self) -> int:
+        return max(1, PLACES // self.length)
+
+    def cut(self) -> list[Examples]:
+        """The questions in ``pieces`` parts."""
+        all_of = self.make(torch.Generator().manual_seed(SHEETS + zlib.crc32(self.name.encode())))
+        symbols, answers = (each.split(self._at_once) for each in (all_of.symbols, all_of.answer))
+        return [Examples(*pair) for pair in zip(symbols, answers, strict=True)]
+
+
+@torch.no_grad()
+def errors(model: DiagonalNeuralGPU, examples: Examples) -> int:
+    """How many sequences are wrong in any place, padding included; the network takes as many steps as places."""
+    device = next(model.parameters()).device
+    logits = model(examples.symbols.to(device), span=examples.span.to(device))
+    return int(examples.wrong(logits.cpu()).sum())
+
+
+def shares(model: DiagonalNeuralGPU, sheets: Sequence[Sheet]) -> list[float]:
+    """The share of wrong sequences on each sheet; those after one with most of them wrong count as all wrong."""
+    found: list[float] = []
+    for sheet in sheets:
+        if found and found[-1] > 0.5:
+            found.append(1.0)
+        else:
+            found.append(sum(errors(model, piece) for piece in sheet.cut()) / sheet.count)
+    return found
+
+
+def examine(
+    model: DiagonalNeuralGPU, sheets: Sequence[Sheet], checkpoint: Path, watch: Watch
+) -> dict[str, int | None]:
+    """How many sequences of each sheet are wrong; None where the sheet was not given out.
+
+    What is done is kept in ``checkpoint`` and not done again.
+
+    Raises:
+        Interrupted: ``watch`` asked to stop.
+    """
+    done: dict[str, list[int]] = read(checkpoint).about["errors"] if checkpoint.exists() else {}
+    for sheet in sheets:
+        if sheet.if_exact and any(map(sum, done.values())):
+            continue
+        found = done.setdefault(sheet.name, [])
+        for examples in sheet.cut()[len(found) :] if len(found) < sheet.pieces else []:
+            if watch.stop_requested():
+                write(checkpoint, Checkpoint({"sheets": torch.tensor(len(done))}, {"errors": done}))
+                raise Interrupted(f"stopped at sheet {sheet.name}")
+            found.append(errors(model, examples))
+            watch.progress(sum(map(len, done.values())), None)
+    return {sheet.name: sum(done[sheet.name]) if sheet.name in done else None for sheet in sheets}

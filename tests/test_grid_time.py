@@ -1,0 +1,269 @@
+"""Time in a grid world: the world and its Gymnasium, the agents, and how the published finding is judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import gymnasium
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+from extrapolate.errors import UserError
+from extrapolate.experiments import Claim, experiment_named, run, with_options
+from extrapolate.experiments.cells import LSTM
+from extrapolate.experiments.grid_time.models import CLOCKS, Agent, Clock, Walk, likeliest, walk
+from extrapolate.experiments.grid_time.part import CRITIC, ENTROPY, GridTimePart, actor_critic_loss
+from extrapolate.report import write_page
+from extrapolate.tasks import GridTime
+from extrapolate.tasks.grid_time import MOVES, Episodes
+from extrapolate.tasks.grid_time_env import GridTimeEnv, GridTimeVectorEnv
+from resuming import assert_resumes_alike
+from silent import Silent
+
+EXPERIMENT = experiment_named("grid-time")
+SMOKE, LAPTOP = EXPERIMENT.presets["smoke"], EXPERIMENT.presets["laptop"]
+STAY, UP, DOWN, LEFT, RIGHT = range(5)
+
+
+def episode(agent: int, destination: int, time: int) -> Episodes:
+    one = [torch.tensor([each]) for each in (agent, destination, time, 0)]
+    return Episodes(*one, torch.tensor([False]))
+
+
+def rewards(start: Episodes, actions: Sequence[int]) -> list[float]:
+    world, found = GridTime(), []
+    for action in actions:
+        start, reward = world.act(start, torch.tensor([action]))
+        found.append(reward.item())
+    return found
+
+
+# ----------------------------------------------------------------------------------------------- the world
+
+
+def test_only_an_arrival_in_time_is_rewarded() -> None:
+    two_away = episode(0, 2, 5)
+    assert rewards(two_away, [STAY, STAY, STAY, RIGHT, RIGHT]) == [0, 0, 0, 0, 1]
+    assert rewards(two_away, [RIGHT, RIGHT, STAY, STAY, STAY]) == [0] * 5
+    assert rewards(two_away, [STAY] * 4 + [RIGHT] * 3) == [0] * 7
+    assert rewards(two_away, [RIGHT, RIGHT, LEFT, STAY, RIGHT]) == [0] * 5
+
+
+def test_agent_moves_as_on_a_map_and_not_over_the_edge() -> None:
+    world = GridTime()
+    agent, row, column = torch.tensor([12]), 2, 2
+    for action in [UP, UP, UP, LEFT, DOWN, RIGHT, RIGHT, RIGHT, RIGHT, STAY]:
+        moved, _ = world.act(
+            Episodes(agent, agent + 99, agent * 0 + 99, agent * 0, agent < 0), torch.tensor([action])
+        )
+        row, column = (min(max(a + b, 0), 4) for a, b in zip((row, column), MOVES[action], strict=True))
+        agent = moved.agent
+        assert agent.item() == 5 * row + column
+    assert (row, column) == (1, 4)
+
+
+def test_episodes_begin_at_every_pair_that_can_be_reached_equally_often() -> None:
+    world = GridTime(side=3, times=(2, 2))
+    count = 24_000
+    start = world.begin(torch.stack([torch.rand(count), (torch.arange(count) + 0.5) / count]))
+    pairs, often = torch.stack([start.agent, start.destination]).unique(dim=1, return_counts=True)
+    apart = (pairs // 3).diff(dim=0).abs() + (pairs % 3).diff(dim=0).abs()
+    assert (apart.min(), apart.max()) == (1, 2)
+    assert pairs.shape[1] == 24 + 16 + 12  # neighbours, over a corner, two in line
+    assert often.max() - often.min() <= 1
+
+
+def test_times_are_drawn_from_their_range_and_told_once() -> None:
+    world = GridTime()
+    start = world.begin(torch.rand(2, 4_000))
+    assert start.time.unique().tolist() == list(range(5, 13))
+    planes, told = world.observe(start)
+    assert torch.equal(told, start.time.float())
+    assert torch.equal(planes[:, :25].argmax(-1), start.agent)
+    assert torch.equal(planes[:, 25:].argmax(-1), start.destination)
+    assert planes.sum() == 2 * 4_000
+    after, _ = world.act(start, torch.zeros(4_000, dtype=torch.int64))
+    assert world.observe(after)[1].abs().max() == 0
+
+
+@pytest.mark.parametrize("wrong", [{"side": 1}, {"times": (0, 3)}, {"times": (5, 4)}])
+def test_worlds_that_cannot_be_are_refused(wrong: Mapping[str, tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="side must be at least 2"):
+        GridTime(**wrong)  # type: ignore[arg-type]
+
+
+# ----------------------------------------------------------------------------------------------- Gymnasium
+
+
+def test_environment_passes_gymnasiums_own_check() -> None:
+    made = gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")
+    check_env(made.unwrapped, skip_render_check=True)
+    assert made.spec is not None
+
+
+def test_vector_environment_is_made_by_name_and_follows_its_seed() -> None:
+    environments = gymnasium.make_vec("GridTime-v0", num_envs=3, times=(5, 5))
+    first, _ = environments.reset(seed=4)
+    again, _ = environments.reset(seed=4)
+    assert environments.observation_space.contains(first)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert first["time"].tolist() == [[5]] * 3
+    with pytest.raises(ValueError, match="one seed"):
+        environments.reset(seed=[1, 2, 3])
+
+
+def test_vector_environment_begins_anew_after_an_end() -> None:
+    environments = GridTimeVectorEnv(num_envs=2, times=(5, 5))
+    environments.reset(seed=0)
+    over = np.zeros((6, 2), bool)
+    for step in range(6):
+        seen, reward, over[step], truncated, _ = environments.step(np.zeros(2, np.int64))
+        assert not truncated.any()
+        assert reward.tolist() == [0, 0]
+    assert over[:, 0].tolist() == [False] * 4 + [True, False]
+    assert seen["time"].tolist() == [[5]] * 2
+
+
+def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
+    torch.manual_seed(1)
+    environment = GridTimeEnv()
+    agent = Agent(Clock, environment.world.places, 16)
+    seen, _ = environment.reset(seed=3)
+    start = environment._episode
+    walked = walk(agent, environment.world, start, likeliest)
+    state, done, step = agent.start(start.time.float()), False, 0
+    while not done:
+        planes, told = torch.from_numpy(seen["planes"]).flatten()[None], torch.from_numpy(seen["time"])
+        preferences, _, state = agent(planes, told, state)
+        torch.testing.assert_close(preferences, walked.preferences[step])
+        seen, reward, done, _, _ = environment.step(np.int64(preferences.argmax().item()))
+        assert reward == walked.reward[step].item()
+        step += 1
+    assert walked.going.sum() == step
+
+
+# ---------------------------------------------------------------------------------------------- the agents
+
+
+def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
+    clock = Clock()
+    with torch.no_grad():
+        clock.unit.w_hat.copy_(torch.tensor([20.0, -20.0]).expand(8, 2))
+        clock.unit.m_hat.fill_(20.0)
+    kept = torch.zeros(1, 8)
+    for step in range(30):
+        kept = clock(torch.tensor([30.0 if step == 0 else 0.0]), kept)
+        assert kept[0].tolist() == [29.0 - step] * 8
+
+
+@pytest.mark.parametrize("name", list(CLOCKS))
+def test_every_agent_walks_and_learns_from_it(name: str) -> None:
+    world = GridTime()
+    agent = Agent(CLOCKS[name], world.places, 8)
+    walked = walk(agent, world, world.begin(torch.rand(2, 6)), likeliest)
+    assert walked.preferences.shape == (12, 6, 5)
+    actor_critic_loss(walked).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in agent.parameters())
+
+
+def test_loss_is_advantage_actor_critic_over_the_steps_before_the_end() -> None:
+    preferences = torch.randn(3, 1, 5, requires_grad=True)
+    expected = torch.tensor([[0.1], [0.2], [0.3]])
+    action, going = torch.tensor([[1], [4], [0]]), torch.tensor([[True], [True], [False]])
+    loss = actor_critic_loss(Walk(preferences, expected, action, going, torch.tensor([[0.0], [1.0], [0.0]])))
+    terms = []
+    for step, chosen in ((0, 1), (1, 4)):
+        share = preferences[step, 0].softmax(-1)
+        advantage = 1 - expected[step, 0]
+        entropy = -(share * share.log()).sum()
+        terms.append(-share[chosen].log() * advantage + CRITIC * advantage**2 - ENTROPY * entropy)
+    torch.testing.assert_close(loss, torch.stack(terms).mean())
+
+
+def test_a_step_of_the_lstm_is_the_layer_a_step_at_a_time() -> None:
+    lstm, x = LSTM(3, 5), torch.randn(4, 2, 3)
+    state, outputs = lstm.start(x[0]), []
+    for now in lstm.from_input(x):
+        state = lstm.step(now, state)
+        outputs.append(state[0])
+    torch.testing.assert_close(torch.stack(outputs), lstm(x))
+
+
+# ---------------------------------------------------------------------------------------------- the claims
+
+
+def judged(success: Mapping[str, Sequence[float]], settings: object = LAPTOP) -> dict[str, Claim]:
+    """Of agents whose share of success is 0.9 up to T = 12 and ``success[agent][seed]`` later."""
+    table = pl.DataFrame(
+        [
+            {
+                "unit": unit,
+                "operation": "arriving in time",
+                "range": "T from 5 to 12",
+                "seed": seed,
+                "solved": share > 0.9,
+                "success_trained": 0.9,
+                **{f"success_{time}": 0.9 if time <= 12 else share for time in range(5, 26)},
+            }
+            for unit, own in success.items()
+            for seed, share in enumerate(own)
+        ]
+    )
+    return {claim.id: claim for claim in EXPERIMENT.claims(table, settings)}
+
+
+def test_finding_holds_where_the_intervals_say_so() -> None:
+    clear = judged({"LSTM": [0.0, 0.02, 0.0], "LSTM-NAC": [0.8, 0.85, 0.9]})
+    findings = [clear[f"LSTM-NAC/{name}"] for name in ("later-than-LSTM", "holds")] + [clear["LSTM/falls"]]
+    assert [each.holds for each in findings] == [True] * 3
+    assert findings[0].measured == pytest.approx(0.84333, abs=1e-4)
+    assert "5,000 of 50,000 steps" in str(findings[0].why)
+    assert clear["LSTM-NAC/success-24"].measured == pytest.approx(0.85)
+
+
+def test_finding_does_not_hold_where_seeds_disagree() -> None:
+    mixed = judged({"LSTM": [0.0, 0.9, 0.0], "LSTM-NAC": [0.9, 0.0, 0.9]})
+    names = ("LSTM-NAC/later-than-LSTM", "LSTM-NAC/holds", "LSTM/falls")
+    assert [mixed[name].holds for name in names] == [False] * 3
+
+
+def test_too_short_a_training_is_not_judged_and_too_short_a_test_not_claimed() -> None:
+    success = {"LSTM": [0.0, 0.1], "LSTM-NAC": [0.9, 0.8]}
+    claim = judged(success, replace(LAPTOP, steps=10))["LSTM-NAC/holds"]
+    assert claim.holds is None
+    assert str(claim.why).startswith("not judged")
+    assert "LSTM-NAC/holds" not in judged(success, replace(LAPTOP, latest=20))
+
+
+# --------------------------------------------------------------------------------------- from start to page
+
+
+def test_smoke_preset_goes_from_start_to_page(tmp_path: Path) -> None:
+    outcome = run(EXPERIMENT, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    assert outcome.results.height == 4
+    assert outcome.results["success_13"].is_between(0, 1).all()
+    assert "How late an agent can arrive" in write_page(tmp_path).read_text()
+
+
+def test_resumed_training_equals_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_resumes_alike(GridTimePart("LSTM-NAC", SMOKE), 2, tmp_path, monkeypatch)
+
+
+def test_bad_options_are_refused_in_a_line() -> None:
+    with pytest.raises(UserError, match="--latest: 3 is too small"):
+        with_options(SMOKE, {"latest": "3"})
+    with pytest.raises(UserError, match="did you mean LSTM-NAC"):
+        with_options(SMOKE, {"agents": "LSTM-NACK"})
+
+
+def test_replicas_draw_episodes_and_actions_of_their_own() -> None:
+    part = GridTimePart("LSTM", replace(SMOKE, seeds=2))
+    replicas = part.replicas()
+    loss = part.plan(replicas).loss
+    values = [loss(replicas[0], key, {}).item() for key in replicas.keys().unbind()]
+    assert values[0] != values[1]
+    assert cast(Agent, replicas[0]).lstm.hidden == SMOKE.hidden
