@@ -3,7 +3,8 @@
 It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
 :class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
 :class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`,
-:class:`DigitPairs`, :class:`EvenDigits`. Later: algorithms, environments, a file each.
+:class:`DigitPairs`, :class:`EvenDigits`. Symbols: :class:`Programs`. Environments: :class:`GridTime` (for
+Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
 from extrapolate.tasks.algorithms import (

@@ -66,10 +66,8 @@ class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        if isinstance(seed, list):
-            raise ValueError("the episodes share one source of random numbers: give one seed, not a list")
         super().reset(seed=seed)
         self._episodes = _begun(self.world, self.np_random, self.num_envs)
         return _observed(self.world, self._episodes), {}

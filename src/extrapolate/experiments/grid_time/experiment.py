@@ -10,6 +10,7 @@ from extrapolate.experiments.grid_time.claims import claims
 from extrapolate.experiments.grid_time.models import SUMS
 from extrapolate.experiments.grid_time.part import CRITIC, ENTROPY, LEARNING_RATE, GridTimePart, tested
 from extrapolate.experiments.grid_time.settings import PRESETS, GridTimeSettings
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import GridTime
 
@@ -25,10 +26,7 @@ class GridTimeExperiment:
     presets = PRESETS
 
     def outline(self, settings: GridTimeSettings) -> str:
-        count = len(settings.agents)
-        kinds = f"{count} kind{'s' if count > 1 else ''} of agent"
-        seeds = f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}"
-        return f"{kinds} × {seeds} = {count * settings.seeds:,} agents of {settings.steps:,} steps"
+        return models_of({"kind of agent": len(settings.agents), "seed": settings.seeds}, settings.steps)
 
     def parts(self, settings: GridTimeSettings) -> Sequence[Part]:
         return [GridTimePart(agent, settings) for agent in settings.agents]

@@ -25,7 +25,7 @@ class GridTimeSettings:
 LAPTOP = GridTimeSettings(
     agents=tuple(CLOCKS),
     seeds=8,
-    steps=5_000,
+    steps=6_000,
     evaluate_every=250,
     batch=64,
     episodes=400,

@@ -7,22 +7,22 @@ from extrapolate.experiments.intervals import student, success_rate
 
 
 def exact(
-    id: str, claim: str, published: str | None, rows: pl.DataFrame, sheet: str, judged: str | None
+    id: str, claim: str, published: str | None, rows: pl.DataFrame, sheet: str, unjudged: str | None
 ) -> Claim:
     """The share of networks without an error on ``sheet``; holds if there is one.
 
-    Networks that were not given the sheet had errors on easier ones and count as not exact. ``judged`` None: the claim
-    is judged; else why not.
+    Networks that were not given the sheet had errors on easier ones and count as not exact. ``unjudged``: why the
+    claim is not judged, None if it is.
     """
-    without = int((rows[f"{sheet}/wrong"] == 0).fill_null(False).sum())
+    errors = rows[f"{sheet}/wrong"].cast(pl.Int64).drop_nulls()
+    without, given = int((errors == 0).sum()), len(errors)
     rate = success_rate(without, rows.height)
-    given = rows[f"{sheet}/wrong"].drop_nulls().len()
     count = rows[f"{sheet}/of"][0]
     why = f"{without} of {rows.height} networks without an error on {count:,} sequences; {given} were given them"
     if without:
         why += f". No error among N sequences bounds the rate of errors by about 3/N, {3 / count:.2g} here"
-    holds = without > 0 if judged is None else None
-    return Claim(id, claim, published, rate.value, interval_of(rate), rate.n, holds, judged or why)
+    holds = without > 0 if unjudged is None else None
+    return Claim(id, claim, published, rate.value, interval_of(rate), rate.n, holds, unjudged or why)
 
 
 def share_wrong(id: str, claim: str, rows: pl.DataFrame, sheet: str) -> list[Claim]:

@@ -21,8 +21,8 @@ PERFECT = 3
 class NeuralGPUPart:
     """One seed on one task. ``wrong``: errors by sheet, once it is examined.
 
-    ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept. Solved: no error
-    on any sheet that was given out.
+    ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept. Solved: no
+    error on any sheet that was given out.
     """
 
     recipe: Recipe

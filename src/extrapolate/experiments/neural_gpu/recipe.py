@@ -29,9 +29,9 @@ Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
 class Recipe:
     """A batch from some groups of lengths in every step; cross-entropy at every place, padding included.
 
-    The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls where
-    the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation (published:
-    from that of all steps since the last one).
+    The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
+    where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
+    (published: from that of all steps since the last one).
     """
 
     task: Algorithm

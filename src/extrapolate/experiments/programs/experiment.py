@@ -1,12 +1,12 @@
 """The experiment: what the runner and the command need to know of evaluating programs."""
 
-import math
 from collections.abc import Sequence
 
 import polars as pl
 
 from extrapolate.experiments.curves import curves_across, curves_table
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.programs.claims import claims
 from extrapolate.experiments.programs.models import KEPT, STEEP
 from extrapolate.experiments.programs.part import LEARNING_RATE, ProgramsPart
@@ -28,8 +28,7 @@ class ProgramsExperiment:
 
     def outline(self, settings: ProgramsSettings) -> str:
         counts = {"model": len(settings.models), "task": len(settings.tasks), "seed": settings.seeds}
-        factors = " × ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items())
-        return f"{factors} = {math.prod(counts.values()):,} models of {settings.steps:,} steps"
+        return models_of(counts, settings.steps)
 
     def parts(self, settings: ProgramsSettings) -> Sequence[Part]:
         return [ProgramsPart(model, task, settings) for task in settings.tasks for model in settings.models]

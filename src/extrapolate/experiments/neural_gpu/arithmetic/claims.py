@@ -33,8 +33,8 @@ def claims(
         found.append(
             exact(
                 f"random/{width}",
-                f"trained up to 20 bits, a network makes no error on random pairs of {width:,} bits (measured: share of "
-                "networks)",
+                f"trained up to 20 bits, a network makes no error on random pairs of {width:,} bits (measured: share "
+                "of networks)",
                 f"100 % right at {width:,} bits ({SOURCE})" if width in (20, 25, 100, 200, 2_000) else None,
                 results,
                 random_name(width),
@@ -91,8 +91,8 @@ def _threshold(results: pl.DataFrame, settings: ArithmeticSettings) -> Claim:
         "carry-threshold",
         "shortest tested carry on which half of the sums or more are wrong, both classes together, places",
         estimate,
-        f"{beyond} of {results.height} networks fail at no tested length, up to {settings.carries[-1]}: they count with "
-        "twice that",
+        f"{beyond} of {results.height} networks fail at no tested length, up to {settings.carries[-1]}: they count "
+        "with twice that",
     )
 
 

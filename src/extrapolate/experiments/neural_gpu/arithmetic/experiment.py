@@ -16,7 +16,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
 )
 from extrapolate.experiments.neural_gpu.part import PERFECT, NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import Recipe
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families
 from extrapolate.training.length_bins import LengthBins
@@ -24,16 +24,12 @@ from extrapolate.training.length_bins import LengthBins
 
 @dataclass(frozen=True)
 class NeuralGPUArithmetic:
-    """Whether a diagonal Neural GPU trained on 20 bits computes exactly at 2,000, and where it fails.
-
-    ``dropout`` is the published one for the operation.
-    """
+    """Whether a diagonal Neural GPU trained on 20 bits computes exactly at 2,000, and where it fails."""
 
     name: str
     title: str
     task: Addition | Multiplication
     families: Families
-    dropout: float
     presets: Mapping[str, ArithmeticSettings]
 
     source = (
@@ -52,7 +48,7 @@ class NeuralGPUArithmetic:
         """One network."""
         training = replace(self.task, operands=settings.draw)
         recipe = Recipe(
-            training, seed, settings.maps, self.dropout, settings.batch, LengthBins(), settings.bins
+            training, seed, settings.maps, settings.dropout, settings.batch, LengthBins(), settings.bins
         )
         questions = Questions(self.task, self.families, settings)
         return NeuralGPUPart(
@@ -72,8 +68,9 @@ class NeuralGPUArithmetic:
             f"Operands of equal width behind one another, least significant bit first; answers: {filled}. "
             f"Training operands of at most 20 bits, drawn {settings.operands}; fresh in every step (published: a "
             "fixed pool).",
-            f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {self.dropout:g} on candidates; "
-            f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all nine). "
+            f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
+            f"{self.presets['paper'].dropout:g}); "
+            f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
             "Not in the recipe here: noise on gradients.",
             f"A network ends once {PERFECT} evaluations in a row show no error on random pairs of "
             f"{', '.join(map(str, CHECK_WIDTHS))} bits and carries over {', '.join(map(str, CHECK_CARRIES))} places; "
@@ -95,6 +92,5 @@ NEURAL_GPU_ADDITION = NeuralGPUArithmetic(
     "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
     Addition(),
     addition_families,
-    0.5,
     ADDITION,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from extrapolate.errors import unknown_name
+from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.common_options import device_option, numbers_option
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks.algorithms import hard_operands, uniform_operands
@@ -18,6 +18,16 @@ def _known(text: str) -> str:
     return text
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a number") from None
+    if not 0 <= value < 1:
+        raise UserError(f"{text} must be at least 0 and below 1")
+    return value
+
+
 @dataclass(frozen=True)
 class ArithmeticSettings:
     """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training."""
@@ -28,6 +38,7 @@ class ArithmeticSettings:
     operands: str = option(
         "Training operands: uniform, or hard, two fifths of them with long carries.", _known, metavar="KIND"
     )
+    dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
     widths: tuple[int, ...] = numbers_option(
         "Bits of the operands that are tested, separated by commas; the last if all before are exact.", 4
     )
@@ -51,6 +62,7 @@ SMOKE = ArithmeticSettings(
     steps=2,
     evaluate_every=1,
     operands="hard",
+    dropout=0.1,
     widths=(4, 6),
     pairs=4,
     long_pairs=2,
@@ -73,6 +85,7 @@ ADDITION: dict[str, ArithmeticSettings] = {
         steps=10_000,
         evaluate_every=200,
         operands="hard",
+        dropout=0.1,
         widths=(20, 25, 100, 200, 2_000),
         pairs=256,
         long_pairs=16,
@@ -89,6 +102,7 @@ ADDITION: dict[str, ArithmeticSettings] = {
         steps=20_000,
         evaluate_every=200,
         operands="uniform",
+        dropout=0.5,
         widths=(20, 25, 100, 200, 2_000),
         pairs=1_024,
         long_pairs=128,

@@ -96,8 +96,8 @@ def full_name(width: int) -> str:
 
 
 def carry_name(kind: str, carry: int) -> str:
-    return f"{kind}-{carry}"
+    return f"carry-{kind}-{carry}"
 
 
 def family_name(family: str, width: int) -> str:
-    return f"{family}-{width}"
+    return f"family-{family}-{width}"

@@ -15,12 +15,14 @@ def claims(results: pl.DataFrame, settings: TasksSettings) -> list[Claim]:
     found = []
     for name in settings.tasks:
         rows = results.filter(operation=settings.task(name).name)
+        if rows.is_empty():
+            continue  # not trained yet
         longest, trained = settings.lengths[-1], settings.ends[-1]
         found.append(
             exact(
                 f"{name}/exact",
-                f"{name}: trained up to {trained} places, a network makes no error at {longest:,} (measured: share of "
-                "networks)",
+                f"{name}: trained up to {trained} places, a network makes no error at {longest:,} (measured: share "
+                "of networks)",
                 f"no error found up to 4,001 places after training up to 41 ({SOURCE})",
                 rows,
                 sheet_name(longest),
@@ -40,7 +42,7 @@ def sheet_name(length: int) -> str:
 def _not_judged(settings: TasksSettings) -> str | None:
     if settings.steps < LEAST.steps or settings.lengths[-1] < LEAST.lengths[-1]:
         return (
-            f"not judged: {settings.steps:,} steps and {settings.lengths[-1]:,} places instead of {LEAST.steps:,} and "
-            f"{LEAST.lengths[-1]:,}"
+            f"not judged: {settings.steps:,} steps and {settings.lengths[-1]:,} places instead of {LEAST.steps:,} "
+            f"and {LEAST.lengths[-1]:,}"
         )
     return None

@@ -10,7 +10,7 @@ from extrapolate.experiments.neural_gpu.recipe import Recipe
 from extrapolate.experiments.neural_gpu.sheets import Sheet
 from extrapolate.experiments.neural_gpu.tasks.claims import claims, sheet_name
 from extrapolate.experiments.neural_gpu.tasks.settings import PRESETS, TasksSettings
-from extrapolate.experiments.single_module.summary import summarize
+from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Algorithm
 from extrapolate.training.length_bins import LengthBins
 
@@ -33,18 +33,19 @@ class NeuralGPUTasks:
 
     def outline(self, settings: TasksSettings) -> str:
         count = len(settings.tasks) * settings.seeds
-        return f"{len(settings.tasks)} tasks × {settings.seeds} seeds = {count} networks of at most {settings.steps:,} steps"
+        kinds = f"{len(settings.tasks)} tasks × {settings.seeds} seeds"
+        return f"{kinds} = {count} networks of at most {settings.steps:,} steps"
 
     def parts(self, settings: TasksSettings) -> Sequence[Part]:
         return [part(name, seed, settings) for seed in range(settings.seeds) for name in settings.tasks]
 
     def notes(self, settings: TasksSettings) -> list[str]:
         return [
-            f"A diagonal Neural GPU of {settings.maps} numbers a place, where the published findings are of the original "
-            f"one; dropout {DROPOUT:g} on candidates. {settings.batch} sequences of each group of lengths a step, "
-            f"groups ending at {', '.join(map(str, settings.ends))}, a twentieth of them shorter.",
+            f"A diagonal Neural GPU of {settings.maps} numbers a place, where the published findings are of the "
+            f"original one; dropout {DROPOUT:g} on candidates. {settings.batch} sequences of each group of lengths a "
+            f"step, groups ending at {', '.join(map(str, settings.ends))}, a twentieth of them shorter.",
             f"A network ends once {PERFECT} evaluations in a row show no error on {CHECKED} sequences at each of the "
-            "longest trained length, twice and four times that; of its evaluations the one with the fewest errors counts.",
+            "longest trained length, twice and four times that; the evaluation with the fewest errors counts.",
             "Right: every place is, padding included; as many steps as places. Not in the recipe here: noise on "
             "gradients.",
             "Solved: no error at any tested length. The last length is only tested where all before are exact.",
