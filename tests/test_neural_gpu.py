@@ -304,6 +304,14 @@ def test_fused_steps_keep_nothing_where_no_gradient_is_asked(monkeypatch: pytest
     assert not seen
 
 
+def test_under_autocast_the_plain_steps_are_taken() -> None:
+    model = nn.DiagonalNeuralGPU(5, 3, 4)
+    symbols = torch.tensor([[1, 2, 3, 4]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = model(symbols)
+    torch.testing.assert_close(rounded.float(), model(symbols), atol=0.1, rtol=0.1)
+
+
 def test_replicas_map_the_network() -> None:
     replicas = Replicas.build(lambda: nn.DiagonalNeuralGPU(5, 3, 6), range(2))
     symbols = torch.randint(1, 5, (2, 3, 5))

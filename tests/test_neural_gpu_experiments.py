@@ -15,7 +15,7 @@ from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.experiments.options import with_options
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
-from extrapolate.training import Interrupted, Quiet, train
+from extrapolate.training import Interrupted, Quiet, mapped, one_by_one, train
 from extrapolate.training.length_bins import LengthBins
 from resuming import StopAt, assert_resumes_alike
 from silent import Silent
@@ -29,12 +29,12 @@ NAMES = ["neural-gpu-tasks", "neural-gpu-addition"]
 
 
 def test_copy_is_learned_on_eight_places_and_right_at_thirty_two() -> None:
-    recipe = Recipe(Copy(), 0, maps=6, dropout=0.0, batch=16, bins=LengthBins((4, 8)), bins_a_step=2)
+    recipe = Recipe(Copy(), (0,), maps=6, dropout=0.0, batch=16, bins=LengthBins((4, 8)), bins_a_step=2)
     sheets = [Sheet(f"length-{n}", n, 128, lambda g, n=n: Copy().examples(128, n, g)) for n in (8, 32)]
 
     def checks(model: DiagonalNeuralGPU) -> dict[str, float]:
         found = shares(model, sheets)
-        return {"error": max(found), "score": sum(found)}
+        return {"error": max(found), "errors": sum(found)}
 
     replicas = recipe.replicas("cpu")
     plan = recipe.plan(replicas, 400, 50, checks, lambda history: bool(history.measures["error"][-1] == 0))
@@ -44,13 +44,27 @@ def test_copy_is_learned_on_eight_places_and_right_at_thirty_two() -> None:
 
 
 def test_batches_follow_from_seed_and_step() -> None:
-    recipe = Recipe(Addition(), 3, 6, 0.0, 4, LengthBins(), 5)
+    recipe = Recipe(Addition(), (3,), 6, 0.0, 4, LengthBins(), 5)
     once, again, other = recipe.batches(0, 7), recipe.batches(0, 7), recipe.batches(0, 8)
     assert all(torch.equal(one.symbols, two.symbols) for one, two in zip(once, again, strict=True))
     assert not torch.equal(once[-1].symbols, other[-1].symbols)
     assert len(once) == 5
     assert once[-1].symbols.shape == (4, 41)
     assert len(recipe.batches(1, 0)) == 9
+
+
+def test_networks_trained_together_learn_as_each_after_the_other() -> None:
+    """Mapped over the stack, as on a GPU, and one after the other give the same; each has a rate of its own."""
+    recipe = Recipe(Copy(), (0, 1), maps=4, dropout=0.25, batch=4, bins=LengthBins((3, 5)), bins_a_step=2)
+    trained = []
+    for gradients in (mapped, one_by_one):
+        replicas = recipe.replicas("cpu")
+        plan = recipe.plan(replicas, 6, 2, lambda model: {"error": 1.0, "errors": 1.0})
+        history = train(replicas, replace(plan, gradients=gradients))
+        assert history.measures["loss"].shape == (3, 2)
+        trained.append(replicas.parameters)
+    for name, value in trained[0].items():
+        torch.testing.assert_close(value, trained[1][name], rtol=1e-4, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------ sheets
@@ -78,8 +92,8 @@ class AddsExactly(DiagonalNeuralGPU):
 
 def test_sheets_are_the_same_for_everyone_and_judge_every_place(tmp_path: Path) -> None:
     sheets = [sheet("a", 2000), sheet("b", 10)]
-    assert examine(AddsExactly(), sheets, tmp_path / "x", Quiet()) == {"a": 0, "b": 0}
-    found = examine(AddsExactly(stumbles=1), sheets, tmp_path / "y", Quiet())
+    exact, found = examine([AddsExactly(), AddsExactly(stumbles=1)], sheets, tmp_path / "x", Quiet())
+    assert exact == {"a": 0, "b": 0}
     first = torch.cat([piece.symbols for piece in sheets[0].cut()])
     assert found["a"] == int((first[:, 0] == 1).sum())
     assert sheets[0].pieces == len(sheets[0].cut()) == 3
@@ -87,18 +101,19 @@ def test_sheets_are_the_same_for_everyone_and_judge_every_place(tmp_path: Path) 
 
 def test_long_sheets_are_for_those_without_an_error(tmp_path: Path) -> None:
     sheets = [sheet("a", 50), sheet("long", 5, if_exact=True)]
-    assert examine(AddsExactly(), sheets, tmp_path / "x", Quiet())["long"] == 0
-    assert examine(AddsExactly(stumbles=1), sheets, tmp_path / "y", Quiet())["long"] is None
+    exact, found = examine([AddsExactly(), AddsExactly(stumbles=1)], sheets, tmp_path / "x", Quiet())
+    assert exact["long"] == 0
+    assert found["long"] is None
 
 
 def test_an_examination_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     sheets = [sheet("a", 2000), sheet("b", 2000)]
     whole = AddsExactly(stumbles=1)
-    expected = examine(whole, sheets, tmp_path / "whole", Quiet())
+    expected = examine([whole], sheets, tmp_path / "whole", Quiet())
     path, first, second = tmp_path / "halved", AddsExactly(stumbles=1), AddsExactly(stumbles=1)
     with pytest.raises(Interrupted):
-        examine(first, sheets, path, StopAt(4))
-    assert examine(second, sheets, path, Quiet()) == expected
+        examine([first], sheets, path, StopAt(4))
+    assert examine([second], sheets, path, Quiet()) == expected
     assert (first.asked, second.asked, whole.asked) == (4, 2, 6)
 
 
@@ -139,12 +154,20 @@ def test_training_resumes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         (TASKS, "lengths", "1", "too small"),
         (ADDITION, "operands", "hrad", "did you mean hard"),
         (ADDITION, "widths", "3", "too small"),
+        (ADDITION, "dropout", "1", "below 1"),
+        (ADDITION, "dropout", "half", "not a number"),
         (ADDITION, "bins", "0", "at least 1"),
     ],
 )
 def test_bad_options_give_one_line(experiment, option: str, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UserError, match=message):
         with_options(experiment.presets["laptop"], {option: text})
+
+
+def test_seeds_may_be_trained_together() -> None:
+    parts = ADDITION.parts(replace(ADDITION.presets["smoke"], seeds=5, together=2))
+    assert [part.name for part in parts] == ["addition-0-to-1", "addition-2-to-3", "addition-4"]
+    assert [len(part.replicas()) for part in parts] == [2, 2, 1]
 
 
 def test_every_preset_names_its_sheets_once() -> None:

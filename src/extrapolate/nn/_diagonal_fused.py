@@ -11,13 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extrapolate.nn import _gilr_lstm_fused
 from extrapolate.nn._diagonal_cell import RESET_OPEN, UPDATE_OPEN, Kept, Weights, diagonal_steps
-from extrapolate.nn._gilr_lstm_fused import _gradient, usable
-
-__all__ = ["run", "usable"]
+from extrapolate.nn._gilr_lstm_fused import _gradient
 
 #: What a step leaves for the backward pass: its state, gates' and candidate's preactivations, what dropout kept.
 _Trace = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def usable(x: Tensor) -> bool:
+    """Whether the kernels take this state, and nothing wants to look inside the computation."""
+    return not torch.is_autocast_enabled("cpu") and _gilr_lstm_fused.usable(x)
 
 
 class _Convolution:

@@ -7,4 +7,12 @@ from extrapolate.optim.integer_weights import float_weights, integer_weights
 from extrapolate.optim.madam import Madam
 from extrapolate.optim.per_replica import PerReplica
 
-__all__ = ["AdaMax", "GradientNoise", "IntegerMadam", "Madam", "PerReplica", "float_weights", "integer_weights"]
+__all__ = [
+    "AdaMax",
+    "GradientNoise",
+    "IntegerMadam",
+    "Madam",
+    "PerReplica",
+    "float_weights",
+    "integer_weights",
+]

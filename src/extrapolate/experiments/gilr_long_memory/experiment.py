@@ -12,6 +12,7 @@ from extrapolate.experiments.gilr_long_memory.part import (
     GRADIENT_NORM,
     LEARNING_RATE,
     MINIBATCHES,
+    REACH,
     LongMemoryPart,
 )
 from extrapolate.experiments.gilr_long_memory.settings import PRESETS, LongMemorySettings
@@ -61,7 +62,7 @@ class GILRLongMemory:
             f"{EVERY} iterations (published: {MINIBATCHES} training minibatches in a row). Given up after "
             f"{settings.iterations:,} iterations. Times are wall-clock and contain these looks.",
             "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
-            "the length (published: none is given).",
+            f"{REACH:g} times the length, weights of the one-hot input at U(-1, 1) (published: no start is given).",
             f"One GILR-LSTM of one sequence an iteration runs {settings.longest_iterations} iterations at "
             f"{settings.longest:,} steps, for its memory and time. Peak memory is that of the whole process, what it "
             "trained before included.",

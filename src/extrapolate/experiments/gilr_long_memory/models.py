@@ -13,12 +13,22 @@ Memory = Callable[[int, int, float], torch_nn.Module]
 
 
 def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
-    return nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
+    layers = nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
+    first = layers.layers[0]
+    _for_one_hot_(first.input.weight, first.surrogate.weight)  # pyright: ignore
+    return layers
+
+
+def _for_one_hot_(*weights: Tensor) -> None:
+    """U(-1, 1): of a one-hot input only one weight counts at a time, whatever their number."""
+    for each in weights:
+        torch_nn.init.uniform_(each, -1.0, 1.0)
 
 
 def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
-    """torch's own, with its forget gates begun as the other's are: it would not remember so far otherwise."""
+    """torch's own, begun as the other is: it would not remember so far otherwise."""
     layers = torch_nn.LSTM(features, width, 2, batch_first=True)
+    _for_one_hot_(layers.weight_ih_l0)
     start = gilr_lstm(features, width, memory)
     with torch.no_grad():
         for depth, like in enumerate(start.layers):  # pyright: ignore[reportArgumentType]

@@ -15,8 +15,11 @@ from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
 
-LEARNING_RATE = 1e-2
+LEARNING_RATE = 3e-3
 GRADIENT_NORM = 1.0
+
+#: The longest time constant that forget gates begin with, in lengths of the sequence.
+REACH = 4.0
 
 #: Converged: this many minibatches, never trained on, are all answered right.
 MINIBATCHES = 5
@@ -49,7 +52,7 @@ class LongMemoryPart:
 
     def replicas(self) -> Replicas:
         def build() -> nn.Module:
-            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, float(self.length))
+            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, REACH * self.length)
 
         return Replicas.build(build, [self.seed], device=self.settings.device)
 

@@ -1,4 +1,4 @@
-"""One network: trained by the recipe until its checks are perfect, then examined."""
+"""Networks that are trained together, by the recipe, until their checks are perfect; then examined."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ PERFECT = 3
 
 @dataclass(frozen=True)
 class NeuralGPUPart:
-    """One seed on one task. ``wrong``: errors by sheet, once it is examined.
+    """Some seeds on one task. ``wrong``: the errors of each by sheet, once they are examined.
 
     ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept. Solved: no
     error on any sheet that was given out.
@@ -31,11 +31,12 @@ class NeuralGPUPart:
     checks: tuple[Sheet, ...]
     sheets: tuple[Sheet, ...]
     device: str
-    wrong: dict[str, int | None] | None = None
+    wrong: tuple[dict[str, int | None], ...] = ()
 
     @property
     def name(self) -> str:
-        return f"{self.recipe.task.name}-{self.recipe.seed}"
+        first, last = self.recipe.seeds[0], self.recipe.seeds[-1]
+        return f"{self.recipe.task.name}-{first}" + (f"-to-{last}" if last != first else "")
 
     def about(self) -> dict[str, Any]:
         task = self.recipe.task
@@ -45,7 +46,7 @@ class NeuralGPUPart:
             "symbols": task.symbols,
             "classes": task.classes,
             "maps": self.recipe.maps,
-            "seed": self.recipe.seed,
+            "seeds": list(self.recipe.seeds),
         }
 
     def replicas(self) -> Replicas:
@@ -54,41 +55,46 @@ class NeuralGPUPart:
     def plan(self, replicas: Replicas) -> Plan:
         def checks(model: DiagonalNeuralGPU) -> dict[str, float]:
             found = shares(model, self.checks)
-            return {"error": max(found), "score": sum(found)}
+            return {"error": max(found), "errors": sum(found)}
 
         return self.recipe.plan(replicas, self.steps, self.evaluate_every, checks, _perfect)
 
     @property
     def more_steps(self) -> int:
-        return sum(sheet.pieces for sheet in self.sheets)
+        return len(self.recipe.seeds) * sum(sheet.pieces for sheet in self.sheets)
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "NeuralGPUPart":
         """Gives out the sheets."""
-        return replace(self, wrong=examine(network(replicas), self.sheets, checkpoint, watch))
+        networks = [network(replicas, row) for row in range(len(replicas))]
+        return replace(self, wrong=examine(networks, self.sheets, checkpoint, watch))
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
-        """A row: errors and sequences of every sheet, in columns named ``SHEET/wrong`` and ``SHEET/of``."""
-        if self.wrong is None:
-            raise RuntimeError("the network is not examined yet: go_on comes first")
-        solved = all(count == 0 for count in self.wrong.values() if count is not None)
-        perfect = (history.measures["error"][:, 0] == 0).nonzero().flatten().tolist()
+        """A row a network: errors and sequences of every sheet, in columns ``SHEET/wrong`` and ``SHEET/of``."""
+        if not self.wrong:
+            raise RuntimeError("the networks are not examined yet: go_on comes first")
+        rows = [self._row(index, wrong, history) for index, wrong in enumerate(self.wrong)]
+        kinds = {name: pl.Int64 for name in rows[0] if name.endswith(("/wrong", "/of", "solved_at"))}
+        return pl.DataFrame(rows, schema_overrides=kinds)
+
+    def _row(self, index: int, wrong: dict[str, int | None], history: History) -> dict[str, Any]:
+        solved = all(count == 0 for count in wrong.values() if count is not None)
+        perfect = (history.measures["error"][:, index] == 0).nonzero().flatten().tolist()
         row = {
             "unit": UNIT,
             "operation": self.recipe.task.name,
             "range": f"up to {self.recipe.bins.ends[-1]} places",
-            "seed": self.recipe.seed,
+            "seed": self.recipe.seeds[index],
             "solved": solved,
             "solved_at": history.steps[perfect[0]] if solved and perfect else None,
             "steps": history.steps[-1],
-            "best_step": history.best_steps()[0],
+            "best_step": history.best_steps()[index],
             "seconds": history.seconds_so_far,
-            "loss": float(history.measures["loss"][-1, 0]),
+            "loss": float(history.measures["loss"][-1, index]),
         }
         for sheet in self.sheets:
-            row[f"{sheet.name}/wrong"] = self.wrong[sheet.name]
+            row[f"{sheet.name}/wrong"] = wrong[sheet.name]
             row[f"{sheet.name}/of"] = sheet.count
-        kinds = {name: pl.Int64 for name in row if name.endswith(("/wrong", "/of", "solved_at"))}
-        return pl.DataFrame([row], schema_overrides=kinds)
+        return row
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         return {}

@@ -1,4 +1,4 @@
-"""How a diagonal Neural GPU is trained on a task: the published recipe, one seed at a time."""
+"""How diagonal Neural GPUs are trained on a task: the published recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ RATE = 0.01
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
 TRAINING, FIXED = 0, 1
 
-#: Measures of one network at an evaluation, by name; one of them is ``error``, the share of wrong sequences.
+#: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
+TIE = 1e-3
+
+#: Measures of a network at an evaluation: ``error``, the largest share of wrong sequences, and ``errors``, their sum.
 Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
 
 
@@ -31,11 +34,12 @@ class Recipe:
 
     The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
     where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
-    (published: from that of all steps since the last one).
+    (published: from that of all steps since the last one). Networks trained together see the same examples, which
+    follow from the first seed.
     """
 
     task: Algorithm
-    seed: int
+    seeds: tuple[int, ...]
     maps: int
     dropout: float
     batch: int
@@ -46,11 +50,11 @@ class Recipe:
         return DiagonalNeuralGPU(self.task.symbols, self.task.classes, self.maps, dropout=self.dropout)
 
     def replicas(self, device: str) -> Replicas:
-        return Replicas.build(self.build, [self.seed], device=device)
+        return Replicas.build(self.build, self.seeds, device=device)
 
     def generator(self, stream: int, step: int) -> torch.Generator:
         """The random numbers of one step, of a stream of this seed."""
-        words = np.random.SeedSequence((self.seed, stream, step)).generate_state(1, np.uint64)
+        words = np.random.SeedSequence((self.seeds[0], stream, step)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
     def batches(self, stream: int, step: int) -> list[Examples]:
@@ -88,12 +92,15 @@ class Recipe:
         @torch.no_grad()
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
             # one set of dropout for all evaluations: they differ by the weights alone
-            values = (
-                {name: each[0] for name, each in s.items()} for s in (replicas.parameters, replicas.buffers)
-            )
-            entropy, saturation = measured(*values, replicas.keys()[0], fixed)
-            found = {"loss": float(entropy), "saturation": float(saturation), **checks(network(replicas))}
-            return {name: torch.tensor([value], dtype=torch.float64) for name, value in found.items()}
+            found: dict[str, list[float]] = {}
+            for row, key in enumerate(replicas.keys()):
+                parameters = {name: value[row] for name, value in replicas.parameters.items()}
+                entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, fixed))
+                own = {"loss": entropy, "saturation": saturation, **checks(network(replicas, row))}
+                own["score"] = own["errors"] + TIE * entropy
+                for name, value in own.items():
+                    found.setdefault(name, []).append(value)
+            return {name: torch.tensor(values, dtype=torch.float64) for name, values in found.items()}
 
         return Plan(
             loss=loss,
@@ -112,9 +119,9 @@ class Recipe:
         )
 
 
-def network(replicas: Replicas) -> DiagonalNeuralGPU:
-    """The one network that is trained, for answering."""
-    model = replicas[0].eval()
+def network(replicas: Replicas, row: int) -> DiagonalNeuralGPU:
+    """The network in this row, for answering."""
+    model = replicas[row].eval()
     assert isinstance(model, DiagonalNeuralGPU)
     return model
 

@@ -67,24 +67,27 @@ def shares(model: DiagonalNeuralGPU, sheets: Sequence[Sheet]) -> list[float]:
 
 
 def examine(
-    model: DiagonalNeuralGPU, sheets: Sequence[Sheet], checkpoint: Path, watch: Watch
-) -> dict[str, int | None]:
-    """How many sequences of each sheet are wrong; None where the sheet was not given out.
+    models: Sequence[DiagonalNeuralGPU], sheets: Sequence[Sheet], checkpoint: Path, watch: Watch
+) -> tuple[dict[str, int | None], ...]:
+    """For each network, how many sequences of each sheet are wrong; None where the sheet was not given out.
 
     What is done is kept in ``checkpoint`` and not done again.
 
     Raises:
         Interrupted: ``watch`` asked to stop.
     """
-    done: dict[str, list[int]] = read(checkpoint).about["errors"] if checkpoint.exists() else {}
-    for sheet in sheets:
-        if sheet.if_exact and any(map(sum, done.values())):
-            continue
-        found = done.setdefault(sheet.name, [])
-        for examples in sheet.cut()[len(found) :] if len(found) < sheet.pieces else []:
-            if watch.stop_requested():
-                write(checkpoint, Checkpoint({"sheets": torch.tensor(len(done))}, {"errors": done}))
-                raise Interrupted(f"stopped at sheet {sheet.name}")
-            found.append(errors(model, examples))
-            watch.progress(sum(map(len, done.values())), None)
-    return {sheet.name: sum(done[sheet.name]) if sheet.name in done else None for sheet in sheets}
+    done: list[dict[str, list[int]]] = [{} for _ in models]
+    if checkpoint.exists():
+        done = read(checkpoint).about["errors"]
+    for model, own in zip(models, done, strict=True):
+        for sheet in sheets:
+            if sheet.if_exact and any(map(sum, own.values())):
+                continue
+            found = own.setdefault(sheet.name, [])
+            for examples in sheet.cut()[len(found) :] if len(found) < sheet.pieces else []:
+                if watch.stop_requested():
+                    write(checkpoint, Checkpoint({"models": torch.tensor(len(done))}, {"errors": done}))
+                    raise Interrupted(f"stopped at sheet {sheet.name}")
+                found.append(errors(model, examples))
+                watch.progress(sum(len(each) for all_of in done for each in all_of.values()), None)
+    return tuple({s.name: sum(own[s.name]) if s.name in own else None for s in sheets} for own in done)

@@ -10,7 +10,7 @@ from extrapolate.tasks.algorithms.bcd import BCDMultiplication
 from extrapolate.tasks.algorithms.digits import digits_of, numbers_of
 from extrapolate.tasks.algorithms.examples import PAD, PLUS, TIMES, Algorithm, Examples, together
 from extrapolate.tasks.algorithms.expression import parsed
-from extrapolate.tasks.algorithms.operands import carry_operands, hard_operands, uniform_operands
+from extrapolate.tasks.algorithms.operands import Draw, carry_operands, hard_operands, uniform_operands
 from extrapolate.tasks.algorithms.sequences import Copy, Duplicate, Increment, Reverse, Sort
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Algorithm",
     "BCDMultiplication",
     "Copy",
+    "Draw",
     "Duplicate",
     "Examples",
     "Increment",

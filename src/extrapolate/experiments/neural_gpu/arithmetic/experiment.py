@@ -42,13 +42,16 @@ class NeuralGPUArithmetic:
         return f"{seeds} of at most {settings.steps:,} steps, tested up to {settings.widths[-1]:,} bits"
 
     def parts(self, settings: ArithmeticSettings) -> Sequence[Part]:
-        return [self.part(seed, settings) for seed in range(settings.seeds)]
+        return [
+            self.part(tuple(range(first, min(first + settings.together, settings.seeds))), settings)
+            for first in range(0, settings.seeds, settings.together)
+        ]
 
-    def part(self, seed: int, settings: ArithmeticSettings) -> NeuralGPUPart:
-        """One network."""
+    def part(self, seeds: tuple[int, ...], settings: ArithmeticSettings) -> NeuralGPUPart:
+        """The networks of these seeds."""
         training = replace(self.task, operands=settings.draw)
         recipe = Recipe(
-            training, seed, settings.maps, settings.dropout, settings.batch, LengthBins(), settings.bins
+            training, seeds, settings.maps, settings.dropout, settings.batch, LengthBins(), settings.bins
         )
         questions = Questions(self.task, self.families, settings)
         return NeuralGPUPart(

@@ -1,15 +1,14 @@
 """What a person may choose, and the presets."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.common_options import device_option, numbers_option
 from extrapolate.experiments.options import at_least, option
-from extrapolate.tasks.algorithms import hard_operands, uniform_operands
+from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands
 
 #: By name, how the operands of training examples are drawn.
-OPERANDS = {"hard": hard_operands, "uniform": uniform_operands}
+OPERANDS: dict[str, Draw] = {"hard": hard_operands, "uniform": uniform_operands}
 
 
 def _known(text: str) -> str:
@@ -33,6 +32,9 @@ class ArithmeticSettings:
     """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training."""
 
     seeds: int = option("Networks; their seeds are 0, 1, 2, ...", at_least(1))
+    together: int = option(
+        "Networks that are trained at once; on a GPU many take as long as one.", at_least(1)
+    )
     steps: int = option("Training steps at most; a network ends once its checks are perfect.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     operands: str = option(
@@ -53,12 +55,13 @@ class ArithmeticSettings:
     device: str = device_option()
 
     @property
-    def draw(self) -> Callable:
+    def draw(self) -> Draw:
         return OPERANDS[self.operands]
 
 
 SMOKE = ArithmeticSettings(
     seeds=2,
+    together=1,
     steps=2,
     evaluate_every=1,
     operands="hard",
@@ -82,6 +85,7 @@ ADDITION: dict[str, ArithmeticSettings] = {
     "smoke": SMOKE,
     "laptop": ArithmeticSettings(
         seeds=2,
+        together=1,
         steps=10_000,
         evaluate_every=200,
         operands="hard",
@@ -99,6 +103,7 @@ ADDITION: dict[str, ArithmeticSettings] = {
     ),
     "paper": ArithmeticSettings(
         seeds=10,
+        together=1,
         steps=20_000,
         evaluate_every=200,
         operands="uniform",

@@ -62,7 +62,7 @@ class NeuralGPUTasks:
 def part(name: str, seed: int, settings: TasksSettings) -> NeuralGPUPart:
     """One network on the task of this name."""
     task, bins = settings.task(name), LengthBins(settings.ends)
-    recipe = Recipe(task, seed, settings.maps, DROPOUT, settings.batch, bins, len(bins.ends))
+    recipe = Recipe(task, (seed,), settings.maps, DROPOUT, settings.batch, bins, len(bins.ends))
     longest = settings.ends[-1]
     checks = tuple(_sheet(task, f"check-{times}", times * longest, CHECKED) for times in (1, 2, 4))
     *lengths, last = settings.lengths
