@@ -39,7 +39,7 @@ class ArithmeticDatasetPart:
 
     @property
     def name(self) -> str:
-        return f"{self.network}-{self.ranges}".translate(_SAFE)
+        return f"{self.network.replace('.', 'p')}-{str(self.ranges).translate(_SAFE)}"
 
     @property
     def task(self) -> SubsetProduct:
