@@ -1,6 +1,7 @@
 """The networks that take part: two recurrent layers, and one answer after the last element."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,8 +15,7 @@ Memory = Callable[[int, int, float], torch_nn.Module]
 
 def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     layers = nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
-    first = layers.layers[0]
-    _for_one_hot_(first.input.weight, first.surrogate.weight)  # pyright: ignore
+    _for_one_hot_(*(layers.get_parameter(f"layers.0.{name}.weight") for name in ("input", "surrogate")))
     return layers
 
 
@@ -38,7 +38,15 @@ def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     return layers
 
 
-KINDS: dict[str, Memory] = {"GILR-LSTM": gilr_lstm, "LSTM": lstm}
+@dataclass(frozen=True)
+class Kind:
+    """``rate``: of 0.003, 0.01 and 0.03 the one that converges soonest at 1,024 steps."""
+
+    memory: Memory
+    rate: float
+
+
+KINDS: dict[str, Kind] = {"GILR-LSTM": Kind(gilr_lstm, 3e-2), "LSTM": Kind(lstm, 3e-3)}
 
 
 class Reader(torch_nn.Module):

@@ -15,7 +15,6 @@ from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
 
-LEARNING_RATE = 3e-3
 GRADIENT_NORM = 1.0
 
 #: The longest time constant that forget gates begin with, in lengths of the sequence.
@@ -52,12 +51,14 @@ class LongMemoryPart:
 
     def replicas(self) -> Replicas:
         def build() -> nn.Module:
-            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, REACH * self.length)
+            return Reader(
+                KINDS[self.model].memory, self.task.symbols, self.settings.hidden, REACH * self.length
+            )
 
         return Replicas.build(build, [self.seed], device=self.settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        task, shape = self.task, (self.batch, self.length)
+        task, shape, rate = self.task, (self.batch, self.length), KINDS[self.model].rate
         held_out = torch.tensor([HELD_OUT, 0, 0], device=replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -75,7 +76,7 @@ class LongMemoryPart:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=rate, fused=True),
             steps=self.iterations,
             evaluate=evaluate,
             evaluate_every=EVERY,
