@@ -98,5 +98,7 @@ def student(values: np.ndarray) -> Estimate:
 def mean_ratio(first: np.ndarray, second: np.ndarray) -> Estimate:
     """The geometric mean of ``first / second``, pair by pair, with Student's t interval of its logarithm."""
     logs = student(np.log(first) - np.log(second))
-    value, low, high = (None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high))
+    value, low, high = (
+        None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high)
+    )
     return Estimate(value, low, high, logs.n)

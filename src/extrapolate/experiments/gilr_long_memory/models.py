@@ -28,7 +28,7 @@ def _for_one_hot_(*weights: Tensor) -> None:
 def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     """torch's own, begun as the other is: it would not remember so far otherwise."""
     layers = torch_nn.LSTM(features, width, 2, batch_first=True)
-    _for_one_hot_(layers.weight_ih_l0)
+    _for_one_hot_(layers.get_parameter("weight_ih_l0"))
     start = gilr_lstm(features, width, memory)
     with torch.no_grad():
         for depth, like in enumerate(start.layers):  # pyright: ignore[reportArgumentType]
