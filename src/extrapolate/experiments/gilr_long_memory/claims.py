@@ -41,7 +41,7 @@ def claims(results: pl.DataFrame, settings: LongMemorySettings) -> list[Claim]:
 
 
 def _sooner(length: int, linear: pl.DataFrame, serial: pl.DataFrame, settings: LongMemorySettings) -> Claim:
-    """Models that were given up count with the time they had: the ratio is then a lower bound."""
+    """Models that were given up count with the time they had: of the serial one, the ratio is then a lower bound."""
     both = min(linear.height, serial.height)
     ratio = mean_ratio(serial["seconds"].to_numpy()[:both], linear["seconds"].to_numpy()[:both])
     published = PUBLISHED.get((length, SERIAL)), PUBLISHED.get((length, LINEAR))
