@@ -130,7 +130,7 @@ def test_less_time_is_claimed_only_where_it_was_measured(linear: float, solved: 
     found = claims["1024/sooner"]
     assert found.holds is holds
     assert found.measured == pytest.approx(4 / linear)
-    assert "5 of 5 LSTMs had not converged" in str(found.why)
+    assert f"{0 if solved else 5} of 5 GILR-LSTMs and 5 of 5 LSTMs had not converged" in str(found.why)
 
 
 # ------------------------------------------------------------------------------------------- gilr-speed

@@ -46,9 +46,7 @@ def _sooner(length: int, linear: pl.DataFrame, serial: pl.DataFrame, settings: L
     ratio = mean_ratio(serial["seconds"].to_numpy()[:both], linear["seconds"].to_numpy()[:both])
     published = PUBLISHED.get((length, SERIAL)), PUBLISHED.get((length, LINEAR))
     times = f"{published[0][1]:g} h against {published[1][1]:g} h" if published[0] and published[1] else None
-    given_up = (
-        f"{int((~serial['solved']).sum())} of {serial.height} {SERIAL}s had not converged when given up"
-    )
+    given_up = f"{_given_up(linear, LINEAR)} and {_given_up(serial, SERIAL)} had not converged when given up"
     cut = _cut_short(settings)
     judged = settings.iterations >= PRESETS["laptop"].iterations and ratio.low is not None
     return Claim(
@@ -62,6 +60,10 @@ def _sooner(length: int, linear: pl.DataFrame, serial: pl.DataFrame, settings: L
         bool(linear["solved"].all()) and ratio.low is not None and ratio.low > 1 if judged else None,
         f"{'' if judged else 'not judged; '}{given_up}; {cut}",
     )
+
+
+def _given_up(rows: pl.DataFrame, name: str) -> str:
+    return f"{int((~rows['solved']).sum())} of {rows.height} {name}s"
 
 
 def _converges(length: int, linear: pl.DataFrame, settings: LongMemorySettings) -> Claim:
