@@ -55,7 +55,7 @@ def test_minus_one_is_seen_as_plus_one_negated() -> None:
 
 
 def test_both_networks_begin_with_the_same_memories() -> None:
-    ours, theirs = (KINDS[name].memory(9, 6, 1_000.0) for name in ("GILR-LSTM", "LSTM"))
+    ours, theirs = (KINDS[name](9, 6, 1_000.0) for name in ("GILR-LSTM", "LSTM"))
     for depth, layer in enumerate(ours.layers):  # type: ignore[arg-type]
         bias = getattr(theirs, f"bias_ih_l{depth}") + getattr(theirs, f"bias_hh_l{depth}")
         torch.testing.assert_close(bias[6:12], layer.input.bias[:6])

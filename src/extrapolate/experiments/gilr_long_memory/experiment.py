@@ -7,10 +7,10 @@ import polars as pl
 from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.gilr_long_memory.claims import claims
-from extrapolate.experiments.gilr_long_memory.models import KINDS
 from extrapolate.experiments.gilr_long_memory.part import (
     EVERY,
     GRADIENT_NORM,
+    LEARNING_RATE,
     MINIBATCHES,
     REACH,
     LongMemoryPart,
@@ -46,7 +46,7 @@ class GILRLongMemory:
             for length in settings.lengths
             for model in settings.models
             if model == LINEAR or length in settings.lstm_lengths
-            for seed in range(settings.seeds)
+            for seed in range(settings.seeds if length in settings.lstm_lengths else settings.seeds_alone)
         ]
         if LINEAR in settings.models and settings.longest not in settings.lengths:
             parts.append(
@@ -55,11 +55,10 @@ class GILRLongMemory:
         return parts
 
     def notes(self, settings: LongMemorySettings) -> list[str]:
-        rates = " and ".join(f"{KINDS[name].rate:g} ({name})" for name in settings.models)
         return [
-            f"Adam, rates of {rates} (each the best of 0.003, 0.01 and 0.03 at 1,024 steps; published: searched), "
-            f"gradients of at most norm {GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers "
-            f"of {settings.hidden} units (published: 512).",
+            f"Adam, rate {LEARNING_RATE:g} (of three the best for both; published: searched), gradients of at most norm "
+            f"{GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers of {settings.hidden} units "
+            "(published: 512).",
             f"Converged: {MINIBATCHES} minibatches that are never trained on are all answered right, looked at every "
             f"{EVERY} iterations (published: {MINIBATCHES} training minibatches in a row). Given up after "
             f"{settings.iterations:,} iterations. Times are wall-clock and contain these looks.",

@@ -1,7 +1,6 @@
 """The networks that take part: two recurrent layers, and one answer after the last element."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -38,15 +37,7 @@ def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     return layers
 
 
-@dataclass(frozen=True)
-class Kind:
-    """``rate``: of 0.003, 0.01 and 0.03 the one that converges soonest at 1,024 steps."""
-
-    memory: Memory
-    rate: float
-
-
-KINDS: dict[str, Kind] = {"GILR-LSTM": Kind(gilr_lstm, 3e-2), "LSTM": Kind(lstm, 3e-3)}
+KINDS: dict[str, Memory] = {"GILR-LSTM": gilr_lstm, "LSTM": lstm}
 
 
 class Reader(torch_nn.Module):

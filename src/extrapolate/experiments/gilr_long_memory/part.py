@@ -15,6 +15,8 @@ from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
 
+#: Of 0.003, 0.01 and 0.03 the one at which most seeds of each network converge at 1,024 steps.
+LEARNING_RATE = 3e-3
 GRADIENT_NORM = 1.0
 
 #: The longest time constant that forget gates begin with, in lengths of the sequence.
@@ -51,14 +53,12 @@ class LongMemoryPart:
 
     def replicas(self) -> Replicas:
         def build() -> nn.Module:
-            return Reader(
-                KINDS[self.model].memory, self.task.symbols, self.settings.hidden, REACH * self.length
-            )
+            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, REACH * self.length)
 
         return Replicas.build(build, [self.seed], device=self.settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        task, shape, rate = self.task, (self.batch, self.length), KINDS[self.model].rate
+        task, shape = self.task, (self.batch, self.length)
         held_out = torch.tensor([HELD_OUT, 0, 0], device=replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -76,7 +76,7 @@ class LongMemoryPart:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=rate, fused=True),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=self.iterations,
             evaluate=evaluate,
             evaluate_every=EVERY,

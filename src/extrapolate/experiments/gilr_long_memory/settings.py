@@ -17,6 +17,7 @@ class LongMemorySettings:
         "Those of them at which the LSTM is trained too, where it is among the models.", 2
     )
     seeds: int = option("Models of each kind; their seeds are 0, 1, 2, ...", at_least(1))
+    seeds_alone: int = option("Of those, how many at lengths where no LSTM is trained.", at_least(1))
     iterations: int = option(
         "Iterations after which a model that has not converged is given up.", at_least(1)
     )
@@ -32,10 +33,11 @@ LAPTOP = LongMemorySettings(
     lengths=(1_024, 8_192, 65_536),
     lstm_lengths=(1_024, 8_192),
     seeds=5,
-    iterations=1_200,
+    seeds_alone=2,
+    iterations=600,
     longest=2**20,
     longest_iterations=3,
-    hidden=16,
+    hidden=32,
     batch=8,
     device="cpu",
 )
@@ -56,6 +58,7 @@ PRESETS: dict[str, LongMemorySettings] = {
     "paper": replace(
         LAPTOP,
         lengths=(1_024, 8_192, 2**20),
+        seeds_alone=5,
         iterations=20_000,
         longest_iterations=20,
         hidden=512,
