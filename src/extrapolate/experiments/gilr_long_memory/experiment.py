@@ -56,9 +56,9 @@ class GILRLongMemory:
 
     def notes(self, settings: LongMemorySettings) -> list[str]:
         return [
-            f"Adam, rate {LEARNING_RATE:g} (of three the best for both; published: searched), gradients of at most norm "
-            f"{GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers of {settings.hidden} units "
-            "(published: 512).",
+            f"Adam, rate {LEARNING_RATE:g} (of three the best for both; published: searched), gradients of at most "
+            f"norm {GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers of {settings.hidden} "
+            "units (published: 512).",
             f"Converged: {MINIBATCHES} minibatches that are never trained on are all answered right, looked at every "
             f"{EVERY} iterations (published: {MINIBATCHES} training minibatches in a row). Given up after "
             f"{settings.iterations:,} iterations. Times are wall-clock and contain these looks.",
