@@ -62,3 +62,13 @@ def test_without_a_table_there_is_no_figure(content: bytes | None, tmp_path: Pat
 def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1.0]}).write_parquet(tmp_path / "curves.parquet")
     assert curves(folder(tmp_path)) is None
+
+
+def test_shares_are_drawn_from_none_to_all(tmp_path: Path) -> None:
+    points = [(float(x), Estimate(share, share, share, 5)) for x, share in enumerate((1.0, 0.5, 0.001))]
+    curves_table("T", "L", "T", "share of episodes", [Curve("g", "NAC", points)]).write_parquet(
+        tmp_path / "curves.parquet"
+    )
+    figure = curves(folder(tmp_path))
+    assert figure is not None
+    assert "100 %" in figure.groups[0].panels[0].svg

@@ -42,7 +42,7 @@ class Drawn(Protocol):
 
 
 def curves_table(title: str, lead: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> pl.DataFrame:
-    """``lead``: a sentence or two below the title; ``x_name`` and ``y_name`` with their units."""
+    """``lead``: a sentence or two below the title; ``x_name`` and ``y_name`` with their units, or "share of ..."."""
     lines = [
         (title, lead, x_name, y_name, curve.group, curve.line, x, each.value, each.low, each.high, each.n)
         for curve in curves

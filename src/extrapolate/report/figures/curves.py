@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from extrapolate.report.figures import svg
-from extrapolate.report.figures.axis import Axis, axis_for
+from extrapolate.report.figures.axis import PERCENT, Axis, axis_for
 from extrapolate.report.figures.figure import Entry, Figure, Group, Key, Panel, Table
 from extrapolate.report.files import Folder
 from extrapolate.report.words import interval, number, printable, short_number, shorten
@@ -77,7 +77,7 @@ def _group(name: str, rows: pl.DataFrame, x_name: str, y_name: str, prefix: str)
     lines = [_line(printable(str(line)), own) for (line,), own in rows.group_by("line", maintain_order=True)]
     across = axis_for(x for line in lines for x, *_ in line.points)
     values = [value for line in lines for _, *rest in line.points for value in rest if value is not None]
-    up = axis_for(values)
+    up = PERCENT if y_name.startswith("share") else axis_for(values)
     panels = []
     for place, line in enumerate(lines):
         told = "; ".join(f"{number(x)}: {'–' if y is None else number(y)}" for x, y, _, _ in line.points)
