@@ -124,7 +124,7 @@ def _bounded(longest: pl.DataFrame, settings: LongMemorySettings) -> list[Claim]
         ),
         Claim.measurement(
             f"{LINEAR}/{settings.longest}/seconds-an-iteration",
-            f"{where}: seconds an iteration, the look at the {settings.longest_iterations}th included",
+            f"{where}: seconds an iteration, a look after each included",
             student(longest["seconds_an_iteration"].to_numpy()),
         ),
     ]

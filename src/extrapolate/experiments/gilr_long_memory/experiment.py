@@ -8,7 +8,6 @@ from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.gilr_long_memory.claims import claims
 from extrapolate.experiments.gilr_long_memory.part import (
-    EVERY,
     GRADIENT_NORM,
     LEARNING_RATE,
     MINIBATCHES,
@@ -59,9 +58,9 @@ class GILRLongMemory:
             f"Adam, rate {LEARNING_RATE:g} (of three the best for both; published: searched), gradients of at most "
             f"norm {GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers of {settings.hidden} "
             "units (published: 512).",
-            f"Converged: {MINIBATCHES} minibatches that are never trained on are all answered right, looked at every "
-            f"{EVERY} iterations (published: {MINIBATCHES} training minibatches in a row). Given up after "
-            f"{settings.iterations:,} iterations. Times are wall-clock and contain these looks.",
+            f"Converged: {MINIBATCHES} minibatches in a row are all answered right, a fresh one after each iteration "
+            f"(published: {MINIBATCHES} training minibatches in a row). Given up after {settings.iterations:,} "
+            "iterations. Times are wall-clock and contain these looks.",
             "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
             f"{REACH:g} times the length, weights of the one-hot input at U(-1, 1) (published: no start is given).",
             f"One GILR-LSTM of one sequence an iteration runs {settings.longest_iterations} iterations at "
