@@ -38,7 +38,7 @@ def test_part_is_the_arithmetic_datasets_with_its_own_network() -> None:
     part = NoiseRangePart(with_noise(1.5), PUBLISHED_RANGES[6], SMOKE)
     dataset = experiment_named("arithmetic-dataset")
     known = dataset.parts(dataset.presets["smoke"])[0]
-    assert part.name == "NAU-StochasticNMU-1.5-U1_2"
+    assert part.name == "NAU-StochasticNMU-1p5-U1_2"
     replicas, others = part.replicas(), known.replicas()
     assert replicas[0][1].high == 1.5  # type: ignore[index]
     assert torch.equal(replicas.parameters["0.weight"], others.parameters["0.weight"])
