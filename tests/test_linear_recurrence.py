@@ -10,7 +10,7 @@ from torch import Tensor
 
 from extrapolate.errors import UserError
 from extrapolate.ops import linear_recurrence
-from extrapolate.ops.linear_recurrence import _rows, cpu, op, pieces, reference, scan
+from extrapolate.ops.linear_recurrence import _rows, cpu, op, reference, scan
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 
@@ -169,44 +169,6 @@ def test_threads_change_no_bit(n: int, width: int, monkeypatch: pytest.MonkeyPat
     for other in results[1:]:
         for found, wanted in zip(other, results[0], strict=True):
             assert torch.equal(found, wanted)
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(
-    ("n", "width", "low", "high"), [(1, 20, 0.0, 1.0), (2, 5, 0.9999, 1.0), (1, 16, -1.0, 1.0)]
-)
-def test_a_long_narrow_sequence_is_cut_in_time(
-    n: int, width: int, low: float, high: float, reverse: bool
-) -> None:
-    """The pieces are joined to the states of a single walk, with the same bits on any number of threads."""
-    length = 33_000
-    assert pieces.is_long_and_narrow(torch.Size((n, length, width)))
-    a, b, h0 = inputs(n, length, width, torch.float64)
-    a = low + (high - low) * a.sigmoid()
-    reset = torch.rand(n, length, generator=torch.Generator().manual_seed(1)) < 1e-4
-    threads, results = torch.get_num_threads(), []
-    try:
-        for count in (1, 2, 3):
-            torch.set_num_threads(count)
-            h = cpu.forward(a, b, h0, reset, reverse)
-            results.append((h, *cpu.adjoint(b, a, h, h0, reset, reverse)))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(x, y) for other in results[1:] for x, y in zip(results[0], other, strict=True))
-    wanted = scan.forward(a, b, h0, reset, reverse)
-    for found, right in zip(
-        results[0], (wanted, *scan.adjoint(b, a, wanted, h0, reset, reverse)), strict=True
-    ):
-        torch.testing.assert_close(found, right, rtol=1e-9, atol=1e-9)
-
-
-def test_a_gate_that_grows_makes_no_nan_of_a_channel_at_zero() -> None:
-    a = torch.full((1, 40_000, 2), 2.0)
-    b = torch.zeros(1, 40_000, 2)
-    b[0, 39_999, 1] = 1.0
-    h = cpu.forward(a, b, None, None, False)
-    assert h[0, :, 0].abs().max() == 0
-    assert h[0, -1, 1] == 1
 
 
 def test_vmap_over_anything_and_through_gradients() -> None:

@@ -2,8 +2,7 @@
 
 Memory is walked in one direction (channels upwards as time goes forward, downwards as it goes back): the other
 costs three times as much. A carry of one row stays in the nearest cache. Sequences and ranges of channels are
-shared among threads; the order of operations of a channel never changes, so results do not depend on threads. A
-sequence too narrow for that is cut in time: see ``pieces.py``.
+shared among threads; the order of operations of a channel never changes, so results do not depend on threads.
 """
 
 # pyright: reportCallIssue=false
@@ -17,7 +16,6 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from extrapolate.ops.linear_recurrence import pieces
 from extrapolate.ops.linear_recurrence._lanes import LANES, adjoint_step, step
 from extrapolate.ops.linear_recurrence._rows import Rows, at_once, reset_rows, threads_for
 
@@ -97,9 +95,6 @@ def forward_into(
     """Writes the states into ``out``, contiguous (N, T, D); float32 or float64 throughout."""
     if out.numel() == 0:
         return
-    if pieces.is_long_and_narrow(out.shape):
-        pieces.forward_into(out, a, b, h0, reset, reverse)
-        return
     count, length, width = out.shape
     gates, tokens, states, resets = Rows(a), Rows(b), Rows(out), reset_rows(reset, count)
     carry = np.zeros((count, width), states.flat.dtype) if h0 is None else h0.contiguous().clone().numpy()
@@ -128,9 +123,6 @@ def adjoint_into(
     count, length, width = h.shape
     dh0 = h.new_zeros(count, width)
     if h.numel() == 0:
-        return dh0
-    if pieces.is_long_and_narrow(h.shape):
-        pieces.adjoint_into(da, db, dh0, g, a, h, h0, reset, reverse)
         return dh0
     errors, gates, states, resets = Rows(g), Rows(a), Rows(h), reset_rows(reset, count)
     outs = Rows(da), Rows(db)
