@@ -37,7 +37,12 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
 
 
 def summarize(results: pl.DataFrame) -> pl.DataFrame:
-    """A row for each unit, operation, range and measure, in the order of ``results``."""
+    """A row for each unit, operation, range and measure, in the order of ``results``.
+
+    Experiments that know no step of solving, or no sparsity, may leave these columns out.
+    """
+    absent = {name: pl.lit(None, pl.Float64) for name in MEASURES[1:] if name not in results.columns}
+    results = results.with_columns(**absent)
     lines = []
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         for measure, estimate in estimates(rows).items():

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extrapolate.nn import _gilr_lstm_fused
+from extrapolate.nn import _fused
 from extrapolate.nn._diagonal_cell import RESET_OPEN, UPDATE_OPEN, Kept, Weights, diagonal_steps
-from extrapolate.nn._gilr_lstm_fused import _gradient
+from extrapolate.nn._fused import gradient
 
 #: What a step leaves for the backward pass: its state, gates' and candidate's preactivations, what dropout kept.
 _Trace = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -21,7 +21,7 @@ _Trace = tuple[Tensor, Tensor, Tensor, Tensor]
 
 def usable(x: Tensor) -> bool:
     """Whether the kernels take this state, and nothing wants to look inside the computation."""
-    return not torch.is_autocast_enabled("cpu") and _gilr_lstm_fused.usable(x)
+    return not torch.is_autocast_enabled("cpu") and _fused.usable(x)
 
 
 class _Convolution:
@@ -132,7 +132,7 @@ class _Steps(torch.autograd.Function):
     @staticmethod
     def backward(ctx, error, pull):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            return *_gradient(ctx.definition, ctx.saved_tensors, (error, pull)), *[None] * 4
+            return *gradient(ctx.definition, ctx.saved_tensors, (error, pull)), *[None] * 4
         error, weight = error.clone(memory_format=torch.contiguous_format), np.float32(pull)
         cell = _Cell(ctx.saved_tensors[1:], ctx.span, ctx.probability)
         for trace in reversed(ctx.traces):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.nn import _gilr_lstm_fused
+from extrapolate.nn import _fused, _gilr_lstm_fused
 from extrapolate.nn._linear_rnn import (
     LayerState,
     LinearRecurrentLayer,
@@ -54,7 +54,7 @@ class GILRLSTMLayer(LinearRecurrentLayer):
 
     def run(self, x: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As ``plain``, by the fastest way there is."""
-        if _gilr_lstm_fused.usable(x):
+        if _fused.usable(x):
             return _gilr_lstm_fused.gilr_lstm(self.plain, x, *inputs)
         return self.plain(x, *inputs)
 

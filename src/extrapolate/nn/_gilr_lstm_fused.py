@@ -4,29 +4,17 @@ Of the forward pass only the states between pieces are kept; the backward pass w
 first and computes each one's gates again. So a training step needs memory for the input, the output and one piece.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+from extrapolate.nn._fused import Definition, gradient
 
 #: Rows (steps times sequences) of a piece: its gates, 6 H floats a row, stay in a second-level cache for H to 64.
 PIECE_ROWS = 512
 
 Weights = tuple[Tensor, Tensor, Tensor]
-#: (x, s0, c0, surrogate (2 H, I), its bias, input (4 H, I), its bias, recurrent (4 H, H)) to (y, s, c).
-Definition = Callable[..., tuple[Tensor, Tensor, Tensor]]
-
-
-def usable(x: Tensor) -> bool:
-    """Whether the kernels take this input, and nothing wants to look inside the computation."""
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
-    if not plain or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        return False
-    try:
-        import extrapolate.nn._gilr_lstm_kernels  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 class _Pieces:
@@ -69,14 +57,6 @@ class _Pieces:
         return rows, gates, gates4, s, c, out
 
 
-def _gradient(
-    definition: Definition, inputs: tuple[Tensor, ...], errors: tuple[Tensor, ...]
-) -> list[Tensor | None]:
-    wanted = [each for each in inputs if each.requires_grad]
-    found = iter(torch.autograd.grad(definition(*inputs), wanted, errors, create_graph=True))
-    return [next(found) if each.requires_grad else None for each in inputs]
-
-
 class _GILRLSTM(torch.autograd.Function):
     @staticmethod
     def forward(ctx, definition, x, s0, c0, surrogate, surrogate_bias, entering, entering_bias, recurrent):
@@ -94,7 +74,7 @@ class _GILRLSTM(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dy, ds, dc):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            return None, *_gradient(ctx.definition, ctx.saved_tensors, (dy, ds, dc))
+            return None, *gradient(ctx.definition, ctx.saved_tensors, (dy, ds, dc))
         from extrapolate.nn import _gilr_lstm_kernels as kernels
 
         x, _, _, surrogate, surrogate_bias, entering, entering_bias, recurrent = ctx.saved_tensors

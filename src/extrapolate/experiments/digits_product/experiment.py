@@ -57,8 +57,7 @@ class DigitsProductExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: DigitsProductSettings) -> pl.DataFrame:
-        empty = {"solved_at": pl.lit(None, pl.Int64), "sparsity_error": pl.lit(None, pl.Float64)}
-        return summarize(results.with_columns(**empty))
+        return summarize(results)
 
     def claims(self, results: pl.DataFrame, settings: DigitsProductSettings) -> list[Claim]:
         return claims(results, settings)

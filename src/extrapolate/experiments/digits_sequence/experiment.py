@@ -69,8 +69,7 @@ class DigitsSequenceExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: DigitsSequenceSettings) -> pl.DataFrame:
-        empty = {"solved_at": pl.lit(None, pl.Int64), "sparsity_error": pl.lit(None, pl.Float64)}
-        return summarize(with_solved(results).with_columns(pl.col("solved").fill_null(False), **empty))
+        return summarize(with_solved(results).with_columns(pl.col("solved").fill_null(False)))
 
     def curves(self, results: pl.DataFrame, settings: DigitsSequenceSettings) -> pl.DataFrame:
         errors = [name for name in results.columns if name.startswith("error_")]

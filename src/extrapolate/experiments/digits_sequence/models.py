@@ -1,5 +1,6 @@
 """The networks that take part: an eye that looks at each image, then something that remembers."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,9 +43,9 @@ class _FromStart(torch_nn.Module):
         super().__init__()
         self.in_features, self.start = out_features, start
 
+    @abstractmethod
     def following(self, answer: Tensor, features: Tensor) -> Tensor:
         """Both (B, O), to the next answer."""
-        raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
         answer, answers = torch.full_like(features[0], self.start), []

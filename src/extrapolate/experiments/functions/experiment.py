@@ -57,9 +57,7 @@ class FunctionsExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: FunctionsSettings) -> pl.DataFrame:
-        return summarize(
-            results.with_columns(solved_at=pl.lit(None, pl.Int64), sparsity_error=pl.lit(None, pl.Float64))
-        )
+        return summarize(results)
 
     def claims(self, results: pl.DataFrame, settings: FunctionsSettings) -> list[Claim]:
         return claims(results, settings, self.presets, self.findings)

@@ -70,7 +70,7 @@ class GILRLongMemory:
         ]
 
     def summary(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
-        return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+        return summarize(results)
 
     def curves(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
         tried = results.filter(pl.col("limit") == settings.iterations)

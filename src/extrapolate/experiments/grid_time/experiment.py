@@ -50,8 +50,7 @@ class GridTimeExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: GridTimeSettings) -> pl.DataFrame:
-        empty = {"solved_at": pl.lit(None, pl.Int64), "sparsity_error": pl.lit(None, pl.Float64)}
-        return summarize(results.with_columns(**empty))
+        return summarize(results)
 
     def curves(self, results: pl.DataFrame, settings: GridTimeSettings) -> pl.DataFrame:
         return curves_table(

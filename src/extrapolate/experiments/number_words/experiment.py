@@ -38,7 +38,7 @@ class NumberWordsExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: NumberWordsSettings) -> pl.DataFrame:
-        return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+        return summarize(results)
 
     def claims(self, results: pl.DataFrame, settings: NumberWordsSettings) -> list[Claim]:
         return claims(results, settings)

@@ -56,8 +56,7 @@ class ProgramsExperiment:
         ]
 
     def summary(self, results: pl.DataFrame, settings: ProgramsSettings) -> pl.DataFrame:
-        empty = {"solved_at": pl.lit(None, pl.Int64), "sparsity_error": pl.lit(None, pl.Float64)}
-        return summarize(results.with_columns(**empty))
+        return summarize(results)
 
     def curves(self, results: pl.DataFrame, settings: ProgramsSettings) -> pl.DataFrame:
         return curves_table(

@@ -84,7 +84,7 @@ class NeuralGPUArithmetic:
         ]
 
     def summary(self, results: pl.DataFrame, settings: ArithmeticSettings) -> pl.DataFrame:
-        return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+        return summarize(results)
 
     def claims(self, results: pl.DataFrame, settings: ArithmeticSettings) -> list[Claim]:
         return claims(results, settings, self.presets["laptop"], self.families(settings.widths[0], 1))

@@ -53,7 +53,7 @@ class NeuralGPUTasks:
         ]
 
     def summary(self, results: pl.DataFrame, settings: TasksSettings) -> pl.DataFrame:
-        return summarize(results.with_columns(sparsity_error=pl.lit(None, pl.Float64)))
+        return summarize(results)
 
     def claims(self, results: pl.DataFrame, settings: TasksSettings) -> list[Claim]:
         return claims(results, settings)
