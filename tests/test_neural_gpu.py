@@ -238,6 +238,29 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
     torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
 
 
+# -------------------------------------------------------------------------------------- states on a grid
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
+    symbols = torch.randint(1, 5, (2, 7))
+    for state in model.states(symbols):
+        steps = (state * levels).detach()
+        torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-5)
+    model(symbols).square().sum().backward()
+    assert all(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
+
+
+def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
+    plain = nn.DiagonalNeuralGPU(5, 3, 6)
+    rounded = nn.DiagonalNeuralGPU(5, 3, 6, levels=1)
+    rounded.load_state_dict(plain.state_dict())
+    symbols = torch.randint(1, 5, (2, 7))
+    torch.testing.assert_close(rounded.saturated(symbols, rounding=0.0), plain.saturated(symbols))
+    assert not torch.allclose(rounded(symbols), plain(symbols))
+
+
 # --------------------------------------------------------------------------------------------- the fused
 
 
@@ -248,7 +271,7 @@ def both(
     sides = []
     for fused in (True, False):
         monkeypatch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
-        logits, cost = model.saturated(symbols, steps)
+        logits, cost = model.saturated(symbols, steps, rounding=0.7)
         loss = logits.square().mean() + cost
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         sides.append([logits.detach(), cost.detach(), *gradients])
@@ -261,13 +284,14 @@ def both(
     maps=st.integers(1, 20),
     steps=st.integers(1, 9),
     dropout=st.sampled_from([0.0, 0.5]),
+    levels=st.sampled_from([None, 1, 3]),
     seed=st.integers(0, 2**20),
 )
 def test_fused_steps_equal_the_plain_ones(
-    count: int, length: int, maps: int, steps: int, dropout: float, seed: int
+    count: int, length: int, maps: int, steps: int, dropout: float, levels: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout, levels=levels))
     assert isinstance(model, nn.DiagonalNeuralGPU)
     model.key = KEY
     with pytest.MonkeyPatch.context() as patch:

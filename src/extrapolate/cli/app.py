@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
+from extrapolate.cli.compute import compute
 from extrapolate.cli.fit import fit
 from extrapolate.cli.list import list_experiments
 from extrapolate.cli.predict import predict
@@ -36,6 +37,8 @@ app.add_typer(
 app.command()(report)
 app.command()(fit)
 app.command()(predict)
+# what begins with a dash may be a negative number, which is refused in words of its own
+app.command(context_settings={"ignore_unknown_options": True})(compute)
 
 
 def _show_version(wanted: bool) -> None:

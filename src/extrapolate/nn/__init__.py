@@ -35,6 +35,11 @@ from extrapolate.nn._nmu import NMU
 from extrapolate.nn._norms import l1_norm
 from extrapolate.nn._npu import NPU
 from extrapolate.nn._nru import NRU, NRUSeparateSign
+from extrapolate.nn._pretrained import (
+    Pretrained,
+    pretrained_config,
+    pretrained_names,
+)
 from extrapolate.nn._qrnn import QRNN
 from extrapolate.nn._real_npu import ModifiedRealNPU, RealNPU
 from extrapolate.nn._sru import SRU
@@ -81,6 +86,10 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "NeuralGPU",
     # baselines
     "MLP",
+    # trained networks in a folder
+    "Pretrained",
+    "pretrained_config",
+    "pretrained_names",
     # the contract between a unit and a training loop
     "Arithmetic",
     "Boxed",

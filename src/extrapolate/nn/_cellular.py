@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate import ops
+from extrapolate.nn._pretrained import Pretrained
 
 #: The symbol that stands behind the end of a sequence; it is embedded as zeros, and an answer may contain it.
 PAD = 0
@@ -16,7 +17,7 @@ PAD = 0
 _STREAMS = 1 << 16
 
 
-class CellularNetwork(nn.Module, ABC):
+class CellularNetwork(Pretrained, ABC):
     """Symbols (B, n) to logits (B, n, classes) by a cell that is applied over and over to a state (B, n, ...).
 
     ``cell(state) -> state`` is all that happens in a step, so the state can be looked at after each of them::
@@ -65,6 +66,12 @@ class CellularNetwork(nn.Module, ABC):
     @abstractmethod
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
         """The state after step ``step``, zero outside ``span``; with dropout while training."""
+
+    def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
+        """The state after these steps, as :meth:`advance` after :meth:`advance`."""
+        for step in steps:
+            state = self.advance(state, span, step)
+        return state
 
     def states(
         self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None

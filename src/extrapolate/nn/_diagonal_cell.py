@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.nn._hard import hard_sigmoid, hard_tanh, saturation
+from extrapolate.nn._hard import Grid, hard_sigmoid, hard_tanh, saturation
 from extrapolate.nn._neural_gpu import neighbourhood
 
 #: How open the gates begin: reset, update.
@@ -18,6 +19,28 @@ Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
 #: ``kept(like, step)``: bool, of the shape of ``like``, what dropout leaves of the candidate in that step.
 Kept = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What happens in a step beside the equations.
+
+    Of the candidates only what is ``kept`` stays, divided by the ``probability`` of that; the new state is rounded to
+    a ``grid``.
+    """
+
+    kept: Kept | None = None
+    probability: float = 1.0
+    grid: Grid | None = None
+
+    def dropped(self, x: Tensor, step: int) -> Tensor:
+        return x if self.kept is None else x * self.kept(x, step) / self.probability
+
+    def rounded(self, x: Tensor) -> Tensor:
+        return x if self.grid is None else self.grid.rounded(x)
+
+
+AS_IT_IS = Treatment()
 
 
 def shifted(state: Tensor) -> Tensor:
@@ -65,20 +88,15 @@ def diagonal_step(
     gates_bias: Tensor,
     candidate: Tensor,
     candidate_bias: Tensor,
-    kept: Tensor | None = None,
-    probability: float = 1.0,
+    treatment: Treatment = AS_IT_IS,
+    step: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """The next state, and the saturation of its preactivations.
-
-    Of the candidate only what is ``kept`` stays, divided by the ``probability`` of that.
-    """
+    """The next state, and the saturation of its preactivations."""
     reset, update = F.linear(neighbourhood(state, 1), gates, gates_bias).chunk(2, -1)
     reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
     new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
-    keep, value = hard_sigmoid(update), hard_tanh(new)
-    if kept is not None:
-        value = value * kept / probability
-    after = keep * shifted(state) + (1 - keep) * value
+    keep, value = hard_sigmoid(update), treatment.dropped(hard_tanh(new), step)
+    after = treatment.rounded(keep * shifted(state) + (1 - keep) * value)
     return after, saturation(reset) + saturation(update) + saturation(new)
 
 
@@ -86,15 +104,13 @@ def diagonal_steps(
     state: Tensor,
     weights: Weights,
     span: Tensor,
-    steps: int,
-    kept: Kept | None = None,
-    probability: float = 1.0,
+    steps: range,
+    treatment: Treatment = AS_IT_IS,
 ) -> tuple[Tensor, Tensor]:
-    """The state (B, n, m) after ``steps`` steps, zero outside ``span`` (B, n), and their saturation, a scalar."""
+    """The state (B, n, m) after these ``steps``, zero outside ``span`` (B, n), and their saturation, a scalar."""
     total = state.new_zeros(())
-    for step in range(steps):
-        left = None if kept is None else kept(state, step)
-        state, more = diagonal_step(state, *weights, left, probability)
+    for step in steps:
+        state, more = diagonal_step(state, *weights, treatment, step)
         state, total = state * span[..., None], total + more
     return state, total
 

@@ -5,6 +5,7 @@ Every nonlinearity's slope is 0 or constant, and the saturation needs no tensor 
 preactivation's.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,14 @@ import torch
 from torch import Tensor
 
 from extrapolate.nn import _fused
-from extrapolate.nn._diagonal_cell import RESET_OPEN, UPDATE_OPEN, Kept, Weights, diagonal_steps
+from extrapolate.nn._diagonal_cell import (
+    AS_IT_IS,
+    RESET_OPEN,
+    UPDATE_OPEN,
+    Treatment,
+    Weights,
+    diagonal_steps,
+)
 from extrapolate.nn._fused import gradient
 
 #: What a step leaves for the backward pass: its state, gates' and candidate's preactivations, what dropout kept.
@@ -62,7 +70,7 @@ def _places(image: Tensor) -> Tensor:
 class _Cell:
     """A step and its adjoint on prepared weights."""
 
-    def __init__(self, weights: Weights, span: Tensor, probability: float) -> None:
+    def __init__(self, weights: Weights, span: Tensor, treatment: Treatment) -> None:
         from extrapolate.nn import _diagonal_kernels as kernels
 
         gates, gates_bias, candidate, candidate_bias = (each.detach() for each in weights)
@@ -70,7 +78,9 @@ class _Cell:
         self.gates = _Convolution(gates, gates_bias + opened)
         self.candidate = _Convolution(candidate, candidate_bias)
         self.inside, self.everywhere = span.float().numpy(), bool(span.all())
-        self.kernels, self.scale = kernels, np.float32(1 / probability)
+        self.kernels, self.scale = kernels, np.float32(1 / treatment.probability)
+        grid = treatment.grid
+        self.grid = None if grid is None else (np.float32(grid.levels), np.float32(grid.share))
 
     def step(self, state: Tensor, kept: Tensor) -> tuple[Tensor, float, _Trace]:
         """The next state, this step's saturation, and its trace."""
@@ -81,6 +91,8 @@ class _Cell:
         total += self.kernels.candidate(new.numpy(), kept.numpy(), self.scale, out)
         self.kernels.carry(s, p)
         total += self.kernels.mix(x, p, out, self.inside)
+        if self.grid is not None:
+            self.kernels.rounded(out, *self.grid)
         return after, total, (state, gates, new, kept)
 
     def adjoint(self, error: Tensor, pull: np.float32, trace: _Trace) -> Tensor:
@@ -105,12 +117,12 @@ class _Cell:
 
 
 def _forward(
-    cell: _Cell, state: Tensor, steps: int, kept: Kept | None, traces: list[_Trace] | None
+    cell: _Cell, state: Tensor, steps: range, treatment: Treatment, traces: list[_Trace] | None
 ) -> tuple[Tensor, Tensor]:
     """The last state and all saturation; each step's trace goes to ``traces``."""
     state, total = state.detach().contiguous(), 0.0
-    everything = torch.ones(state.shape, dtype=torch.bool)
-    for step in range(steps):
+    everything, kept = torch.ones(state.shape, dtype=torch.bool), treatment.kept
+    for step in steps:
         state, more, trace = cell.step(state, everything if kept is None else kept(state, step))
         total += more
         if traces is not None:
@@ -120,41 +132,41 @@ def _forward(
 
 class _Steps(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, state, gates, gates_bias, candidate, candidate_bias, span, steps, kept, probability):
+    def forward(ctx, state, gates, gates_bias, candidate, candidate_bias, span, steps, treatment):
         weights = (gates, gates_bias, candidate, candidate_bias)
         ctx.save_for_backward(state, *weights)
-        ctx.span, ctx.probability, ctx.traces = span, probability, []
-        last = _forward(_Cell(weights, span, probability), state, steps, kept, ctx.traces)
-        left = None if kept is None else [trace[-1] for trace in ctx.traces]
-        ctx.definition = partial(_definition, span, steps, left, probability)
+        ctx.span, ctx.treatment, ctx.traces = span, treatment, []
+        last = _forward(_Cell(weights, span, treatment), state, steps, treatment, ctx.traces)
+        if treatment.kept is not None:  # the same again
+            left = [trace[-1] for trace in ctx.traces]
+            treatment = replace(treatment, kept=lambda like, step: left[steps.index(step)])
+        ctx.definition = partial(_definition, span, steps, treatment)
         return last
 
     @staticmethod
     def backward(ctx, error, pull):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            return *gradient(ctx.definition, ctx.saved_tensors, (error, pull)), *[None] * 4
+            return *gradient(ctx.definition, ctx.saved_tensors, (error, pull)), *[None] * 3
         error, weight = error.clone(memory_format=torch.contiguous_format), np.float32(pull)
-        cell = _Cell(ctx.saved_tensors[1:], ctx.span, ctx.probability)
+        cell = _Cell(ctx.saved_tensors[1:], ctx.span, ctx.treatment)
         for trace in reversed(ctx.traces):
             error = cell.adjoint(error, weight, trace)
         parts = (cell.gates, cell.candidate)
-        return error, *(each for part in parts for each in (part.dweight, part.dbias)), *[None] * 4
+        return error, *(each for part in parts for each in (part.dweight, part.dbias)), *[None] * 3
 
 
-def _definition(span, steps, kept, probability, state, *weights):
-    at = None if kept is None else lambda like, step: kept[step]
-    return diagonal_steps(state, weights, span, steps, at, probability)
+def _definition(span, steps, treatment, state, *weights):
+    return diagonal_steps(state, weights, span, steps, treatment)
 
 
 def run(
     state: Tensor,
     weights: Weights,
     span: Tensor,
-    steps: int,
-    kept: Kept | None = None,
-    probability: float = 1.0,
+    steps: range,
+    treatment: Treatment = AS_IT_IS,
 ) -> tuple[Tensor, Tensor]:
     """``diagonal_steps`` of the same arguments, which is used where a gradient is differentiated again."""
     if not torch.is_grad_enabled():
-        return _forward(_Cell(weights, span, probability), state, steps, kept, None)
-    return _Steps.apply(state, *weights, span, steps, kept, probability)  # pyright: ignore[reportReturnType]
+        return _forward(_Cell(weights, span, treatment), state, steps, treatment, None)
+    return _Steps.apply(state, *weights, span, steps, treatment)  # pyright: ignore[reportReturnType]

@@ -8,6 +8,8 @@ Each pass has few arrays, and a row of each in a name of its own: of more the co
 overlap, and does one number at a time.
 """
 
+import math
+
 import numpy as np
 from numba import float32, njit
 
@@ -112,6 +114,17 @@ def mix(gates, carried, value, inside):
                 part += _over(x[j])
             total += part
     return total
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def rounded(value, levels, share):
+    """value ← by ``share`` nearer to the nearest multiple of 1/``levels``."""
+    count, length, width = value.shape
+    for b in range(count):
+        for i in range(length):
+            out = value[b, i]
+            for j in range(width):
+                out[j] += share * (math.floor(out[j] * levels + HALF) / levels - out[j])
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

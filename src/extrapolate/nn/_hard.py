@@ -1,5 +1,7 @@
 """Nonlinearities that reach their limits exactly, so that a state can be kept for thousands of steps."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -28,3 +30,15 @@ def cutoff_sigmoid(x: Tensor, cutoff: float = 1.2) -> Tensor:
 def saturation(x: Tensor) -> Tensor:
     """Σ max(0, |x| - 0.9), a scalar: how far preactivations have left the range where gradients flow."""
     return (x.abs() - SATURATED).clamp_min(0.0).sum()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Multiples of 1/``levels``. ``share``: how far a number goes to the nearest one, 0 to 1."""
+
+    levels: int
+    share: float | Tensor = 1.0
+
+    def rounded(self, x: Tensor) -> Tensor:
+        """Gradients pass as if nothing had happened."""
+        return x + (self.share * (torch.floor(x * self.levels + 0.5) / self.levels - x)).detach()

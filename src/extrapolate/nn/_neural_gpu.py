@@ -1,6 +1,7 @@
 """The Neural GPU (Kaiser & Sutskever 2016): convolutional gated recurrent units over a mental image."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +115,10 @@ class NeuralGPU(CellularNetwork):
         nn.init.uniform_(self.answer.weight, -bound, bound)
         nn.init.zeros_(self.answer.bias)
         self.to(device, dtype)
+
+    def arguments(self) -> dict[str, Any]:
+        names = ("symbols", "classes", "maps", "width", "copies", "dropout")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def copies(self) -> int:

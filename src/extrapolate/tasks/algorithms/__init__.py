@@ -9,7 +9,7 @@ from extrapolate.tasks.algorithms.arithmetic import Addition, Multiplication
 from extrapolate.tasks.algorithms.bcd import BCDMultiplication
 from extrapolate.tasks.algorithms.digits import digits_of, numbers_of
 from extrapolate.tasks.algorithms.examples import PAD, PLUS, TIMES, Algorithm, Examples, together
-from extrapolate.tasks.algorithms.expression import parsed
+from extrapolate.tasks.algorithms.expression import decimal, parsed
 from extrapolate.tasks.algorithms.operands import Draw, carry_operands, hard_operands, uniform_operands
 from extrapolate.tasks.algorithms.sequences import Copy, Duplicate, Increment, Reverse, Sort
 
@@ -30,6 +30,7 @@ __all__ = [
     "Sort",
     "addition_families",
     "carry_operands",
+    "decimal",
     "digits_of",
     "hard_operands",
     "multiplication_families",

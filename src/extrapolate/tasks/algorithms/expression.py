@@ -39,6 +39,15 @@ def _whole(text: str) -> int:
     return _from_decimal(digits)
 
 
+def decimal(number: int) -> str:
+    """As ``str``, of any number of digits: Python refuses those above a limit of its own."""
+    if number.bit_length() <= 13_000:
+        return str(number)
+    half = number.bit_length() // 7  # about half of its decimal digits
+    high, low = divmod(number, 10**half)
+    return decimal(high) + decimal(low).zfill(half)
+
+
 def _from_decimal(digits: str) -> int:
     """As ``int``, of any number of digits: Python refuses those above a limit of its own."""
     if len(digits) <= 4000:

@@ -1,0 +1,52 @@
+"""The page of a computation: what the network held at every step, and what it would have answered."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from extrapolate.cli.computing import Question, letters
+from extrapolate.report.states_page import Computed, write_states_page
+from extrapolate.tasks.algorithms import decimal
+
+
+def draw(path: Path, question: Question, found: dict[str, Any], states: list[Tensor]) -> None:
+    """Writes the page. ``found``: the object of ``--json``; ``states``: (1, n, m) each."""
+    calculator = question.calculator
+    readings = [calculator.classes(state) for state in states]
+    numbers = [calculator.task.number(reading) for reading in readings]
+    maps = calculator.model.maps
+    third = maps // 3
+    write_states_page(
+        path,
+        Computed(
+            question=question.text,
+            answer=found["answer"] or "no number",
+            correct=found["correct"],
+            given=letters(question.examples.symbols[0]),
+            exact=letters(question.examples.answer[0]),
+            read=[letters(reading) for reading in readings],
+            numbers=["" if number is None else decimal(number) for number in numbers],
+            states=torch.cat(states).numpy(),
+            groups=[
+                ("stay", maps - 2 * third),
+                ("come from the left", third),
+                ("come from the right", third),
+            ],
+            facts=_facts(question),
+            command=shlex.join(["extrapolate", *sys.argv[1:]]),
+        ),
+    )
+
+
+def _facts(question: Question) -> dict[str, str]:
+    """What is said of the network."""
+    calculator = question.calculator
+    made = calculator.config.get("made", {})
+    facts = {"network": Path(calculator.source).name, "task": calculator.task.name}
+    return facts | {
+        str(name): str(value) for name, value in made.items() if isinstance(value, str | int | float)
+    }
