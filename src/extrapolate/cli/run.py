@@ -108,7 +108,7 @@ def _run(
     as_json: bool,
 ) -> None:
     from extrapolate.cli.progress import display
-    from extrapolate.experiments import cores, run, with_options
+    from extrapolate.experiments import cores, keep_freed_memory, run, with_options
     from extrapolate.training import Interrupted, stop_on_signals
 
     if preset not in experiment.presets:
@@ -117,6 +117,7 @@ def _run(
     folder = out or default_folder(experiment, preset, settings)
     console = stderr_console()
     console.print(f"{experiment.outline(settings)}, in {folder}", markup=False, soft_wrap=True)
+    keep_freed_memory()
     try:
         with stop_on_signals() as stop, display(console, stop) as shown:
             run(

@@ -3,6 +3,7 @@
 from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
 from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.manifest import cores
+from extrapolate.experiments.memory import keep_freed_memory
 from extrapolate.experiments.options import Option, options_of, with_options, written
 from extrapolate.experiments.run import Outcome, run
 from extrapolate.experiments.workers import Display
@@ -17,6 +18,7 @@ __all__ = [
     "Part",
     "cores",
     "experiment_named",
+    "keep_freed_memory",
     "options_of",
     "run",
     "with_options",

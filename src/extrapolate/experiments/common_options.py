@@ -62,6 +62,21 @@ def _distance(text: str) -> float:
     return value
 
 
+def rate_option(help: str) -> Any:
+    """A learning rate."""
+    return option(help, _rate, "{:g}".format, metavar="X")
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a number") from None
+    if not 0 < value < float("inf"):
+        raise UserError(f"{text} is no learning rate: give a number above 0, such as 0.001")
+    return value
+
+
 def device_option() -> Any:
     """``cpu`` or ``cuda``."""
     return option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")

@@ -18,6 +18,7 @@ from extrapolate.errors import UserError
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.experiment import Part
 from extrapolate.experiments.folder import RunFolder
+from extrapolate.experiments.memory import keep_freed_memory
 from extrapolate.training import Interrupted, Watch
 
 #: Seconds between two looks at what the workers say.
@@ -146,6 +147,7 @@ class _Link:
 def _enter(messages: Any, stop: Any) -> None:
     """Begins a worker: Ctrl-C reaches it too, but its parent decides; warnings go to the parent's display."""
     _Link.messages, _Link.stop = messages, stop
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

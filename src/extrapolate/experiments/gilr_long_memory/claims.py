@@ -47,7 +47,7 @@ def _sooner(length: int, linear: pl.DataFrame, serial: pl.DataFrame, settings: L
     published = PUBLISHED.get((length, SERIAL)), PUBLISHED.get((length, LINEAR))
     times = f"{published[0][1]:g} h against {published[1][1]:g} h" if published[0] and published[1] else None
     given_up = f"{_given_up(linear, LINEAR)} and {_given_up(serial, SERIAL)} had not converged when given up"
-    cut = _cut_short(settings)
+    cut = _cut_short(settings.hidden)
     judged = settings.iterations >= PRESETS["laptop"].iterations and ratio.low is not None
     return Claim(
         f"{length}/sooner",
@@ -77,13 +77,12 @@ def _converges(length: int, linear: pl.DataFrame, settings: LongMemorySettings) 
         interval_of(rate),
         rate.n,
         rate.value == 1 if judged else None,
-        _cut_short(settings) if judged else f"not judged; {_cut_short(settings)}",
+        f"{'' if judged else 'not judged; '}{_cut_short(settings.hidden_alone)}",
     )
 
 
-def _cut_short(settings: LongMemorySettings) -> str:
-    published = PRESETS["paper"]
-    return f"{settings.hidden} units of the published {published.hidden} a layer"
+def _cut_short(hidden: int) -> str:
+    return f"{hidden} units of the published {PRESETS['paper'].hidden} a layer"
 
 
 def _measured(length: int, model: str, rows: pl.DataFrame) -> list[Claim]:

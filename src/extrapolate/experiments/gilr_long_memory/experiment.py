@@ -1,6 +1,7 @@
 """The experiment: what the runner and the command need to know of long memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -9,7 +10,6 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.gilr_long_memory.claims import claims
 from extrapolate.experiments.gilr_long_memory.part import (
     GRADIENT_NORM,
-    LEARNING_RATE,
     MINIBATCHES,
     REACH,
     LongMemoryPart,
@@ -41,23 +41,36 @@ class GILRLongMemory:
     def parts(self, settings: LongMemorySettings) -> Sequence[Part]:
         # the shortest first: where a run is cut short, most of it is there
         parts = [
-            LongMemoryPart(model, length, seed, settings.iterations, settings.batch, settings)
+            self._part(model, length, seed, settings)
             for length in settings.lengths
             for model in settings.models
             if model == LINEAR or length in settings.lstm_lengths
             for seed in range(settings.seeds if length in settings.lstm_lengths else settings.seeds_alone)
         ]
         if LINEAR in settings.models and settings.longest not in settings.lengths:
-            parts.append(
-                LongMemoryPart(LINEAR, settings.longest, 0, settings.longest_iterations, 1, settings)
-            )
+            longest = self._part(LINEAR, settings.longest, 0, settings)
+            parts.append(replace(longest, iterations=settings.longest_iterations, batch=1))
         return parts
+
+    def _part(self, model: str, length: int, seed: int, settings: LongMemorySettings) -> LongMemoryPart:
+        beside = length in settings.lstm_lengths
+        return LongMemoryPart(
+            model,
+            length,
+            seed,
+            settings.iterations,
+            settings.batch,
+            settings.hidden if beside else settings.hidden_alone,
+            settings.rate if beside else settings.rate_alone,
+            settings.device,
+        )
 
     def notes(self, settings: LongMemorySettings) -> list[str]:
         return [
-            f"Adam, rate {LEARNING_RATE:g} (of three the best for both; published: searched), gradients of at most "
-            f"norm {GRADIENT_NORM:g}, {settings.batch} fresh sequences an iteration, two layers of {settings.hidden} "
-            "units (published: 512).",
+            f"Adam, rate {settings.rate:g}, two layers of {settings.hidden} units; where no LSTM is trained rate "
+            f"{settings.rate_alone:g} and {settings.hidden_alone} units, which take less time (published: rates were "
+            f"searched, 512 units). Gradients of at most norm {GRADIENT_NORM:g}, {settings.batch} fresh sequences an "
+            "iteration.",
             f"Converged: {MINIBATCHES} minibatches in a row are all answered right, a fresh one after each iteration "
             f"(published: {MINIBATCHES} training minibatches in a row). Given up after {settings.iterations:,} "
             "iterations. Times are wall-clock and contain these looks.",

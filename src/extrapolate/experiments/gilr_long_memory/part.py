@@ -11,12 +11,9 @@ from torch.nn import functional as F
 
 from extrapolate import ops
 from extrapolate.experiments.gilr_long_memory.models import KINDS, Reader
-from extrapolate.experiments.gilr_long_memory.settings import LongMemorySettings
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
 
-#: Of 0.003, 0.01 and 0.03 the one at which most seeds of each network converge at 1,024 steps.
-LEARNING_RATE = 3e-3
 GRADIENT_NORM = 1.0
 
 #: The longest time constant that forget gates begin with, in lengths of the sequence.
@@ -37,7 +34,9 @@ class LongMemoryPart:
     seed: int
     iterations: int
     batch: int
-    settings: LongMemorySettings
+    hidden: int
+    rate: float
+    device: str
 
     @property
     def name(self) -> str:
@@ -48,13 +47,13 @@ class LongMemoryPart:
         return LongDependency(self.length)
 
     def about(self) -> dict[str, Any]:
-        return {"model": self.model, "hidden": self.settings.hidden, "length": self.length, "seed": self.seed}
+        return {"model": self.model, "hidden": self.hidden, "length": self.length, "seed": self.seed}
 
     def replicas(self) -> Replicas:
         def build() -> nn.Module:
-            return Reader(KINDS[self.model], self.task.symbols, self.settings.hidden, REACH * self.length)
+            return Reader(KINDS[self.model], self.task.symbols, self.hidden, REACH * self.length)
 
-        return Replicas.build(build, [self.seed], device=self.settings.device)
+        return Replicas.build(build, [self.seed], device=self.device)
 
     def plan(self, replicas: Replicas) -> Plan:
         task, shape = self.task, (self.batch, self.length)
@@ -74,7 +73,7 @@ class LongMemoryPart:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=self.rate, fused=True),
             steps=self.iterations,
             evaluate=evaluate,
             evaluate_every=1,
@@ -93,6 +92,7 @@ class LongMemoryPart:
             "range": f"{self.length:,} steps",
             "seed": self.seed,
             "length": self.length,
+            "hidden": self.hidden,
             "solved": solved,
             "solved_at": iterations if solved else None,
             "error": float(history.measures["error"][-MINIBATCHES:].mean()),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from extrapolate.experiments.common_options import device_option, names_option, numbers_option
+from extrapolate.experiments.common_options import device_option, names_option, numbers_option, rate_option
 from extrapolate.experiments.gilr_long_memory.models import KINDS
 from extrapolate.experiments.options import at_least, option
 
@@ -24,6 +24,9 @@ class LongMemorySettings:
     longest: int = option("Steps of the one sequence that measures memory.", at_least(2))
     longest_iterations: int = option("Iterations at that length, of one GILR-LSTM.", at_least(1))
     hidden: int = option("Units of each of the two layers.", at_least(1))
+    hidden_alone: int = option("The same at lengths where no LSTM is trained.", at_least(1))
+    rate: float = rate_option("Learning rate.")
+    rate_alone: float = rate_option("The same at lengths where no LSTM is trained.")
     batch: int = option("Sequences an iteration.", at_least(1))
     device: str = device_option()
 
@@ -37,7 +40,10 @@ LAPTOP = LongMemorySettings(
     iterations=600,
     longest=2**20,
     longest_iterations=3,
-    hidden=32,
+    hidden=64,
+    hidden_alone=16,
+    rate=0.003,
+    rate_alone=0.01,
     batch=8,
     device="cpu",
 )
@@ -52,6 +58,7 @@ PRESETS: dict[str, LongMemorySettings] = {
         longest=64,
         longest_iterations=1,
         hidden=4,
+        hidden_alone=4,
         batch=2,
     ),
     "laptop": LAPTOP,
@@ -62,5 +69,7 @@ PRESETS: dict[str, LongMemorySettings] = {
         iterations=20_000,
         longest_iterations=20,
         hidden=512,
+        hidden_alone=512,
+        rate_alone=0.003,
     ),
 }
