@@ -22,7 +22,8 @@ from silent import Silent
 
 TASKS = experiment_named("neural-gpu-tasks")
 ADDITION = experiment_named("neural-gpu-addition")
-NAMES = ["neural-gpu-tasks", "neural-gpu-addition"]
+MULTIPLICATION = experiment_named("neural-gpu-multiplication")
+NAMES = ["neural-gpu-tasks", "neural-gpu-addition", "neural-gpu-multiplication"]
 
 
 # ------------------------------------------------------------------------------------------------ learning
@@ -171,7 +172,7 @@ def test_seeds_may_be_trained_together() -> None:
 
 
 def test_every_preset_names_its_sheets_once() -> None:
-    for experiment in (TASKS, ADDITION):
+    for experiment in (TASKS, ADDITION, MULTIPLICATION):
         for settings in experiment.presets.values():
             part = experiment.parts(settings)[0]
             names = [each.name for each in part.sheets]  # type: ignore[attr-defined]
@@ -229,6 +230,15 @@ def test_addition_is_judged_by_its_best_seed_and_all_are_counted() -> None:
     short = judged(ADDITION, replace(laptop, steps=10), [{}, {}])
     assert short["random/200"].holds is None
     assert "not judged: 10 steps" in str(short["random/200"].why)
+
+
+def test_multiplication_is_judged_without_carries() -> None:
+    laptop = MULTIPLICATION.presets["laptop"]
+    claims = judged(MULTIPLICATION, laptop, [{}, {"random-200": 7, "random-2000": None}])
+    assert claims["random/200"].holds is True
+    assert claims["random/100"].published is None
+    assert claims["random/200/wrong"].measured == pytest.approx(7 / 256 / 2)
+    assert not [name for name in claims if "carry" in name]
 
 
 def test_tasks_are_judged_one_by_one() -> None:

@@ -12,7 +12,11 @@ from extrapolate.experiments.gilr_speed import GILR_SPEED
 from extrapolate.experiments.grid_time import GRID_TIME
 from extrapolate.experiments.madam import MADAM_ARITHMETIC, MADAM_BITS, MADAM_LEARNING_RATE
 from extrapolate.experiments.modularity_add_mul import MODULARITY_ADD_MUL
-from extrapolate.experiments.neural_gpu import NEURAL_GPU_ADDITION, NEURAL_GPU_TASKS
+from extrapolate.experiments.neural_gpu import (
+    NEURAL_GPU_ADDITION,
+    NEURAL_GPU_MULTIPLICATION,
+    NEURAL_GPU_TASKS,
+)
 from extrapolate.experiments.noise_range import NOISE_RANGE
 from extrapolate.experiments.number_words import NUMBER_WORDS
 from extrapolate.experiments.programs import PROGRAMS
@@ -41,6 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         MODULARITY_ADD_MUL,
         NEURAL_GPU_TASKS,
         NEURAL_GPU_ADDITION,
+        NEURAL_GPU_MULTIPLICATION,
     )
 }
 

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.neural_gpu.arithmetic.claims import claims
-from extrapolate.experiments.neural_gpu.arithmetic.settings import ADDITION, ArithmeticSettings
+from extrapolate.experiments.neural_gpu.arithmetic.claims import carry_claims, claims
+from extrapolate.experiments.neural_gpu.arithmetic.settings import (
+    ADDITION,
+    MULTIPLICATION,
+    AdditionSettings,
+    ArithmeticSettings,
+)
 from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     CHECK_CARRIES,
     CHECK_WIDTHS,
+    AdditionQuestions,
     Families,
     Questions,
 )
@@ -18,42 +25,48 @@ from extrapolate.experiments.neural_gpu.part import PERFECT, NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import Recipe
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
-from extrapolate.tasks.algorithms import addition_families
+from extrapolate.tasks.algorithms import addition_families, multiplication_families
 from extrapolate.training.length_bins import LengthBins
+
+S = TypeVar("S", bound=ArithmeticSettings)
 
 
 @dataclass(frozen=True)
-class NeuralGPUArithmetic:
-    """Whether a diagonal Neural GPU trained on 20 bits computes exactly at 2,000, and where it fails."""
+class NeuralGPUArithmetic(Generic[S]):
+    """Whether a diagonal Neural GPU trained on 20 bits computes exactly at 2,000, and where it fails.
+
+    ``published``: the widths of which the source says that its network makes no error.
+    """
 
     name: str
     title: str
     task: Addition | Multiplication
     families: Families
-    presets: Mapping[str, ArithmeticSettings]
+    presets: Mapping[str, S]
+    published: tuple[int, ...]
 
     source = (
         "Kaiser & Sutskever, Neural GPUs Learn Algorithms (arXiv 1511.08228, ICLR 2016); network and recipe of "
         "Freivalds & Liepins (arXiv 1702.08727); tests of carries after Price, Zaremba & Sutskever (arXiv 1611.00736)"
     )
 
-    def outline(self, settings: ArithmeticSettings) -> str:
+    def outline(self, settings: S) -> str:
         seeds = f"{settings.seeds} network{'s' if settings.seeds > 1 else ''}"
         return f"{seeds} of at most {settings.steps:,} steps, tested up to {settings.widths[-1]:,} bits"
 
-    def parts(self, settings: ArithmeticSettings) -> Sequence[Part]:
+    def parts(self, settings: S) -> Sequence[Part]:
         return [
             self.part(tuple(range(first, min(first + settings.together, settings.seeds))), settings)
             for first in range(0, settings.seeds, settings.together)
         ]
 
-    def part(self, seeds: tuple[int, ...], settings: ArithmeticSettings) -> NeuralGPUPart:
+    def part(self, seeds: tuple[int, ...], settings: S) -> NeuralGPUPart:
         """The networks of these seeds."""
         training = replace(self.task, operands=settings.draw)
         recipe = Recipe(
             training, seeds, settings.maps, settings.dropout, settings.batch, LengthBins(), settings.bins
         )
-        questions = Questions(self.task, self.families, settings)
+        questions = self.questions(settings)
         return NeuralGPUPart(
             recipe,
             settings.steps,
@@ -63,37 +76,75 @@ class NeuralGPUArithmetic:
             settings.device,
         )
 
-    def notes(self, settings: ArithmeticSettings) -> list[str]:
+    def questions(self, settings: S) -> Questions:
+        """What the networks are asked."""
+        return Questions(self.task, self.families, settings)
+
+    def checked(self) -> str:
+        """What the networks are asked at every evaluation, in words."""
+        return f"random pairs of {', '.join(map(str, CHECK_WIDTHS))} bits"
+
+    def drawn(self, settings: S) -> str:
+        """How training operands are drawn, in a word."""
+        return "uniform"
+
+    def notes(self, settings: S) -> list[str]:
         filled = (
             "zero-filled to the whole length" if self.task.zero_filled else "significant digits, then padding"
         )
         return [
             f"Operands of equal width behind one another, least significant bit first; answers: {filled}. "
-            f"Training operands of at most 20 bits, drawn {settings.operands}; fresh in every step (published: a "
+            f"Training operands of at most 20 bits, drawn {self.drawn(settings)}; fresh in every step (published: a "
             "fixed pool).",
             f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
             "Not in the recipe here: noise on gradients.",
-            f"A network ends once {PERFECT} evaluations in a row show no error on random pairs of "
-            f"{', '.join(map(str, CHECK_WIDTHS))} bits and carries over {', '.join(map(str, CHECK_CARRIES))} places; "
+            f"A network ends once {PERFECT} evaluations in a row show no error on {self.checked()}; "
             "the evaluation with the fewest errors counts. So weights are chosen on longer numbers than trained on.",
             "Right: every place is, padding included; as many steps as places. Exact: no error on any sheet that "
             "was given out; the last width is given out where all before are exact.",
             "Intervals (95 %): Wilson for shares of networks, Student's t for shares of wrong sequences.",
         ]
 
-    def summary(self, results: pl.DataFrame, settings: ArithmeticSettings) -> pl.DataFrame:
+    def summary(self, results: pl.DataFrame, settings: S) -> pl.DataFrame:
         return summarize(results)
 
-    def claims(self, results: pl.DataFrame, settings: ArithmeticSettings) -> list[Claim]:
-        return claims(results, settings, self.presets["laptop"], self.families(settings.widths[0], 1))
+    def claims(self, results: pl.DataFrame, settings: S) -> list[Claim]:
+        families = self.families(settings.widths[0], 1)
+        return claims(results, settings, self.presets["laptop"], families, self.published)
 
 
-NEURAL_GPU_ADDITION = NeuralGPUArithmetic(
+class NeuralGPUAddition(NeuralGPUArithmetic[AdditionSettings]):
+    """Sums, which random pairs tell little of: carries of every length are trained and tested."""
+
+    def questions(self, settings: AdditionSettings) -> AdditionQuestions:
+        return AdditionQuestions(self.task, self.families, settings)
+
+    def checked(self) -> str:
+        return f"{super().checked()} and carries over {', '.join(map(str, CHECK_CARRIES))} places"
+
+    def drawn(self, settings: AdditionSettings) -> str:
+        return settings.operands
+
+    def claims(self, results: pl.DataFrame, settings: AdditionSettings) -> list[Claim]:
+        return [*super().claims(results, settings), *carry_claims(results, settings, self.presets["laptop"])]
+
+
+NEURAL_GPU_ADDITION = NeuralGPUAddition(
     "neural-gpu-addition",
     "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
     Addition(),
     addition_families,
     ADDITION,
+    (20, 25, 100, 200, 2_000),
+)
+
+NEURAL_GPU_MULTIPLICATION = NeuralGPUArithmetic(
+    "neural-gpu-multiplication",
+    "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
+    Multiplication(zero_filled=True),
+    multiplication_families,
+    MULTIPLICATION,
+    (20, 25, 200, 2_000),
 )

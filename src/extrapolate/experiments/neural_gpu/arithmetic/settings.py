@@ -1,6 +1,6 @@
 """What a person may choose, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.common_options import device_option, numbers_option
@@ -29,7 +29,7 @@ def _share(text: str) -> float:
 
 @dataclass(frozen=True)
 class ArithmeticSettings:
-    """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training."""
+    """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training, drawn uniformly."""
 
     seeds: int = option("Networks; their seeds are 0, 1, 2, ...", at_least(1))
     together: int = option(
@@ -37,9 +37,6 @@ class ArithmeticSettings:
     )
     steps: int = option("Training steps at most; a network ends once its checks are perfect.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
-    operands: str = option(
-        "Training operands: uniform, or hard, two fifths of them with long carries.", _known, metavar="KIND"
-    )
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
     widths: tuple[int, ...] = numbers_option(
         "Bits of the operands that are tested, separated by commas; the last if all before are exact.", 4
@@ -47,8 +44,6 @@ class ArithmeticSettings:
     pairs: int = option("Random pairs tested at each width but the last.", at_least(1))
     long_pairs: int = option("Random pairs tested at the last width.", at_least(1))
     family_pairs: int = option("Pairs of each adversarial family at each width, at most.", at_least(1))
-    carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
-    carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
     maps: int = option("Numbers at each place of the state.", at_least(1))
     batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
     bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
@@ -56,10 +51,67 @@ class ArithmeticSettings:
 
     @property
     def draw(self) -> Draw:
+        return uniform_operands
+
+
+@dataclass(frozen=True)
+class AdditionSettings(ArithmeticSettings):
+    """As for products; and carries are trained and tested."""
+
+    operands: str = option(
+        "Training operands: uniform, or hard, two fifths of them with long carries.", _known, metavar="KIND"
+    )
+    carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
+    carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
+
+    @property
+    def draw(self) -> Draw:
         return OPERANDS[self.operands]
 
 
-SMOKE = ArithmeticSettings(
+MULTIPLICATION_LAPTOP = ArithmeticSettings(
+    seeds=2,
+    together=1,
+    steps=6_000,
+    evaluate_every=200,
+    dropout=0.1,
+    widths=(20, 25, 100, 200, 2_000),
+    pairs=256,
+    long_pairs=16,
+    family_pairs=32,
+    maps=96,
+    batch=16,
+    bins=5,
+    device="cpu",
+)
+
+MULTIPLICATION: dict[str, ArithmeticSettings] = {
+    "smoke": replace(
+        MULTIPLICATION_LAPTOP,
+        steps=2,
+        evaluate_every=1,
+        widths=(4, 6),
+        pairs=4,
+        long_pairs=2,
+        family_pairs=2,
+        maps=6,
+        batch=2,
+        bins=2,
+    ),
+    "laptop": MULTIPLICATION_LAPTOP,
+    "paper": replace(
+        MULTIPLICATION_LAPTOP,
+        seeds=16,
+        steps=20_000,
+        pairs=1_024,
+        long_pairs=128,
+        family_pairs=64,
+        batch=32,
+        bins=9,
+    ),
+}
+
+SMOKE = AdditionSettings(
     seeds=2,
     together=1,
     steps=2,
@@ -81,9 +133,9 @@ SMOKE = ArithmeticSettings(
 #: Where a carry is looked for: from one place to the longest operands but the last.
 CARRIES = (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200)
 
-ADDITION: dict[str, ArithmeticSettings] = {
+ADDITION: dict[str, AdditionSettings] = {
     "smoke": SMOKE,
-    "laptop": ArithmeticSettings(
+    "laptop": AdditionSettings(
         seeds=2,
         together=1,
         steps=10_000,
@@ -101,7 +153,7 @@ ADDITION: dict[str, ArithmeticSettings] = {
         bins=5,
         device="cpu",
     ),
-    "paper": ArithmeticSettings(
+    "paper": AdditionSettings(
         seeds=10,
         together=1,
         steps=20_000,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from extrapolate.experiments.neural_gpu.arithmetic.settings import ArithmeticSettings
+from extrapolate.experiments.neural_gpu.arithmetic.settings import AdditionSettings, ArithmeticSettings
 from extrapolate.experiments.neural_gpu.sheets import Sheet
 from extrapolate.tasks import Addition, Examples, Multiplication
 from extrapolate.tasks.algorithms import carry_operands
@@ -21,7 +21,7 @@ Families = Callable[[int, int], dict[str, list[tuple[int, int]]]]
 
 @dataclass(frozen=True)
 class Questions:
-    """The sheets of one operation."""
+    """The sheets of one operation: random pairs at every width, and families."""
 
     task: Addition | Multiplication
     families: Families
@@ -29,50 +29,36 @@ class Questions:
 
     def sheets(self) -> list[Sheet]:
         """From the least work to the most; the last width is for networks without an error so far."""
-        settings = self.settings
-        *widths, last = settings.widths
-        found = [self._random(random_name(width), width, settings.pairs) for width in widths]
-        found += [
-            self._carries(carry_name(kind, carry), carry, settings.carry_pairs, kind)
-            for carry in settings.carries
-            for kind in CLASSES
-        ]
+        *widths, last = self.settings.widths
+        found = [self._random(random_name(width), width, self.settings.pairs) for width in widths]
+        found += self.special(widths)
         for width in widths:
-            found += self._of_families(width, settings.family_pairs)
-            found.append(self._carries(full_name(width), width, settings.carry_pairs, "overflow", width))
-        found.append(self._random(random_name(last), last, settings.long_pairs, if_exact=bool(widths)))
-        found.append(self._carries(full_name(last), last, 1, "overflow", last, if_exact=bool(widths)))
-        return found
+            found += [*self._of_families(width, self.settings.family_pairs), *self.full(width, False)]
+        found.append(self._random(random_name(last), last, self.settings.long_pairs, if_exact=bool(widths)))
+        return [*found, *self.full(last, bool(widths))]
 
     def checks(self) -> list[Sheet]:
         """Those of an evaluation, from the shortest on."""
         longest = max(self.settings.widths[:-1] or self.settings.widths)
-        found = [
-            *(self._random(f"check-{w}", w, CHECK_PAIRS) for w in CHECK_WIDTHS if w <= longest),
-            *(
-                self._carries(f"check-{kind}-{c}", c, CHECK_PAIRS // 4, kind)
-                for c in CHECK_CARRIES
-                for kind in CLASSES
-                if c <= longest
-            ),
-        ]
-        found = found or [self._random("check", longest, CHECK_PAIRS)]
+        found = [self._random(f"check-{w}", w, CHECK_PAIRS) for w in CHECK_WIDTHS if w <= longest]
+        found = [*found, *self.special_checks(longest)] or [self._random("check", longest, CHECK_PAIRS)]
         return sorted(found, key=lambda sheet: sheet.length)
+
+    def special(self, widths: list[int]) -> list[Sheet]:
+        """Sheets of this operation alone."""
+        return []
+
+    def full(self, width: int, if_exact: bool) -> list[Sheet]:
+        """What goes over the whole width, of this operation alone."""
+        return []
+
+    def special_checks(self, longest: int) -> list[Sheet]:
+        """Checks of this operation alone, up to ``longest`` bits."""
+        return []
 
     def _random(self, name: str, width: int, count: int, if_exact: bool = False) -> Sheet:
         length = 2 * width + 1
         return Sheet(name, length, count, lambda g: self.task.examples(count, length, g), if_exact)
-
-    def _carries(
-        self, name: str, carry: int, count: int, kind: str, width: int | None = None, if_exact: bool = False
-    ) -> Sheet:
-        wide = carry + 1 if width is None else width
-
-        def make(generator: torch.Generator) -> Examples:
-            pair = carry_operands(count, carry, generator, overflow=CLASSES[kind], width=wide)
-            return self.task.of_digits(*pair)
-
-        return Sheet(name, 2 * wide + 1, count, make, if_exact)
 
     def _of_families(self, width: int, most: int) -> list[Sheet]:
         return [
@@ -84,6 +70,43 @@ class Questions:
             )
             for family, pairs in self.families(width, most).items()
         ]
+
+
+@dataclass(frozen=True)
+class AdditionQuestions(Questions):
+    """Carries as well: of every length, over the whole width, and at every evaluation."""
+
+    settings: AdditionSettings
+
+    def special(self, widths: list[int]) -> list[Sheet]:
+        return [
+            self._carries(carry_name(kind, carry), carry, self.settings.carry_pairs, kind)
+            for carry in self.settings.carries
+            for kind in CLASSES
+        ]
+
+    def full(self, width: int, if_exact: bool) -> list[Sheet]:
+        count = 1 if if_exact else self.settings.carry_pairs
+        return [self._carries(full_name(width), width, count, "overflow", width, if_exact)]
+
+    def special_checks(self, longest: int) -> list[Sheet]:
+        return [
+            self._carries(f"check-{kind}-{carry}", carry, CHECK_PAIRS // 4, kind)
+            for carry in CHECK_CARRIES
+            for kind in CLASSES
+            if carry <= longest
+        ]
+
+    def _carries(
+        self, name: str, carry: int, count: int, kind: str, width: int | None = None, if_exact: bool = False
+    ) -> Sheet:
+        wide = carry + 1 if width is None else width
+
+        def make(generator: torch.Generator) -> Examples:
+            pair = carry_operands(count, carry, generator, overflow=CLASSES[kind], width=wide)
+            return self.task.of_digits(*pair)
+
+        return Sheet(name, 2 * wide + 1, count, make, if_exact)
 
 
 def random_name(width: int) -> str:
