@@ -7,7 +7,7 @@ import polars as pl
 
 from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.gilr_long_memory.claims import claims
+from extrapolate.experiments.gilr_long_memory.claims import claims, tried_to_converge
 from extrapolate.experiments.gilr_long_memory.part import (
     GRADIENT_NORM,
     MINIBATCHES,
@@ -36,7 +36,7 @@ class GILRLongMemory:
     def outline(self, settings: LongMemorySettings) -> str:
         count = len(self.parts(settings))
         lengths = ", ".join(f"{length:,}" for length in settings.lengths)
-        return f"{count} models on {lengths} steps, at most {settings.iterations:,} iterations each"
+        return f"{count} models on {lengths} steps, at most {settings.lstm_iterations:,} iterations each"
 
     def parts(self, settings: LongMemorySettings) -> Sequence[Part]:
         # the shortest first: where a run is cut short, most of it is there
@@ -58,7 +58,7 @@ class GILRLongMemory:
             model,
             length,
             seed,
-            settings.iterations,
+            settings.iterations if model == LINEAR else settings.lstm_iterations,
             settings.batch,
             settings.hidden if beside else settings.hidden_alone,
             settings.rate if beside else settings.rate_alone,
@@ -73,7 +73,7 @@ class GILRLongMemory:
             "iteration.",
             f"Converged: {MINIBATCHES} minibatches in a row are all answered right, a fresh one after each iteration "
             f"(published: {MINIBATCHES} training minibatches in a row). Given up after {settings.iterations:,} "
-            "iterations. Times are wall-clock and contain these looks.",
+            f"iterations, an LSTM after {settings.lstm_iterations:,}. Times are wall-clock and contain these looks.",
             "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
             f"{REACH:g} times the length, weights of the one-hot input at U(-1, 1) (published: no start is given).",
             f"One GILR-LSTM of one sequence an iteration runs {settings.longest_iterations} iterations at "
@@ -86,7 +86,7 @@ class GILRLongMemory:
         return summarize(results)
 
     def curves(self, results: pl.DataFrame, settings: LongMemorySettings) -> pl.DataFrame:
-        tried = results.filter(pl.col("limit") == settings.iterations)
+        tried = tried_to_converge(results, settings)
         return curves_table(
             "Time to remember",
             "What the training took until the model had converged, or was given up, by the length of the sequences; "
