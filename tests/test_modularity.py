@@ -7,12 +7,15 @@ import polars as pl
 import pytest
 import torch
 
+from extrapolate.experiments import run
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
 from extrapolate.experiments.modularity_add_mul import MODULARITY_ADD_MUL
 from extrapolate.experiments.modularity_add_mul.part import AddMulPart
+from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
 from extrapolate.training import Interrupted
+from silent import Silent
 
 SMOKE = MODULARITY_ADD_MUL.presets["smoke"]
 
@@ -98,3 +101,17 @@ def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
     assert claims.pop("kept/mul-over-add").holds is holds
     assert all(each.holds for each in claims.values())
     assert all(each.holds is None for each in MODULARITY_ADD_MUL.claims(results, SMOKE))
+
+
+def test_page_shows_what_masks_do_keep_and_share(tmp_path: Path) -> None:
+    run(MODULARITY_ADD_MUL, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    page = write_page(tmp_path).read_text(encoding="utf-8")
+    for title in ("Mask by mask", "Right answers under a mask", "Weights kept", "intersection over union"):
+        assert title in page
+    shown = pl.read_parquet(tmp_path / "masks.parquet")
+    kept = shown.filter(measure="kept", mask="add")
+    assert kept.filter(layer="all")["value"][0] == kept.filter(pl.col("layer") != "all")["value"].sum()
+    answers = shown.filter(measure="answers", mask="add mask, mul asked")
+    assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
+    (tmp_path / "masks.parquet").write_bytes(b"no table")
+    assert "Mask by mask" not in write_page(tmp_path).read_text(encoding="utf-8")

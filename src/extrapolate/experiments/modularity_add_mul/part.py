@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from extrapolate import ops
 from extrapolate.experiments.modularity_add_mul.settings import ModularitySettings
-from extrapolate.experiments.modularity_add_mul.tables import layers, masked_rows, unmasked_rows
+from extrapolate.experiments.modularity_add_mul.tables import drawn, masked_rows, unmasked_rows
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 from extrapolate.training import Clip, History, Interrupted, Plan, Replicas, Watch
 
@@ -126,7 +126,7 @@ class AddMulPart:
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         masks = self._masks()
-        return {"mask_layers": layers(masks).with_columns(seed=pl.lit(self.seed, pl.Int64))}
+        return {"masks": drawn(masks, rows).with_columns(seed=pl.lit(self.seed, pl.Int64))}
 
     def _masks(self) -> "dict[str, Mask]":
         if self.masks is None:

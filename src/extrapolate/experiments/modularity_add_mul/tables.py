@@ -13,6 +13,8 @@ from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArit
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
 
+_ANSWERS = {"add": "the sum", "mul": "the product", "neither": "neither"}
+
 #: Share of right answers above which a network counts as able to do an operation.
 ABLE = 0.95
 
@@ -60,9 +62,24 @@ def _rows(
         }
 
 
-def layers(masks: "dict[str, Mask]") -> pl.DataFrame:
-    """A row a measure, mask and layer (and "all"): kept weights; overlap and shared part of add and mul."""
-    lines = []
+def drawn(masks: "dict[str, Mask]", rows: pl.DataFrame) -> pl.DataFrame:
+    """What the page draws, a row a measure, mask and layer (and "all"): kept weights; overlap of add and mul.
+
+    ``rows``, the network's results, add right answers and, in place of the layer, which operation was asked.
+    """
+    lines = [
+        ("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)
+    ]
+    lines += [
+        (
+            "answers",
+            f"{row['unit']} mask, {row['operation']} asked",
+            _ANSWERS[answer],
+            row[f"answers_{answer}"],
+        )
+        for row in rows.filter(pl.col("unit").is_in(MODULAR_OPERATIONS)).iter_rows(named=True)
+        for answer in (*MODULAR_OPERATIONS, "neither")
+    ]
     for name, mask in masks.items():
         kept = mask.kept()
         lines += [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from extrapolate.report.figures.curves import curves
 from extrapolate.report.figures.figure import Figure
+from extrapolate.report.figures.masks import masks
 from extrapolate.report.figures.overview import overview
 from extrapolate.report.figures.solved_at import solved_at
 from extrapolate.report.figures.sparsity_error import sparsity_error
@@ -23,6 +24,7 @@ FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (
     sparsity_error,
     surfaces,
     word_estimates,
+    masks,
 )
 """In the order of the page."""
 
