@@ -88,8 +88,8 @@ def drawn(masks: "dict[str, Mask]", rows: pl.DataFrame) -> pl.DataFrame:
         ]
     add, mul = masks["add"], masks["mul"]
     measures = {
-        ("iou", "add"): add.iou(mul),
-        ("iomin", "add"): add.iomin(mul),
+        ("iou", "add and mul"): add.iou(mul),
+        ("iomin", "add and mul"): add.iomin(mul),
         ("share", "add"): add.share(mul),
         ("share", "mul"): mul.share(add),
     }
