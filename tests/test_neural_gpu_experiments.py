@@ -54,6 +54,15 @@ def test_batches_follow_from_seed_and_step() -> None:
     assert len(recipe.batches(1, 0)) == 9
 
 
+@pytest.mark.parametrize("optimizer", ["Adam", "Madam"])
+def test_other_optimizers_lower_the_loss_too(optimizer: str) -> None:
+    recipe = Recipe(Copy(), (0,), 6, 0.0, 8, LengthBins((4,)), 1, optimizer)
+    replicas = recipe.replicas("cpu")
+    plan = recipe.plan(replicas, 60, 20, lambda model: {"error": 1.0, "errors": 1.0})
+    losses = train(replicas, plan).measures["loss"][:, 0]
+    assert losses[-1] < losses[0]
+
+
 def test_networks_trained_together_learn_as_each_after_the_other() -> None:
     """Mapped over the stack, as on a GPU, and one after the other give the same; each has a rate of its own."""
     recipe = Recipe(Copy(), (0, 1), maps=4, dropout=0.25, batch=4, bins=LengthBins((3, 5)), bins_a_step=2)
@@ -153,6 +162,7 @@ def test_training_resumes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         (TASKS, "tasks", "copi", "did you mean copy"),
         (TASKS, "lengths", "1", "too small"),
+        (TASKS, "optimizer", "Adm", "did you mean Adam"),
         (ADDITION, "operands", "hrad", "did you mean hard"),
         (ADDITION, "widths", "3", "too small"),
         (ADDITION, "dropout", "1", "below 1"),

@@ -8,15 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
-from extrapolate.optim import AdaMax
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
 from extrapolate.training.feedback import Balance, Feedback, Plateau
 from extrapolate.training.length_bins import LengthBins
-
-#: The published learning rate is this, times 48 by the number of maps.
-RATE = 0.01
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
 TRAINING, FIXED = 0, 1
@@ -45,6 +42,7 @@ class Recipe:
     batch: int
     bins: LengthBins
     bins_a_step: int
+    optimizer: str = "AdaMax"
 
     def build(self) -> DiagonalNeuralGPU:
         return DiagonalNeuralGPU(self.task.symbols, self.task.classes, self.maps, dropout=self.dropout)
@@ -75,7 +73,8 @@ class Recipe:
         ends: Callable[[History], bool] | None = None,
     ) -> Plan:
         device = replicas.device
-        rate = Plateau("loss", RATE * 48 / self.maps)
+        trainer = TRAINERS[self.optimizer]
+        rate = Plateau("loss", trainer.rate(self.maps))
         rules = {"rate": rate, "weight": Balance("loss", "saturation", rate)}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
         fixed = _named(self.batches(FIXED, 0), device)
@@ -104,7 +103,7 @@ class Recipe:
 
         return Plan(
             loss=loss,
-            optimizer=lambda parameters: AdaMax(parameters, lr=1.0),
+            optimizer=trainer.make,
             steps=steps,
             evaluate=evaluate,
             evaluate_every=evaluate_every,

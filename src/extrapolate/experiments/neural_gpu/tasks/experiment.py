@@ -43,7 +43,8 @@ class NeuralGPUTasks:
         return [
             f"A diagonal Neural GPU of {settings.maps} numbers a place, where the published findings are of the "
             f"original one; dropout {DROPOUT:g} on candidates. {settings.batch} sequences of each group of lengths a "
-            f"step, groups ending at {', '.join(map(str, settings.ends))}, a twentieth of them shorter.",
+            f"step, groups ending at {', '.join(map(str, settings.ends))}, a twentieth of them shorter. "
+            f"Optimizer: {settings.optimizer} (published: AdaMax).",
             f"A network ends once {PERFECT} evaluations in a row show no error on {CHECKED} sequences at each of the "
             "longest trained length, twice and four times that; the evaluation with the fewest errors counts.",
             "Right: every place is, padding included; as many steps as places. Not in the recipe here: noise on "
@@ -62,7 +63,9 @@ class NeuralGPUTasks:
 def part(name: str, seed: int, settings: TasksSettings) -> NeuralGPUPart:
     """One network on the task of this name."""
     task, bins = settings.task(name), LengthBins(settings.ends)
-    recipe = Recipe(task, (seed,), settings.maps, DROPOUT, settings.batch, bins, len(bins.ends))
+    recipe = Recipe(
+        task, (seed,), settings.maps, DROPOUT, settings.batch, bins, len(bins.ends), settings.optimizer
+    )
     longest = settings.ends[-1]
     checks = tuple(_sheet(task, f"check-{times}", times * longest, CHECKED) for times in (1, 2, 4))
     *lengths, last = settings.lengths

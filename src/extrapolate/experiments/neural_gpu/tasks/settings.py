@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from extrapolate.experiments.common_options import device_option, names_option, numbers_option
+from extrapolate.experiments.neural_gpu.optimizers import trainer_option
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks import Algorithm, Copy, Duplicate, Reverse, Sort
 
@@ -12,7 +13,7 @@ TASKS = {"copy": Copy, "reverse": Reverse, "duplicate": Duplicate, "sort": Sort}
 
 @dataclass(frozen=True)
 class TasksSettings:
-    """AdaMax, rate 0.01 · 48/m; a batch from every group of lengths in each step."""
+    """A batch from every group of lengths in each step; AdaMax at 0.01 · 48/m unless chosen otherwise."""
 
     tasks: tuple[str, ...] = names_option("Tasks to train on, separated by commas, of", list(TASKS), "task")
     seeds: int = option("Networks on each task; their seeds are 0, 1, 2, ...", at_least(1))
@@ -25,6 +26,7 @@ class TasksSettings:
     kinds: int = option("Kinds of symbols.", at_least(1))
     maps: int = option("Numbers at each place of the state.", at_least(1))
     batch: int = option("Sequences of each group of lengths in a step.", at_least(1))
+    optimizer: str = trainer_option()
     device: str = device_option()
 
     def task(self, name: str) -> Algorithm:
@@ -44,6 +46,7 @@ PRESETS: dict[str, TasksSettings] = {
         kinds=2,
         maps=6,
         batch=4,
+        optimizer="AdaMax",
         device="cpu",
     ),
     "laptop": TasksSettings(
@@ -58,6 +61,7 @@ PRESETS: dict[str, TasksSettings] = {
         kinds=2,
         maps=24,
         batch=16,
+        optimizer="AdaMax",
         device="cpu",
     ),
     "paper": TasksSettings(
@@ -72,6 +76,7 @@ PRESETS: dict[str, TasksSettings] = {
         kinds=2,
         maps=48,
         batch=32,
+        optimizer="AdaMax",
         device="cpu",
     ),
 }
