@@ -171,6 +171,30 @@ def test_threads_change_no_bit(n: int, width: int, monkeypatch: pytest.MonkeyPat
             assert torch.equal(found, wanted)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("width", [16, 48, 20])
+def test_results_past_the_caches_are_the_same_bits(
+    dtype: torch.dtype, reverse: bool, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, h0 = inputs(3, 50, width, dtype)
+    reset = torch.rand(3, 50) < 0.1
+    results = []
+    for limit in (2**60, 0):
+        monkeypatch.setattr(cpu, "STREAMED", limit)
+        h = cpu.forward(a, b, h0, reset, reverse)
+        results.append((h, *cpu.adjoint(b, a, h, h0, reset, reverse)))
+    assert cpu._streams(h) == (width != 20)
+    for found, wanted in zip(*results, strict=True):
+        assert torch.equal(found, wanted)
+
+
+def test_results_that_begin_within_a_cache_line_are_not_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "STREAMED", 0)
+    whole = torch.zeros(1 + 5 * 16)
+    assert not cpu._streams(whole[1:].view(1, 5, 16))
+
+
 def test_vmap_over_anything_and_through_gradients() -> None:
     a, b, h0 = (torch.randn(4, *each.shape, dtype=torch.float64) for each in inputs(2, 5, 3))
     wanted = torch.stack([linear_recurrence(*each) for each in zip(a, b, h0, strict=True)])

@@ -16,15 +16,26 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from extrapolate.ops.linear_recurrence._lanes import LANES, adjoint_step, step
+from extrapolate.ops.linear_recurrence._lanes import (
+    LANES,
+    LINE,
+    adjoint_step,
+    arrived,
+    step,
+    streamed_adjoint_step,
+    streamed_step,
+)
 from extrapolate.ops.linear_recurrence._rows import Rows, at_once, reset_rows, threads_for
 
 #: Channels a thread takes at the least: whole cache lines, and long enough runs of them.
 CHANNELS = 64
 
+#: Bytes of a result that is written past the caches: it would push everything else out of them.
+STREAMED = 2**25
+
 
 @njit(nogil=True, cache=True)
-def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse):
+def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse, streamed):
     """One sequence. at, bt: elements from one step of a and b to the next; carry: one row, the start and the end."""
     width = carry.shape[0]
     blocks = (high - low) // LANES
@@ -35,15 +46,20 @@ def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse):
             carry[low:high] = 0
         for j in range(blocks):
             d = low + LANES * (blocks - 1 - j if reverse else j)
-            step(a, t * at + d, b, t * bt + d, out, t * width + d, carry, d)
+            if streamed:
+                streamed_step(a, t * at + d, b, t * bt + d, out, t * width + d, carry, d)
+            else:
+                step(a, t * at + d, b, t * bt + d, out, t * width + d, carry, d)
         for d in range(tail, high):
             state = a[t * at + d] * carry[d] + b[t * bt + d]
             carry[d] = state
             out[t * width + d] = state
+    if streamed:
+        arrived()
 
 
 @njit(nogil=True, cache=True)
-def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high, reverse):
+def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high, reverse, streamed):
     """One sequence, against the direction of its recurrence. start: the row before the first state."""
     width = carry.shape[0]
     blocks = (high - low) // LANES
@@ -57,6 +73,10 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
             d = low + LANES * (j if reverse else blocks - 1 - j)
             if first:
                 adjoint_step(a, t * at + d, g, t * gt + d, start, d, da, db, t * width + d, carry, d)
+            elif streamed:
+                streamed_adjoint_step(
+                    a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d
+                )
             else:
                 adjoint_step(a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d)
         for d in range(tail, high):
@@ -67,6 +87,8 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
         if forgets:
             carry[low:high] = 0
             da[t * width + low : t * width + high] = 0
+    if streamed:
+        arrived()
 
 
 def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
@@ -89,6 +111,13 @@ def _share(shape: torch.Size, work: Callable[[range, int, int], None]) -> None:
         at_once((partial(work, *part) for part in _parts(shape, threads)), threads)
 
 
+def _streams(*results: Tensor) -> bool:
+    """Whether the results are large, and every row of theirs begins at a cache line."""
+    row = results[0].shape[-1] * results[0].element_size()
+    large = results[0].numel() * results[0].element_size() >= STREAMED
+    return large and row % LINE == 0 and all(each.data_ptr() % LINE == 0 for each in results)
+
+
 def forward_into(
     out: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool
 ) -> None:
@@ -97,13 +126,14 @@ def forward_into(
         return
     count, length, width = out.shape
     gates, tokens, states, resets = Rows(a), Rows(b), Rows(out), reset_rows(reset, count)
+    streamed = _streams(out)
     carry = np.zeros((count, width), states.flat.dtype) if h0 is None else h0.contiguous().clone().numpy()
 
     def work(rows: range, low: int, high: int) -> None:
         for n in rows:
             _scan(
                 *(gates[n], gates.step, tokens[n], tokens.step, resets[n], states[n], carry[n]),
-                *(length, low, high, reverse),
+                *(length, low, high, reverse, streamed),
             )
 
     _share(out.shape, work)
@@ -127,13 +157,14 @@ def adjoint_into(
     errors, gates, states, resets = Rows(g), Rows(a), Rows(h), reset_rows(reset, count)
     outs = Rows(da), Rows(db)
     starts = (torch.zeros_like(dh0) if h0 is None else h0.contiguous()).numpy()
-    carry = dh0.numpy()
+    carry, streamed = dh0.numpy(), _streams(da, db)
 
     def work(rows: range, low: int, high: int) -> None:
         for n in rows:
             _adjoint(
                 *(errors[n], errors.step, gates[n], gates.step, states[n], states.step, starts[n], resets[n]),
-                *(outs[0][n], outs[1][n], carry[n], length, low, high, reverse),
+                *(outs[0][n], outs[1][n], carry[n]),
+                *(length, low, high, reverse, streamed),
             )
 
     _share(h.shape, work)
