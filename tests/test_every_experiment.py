@@ -1,5 +1,6 @@
 """What holds of every experiment: presets, parts, options that read back, a smoke run that ends with a page."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_parts_have_names_of_their_own_that_are_safe_as_files(name: str) -> None
         names = [part.name for part in experiment.parts(settings)]
         assert len(set(names)) == len(names) > 0
         assert all(re.fullmatch(r"[\w-]+", each) for each in names), names
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_parts_can_be_handed_to_other_processes(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    for settings in experiment.presets.values():
+        for part in experiment.parts(settings):
+            assert pickle.loads(pickle.dumps(part)).name == part.name
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -58,7 +59,7 @@ class Questions:
 
     def _random(self, name: str, width: int, count: int, if_exact: bool = False) -> Sheet:
         length = 2 * width + 1
-        return Sheet(name, length, count, lambda g: self.task.examples(count, length, g), if_exact)
+        return Sheet(name, length, count, partial(self.task.examples, count, length), if_exact)
 
     def _of_families(self, width: int, most: int) -> list[Sheet]:
         return [
@@ -66,7 +67,7 @@ class Questions:
                 family_name(family, width),
                 2 * width + 1,
                 len(pairs),
-                lambda g, pairs=pairs: self.task.of_numbers(pairs, width),
+                partial(_of_numbers, self.task, pairs, width),
             )
             for family, pairs in self.families(width, most).items()
         ]
@@ -101,12 +102,25 @@ class AdditionQuestions(Questions):
         self, name: str, carry: int, count: int, kind: str, width: int | None = None, if_exact: bool = False
     ) -> Sheet:
         wide = carry + 1 if width is None else width
-
-        def make(generator: torch.Generator) -> Examples:
-            pair = carry_operands(count, carry, generator, overflow=CLASSES[kind], width=wide)
-            return self.task.of_digits(*pair)
-
+        make = partial(_carried, self.task, count, carry, CLASSES[kind], wide)
         return Sheet(name, 2 * wide + 1, count, make, if_exact)
+
+
+def _of_numbers(
+    task: Addition | Multiplication, pairs: list[tuple[int, int]], width: int, generator: torch.Generator
+) -> Examples:
+    return task.of_numbers(pairs, width)
+
+
+def _carried(
+    task: Addition | Multiplication,
+    count: int,
+    carry: int,
+    overflow: bool,
+    width: int,
+    generator: torch.Generator,
+) -> Examples:
+    return task.of_digits(*carry_operands(count, carry, generator, overflow=overflow, width=width))
 
 
 def random_name(width: int) -> str:

@@ -1,6 +1,7 @@
 """The experiment: what the runner and the command need to know of copying, reversing, duplicating and sorting."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -77,7 +78,7 @@ def part(name: str, seed: int, settings: TasksSettings) -> NeuralGPUPart:
 
 
 def _sheet(task: Algorithm, name: str, length: int, count: int, if_exact: bool = False) -> Sheet:
-    return Sheet(name, length, count, lambda generator: task.examples(count, length, generator), if_exact)
+    return Sheet(name, length, count, partial(task.examples, count, length), if_exact)
 
 
 NEURAL_GPU_TASKS = NeuralGPUTasks()
