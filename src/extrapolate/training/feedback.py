@@ -114,6 +114,25 @@ class Balance:
         return weight.nan_to_num(nan=self.most, posinf=self.most).clamp(self.least, self.most)
 
 
+@dataclass(frozen=True)
+class Onset:
+    """A number that is 0 until the first success, and then grows to 1 within so many evaluations.
+
+    For what would end a training that has not got anywhere yet, such as states rounded to few levels. A success: the
+    measure is below the threshold.
+    """
+
+    measure: str
+    threshold: float
+    evaluations: int
+
+    def of(self, history: History) -> Tensor:
+        if not history.steps:
+            return torch.zeros((), dtype=torch.float64)
+        begun = (history.measures[self.measure] < self.threshold).long().cumsum(0) > 0
+        return (begun.sum(0).double() / self.evaluations).clamp_max(1.0)
+
+
 def successes(history: History, measure: str, threshold: float) -> Tensor:
     """At how many evaluations the measure was below the threshold, int64 (R,)."""
     return (history.measures[measure] < threshold).sum(0)

@@ -46,6 +46,7 @@ class NeuralGPUPart:
             "symbols": task.symbols,
             "classes": task.classes,
             "maps": self.recipe.maps,
+            "levels": self.recipe.levels,
             "seeds": list(self.recipe.seeds),
         }
 
@@ -101,5 +102,5 @@ class NeuralGPUPart:
 
 
 def _perfect(history: History) -> bool:
-    last = history.measures["error"][-PERFECT:]
-    return len(last) == PERFECT and bool((last == 0).all())
+    last, rounded = (history.measures[name][-PERFECT:] for name in ("error", "rounded"))
+    return len(last) == PERFECT and bool(((last == 0) & (rounded == 1)).all())

@@ -12,7 +12,7 @@ from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
-from extrapolate.training.feedback import Balance, Feedback, Plateau
+from extrapolate.training.feedback import Balance, Feedback, Onset, Plateau
 from extrapolate.training.length_bins import LengthBins
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
@@ -20,6 +20,12 @@ TRAINING, FIXED = 0, 1
 
 #: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
 TIE = 1e-3
+
+#: With levels: the loss from which on states are rounded, more and more within so many evaluations.
+LEARNED, ROUNDED_WITHIN = 0.02, 5
+
+#: A network whose states are not rounded yet scores worse than any whose are.
+NOT_YET = 1e6
 
 #: Measures of a network at an evaluation: ``error``, the largest share of wrong sequences, and ``errors``, their sum.
 Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
@@ -32,7 +38,7 @@ class Recipe:
     The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
     where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
     (published: from that of all steps since the last one). Networks trained together see the same examples, which
-    follow from the first seed.
+    follow from the first seed. With ``levels`` states are rounded once the task is learned.
     """
 
     task: Algorithm
@@ -43,9 +49,13 @@ class Recipe:
     bins: LengthBins
     bins_a_step: int
     optimizer: str = "AdaMax"
+    levels: int | None = None
 
     def build(self) -> DiagonalNeuralGPU:
-        return DiagonalNeuralGPU(self.task.symbols, self.task.classes, self.maps, dropout=self.dropout)
+        task = self.task
+        return DiagonalNeuralGPU(
+            task.symbols, task.classes, self.maps, dropout=self.dropout, levels=self.levels
+        )
 
     def replicas(self, device: str) -> Replicas:
         return Replicas.build(self.build, self.seeds, device=device)
@@ -75,7 +85,8 @@ class Recipe:
         device = replicas.device
         trainer = TRAINERS[self.optimizer]
         rate = Plateau("loss", trainer.rate(self.maps))
-        rules = {"rate": rate, "weight": Balance("loss", "saturation", rate)}
+        rounding = Onset("loss", LEARNED, ROUNDED_WITHIN)
+        rules = {"rate": rate, "weight": Balance("loss", "saturation", rate), "rounding": rounding}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
         fixed = _named(self.batches(FIXED, 0), device)
 
@@ -94,9 +105,14 @@ class Recipe:
             found: dict[str, list[float]] = {}
             for row, key in enumerate(replicas.keys()):
                 parameters = {name: value[row] for name, value in replicas.parameters.items()}
-                entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, fixed))
-                own = {"loss": entropy, "saturation": saturation, **checks(network(replicas, row))}
-                own["score"] = own["errors"] + TIE * entropy
+                given = fixed | {"rounding": feedback["rounding"][row]}
+                entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, given))
+                model, share = network(replicas, row), float(given["rounding"])
+                rounded = model.levels is None or share == 1
+                if not rounded:
+                    model.levels = None  # what it can do by then
+                own = {"loss": entropy, "saturation": saturation, "rounded": float(rounded), **checks(model)}
+                own["score"] = own["errors"] + TIE * entropy + (0 if rounded else NOT_YET)
                 for name, value in own.items():
                     found.setdefault(name, []).append(value)
             return {name: torch.tensor(values, dtype=torch.float64) for name, values in found.items()}
@@ -131,7 +147,9 @@ def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     entropies, saturations = [], []
     for name in sorted(name for name in given if name.startswith("symbols")):
         index = name.removeprefix("symbols")
-        logits, saturation = model.saturated(given[name], span=given[f"span{index}"])
+        logits, saturation = model.saturated(
+            given[name], span=given[f"span{index}"], rounding=given["rounding"]
+        )
         entropies.append(F.cross_entropy(logits.flatten(0, 1), given[f"answer{index}"].flatten()))
         saturations.append(saturation)
     return torch.stack(entropies).mean(), torch.stack(saturations).mean()
