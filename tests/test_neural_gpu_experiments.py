@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -10,12 +11,12 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run
-from extrapolate.experiments.neural_gpu.recipe import Recipe
+from extrapolate.experiments.neural_gpu.recipe import Recipe, network
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.experiments.options import with_options
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
-from extrapolate.training import Interrupted, Quiet, mapped, one_by_one, train
+from extrapolate.training import History, Interrupted, Quiet, mapped, one_by_one, train
 from extrapolate.training.length_bins import LengthBins
 from resuming import StopAt, assert_resumes_alike
 from silent import Silent
@@ -42,6 +43,26 @@ def test_copy_is_learned_on_eight_places_and_right_at_thirty_two() -> None:
     history = train(replicas, plan)
     assert history.measures["error"][-1].item() == 0
     assert history.measures["loss"][-1].item() < 0.1
+
+
+def test_copy_is_learned_by_a_cellular_automaton() -> None:
+    """States of -1, 0 and 1 alone: what is right at one length cannot fade at a longer one."""
+    recipe = Recipe(Copy(), (0,), 6, 0.0, 16, LengthBins((4, 8)), 2, levels=1)
+    sheets = [Sheet(f"length-{n}", n, 64, partial(Copy().examples, 64, n)) for n in (8, 64)]
+
+    def checks(model: DiagonalNeuralGPU) -> dict[str, float]:
+        found = shares(model, sheets)
+        return {"error": max(found), "errors": sum(found)}
+
+    def perfect(history: History) -> bool:
+        return bool(history.measures["error"][-1] == 0) and bool(history.measures["rounded"][-1] == 1)
+
+    replicas = recipe.replicas("cpu")
+    history = train(replicas, recipe.plan(replicas, 800, 50, checks, perfect))
+    assert history.measures["error"][-1].item() == 0
+    model = network(replicas, 0)
+    states = torch.stack(list(model.states(Copy().examples(4, 64, torch.Generator().manual_seed(0)).symbols)))
+    assert set(states.unique().tolist()) <= {-1.0, 0.0, 1.0}
 
 
 def test_batches_follow_from_seed_and_step() -> None:

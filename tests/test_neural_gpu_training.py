@@ -14,7 +14,7 @@ from extrapolate.errors import UserError
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Interrupted, Penalty, Plan, Ramp, Replicas, loop, one_by_one, train
-from extrapolate.training.feedback import Balance, Curriculum, Feedback, Plateau, Pull
+from extrapolate.training.feedback import Balance, Curriculum, Feedback, Onset, Plateau, Pull
 from extrapolate.training.length_bins import PUBLISHED_ENDS, LengthBins
 from extrapolate.training.relaxation import Merging, disagreement, merge_copies_
 from resuming import StopAt
@@ -114,6 +114,15 @@ def test_lengths_of_a_curriculum_are_mostly_long_and_sometimes_beyond() -> None:
     assert set(drawn) == set(range(3, 42, 2))
     assert 0.15 < sum(count for length, count in drawn.items() if length > 11) / 2000 < 0.25
     assert drawn[11] > 2 * drawn[3]
+
+
+def test_onset_waits_for_a_success_and_then_grows_to_one() -> None:
+    rule = Onset("loss", 0.1, evaluations=4)
+    assert rule.of(told()).item() == 0
+    assert rule.of(told(loss=[1.0, 0.5])).item() == 0
+    assert rule.of(told(loss=[1.0, 0.05])).item() == 0.25
+    assert rule.of(told(loss=[1.0, 0.05, 0.7])).item() == 0.5  # it does not go back
+    assert rule.of(told(loss=[1.0] + [0.05] * 9)).item() == 1
 
 
 def test_pull_grows_with_successes_to_its_top() -> None:
