@@ -94,7 +94,7 @@ class CellularNetwork(Pretrained, ABC):
         (state,) = deque(self.states(symbols, steps, span), maxlen=1)
         return self.read(state)
 
-    def kept(self, like: Tensor, probability: float, step: int) -> Tensor:
+    def kept(self, like: Tensor, probability: float | Tensor, step: int) -> Tensor:
         """bool, of the shape of ``like``: what dropout leaves in step ``step``, each with ``probability``.
 
         The buffer ``key`` (int64, ``seed, stream, step``; None: torch's global generator) makes it a pure function

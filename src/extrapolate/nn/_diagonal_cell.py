@@ -30,7 +30,7 @@ class Treatment:
     """
 
     kept: Kept | None = None
-    probability: float = 1.0
+    probability: float | Tensor = 1.0
     grid: Grid | None = None
 
     def dropped(self, x: Tensor, step: int) -> Tensor:

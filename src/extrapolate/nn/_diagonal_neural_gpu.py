@@ -28,7 +28,8 @@ class DiagonalNeuralGPU(CellularNetwork):
         symbols: how many symbols there are, the padding (0) included.
         classes: of the answer.
         maps: numbers of a place, m; below 3 nothing moves sideways by itself.
-        dropout: of the embedding and of the candidates, never of what is carried, while training.
+        dropout: of the embedding and of the candidates, never of what is carried, while training. It fades as
+            states are rounded: thresholds would be crossed otherwise that answering does not cross.
         levels: states are rounded to multiples of 1/levels, where gradients pass unchanged. The network is then a
             cellular automaton: nothing fades, however many steps it takes. None: as published, not rounded.
 
@@ -119,7 +120,8 @@ class DiagonalNeuralGPU(CellularNetwork):
 
     def _treatment(self, rounding: float | Tensor = 1.0) -> Treatment:
         grid = None if self.levels is None else Grid(self.levels, rounding)
-        if not (self.training and self.dropout):
+        analogue = 1 if grid is None else 1 - rounding
+        if not (self.training and self.dropout) or (isinstance(analogue, float) and not analogue):
             return Treatment(grid=grid)
-        probability = 1 - self.dropout
+        probability = 1 - self.dropout * analogue
         return Treatment(lambda like, step: self.kept(like, probability, step + 1), probability, grid)

@@ -22,7 +22,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Questions,
 )
 from extrapolate.experiments.neural_gpu.part import PERFECT, NeuralGPUPart
-from extrapolate.experiments.neural_gpu.recipe import Recipe
+from extrapolate.experiments.neural_gpu.recipe import LEARNED, ROUNDED_WITHIN, Recipe
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families, multiplication_families
@@ -64,7 +64,14 @@ class NeuralGPUArithmetic(Generic[S]):
         """The networks of these seeds."""
         training = replace(self.task, operands=settings.draw)
         recipe = Recipe(
-            training, seeds, settings.maps, settings.dropout, settings.batch, LengthBins(), settings.bins
+            training,
+            seeds,
+            settings.maps,
+            settings.dropout,
+            settings.batch,
+            LengthBins(),
+            settings.bins,
+            levels=settings.levels or None,
         )
         questions = self.questions(settings)
         return NeuralGPUPart(
@@ -74,6 +81,15 @@ class NeuralGPUArithmetic(Generic[S]):
             tuple(questions.checks()),
             tuple(questions.sheets()),
             settings.device,
+        )
+
+    def _rounding(self, settings: S) -> str:
+        if not settings.levels:
+            return "States are not rounded, as published."
+        return (
+            f"From a loss of {LEARNED:g} on, states are moved to multiples of 1/{settings.levels}, in "
+            f"{ROUNDED_WITHIN} evaluations all the way (published: not at all); from then on the network is a "
+            "cellular automaton, and errors cannot grow with the length."
         )
 
     def questions(self, settings: S) -> Questions:
@@ -99,7 +115,7 @@ class NeuralGPUArithmetic(Generic[S]):
             f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
-            "Not in the recipe here: noise on gradients.",
+            f"Not in the recipe here: noise on gradients. {self._rounding(settings)}",
             f"A network ends once {PERFECT} evaluations in a row show no error on {self.checked()}; "
             "the evaluation with the fewest errors counts. So weights are chosen on longer numbers than trained on.",
             "Right: every place is, padding included; as many steps as places. Exact: no error on any sheet that "
@@ -134,7 +150,7 @@ class NeuralGPUAddition(NeuralGPUArithmetic[AdditionSettings]):
 NEURAL_GPU_ADDITION = NeuralGPUAddition(
     "neural-gpu-addition",
     "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
-    Addition(),
+    Addition(zero_filled=True),
     addition_families,
     ADDITION,
     (20, 25, 100, 200, 2_000),

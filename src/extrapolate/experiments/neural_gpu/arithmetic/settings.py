@@ -38,6 +38,10 @@ class ArithmeticSettings:
     steps: int = option("Training steps at most; a network ends once its checks are perfect.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
+    levels: int = option(
+        "States are rounded to multiples of 1/N once the task is learned; 0: never, as published.",
+        at_least(0),
+    )
     widths: tuple[int, ...] = numbers_option(
         "Bits of the operands that are tested, separated by commas; the last if all before are exact.", 4
     )
@@ -75,6 +79,7 @@ MULTIPLICATION_LAPTOP = ArithmeticSettings(
     steps=6_000,
     evaluate_every=200,
     dropout=0.1,
+    levels=0,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
     long_pairs=16,
@@ -118,6 +123,7 @@ SMOKE = AdditionSettings(
     evaluate_every=1,
     operands="hard",
     dropout=0.1,
+    levels=1,
     widths=(4, 6),
     pairs=4,
     long_pairs=2,
@@ -136,15 +142,16 @@ CARRIES = (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200
 ADDITION: dict[str, AdditionSettings] = {
     "smoke": SMOKE,
     "laptop": AdditionSettings(
-        seeds=2,
+        seeds=5,
         together=1,
-        steps=10_000,
+        steps=5_000,
         evaluate_every=200,
         operands="hard",
         dropout=0.1,
+        levels=0,
         widths=(20, 25, 100, 200, 2_000),
         pairs=256,
-        long_pairs=16,
+        long_pairs=8,
         family_pairs=32,
         carries=CARRIES,
         carry_pairs=16,
@@ -160,6 +167,7 @@ ADDITION: dict[str, AdditionSettings] = {
         evaluate_every=200,
         operands="uniform",
         dropout=0.5,
+        levels=0,
         widths=(20, 25, 100, 200, 2_000),
         pairs=1_024,
         long_pairs=128,

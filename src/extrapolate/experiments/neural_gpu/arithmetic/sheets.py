@@ -15,7 +15,7 @@ from extrapolate.tasks.algorithms import carry_operands
 CLASSES = {"overflow": True, "no-overflow": False}
 
 #: Of the checks at every evaluation: pairs and widths, and carries.
-CHECK_PAIRS, CHECK_WIDTHS, CHECK_CARRIES = 32, (10, 20, 40, 100), (10, 20, 40, 80)
+CHECK_PAIRS, CHECK_WIDTHS, CHECK_CARRIES = 32, (10, 20, 40, 100, 200), (10, 20, 40, 80, 160)
 
 Families = Callable[[int, int], dict[str, list[tuple[int, int]]]]
 
