@@ -99,23 +99,26 @@ class Recipe:
 
         measured = replicas.bind(costs, training=True)
 
+        def measures(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
+            # one set of dropout for all evaluations: they differ by the weights alone
+            given = fixed | {"rounding": feedback["rounding"][row]}
+            parameters = {name: value[row] for name, value in replicas.parameters.items()}
+            entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, given))
+            model = network(replicas, row)
+            rounded = model.levels is None or float(given["rounding"]) == 1
+            if not rounded:
+                model.levels = None  # what it can do by then
+            found = checks(model)
+            score = found["errors"] + TIE * entropy + (0 if rounded else NOT_YET)
+            return {"loss": entropy, "saturation": saturation, "rounded": rounded, "score": score, **found}
+
         @torch.no_grad()
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
-            # one set of dropout for all evaluations: they differ by the weights alone
-            found: dict[str, list[float]] = {}
-            for row, key in enumerate(replicas.keys()):
-                parameters = {name: value[row] for name, value in replicas.parameters.items()}
-                given = fixed | {"rounding": feedback["rounding"][row]}
-                entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, given))
-                model, share = network(replicas, row), float(given["rounding"])
-                rounded = model.levels is None or share == 1
-                if not rounded:
-                    model.levels = None  # what it can do by then
-                own = {"loss": entropy, "saturation": saturation, "rounded": float(rounded), **checks(model)}
-                own["score"] = own["errors"] + TIE * entropy + (0 if rounded else NOT_YET)
-                for name, value in own.items():
-                    found.setdefault(name, []).append(value)
-            return {name: torch.tensor(values, dtype=torch.float64) for name, values in found.items()}
+            rows = [measures(replicas, row, key) for row, key in enumerate(replicas.keys())]
+            return {
+                name: torch.tensor([float(own[name]) for own in rows], dtype=torch.float64)
+                for name in rows[0]
+            }
 
         return Plan(
             loss=loss,
