@@ -14,7 +14,7 @@ from extrapolate.errors import UserError
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Interrupted, Penalty, Plan, Ramp, Replicas, loop, one_by_one, train
-from extrapolate.training.feedback import Balance, Curriculum, Feedback, Onset, Plateau, Pull
+from extrapolate.training.feedback import Balance, Curriculum, Feedback, Lowered, Onset, Plateau, Pull
 from extrapolate.training.length_bins import PUBLISHED_ENDS, LengthBins
 from extrapolate.training.relaxation import Merging, disagreement, merge_copies_
 from resuming import StopAt
@@ -90,6 +90,13 @@ def test_rate_falls_where_two_evaluations_bring_nothing() -> None:
     assert rule.of(told(loss=[1.0, 0.9, 0.95, 0.92])).item() == pytest.approx(0.007)
     assert rule.of(told(loss=[1.0, 1.1] * 300)).item() == 0.01
     assert rule.of(told(loss=[float(i) for i in range(99)])).item() == pytest.approx(0.01 / 60)
+
+
+def test_rate_is_lowered_for_good_by_the_first_success() -> None:
+    rule = Lowered(Plateau("loss", 0.01), "errors", 1e-9, 0.2)
+    assert rule.of(told()).item() == 0.01
+    assert rule.of(told(loss=[1.0, 0.5], errors=[2.0, 0.5])).item() == 0.01
+    assert rule.of(told(loss=[1.0, 0.5, 0.4], errors=[2.0, 0.0, 1.0])).item() == pytest.approx(0.002)
 
 
 def test_weight_keeps_the_cost_at_the_rate_times_the_loss() -> None:

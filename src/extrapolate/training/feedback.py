@@ -92,6 +92,26 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class Lowered:
+    """Another rule's number, times ``factor`` from the first success on: a learning rate that settles what was found.
+
+    A success: the measure is below the threshold.
+    """
+
+    rule: Rule
+    measure: str
+    threshold: float
+    factor: float
+
+    def of(self, history: History) -> Tensor:
+        number = self.rule.of(history)
+        if not history.steps:
+            return number
+        found = successes(history, self.measure, self.threshold) > 0
+        return torch.where(found, self.factor * number, number)
+
+
+@dataclass(frozen=True)
 class Balance:
     """The weight of a cost that keeps it at about the learning rate times the loss: rate · loss / cost.
 

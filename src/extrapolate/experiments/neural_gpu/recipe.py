@@ -12,7 +12,7 @@ from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
-from extrapolate.training.feedback import Balance, Feedback, Onset, Plateau
+from extrapolate.training.feedback import Balance, Feedback, Lowered, Onset, Plateau
 from extrapolate.training.length_bins import LengthBins
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
@@ -20,6 +20,9 @@ TRAINING, FIXED = 0, 1
 
 #: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
 TIE = 1e-3
+
+#: From the first evaluation without an error on, the learning rate is so much of what it would be.
+NO_ERROR, SETTLING = 1e-9, 0.2
 
 #: With levels: the loss from which on states are rounded, more and more within so many evaluations.
 LEARNED, ROUNDED_WITHIN = 0.02, 5
@@ -37,8 +40,9 @@ class Recipe:
 
     The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
     where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
-    (published: from that of all steps since the last one). Networks trained together see the same examples, which
-    follow from the first seed. With ``levels`` states are rounded once the task is learned.
+    (published: from that of all steps since the last one). The rate falls to a fifth where the checks are perfect
+    (published: not), since a rule is lost again at the full rate. Networks trained together see the same examples,
+    which follow from the first seed. With ``levels`` states are rounded once the task is learned.
     """
 
     task: Algorithm
@@ -84,7 +88,7 @@ class Recipe:
     ) -> Plan:
         device = replicas.device
         trainer = TRAINERS[self.optimizer]
-        rate = Plateau("loss", trainer.rate(self.maps))
+        rate = Lowered(Plateau("loss", trainer.rate(self.maps)), "errors", NO_ERROR, SETTLING)
         rounding = Onset("loss", LEARNED, ROUNDED_WITHIN)
         rules = {"rate": rate, "weight": Balance("loss", "saturation", rate), "rounding": rounding}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)

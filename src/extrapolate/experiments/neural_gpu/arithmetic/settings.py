@@ -144,7 +144,7 @@ ADDITION: dict[str, AdditionSettings] = {
     "laptop": AdditionSettings(
         seeds=5,
         together=1,
-        steps=5_000,
+        steps=3_000,
         evaluate_every=200,
         operands="hard",
         dropout=0.1,
