@@ -91,14 +91,20 @@ class Question:
         return f"{decimal(self.left)} {SIGNS[self.operation]} {decimal(self.right)}"
 
     @property
+    def width(self) -> int:
+        """Bits of each operand; of small ones as many as the longest that the network was trained on."""
+        least = int(self.calculator.config["task"].get("trained_bits", 1))
+        return max(self.left.bit_length(), self.right.bit_length(), least)
+
+    @property
     def places(self) -> int:
         """Of the sequence, which are as many as the steps: both operands in binary, the operator between them."""
-        return 2 * max(self.left.bit_length(), self.right.bit_length(), 1) + 1
+        return 2 * self.width + 1
 
     @cached_property
     def examples(self) -> Examples:
         """The sequence that is given to the network, and what it should become, (1, n) each."""
-        return self.calculator.task.of_numbers([(self.left, self.right)])
+        return self.calculator.task.of_numbers([(self.left, self.right)], self.width)
 
     @property
     def exact(self) -> int:
