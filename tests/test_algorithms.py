@@ -26,6 +26,7 @@ from extrapolate.tasks.algorithms import (
     numbers_of,
     parsed,
     together,
+    varied_operands,
 )
 
 ARITHMETIC = {"+": Addition, "*": Multiplication}
@@ -345,3 +346,14 @@ def test_digits_and_numbers_are_each_others_inverse() -> None:
         assert numbers_of(digits_of(values, 140, base), base) == values
     empty: Tensor = digits_of([], 3)
     assert empty.shape == (0, 3)
+
+
+@pytest.mark.parametrize("base", [2, 10])
+def test_varied_operands_fit_and_have_long_blocks(base: int) -> None:
+    pairs = varied_operands(3_000, 20, base, torch.Generator().manual_seed(0))
+    for digits in pairs:
+        assert digits.shape == (3_000, 20)
+        assert 0 <= int(digits.min()) <= int(digits.max()) < base
+    same = [(digits == digits[:, :1]).all(1) for digits in pairs]
+    assert float((same[0] & same[1]).float().mean()) > 0.01  # both of one digit throughout, zero among them
+    assert 0.04 < float(same[0].float().mean()) < 0.35

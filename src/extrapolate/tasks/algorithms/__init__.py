@@ -10,7 +10,13 @@ from extrapolate.tasks.algorithms.bcd import BCDMultiplication
 from extrapolate.tasks.algorithms.digits import digits_of, numbers_of
 from extrapolate.tasks.algorithms.examples import PAD, PLUS, TIMES, Algorithm, Examples, together
 from extrapolate.tasks.algorithms.expression import decimal, parsed
-from extrapolate.tasks.algorithms.operands import Draw, carry_operands, hard_operands, uniform_operands
+from extrapolate.tasks.algorithms.operands import (
+    Draw,
+    carry_operands,
+    hard_operands,
+    uniform_operands,
+    varied_operands,
+)
 from extrapolate.tasks.algorithms.sequences import Copy, Duplicate, Increment, Reverse, Sort
 
 __all__ = [
@@ -38,4 +44,5 @@ __all__ = [
     "parsed",
     "together",
     "uniform_operands",
+    "varied_operands",
 ]

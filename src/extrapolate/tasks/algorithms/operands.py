@@ -40,6 +40,29 @@ def hard_operands(count: int, width: int, base: int, generator: torch.Generator)
     return swapped(a, b, generator)
 
 
+#: Of the examples of :func:`varied_operands` that are of blocks, how likely a digit differs from the one below.
+_CHANGES = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+
+
+def varied_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
+    """As :func:`hard_operands`, but a third of the pairs are made of blocks of equal digits.
+
+    Short random numbers hardly have a long block, zero least of all, and long ones are full of what is new then.
+    Not published.
+    """
+    a, b = hard_operands(count, width, base, generator)
+    blocks = torch.rand(count, 1, generator=generator) < 1 / 3
+    return tuple(torch.where(blocks, _blocks(each, base, generator), each) for each in (a, b))  # type: ignore[return-value]
+
+
+def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:
+    """Digits (B, width) in blocks, of a mean length drawn for each row."""
+    count, width = like.shape
+    chance = torch.tensor(_CHANGES)[torch.randint(len(_CHANGES), (count, 1), generator=generator)]
+    block = (torch.rand(count, width, generator=generator) < chance).long().cumsum(1).clamp_max(width - 1)
+    return torch.randint(base, (count, width), generator=generator).gather(1, block)
+
+
 def _runs(below: Tensor, base: int, generator: torch.Generator) -> Pair:
     count, width = below.shape
     ends = torch.randint(1, width + 1, (2, count, 1), generator=generator)

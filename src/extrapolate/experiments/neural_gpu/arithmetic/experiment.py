@@ -16,6 +16,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.settings import (
 )
 from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     CHECK_CARRIES,
+    CHECK_FAMILIES,
     CHECK_WIDTHS,
     AdditionQuestions,
     Families,
@@ -98,7 +99,8 @@ class NeuralGPUArithmetic(Generic[S]):
 
     def checked(self) -> str:
         """What the networks are asked at every evaluation, in words."""
-        return f"random pairs of {', '.join(map(str, CHECK_WIDTHS))} bits"
+        widths, families = (", ".join(map(str, each)) for each in (CHECK_WIDTHS, CHECK_FAMILIES))
+        return f"random pairs of {widths} bits, families of {families} bits"
 
     def drawn(self, settings: S) -> str:
         """How training operands are drawn, in a word."""

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.common_options import device_option, numbers_option
 from extrapolate.experiments.options import at_least, option
-from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands
+from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands, varied_operands
 
 #: By name, how the operands of training examples are drawn.
-OPERANDS: dict[str, Draw] = {"hard": hard_operands, "uniform": uniform_operands}
+OPERANDS: dict[str, Draw] = {
+    "varied": varied_operands,
+    "hard": hard_operands,
+    "uniform": uniform_operands,
+}
 
 
 def _known(text: str) -> str:
@@ -63,7 +67,9 @@ class AdditionSettings(ArithmeticSettings):
     """As for products; and carries are trained and tested."""
 
     operands: str = option(
-        "Training operands: uniform, or hard, two fifths of them with long carries.", _known, metavar="KIND"
+        "Training operands: uniform; hard, two fifths with long carries; or varied, and a third of blocks.",
+        _known,
+        metavar="KIND",
     )
     carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
     carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
@@ -146,7 +152,7 @@ ADDITION: dict[str, AdditionSettings] = {
         together=1,
         steps=3_000,
         evaluate_every=200,
-        operands="hard",
+        operands="varied",
         dropout=0.1,
         levels=0,
         widths=(20, 25, 100, 200, 2_000),

@@ -14,8 +14,10 @@ from extrapolate.tasks.algorithms import carry_operands
 #: What a carry is tested on: a sum that is a power of two, and one just below.
 CLASSES = {"overflow": True, "no-overflow": False}
 
-#: Of the checks at every evaluation: pairs and widths, and carries.
-CHECK_PAIRS, CHECK_WIDTHS, CHECK_CARRIES = 32, (10, 20, 40, 100, 200), (10, 20, 40, 80, 160)
+#: Of the checks at every evaluation: pairs and widths; widths and pairs of families; carries.
+CHECK_PAIRS, CHECK_WIDTHS = 32, (10, 20, 40, 100, 200)
+CHECK_FAMILIES, CHECK_FAMILY_PAIRS = (20, 100, 200), 4
+CHECK_CARRIES = (10, 20, 40, 80, 160)
 
 Families = Callable[[int, int], dict[str, list[tuple[int, int]]]]
 
@@ -42,6 +44,9 @@ class Questions:
         """Those of an evaluation, from the shortest on."""
         longest = max(self.settings.widths[:-1] or self.settings.widths)
         found = [self._random(f"check-{w}", w, CHECK_PAIRS) for w in CHECK_WIDTHS if w <= longest]
+        for width in CHECK_FAMILIES:
+            if width <= longest:
+                found += self._of_families(width, CHECK_FAMILY_PAIRS, "check-")
         found = [*found, *self.special_checks(longest)] or [self._random("check", longest, CHECK_PAIRS)]
         return sorted(found, key=lambda sheet: sheet.length)
 
@@ -61,10 +66,10 @@ class Questions:
         length = 2 * width + 1
         return Sheet(name, length, count, partial(self.task.examples, count, length), if_exact)
 
-    def _of_families(self, width: int, most: int) -> list[Sheet]:
+    def _of_families(self, width: int, most: int, prefix: str = "") -> list[Sheet]:
         return [
             Sheet(
-                family_name(family, width),
+                prefix + family_name(family, width),
                 2 * width + 1,
                 len(pairs),
                 partial(_of_numbers, self.task, pairs, width),
