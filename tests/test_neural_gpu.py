@@ -244,6 +244,7 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
 @pytest.mark.parametrize("levels", [1, 2, 5])
 def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
+    assert isinstance(model, nn.DiagonalNeuralGPU)
     symbols = torch.randint(1, 5, (2, 7))
     for state in model.states(symbols):
         steps = (state * levels).detach()
