@@ -15,6 +15,8 @@ import polars as pl
 
 from extrapolate import nn
 from extrapolate.experiments import experiment_named, with_options
+from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
+from extrapolate.tasks import Addition, Multiplication
 from extrapolate.training.checkpoint import read
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
@@ -43,13 +45,15 @@ def main(run: Path, name: str) -> None:
     settings = with_options(preset, manifest["settings"])
     results = pl.read_parquet(run / "results.parquet")
     best = min(results.to_dicts(), key=rank)
-    part = next(each for each in experiment.parts(settings) if best["seed"] in each.recipe.seeds)  # type: ignore[attr-defined]
-    recipe = part.recipe  # type: ignore[attr-defined]
+    parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
+    part = next(each for each in parts if best["seed"] in each.recipe.seeds)
+    recipe = part.recipe
     weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
     model = recipe.build()
     place = recipe.seeds.index(best["seed"])
     model.load_state_dict({name: value[place] for name, value in weights.items()})
     task = recipe.task
+    assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {

@@ -53,7 +53,7 @@ def compute(
     """Let a trained Neural GPU compute: its answer beside the exact one, right or wrong.
 
     The network works in binary on both operands, a place a bit, and takes as many steps as there are places; nothing
-    else computes for it. It was trained on operands of at most 20 bits.
+    else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
     """
     from extrapolate.cli.compute_page import draw
     from extrapolate.cli.computing import Calculator, Question, letters

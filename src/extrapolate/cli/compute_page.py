@@ -1,7 +1,5 @@
 """The page of a computation: what the network held at every step, and what it would have answered."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import torch
 from torch import Tensor
 
 from extrapolate.cli.computing import Question, letters
+from extrapolate.cli.console import typed_command
 from extrapolate.report.states_page import Computed, write_states_page
 from extrapolate.tasks.algorithms import decimal
 
@@ -37,7 +36,7 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
                 ("come from the right", third),
             ],
             facts=_facts(question),
-            command=shlex.join(["extrapolate", *sys.argv[1:]]),
+            command=typed_command(),
         ),
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from extrapolate.errors import UserError
 from extrapolate.nn import DiagonalNeuralGPU, pretrained_config, pretrained_names
 from extrapolate.tasks import Addition, Examples, Multiplication
-from extrapolate.tasks.algorithms import decimal
+from extrapolate.tasks.algorithms import PAD, PLUS, TIMES, decimal
 
 TASKS: dict[str, type[Addition] | type[Multiplication]] = {
     "addition": Addition,
@@ -140,5 +140,5 @@ class Question:
 
 def letters(classes: Tensor) -> str:
     """A row of classes, or of symbols, as text: digits, a blank for padding, the operator as a sign."""
-    signs = {0: " ", 11: "+", 12: "×"}
+    signs = {PAD: " ", PLUS: SIGNS["addition"], TIMES: SIGNS["multiplication"]}
     return "".join(signs.get(each, str(each - 1)) for each in classes.tolist())

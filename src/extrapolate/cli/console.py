@@ -1,6 +1,7 @@
 """Where the command writes: results to stdout, everything about their making to stderr."""
 
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -21,6 +22,11 @@ def stdout_console() -> Console:
 
 def stderr_console() -> Console:
     return _console(sys.stderr)
+
+
+def typed_command() -> str:
+    """What was typed, as another shell would take it."""
+    return shlex.join(["extrapolate", *sys.argv[1:]])
 
 
 def print_json(value: Any) -> None:

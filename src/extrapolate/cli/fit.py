@@ -3,14 +3,13 @@
 import os
 import re
 import shlex
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extrapolate.cli.console import print_json, stderr_console, stdout_console
+from extrapolate.cli.console import print_json, stderr_console, stdout_console, typed_command
 from extrapolate.errors import UserError
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: d
 
     saved = formula_as_json(model.formula_, data.names, found["target"], found=model.found_)
     points = {"actual": data.y, "predicted": model.formula_.predict(data.x), "outer": model.outer_}
-    made = circumstances(shlex.join(["extrapolate", *sys.argv[1:]]))
+    made = circumstances(typed_command())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / MODEL, json.dumps(saved, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

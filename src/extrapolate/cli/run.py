@@ -3,8 +3,6 @@
 import hashlib
 import inspect
 import re
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +11,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from extrapolate.cli.console import stderr_console
+from extrapolate.cli.console import stderr_console, typed_command
 from extrapolate.cli.report import show
 from extrapolate.errors import unknown_name
 
@@ -125,7 +123,7 @@ def _run(
                 settings,
                 preset=preset,
                 folder=folder,
-                command=_command(),
+                command=typed_command(),
                 display=shown,
                 workers=workers or (cores() if settings.device == "cpu" else 1),
             )
@@ -155,8 +153,3 @@ def _show_so_far(folder: Path) -> None:
         stderr_console().print(
             f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True
         )
-
-
-def _command() -> str:
-    """What was typed, as another shell would take it."""
-    return shlex.join(["extrapolate", *sys.argv[1:]])

@@ -8,6 +8,7 @@ from extrapolate.experiments.options import (
     at_least,
     available_device,
     joined,
+    name_from,
     names_from,
     numbers_from,
     option,
@@ -18,6 +19,11 @@ from extrapolate.tasks import RangePair, parse_range_pairs
 def names_option(help: str, known: Sequence[str], kind: str) -> Any:
     """Names separated by commas, of ``known``; ``kind`` is what an error calls one."""
     return option(f"{help} {', '.join(known)}.", names_from(known, kind), joined, metavar="NAMES")
+
+
+def name_option(help: str, known: Sequence[str], kind: str) -> Any:
+    """One of ``known``; ``kind`` is what an error calls one."""
+    return option(help, name_from(known, kind), metavar="NAME")
 
 
 def numbers_option(help: str, minimum: int) -> Any:

@@ -91,6 +91,11 @@ def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ..
     return read
 
 
+def name_from(known: Sequence[str], kind: str) -> Callable[[str], str]:
+    """Reads one of ``known``, as :func:`names_from` reads several."""
+    return lambda text: _known_name(text.strip(), known, kind)
+
+
 def _known_name(name: str, known: Sequence[str], kind: str) -> str:
     exact = {each.casefold(): each for each in known}
     if name.casefold() not in exact:

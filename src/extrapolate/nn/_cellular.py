@@ -1,6 +1,6 @@
 """What the Neural GPUs share: a place for each symbol, changed everywhere at once by one cell, step after step."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ PAD = 0
 _STREAMS = 1 << 16
 
 
-class CellularNetwork(Pretrained, ABC):
+class CellularNetwork(Pretrained):
     """Symbols (B, n) to logits (B, n, classes) by a cell that is applied over and over to a state (B, n, ...).
 
     ``cell(state) -> state`` is all that happens in a step, so the state can be looked at after each of them::

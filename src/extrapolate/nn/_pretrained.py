@@ -1,6 +1,7 @@
 """Trained networks in a folder: ``model.safetensors``, and ``config.json``, what they are and how they were made."""
 
 import json
+from abc import ABC, abstractmethod
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -15,15 +16,15 @@ from extrapolate.files import replacing, write_text
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-class Pretrained(nn.Module):
+class Pretrained(nn.Module, ABC):
     """A module that is written to a folder and read from it, or from those that come with the package, by name.
 
     A subclass gives ``arguments()``, with which its constructor makes it again.
     """
 
+    @abstractmethod
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON values."""
-        raise NotImplementedError
 
     def save_pretrained(self, folder: str | Path, about: dict[str, Any] | None = None) -> None:
         """Writes the weights, and beside them the arguments and what is said ``about`` them (JSON)."""

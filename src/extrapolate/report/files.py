@@ -1,7 +1,7 @@
 """The files of a run's output folder, read once into a frozen `Folder`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -115,6 +115,15 @@ class Folder:
     @property
     def measurements(self) -> tuple[Claim, ...]:
         return tuple(claim for claim in self.claims if not claim.is_finding)
+
+
+def extra_table(folder: Folder, file: str, columns: Collection[str]) -> pl.DataFrame | None:
+    """A table that only some experiments leave; None where it is absent, unreadable, or lacks one of ``columns``."""
+    try:
+        frame = pl.read_parquet(folder.path / file)
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    return frame if set(frame.columns) >= set(columns) else None
 
 
 def has(frame: pl.DataFrame | None, file: str) -> bool:

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from extrapolate.errors import unknown_name
-from extrapolate.experiments.options import option
+from extrapolate.experiments.common_options import name_option
 from extrapolate.optim import AdaMax, Madam, PerReplica
 
 #: Stacked parameters to an optimizer of all networks, at a rate of 1 that the plan scales.
@@ -38,10 +37,4 @@ TRAINERS: dict[str, Trainer] = {
 
 def trainer_option() -> Any:
     """The name of one of :data:`TRAINERS`."""
-    return option(f"Optimizer: {', '.join(TRAINERS)}.", _known, metavar="NAME")
-
-
-def _known(text: str) -> str:
-    if text not in TRAINERS:
-        raise unknown_name("optimizer", text, list(TRAINERS))
-    return text
+    return name_option(f"Optimizer: {', '.join(TRAINERS)}.", list(TRAINERS), "optimizer")

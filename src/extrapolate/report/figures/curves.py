@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from extrapolate.report.figures import svg
 from extrapolate.report.figures.axis import PERCENT, Axis, axis_for
 from extrapolate.report.figures.figure import Entry, Figure, Group, Key, Panel, Table
-from extrapolate.report.files import Folder
+from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import interval, number, printable, short_number, shorten
 
 FILE = "curves.parquet"
@@ -49,14 +49,8 @@ def curves(folder: Folder) -> Figure | None:
 
 
 def _frame(folder: Folder) -> pl.DataFrame | None:
-    path = folder.path / FILE
-    if not path.is_file():
-        return None
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-    if not set(frame.columns) >= {*TEXTS, *NUMBERS}:
+    frame = extra_table(folder, FILE, (*TEXTS, *NUMBERS))
+    if frame is None:
         return None
     frame = frame.with_columns(pl.col(*NUMBERS).cast(pl.Float64, strict=False)).filter(
         pl.col("x").is_finite()

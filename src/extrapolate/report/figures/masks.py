@@ -5,7 +5,7 @@ import polars as pl
 from extrapolate.report.figures.axis import PERCENT, Axis, axis_for
 from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
 from extrapolate.report.figures.whiskers import Whisker, panel
-from extrapolate.report.files import Folder
+from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import interval, number, printable, short_number
 
 FILE = "masks.parquet"
@@ -42,14 +42,8 @@ def masks(folder: Folder) -> Figure | None:
 
 
 def _frame(folder: Folder) -> pl.DataFrame | None:
-    path = folder.path / FILE
-    if not path.is_file():
-        return None
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-    if not set(frame.columns) >= COLUMNS:
+    frame = extra_table(folder, FILE, COLUMNS)
+    if frame is None:
         return None
     frame = frame.with_columns(pl.col("value").cast(pl.Float64, strict=False))
     frame = frame.filter(pl.col("measure").is_in(list(TITLES)))

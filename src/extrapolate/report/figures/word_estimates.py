@@ -5,7 +5,7 @@ import polars as pl
 from extrapolate.report.figures.axis import Axis, axis_for
 from extrapolate.report.figures.figure import Entry, Figure, Group, Outcome, Panel, Table
 from extrapolate.report.figures.whiskers import Whisker, panel
-from extrapolate.report.files import Folder
+from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import number
 
 FILE = "words.parquet"
@@ -16,14 +16,8 @@ RIGHT = 0.5
 
 
 def word_estimates(folder: Folder) -> Figure | None:
-    path = folder.path / FILE
-    if not path.is_file():
-        return None
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-    if not set(frame.columns) >= COLUMNS or frame.is_empty():
+    frame = extra_table(folder, FILE, COLUMNS)
+    if frame is None or frame.is_empty():
         return None
     groups = [
         _group(rows.sort("place"), place)

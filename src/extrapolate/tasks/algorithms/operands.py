@@ -52,7 +52,8 @@ def varied_operands(count: int, width: int, base: int, generator: torch.Generato
     """
     a, b = hard_operands(count, width, base, generator)
     blocks = torch.rand(count, 1, generator=generator) < 1 / 3
-    return tuple(torch.where(blocks, _blocks(each, base, generator), each) for each in (a, b))  # type: ignore[return-value]
+    first, second = (torch.where(blocks, _blocks(each, base, generator), each) for each in (a, b))
+    return first, second
 
 
 def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:

@@ -31,7 +31,7 @@ def claims(
     published: Container[int],
 ) -> list[Claim]:
     """Exactness at every width (the source has some), seeds, and the errors of each family."""
-    unjudged = not_judged(settings, least)
+    unjudged = _not_judged(settings, least)
     found = [_solved(results, settings, unjudged)]
     for width in settings.widths:
         found.append(
@@ -60,7 +60,7 @@ def claims(
 
 def carry_claims(results: pl.DataFrame, settings: AdditionSettings, least: ArithmeticSettings) -> list[Claim]:
     """Carries over the whole of every width, and the carry threshold."""
-    unjudged = not_judged(settings, least)
+    unjudged = _not_judged(settings, least)
     found = [
         exact(
             f"full-carry/{width}",
@@ -116,7 +116,7 @@ def threshold(row: dict[str, int | None], settings: AdditionSettings) -> int | N
     return None
 
 
-def not_judged(settings: ArithmeticSettings, least: ArithmeticSettings) -> str | None:
+def _not_judged(settings: ArithmeticSettings, least: ArithmeticSettings) -> str | None:
     if settings.steps < least.steps:
         return f"not judged: {settings.steps:,} steps instead of {least.steps:,}"
     return None

@@ -1,9 +1,10 @@
 """What a person may choose, and the presets."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from extrapolate.errors import UserError, unknown_name
-from extrapolate.experiments.common_options import device_option, numbers_option
+from extrapolate.errors import UserError
+from extrapolate.experiments.common_options import device_option, name_option, numbers_option
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands, varied_operands
 
@@ -13,12 +14,6 @@ OPERANDS: dict[str, Draw] = {
     "hard": hard_operands,
     "uniform": uniform_operands,
 }
-
-
-def _known(text: str) -> str:
-    if text not in OPERANDS:
-        raise unknown_name("kind of operands", text, list(OPERANDS))
-    return text
 
 
 def _share(text: str) -> float:
@@ -66,10 +61,10 @@ class ArithmeticSettings:
 class AdditionSettings(ArithmeticSettings):
     """As for products; and carries are trained and tested."""
 
-    operands: str = option(
+    operands: str = name_option(
         "Training operands: uniform; hard, two fifths with long carries; or varied, and a third of blocks.",
-        _known,
-        metavar="KIND",
+        list(OPERANDS),
+        "kind of operands",
     )
     carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
     carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
@@ -79,7 +74,29 @@ class AdditionSettings(ArithmeticSettings):
         return OPERANDS[self.operands]
 
 
-MULTIPLICATION_LAPTOP = ArithmeticSettings(
+#: What both operations' smoke presets share, and both papers'.
+_TINY: dict[str, Any] = {
+    "seeds": 2,
+    "steps": 2,
+    "evaluate_every": 1,
+    "widths": (4, 6),
+    "pairs": 4,
+    "long_pairs": 2,
+    "family_pairs": 2,
+    "maps": 6,
+    "batch": 2,
+    "bins": 2,
+}
+_WHOLE: dict[str, Any] = {
+    "steps": 20_000,
+    "pairs": 1_024,
+    "long_pairs": 128,
+    "family_pairs": 64,
+    "batch": 32,
+    "bins": 9,
+}
+
+_PRODUCTS = ArithmeticSettings(
     seeds=2,
     together=1,
     steps=6_000,
@@ -97,92 +114,36 @@ MULTIPLICATION_LAPTOP = ArithmeticSettings(
 )
 
 MULTIPLICATION: dict[str, ArithmeticSettings] = {
-    "smoke": replace(
-        MULTIPLICATION_LAPTOP,
-        steps=2,
-        evaluate_every=1,
-        widths=(4, 6),
-        pairs=4,
-        long_pairs=2,
-        family_pairs=2,
-        maps=6,
-        batch=2,
-        bins=2,
-    ),
-    "laptop": MULTIPLICATION_LAPTOP,
-    "paper": replace(
-        MULTIPLICATION_LAPTOP,
-        seeds=16,
-        steps=20_000,
-        pairs=1_024,
-        long_pairs=128,
-        family_pairs=64,
-        batch=32,
-        bins=9,
-    ),
+    "smoke": replace(_PRODUCTS, **_TINY),
+    "laptop": _PRODUCTS,
+    "paper": replace(_PRODUCTS, seeds=16, **_WHOLE),
 }
-
-SMOKE = AdditionSettings(
-    seeds=2,
-    together=1,
-    steps=2,
-    evaluate_every=1,
-    operands="hard",
-    dropout=0.1,
-    levels=1,
-    widths=(4, 6),
-    pairs=4,
-    long_pairs=2,
-    family_pairs=2,
-    carries=(2, 4),
-    carry_pairs=2,
-    maps=6,
-    batch=2,
-    bins=2,
-    device="cpu",
-)
 
 #: Where a carry is looked for: from one place to the longest operands but the last.
 CARRIES = (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200)
 
+_SUMS = AdditionSettings(
+    seeds=5,
+    together=1,
+    steps=3_000,
+    evaluate_every=200,
+    operands="hard",
+    dropout=0.1,
+    levels=0,
+    widths=(20, 25, 100, 200, 2_000),
+    pairs=256,
+    long_pairs=8,
+    family_pairs=32,
+    carries=CARRIES,
+    carry_pairs=16,
+    maps=48,
+    batch=16,
+    bins=5,
+    device="cpu",
+)
+
 ADDITION: dict[str, AdditionSettings] = {
-    "smoke": SMOKE,
-    "laptop": AdditionSettings(
-        seeds=5,
-        together=1,
-        steps=3_000,
-        evaluate_every=200,
-        operands="hard",
-        dropout=0.1,
-        levels=0,
-        widths=(20, 25, 100, 200, 2_000),
-        pairs=256,
-        long_pairs=8,
-        family_pairs=32,
-        carries=CARRIES,
-        carry_pairs=16,
-        maps=48,
-        batch=16,
-        bins=5,
-        device="cpu",
-    ),
-    "paper": AdditionSettings(
-        seeds=10,
-        together=1,
-        steps=20_000,
-        evaluate_every=200,
-        operands="uniform",
-        dropout=0.5,
-        levels=0,
-        widths=(20, 25, 100, 200, 2_000),
-        pairs=1_024,
-        long_pairs=128,
-        family_pairs=64,
-        carries=CARRIES,
-        carry_pairs=32,
-        maps=48,
-        batch=32,
-        bins=9,
-        device="cpu",
-    ),
+    "smoke": replace(_SUMS, levels=1, carries=(2, 4), carry_pairs=2, **_TINY),
+    "laptop": _SUMS,
+    "paper": replace(_SUMS, seeds=10, operands="uniform", dropout=0.5, carry_pairs=32, **_WHOLE),
 }
