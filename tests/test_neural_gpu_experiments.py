@@ -11,7 +11,7 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run
-from extrapolate.experiments.neural_gpu.recipe import Recipe, network
+from extrapolate.experiments.neural_gpu.recipe import FIXED_BATCHES, Recipe, network
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.experiments.options import with_options
 from extrapolate.nn import DiagonalNeuralGPU
@@ -72,7 +72,9 @@ def test_batches_follow_from_seed_and_step() -> None:
     assert not torch.equal(once[-1].symbols, other[-1].symbols)
     assert len(once) == 5
     assert once[-1].symbols.shape == (4, 41)
-    assert len(recipe.batches(1, 0)) == 9
+    groups = [batch.symbols.shape[1] for batch in recipe.batches(1, 0)]
+    assert sorted(set(groups)) == list(recipe.bins.ends)
+    assert len(groups) == FIXED_BATCHES * len(recipe.bins.ends)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "Madam"])

@@ -92,6 +92,17 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class Scaled:
+    """A share of another rule's number."""
+
+    rule: Rule
+    factor: float
+
+    def of(self, history: History) -> Tensor:
+        return self.factor * self.rule.of(history)
+
+
+@dataclass(frozen=True)
 class Lowered:
     """Another rule's number, times ``factor`` from the first success on: a learning rate that settles what was found.
 

@@ -135,6 +135,9 @@ def _stepper(state: TrainingState, plan: Plan) -> Callable[[int], None]:
             value.grad = slopes[name]
         for group, rate, factor in rates:
             group["lr"] = rate * factor.at(step)
+        if plan.noise is not None:
+            plan.noise.step = step  # where a resumed training goes on
+            plan.noise(optimizer)
         optimizer.step()
         for value, (low, high) in boxed:
             value.clamp_(low, high)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from extrapolate.optim import GradientNoise
 from extrapolate.training.clip import Clip
 from extrapolate.training.gradients import Gradients, mapped
 from extrapolate.training.history import History
@@ -41,6 +42,7 @@ class Plan:
         penalties: what is added to the loss.
         rate: a factor on the optimizer's learning rates, step by step.
         clip: bounds on each replica's gradients.
+        noise: added to the gradients after that.
         restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
         until: asked after every evaluation; True ends the training before its last step.
@@ -62,6 +64,7 @@ class Plan:
     penalties: tuple[Penalty, ...] = ()
     rate: Schedule | None = None
     clip: Clip | None = None
+    noise: GradientNoise | None = None
     restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
     until: Callable[[History], bool] | None = None

@@ -1,6 +1,7 @@
 """Networks that are trained together, by the recipe, until their checks are perfect; then examined."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,13 @@ from extrapolate.training import History, Plan, Replicas, Watch
 
 UNIT = "DNGPU"
 
-#: So many evaluations without an error in a row end a training.
-PERFECT = 3
-
 
 @dataclass(frozen=True)
 class NeuralGPUPart:
     """Some seeds on one task. ``wrong``: the errors of each by sheet, once they are examined.
 
-    ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept. Solved: no
-    error on any sheet that was given out.
+    ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept. ``perfect``
+    evaluations without an error in a row end a training, if given. Solved: no error on any sheet that was given out.
     """
 
     recipe: Recipe
@@ -31,6 +29,7 @@ class NeuralGPUPart:
     checks: tuple[Sheet, ...]
     sheets: tuple[Sheet, ...]
     device: str
+    perfect: int | None = None
     wrong: tuple[dict[str, int | None], ...] = ()
 
     @property
@@ -58,7 +57,8 @@ class NeuralGPUPart:
             found = shares(model, self.checks)
             return {"error": max(found), "errors": sum(found)}
 
-        return self.recipe.plan(replicas, self.steps, self.evaluate_every, checks, _perfect)
+        ends = partial(_perfect, self.perfect) if self.perfect else None
+        return self.recipe.plan(replicas, self.steps, self.evaluate_every, checks, ends)
 
     @property
     def more_steps(self) -> int:
@@ -101,6 +101,7 @@ class NeuralGPUPart:
         return {}
 
 
-def _perfect(history: History) -> bool:
-    last, rounded = (history.measures[name][-PERFECT:] for name in ("error", "rounded"))
-    return len(last) == PERFECT and bool(((last == 0) & (rounded == 1)).all())
+def _perfect(count: int, history: History) -> bool:
+    """Whether the last so many evaluations of all networks were without an error."""
+    last, rounded = (history.measures[name][-count:] for name in ("error", "rounded"))
+    return len(last) == count and bool(((last == 0) & (rounded == 1)).all())

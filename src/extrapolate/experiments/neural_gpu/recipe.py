@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
+from extrapolate.optim import GradientNoise
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
-from extrapolate.training.feedback import Balance, Feedback, Lowered, Onset, Plateau
+from extrapolate.training.feedback import Balance, Feedback, Lowered, Onset, Plateau, Scaled
 from extrapolate.training.length_bins import LengthBins
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
@@ -21,8 +22,14 @@ TRAINING, FIXED = 0, 1
 #: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
 TIE = 1e-3
 
-#: From the first evaluation without an error on, the learning rate is so much of what it would be.
-NO_ERROR, SETTLING = 1e-9, 0.2
+#: Below this, a sum of shares of wrong sequences is none.
+NO_ERROR = 1e-9
+
+#: Standard deviation of the noise on gradients, as a share of the learning rate.
+NOISE = 1e-4
+
+#: The fixed examples are so many batches of every group of lengths.
+FIXED_BATCHES = 4
 
 #: With levels: the loss from which on states are rounded, more and more within so many evaluations.
 LEARNED, ROUNDED_WITHIN = 0.02, 5
@@ -40,9 +47,9 @@ class Recipe:
 
     The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
     where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
-    (published: from that of all steps since the last one). The rate falls to a fifth where the checks are perfect
-    (published: not), since a rule is lost again at the full rate. Networks trained together see the same examples,
-    which follow from the first seed. With ``levels`` states are rounded once the task is learned.
+    (published: from that of all steps since the last one). From the first perfect evaluation on the rate is
+    ``settling`` of what it would be (published: 1). Networks trained together see the same examples and noise, which
+    follow from the first seed. With ``levels`` states are rounded once the task is learned.
     """
 
     task: Algorithm
@@ -54,6 +61,7 @@ class Recipe:
     bins_a_step: int
     optimizer: str = "AdaMax"
     levels: int | None = None
+    settling: float = 1.0
 
     def build(self) -> DiagonalNeuralGPU:
         task = self.task
@@ -70,13 +78,13 @@ class Recipe:
         return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
     def batches(self, stream: int, step: int) -> list[Examples]:
-        """Those of one step, a group of lengths each."""
+        """Those of one step, a group of lengths each; the fixed ones are of all groups, some of each."""
         generator = self.generator(stream, step)
-        count = self.bins_a_step if stream == TRAINING else len(self.bins.ends)
-        return [
-            self.bins.batch(self.task, index, self.batch, generator)
-            for index in self.bins.drawn(self.task, count, generator)
-        ]
+        if stream == FIXED:
+            groups = self.bins.used(self.task) * FIXED_BATCHES
+        else:
+            groups = self.bins.drawn(self.task, self.bins_a_step, generator)
+        return [self.bins.batch(self.task, index, self.batch, generator) for index in groups]
 
     def plan(
         self,
@@ -88,9 +96,14 @@ class Recipe:
     ) -> Plan:
         device = replicas.device
         trainer = TRAINERS[self.optimizer]
-        rate = Lowered(Plateau("loss", trainer.rate(self.maps)), "errors", NO_ERROR, SETTLING)
+        rate = Lowered(Plateau("loss", trainer.rate(self.maps)), "errors", NO_ERROR, self.settling)
         rounding = Onset("loss", LEARNED, ROUNDED_WITHIN)
-        rules = {"rate": rate, "weight": Balance("loss", "saturation", rate), "rounding": rounding}
+        rules = {
+            "rate": rate,
+            "noise": Scaled(rate, NOISE),
+            "weight": Balance("loss", "saturation", rate),
+            "rounding": rounding,
+        }
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
         fixed = _named(self.batches(FIXED, 0), device)
 
@@ -134,6 +147,7 @@ class Recipe:
             given=feedback.numbers,
             shared=shared,
             rate=feedback.schedule("rate"),
+            noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
             until=feedback,
             compile=False,  # hundreds of steps of a loop would be compiled for minutes

@@ -22,8 +22,8 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Families,
     Questions,
 )
-from extrapolate.experiments.neural_gpu.part import PERFECT, NeuralGPUPart
-from extrapolate.experiments.neural_gpu.recipe import LEARNED, ROUNDED_WITHIN, SETTLING, Recipe
+from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
+from extrapolate.experiments.neural_gpu.recipe import LEARNED, ROUNDED_WITHIN, Recipe
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families, multiplication_families
@@ -117,10 +117,9 @@ class NeuralGPUArithmetic(Generic[S]):
             f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
-            f"Not in the recipe here: noise on gradients. {self._rounding(settings)}",
-            f"A network ends once {PERFECT} evaluations in a row show no error on {self.checked()}; "
-            f"from the first such one on the learning rate is {SETTLING:g} of what it would be (published: not), and "
-            "the evaluation with the fewest errors counts. So weights are chosen on longer numbers than trained on.",
+            f"{self._rounding(settings)}",
+            f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
+            "fewest errors counts. So weights are chosen on longer numbers than trained on.",
             "Right: every place is, padding included; as many steps as places. Exact: no error on any sheet that "
             "was given out; the last width is given out where all before are exact.",
             "Intervals (95 %): Wilson for shares of networks, Student's t for shares of wrong sequences.",

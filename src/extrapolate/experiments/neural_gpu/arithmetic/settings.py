@@ -34,7 +34,7 @@ class ArithmeticSettings:
     together: int = option(
         "Networks that are trained at once; on a GPU many take as long as one.", at_least(1)
     )
-    steps: int = option("Training steps at most; a network ends once its checks are perfect.", at_least(1))
+    steps: int = option("Training steps.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
     levels: int = option(
