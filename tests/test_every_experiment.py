@@ -18,6 +18,7 @@ HERE = (
     "madam-bits",
     "madam-arithmetic",
     "modularity-add-mul",
+    "modularity-double-addition",
 )
 
 

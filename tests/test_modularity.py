@@ -10,8 +10,8 @@ import torch
 from extrapolate.experiments import run
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity_add_mul import MODULARITY_ADD_MUL
-from extrapolate.experiments.modularity_add_mul.part import AddMulPart
+from extrapolate.experiments.modularity import MODULARITY_ADD_MUL
+from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
 from extrapolate.training import Interrupted
@@ -56,7 +56,7 @@ class Watching:
         return 0 <= self.stop_at <= self.seen
 
 
-def carried_out(folder: Path, part: AddMulPart, *stops: int) -> pl.DataFrame:
+def carried_out(folder: Path, part: MaskedPart, *stops: int) -> pl.DataFrame:
     place = RunFolder(folder)
     (folder / "parts").mkdir(parents=True)
     for stop in stops:
@@ -64,15 +64,17 @@ def carried_out(folder: Path, part: AddMulPart, *stops: int) -> pl.DataFrame:
             carry_out(part, place, Watching(stop).begin)
     watching = Watching(-1)
     carry_out(part, place, watching.begin)
-    assert watching.seen == watching.total == part.settings.steps + part.settings.mask_steps
+    assert watching.seen == watching.total == SMOKE.steps + part.more_steps
     assert not list((folder / "parts").glob("*later*"))
     return pl.read_parquet(place.part(part.name, "parquet"))
 
 
 def test_stopped_while_masks_are_learned_it_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    part = AddMulPart(0, replace(SMOKE, mask_steps=60, strength=1e-3))
+    settings = replace(SMOKE, mask_steps=60, strength=1e-3)
+    (part,) = MODULARITY_ADD_MUL.parts(settings)
+    assert isinstance(part, MaskedPart)
     whole = carried_out(tmp_path / "whole", part)
-    stopped = carried_out(tmp_path / "stopped", part, part.settings.steps + 1)
+    stopped = carried_out(tmp_path / "stopped", part, settings.steps + 1)
     assert whole.equals(stopped)
     assert whole.filter(unit="¬control")["kept"].unique().to_list() == [
         16 * (42 + 16 + 20) - whole.filter(unit="control")["kept"][0]

@@ -25,7 +25,7 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
         replicas = part.replicas()
         plan = part.plan(replicas)
         checkpoint = place.part(part.name, "checkpoint.safetensors")
-        later = place.part(part.name, "later.safetensors")
+        later = place.part(part.name, "later.safetensors")  # a part may write more files that begin so
         watch = begin(len(replicas), plan.steps + (part.more_steps if isinstance(part, Staged) else 0))
         history = train(replicas, plan, checkpoint=checkpoint, watch=watch)
         replicas.take(history.best)
@@ -38,7 +38,7 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
     weights = Checkpoint(replicas.state, part.about())
     write(place.part(part.name, "weights.safetensors"), weights)
     write_table(place.part(part.name, "parquet"), rows)
-    for each in (checkpoint, later):
+    for each in (checkpoint, *later.parent.glob(f"{later.stem}*{later.suffix}")):
         each.unlink(missing_ok=True)
 
 

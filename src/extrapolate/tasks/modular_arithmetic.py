@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from extrapolate.tasks.one_hot import digits_of, one_hot
+
 MODULAR_OPERATIONS = ("add", "mul")
 
 
@@ -46,9 +48,9 @@ class ModularArithmetic:
 
     def encoded(self, a: Tensor, b: Tensor, operation: Tensor) -> tuple[Tensor, Tensor]:
         """int64 (N,) each to inputs (N, in_features), float32, and the answer's digits (N, digits), int64."""
-        numbers = _one_hot(torch.cat([self._digits(a), self._digits(b)], -1), 10).flatten(-2)
-        x = torch.cat([numbers, _one_hot(operation, len(MODULAR_OPERATIONS))], -1)
-        return x, self._digits(torch.where(operation == 0, a + b, a * b) % self.modulus)
+        operands = torch.cat([digits_of(a, self.digits), digits_of(b, self.digits)], -1)
+        x = torch.cat([one_hot(operands, 10).flatten(-2), one_hot(operation, len(MODULAR_OPERATIONS))], -1)
+        return x, digits_of(torch.where(operation == 0, a + b, a * b), self.digits)
 
     def loss(self, logits: Tensor, answer: Tensor) -> Tensor:
         """Mean cross-entropy over examples and digits; ``logits`` (N, out_features)."""
@@ -57,12 +59,3 @@ class ModularArithmetic:
     def right(self, logits: Tensor, answer: Tensor) -> Tensor:
         """bool (N,): whether all digits are right."""
         return (logits.unflatten(-1, (self.digits, 10)).argmax(-1) == answer).all(-1)
-
-    def _digits(self, number: Tensor) -> Tensor:
-        places = 10 ** torch.arange(self.digits, device=number.device)
-        return number[..., None] // places % 10
-
-
-def _one_hot(index: Tensor, size: int) -> Tensor:
-    # torch's own looks at the values, which vmap and the compiler forbid
-    return (index[..., None] == torch.arange(size, device=index.device)).float()

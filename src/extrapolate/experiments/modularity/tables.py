@@ -1,100 +1,57 @@
-"""What is read off the masks: accuracies under each mask and its inverse, confusions, kept weights, overlaps."""
+"""What the page draws of masks: right answers under each, what is answered, kept weights, overlaps."""
 
 import itertools
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
-import torch
-from torch import Tensor, nn
-
-from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
+    from extrapolate.inspect.masks.mask import PerLayer
 
-_ANSWERS = {"add": "the sum", "mul": "the product", "neither": "neither"}
+#: Columns of results that say what was answered, where there are several answers one may give.
+ANSWERS = "answers "
 
-#: Share of right answers above which a network counts as able to do an operation.
-ABLE = 0.95
-
-
-def unmasked_rows(task: ModularArithmetic, network: nn.Module) -> Iterator[dict[str, Any]]:
-    """A row an operation: the network as it was trained."""
-    return _rows(task, network, "unmasked", None)
+Line = tuple[str, str, str, float | None]
 
 
-def masked_rows(
-    task: ModularArithmetic, network: nn.Module, masks: "dict[str, Mask]"
-) -> Iterator[dict[str, Any]]:
-    """A row an operation of every mask, of its inverse, and of each half of the control mask."""
-    names = list(masks["control"])
-    early = (len(names) + 1) // 2
-    halves = {
-        "control, early half": masks["control"].only(*names[:early]),
-        "control, late half": masks["control"].only(*names[early:]),
-    }
-    inverse = {f"¬{name}": ~mask for name, mask in masks.items()}
-    for name, mask in (masks | inverse | halves).items():
-        yield from _rows(task, mask.applied(network), name, mask)
+def page_lines(masks: "dict[str, Mask]", compared: list[tuple[str, str]], rows: pl.DataFrame) -> pl.DataFrame:
+    """A row a measure, mask and layer (and "all"); for answers, in place of the layer, what was asked.
 
-
-@torch.no_grad()
-def _rows(
-    task: ModularArithmetic, network: Callable[[Tensor], Tensor], name: str, mask: "Mask | None"
-) -> Iterator[dict[str, Any]]:
-    answers = {each: task.table(each)[1] for each in MODULAR_OPERATIONS}
-    for operation in MODULAR_OPERATIONS:
-        logits = network(task.table(operation)[0])
-        right = {each: task.right(logits, answer) for each, answer in answers.items()}
-        accuracy = float(right[operation].double().mean())
-        yield {
-            "unit": name,
-            "operation": operation,
-            "range": "all 10,000 pairs",
-            "solved": accuracy >= ABLE,
-            "accuracy": accuracy,
-            # the answer of either operation may be given, of both at once, or of none
-            **{f"answers_{each}": float(value.double().mean()) for each, value in right.items()},
-            "answers_neither": float((~(right["add"] | right["mul"])).double().mean()),
-            "kept": None if mask is None else int(mask.kept().pooled),
-            "kept_share": None if mask is None else mask.fraction().pooled,
-        }
-
-
-def drawn(masks: "dict[str, Mask]", rows: pl.DataFrame) -> pl.DataFrame:
-    """What the page draws, a row a measure, mask and layer (and "all"): kept weights; overlap of add and mul.
-
-    ``rows``, the network's results, add right answers and, in place of the layer, which operation was asked.
+    ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
     """
-    lines = [
+    lines: list[Line] = [
         ("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)
     ]
-    lines += [
+    lines += _answers(rows.filter(pl.col("unit").is_in(list(masks))))
+    for name, mask in masks.items():
+        lines += _by_layer("kept", name, mask.kept())
+    for one, other in compared:
+        lines += _by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
+        lines += _by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
+    for name in dict.fromkeys(itertools.chain.from_iterable(compared)):
+        others = [other for pair in compared if name in pair for other in pair if other != name]
+        lines += _by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
+    schema = {"measure": pl.String, "mask": pl.String, "layer": pl.String, "value": pl.Float64}
+    return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def _by_layer(measure: str, name: str, values: "PerLayer") -> list[Line]:
+    return [
+        (measure, name, layer, float(value))
+        for layer, value in (values.layers | {"all": values.pooled}).items()
+    ]
+
+
+def _answers(rows: pl.DataFrame) -> list[Line]:
+    columns = [name for name in rows.columns if name.startswith(ANSWERS)]
+    return [
         (
             "answers",
             f"{row['unit']} mask, {row['operation']} asked",
-            _ANSWERS[answer],
-            row[f"answers_{answer}"],
+            column.removeprefix(ANSWERS),
+            row[column],
         )
-        for row in rows.filter(pl.col("unit").is_in(MODULAR_OPERATIONS)).iter_rows(named=True)
-        for answer in (*MODULAR_OPERATIONS, "neither")
+        for row in rows.iter_rows(named=True)
+        for column in columns
     ]
-    for name, mask in masks.items():
-        kept = mask.kept()
-        lines += [
-            ("kept", name, layer, float(value))
-            for layer, value in (kept.layers | {"all": kept.pooled}).items()
-        ]
-    add, mul = masks["add"], masks["mul"]
-    measures = {
-        ("iou", "add and mul"): add.iou(mul),
-        ("iomin", "add and mul"): add.iomin(mul),
-        ("share", "add"): add.share(mul),
-        ("share", "mul"): mul.share(add),
-    }
-    for (measure, name), value in measures.items():
-        pairs = itertools.chain(value.layers.items(), [("all", value.pooled)])
-        lines += [(measure, name, layer, each) for layer, each in pairs]
-    schema = {"measure": pl.String, "mask": pl.String, "layer": pl.String, "value": pl.Float64}
-    return pl.DataFrame(lines, schema=schema, orient="row")

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -95,10 +96,10 @@ def learn(
     checkpoint: Path | None = None,
     watch: Watch | None = None,
 ) -> None:
-    """Takes learners of one module to step ``steps``, each with its batches.
+    """Takes learners to step ``steps``, each with its batches; their modules are in evaluation mode meanwhile.
 
-    With a ``checkpoint`` path their states are saved there now and then and when asked to stop, and go on from
-    there if the file exists: where the batches of a step are always the same, so are the final masks.
+    With a ``checkpoint`` path their states are saved there now and then, when asked to stop and in the end, and go
+    on from there if the file exists: where the batches of a step are always the same, so are the final masks.
 
     Raises:
         UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
@@ -109,7 +110,9 @@ def learn(
         read_states(checkpoint, learners)
     streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
     told_at, saved_at = 0.0, time.monotonic()
-    with ready(learners[0].module):
+    with ExitStack() as stack:
+        for module in {id(learner.module): learner.module for learner in learners}.values():
+            stack.enter_context(ready(module))
         for step in range(min(learner.steps_done for learner in learners) + 1, steps + 1):
             for learner, stream in zip(learners, streams, strict=True):
                 learner.step(next(stream))
@@ -123,6 +126,8 @@ def learn(
                 write_states(checkpoint, learners)
             if stop:
                 raise Stopped(f"stopped at step {step:,} of {steps:,}")
+    if checkpoint is not None:
+        write_states(checkpoint, learners)
     watch.progress(steps, None)
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.modularity_add_mul.claims import claims
-from extrapolate.experiments.modularity_add_mul.part import FUNCTIONS, AddMulPart
-from extrapolate.experiments.modularity_add_mul.settings import PRESETS, ModularitySettings
+from extrapolate.experiments.modularity.add_mul.claims import claims
+from extrapolate.experiments.modularity.add_mul.settings import PRESETS
+from extrapolate.experiments.modularity.add_mul.subject import AddMul
+from extrapolate.experiments.modularity.dense import DenseSettings, networks
+from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.summary import summarize
 
 
@@ -19,17 +21,13 @@ class ModularityAddMul:
     source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
-    def outline(self, settings: ModularitySettings) -> str:
-        sizes = "-".join(map(str, settings.hidden))
-        networks = f"{settings.seeds} network{'s' if settings.seeds > 1 else ''} {sizes}"
-        return (
-            f"{networks} of {settings.steps:,} steps, {len(FUNCTIONS)} masks each of {settings.mask_steps:,}"
-        )
+    def outline(self, settings: DenseSettings) -> str:
+        return f"{networks(settings)} of {settings.steps:,} steps, 3 masks each of {settings.mask_steps:,}"
 
-    def parts(self, settings: ModularitySettings) -> Sequence[Part]:
-        return [AddMulPart(seed, settings) for seed in range(settings.seeds)]
+    def parts(self, settings: DenseSettings) -> Sequence[Part]:
+        return [MaskedPart(AddMul(seed, settings), settings.device) for seed in range(settings.seeds)]
 
-    def notes(self, settings: ModularitySettings) -> list[str]:
+    def notes(self, settings: DenseSettings) -> list[str]:
         return [
             "Two numbers of two digits and a sign, one-hot; the answer modulo 100. Accuracies are over all 10,000 "
             "pairs of an operation, all digits right, with the mask cut at keep-probability 1/2. The weights are "
@@ -42,10 +40,10 @@ class ModularityAddMul:
             "Not published as numbers: the bounds of the findings (95 %, 99 %, 5 %, 1.5, 0.35) are this package's.",
         ]
 
-    def summary(self, results: pl.DataFrame, settings: ModularitySettings) -> pl.DataFrame:
+    def summary(self, results: pl.DataFrame, settings: DenseSettings) -> pl.DataFrame:
         return summarize(results)
 
-    def claims(self, results: pl.DataFrame, settings: ModularitySettings) -> list[Claim]:
+    def claims(self, results: pl.DataFrame, settings: DenseSettings) -> list[Claim]:
         return claims(results, settings)
 
 
