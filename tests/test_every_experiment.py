@@ -19,6 +19,7 @@ HERE = (
     "madam-arithmetic",
     "modularity-add-mul",
     "modularity-double-addition",
+    "modularity-class-removal",
 )
 
 

@@ -16,6 +16,7 @@ from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
 from extrapolate.training import Interrupted
 from silent import Silent
+from watching import Watching
 
 SMOKE = MODULARITY_ADD_MUL.presets["smoke"]
 
@@ -37,23 +38,6 @@ def test_table_holds_every_pair_and_draws_only_what_is_asked() -> None:
     assert task.right(logits, answer).all()
     drawn, _ = task.drawn(torch.rand(3, 64), ("add",))
     assert drawn[:, -2:].tolist() == [[1, 0]] * 64
-
-
-class Watching:
-    """Stops at a step; -1: never."""
-
-    def __init__(self, stop_at: int) -> None:
-        self.stop_at, self.seen, self.total = stop_at, 0, 0
-
-    def begin(self, replicas: int, steps: int) -> "Watching":
-        self.total = steps
-        return self
-
-    def progress(self, step: int, solved: int | None) -> None:
-        self.seen = step
-
-    def stop_requested(self) -> bool:
-        return 0 <= self.stop_at <= self.seen
 
 
 def carried_out(folder: Path, part: MaskedPart, *stops: int) -> pl.DataFrame:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 
 from extrapolate.experiments.experiment import Part, Staged
 from extrapolate.experiments.folder import RunFolder, write_table
+from extrapolate.experiments.later import Later
 from extrapolate.training import Watch, train
 from extrapolate.training.checkpoint import Checkpoint, write
 
@@ -30,7 +30,7 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
         history = train(replicas, plan, checkpoint=checkpoint, watch=watch)
         replicas.take(history.best)
         if isinstance(part, Staged):
-            part = part.go_on(replicas, later, _After(plan.steps, watch))
+            part = part.go_on(replicas, later, Later(plan.steps, watch))
         rows = part.rows(replicas, history)
         extras = part.extras(replicas, rows)
     for name, table in extras.items():
@@ -40,20 +40,6 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
     write_table(place.part(part.name, "parquet"), rows)
     for each in (checkpoint, *later.parent.glob(f"{later.stem}*{later.suffix}")):
         each.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class _After:
-    """Reports the steps of what follows the training as further steps."""
-
-    before: int
-    watch: Watch
-
-    def progress(self, step: int, solved: int | None) -> None:
-        self.watch.progress(self.before + step, solved)
-
-    def stop_requested(self) -> bool:
-        return self.watch.stop_requested()
 
 
 @contextmanager

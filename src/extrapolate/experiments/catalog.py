@@ -11,7 +11,11 @@ from extrapolate.experiments.gilr_long_memory import GILR_LONG_MEMORY
 from extrapolate.experiments.gilr_speed import GILR_SPEED
 from extrapolate.experiments.grid_time import GRID_TIME
 from extrapolate.experiments.madam import MADAM_ARITHMETIC, MADAM_BITS, MADAM_LEARNING_RATE
-from extrapolate.experiments.modularity import MODULARITY_ADD_MUL, MODULARITY_DOUBLE_ADDITION
+from extrapolate.experiments.modularity import (
+    MODULARITY_ADD_MUL,
+    MODULARITY_CLASS_REMOVAL,
+    MODULARITY_DOUBLE_ADDITION,
+)
 from extrapolate.experiments.neural_gpu import (
     NEURAL_GPU_ADDITION,
     NEURAL_GPU_MULTIPLICATION,
@@ -44,6 +48,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         MADAM_ARITHMETIC,
         MODULARITY_ADD_MUL,
         MODULARITY_DOUBLE_ADDITION,
+        MODULARITY_CLASS_REMOVAL,
         NEURAL_GPU_TASKS,
         NEURAL_GPU_ADDITION,
         NEURAL_GPU_MULTIPLICATION,

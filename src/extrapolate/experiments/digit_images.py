@@ -31,11 +31,16 @@ def _data(text: str) -> str:
     return text
 
 
+def data_option() -> Any:
+    """Where the images come from."""
+    return option(f"{EMBEDDED}, or a folder with MNIST's files.", _data, metavar="DIR")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DigitSettings:
     """What a person may choose in all of them; a step is of ``batch`` examples."""
 
-    data: str = option(f"{EMBEDDED}, or a folder with MNIST's files.", _data, metavar="DIR")
+    data: str = data_option()
     seeds: int = option("Models of each kind; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each model.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))

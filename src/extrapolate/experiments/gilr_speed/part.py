@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 from torch import nn
 
 from extrapolate.experiments.gilr_speed.measurements import Comparison, comparisons
 from extrapolate.experiments.gilr_speed.models import LAYERS
 from extrapolate.experiments.gilr_speed.settings import SpeedSettings
+from extrapolate.experiments.untrained import no_training
 from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
 from extrapolate.training.checkpoint import Checkpoint, read, write
 
@@ -40,17 +40,7 @@ class SpeedPart:
         return Replicas.build(build, [0], device=self.settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        def nothing(*_: Any) -> Any:
-            raise AssertionError("nothing is trained")
-
-        return Plan(
-            loss=nothing,
-            optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0),
-            steps=0,
-            evaluate=nothing,
-            evaluate_every=1,
-            best_by="",
-        )
+        return no_training()
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "SpeedPart":
         found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []

@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from torch import nn
 
+from extrapolate.experiments.later import Later
 from extrapolate.experiments.modularity.subject import ABLE, Stage, Subject
 from extrapolate.experiments.modularity.tables import page_lines
 from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
@@ -47,7 +48,7 @@ class MaskedPart:
         masks: dict[str, Mask] = {}
         network = replicas[0].eval()
         for number, stages in enumerate(self.subject.rounds):
-            later = _Later(number * self.subject.mask_steps, watch)
+            later = Later(number * self.subject.mask_steps, watch)
             file = checkpoint.with_name(f"{checkpoint.stem}-{number}{checkpoint.suffix}")
             masks |= self._round(stages, len(masks), network, masks, file, later)
         return replace(self, masks={name: mask.cpu() for name, mask in masks.items()})
@@ -73,7 +74,7 @@ class MaskedPart:
                 subject.learning(),
                 name=stage.name,
                 place=place,
-                choose=subject.choose(),
+                choose=subject.choose(stage),
             )
             for stage, place in zip(stages, places, strict=True)
         ]
@@ -109,24 +110,11 @@ class MaskedPart:
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         masks = self._masks()
-        lines = page_lines(masks, self.subject.compared(), rows)
-        return {"masks": lines.with_columns(seed=pl.lit(self.subject.seed, pl.Int64))}
+        found = {"masks": page_lines(masks, self.subject.compared(), rows), **self.subject.page_tables(rows)}
+        seed = pl.lit(self.subject.seed, pl.Int64)
+        return {name: table.with_columns(seed=seed) for name, table in found.items()}
 
     def _masks(self) -> "dict[str, Mask]":
         if self.masks is None:
             raise RuntimeError("the masks are not learned yet: go_on comes first")
         return self.masks
-
-
-@dataclass(frozen=True)
-class _Later:
-    """Reports a round's steps as coming after those of the rounds before."""
-
-    before: int
-    watch: Watch
-
-    def progress(self, step: int, solved: int | None) -> None:
-        self.watch.progress(self.before + step, solved)
-
-    def stop_requested(self) -> bool:
-        return self.watch.stop_requested()

@@ -11,9 +11,9 @@ from extrapolate.experiments.options import at_least, option
 MASKS = 4
 
 
-def widths_option() -> Any:
-    """Sizes of hidden layers, in their order."""
-    return option("Sizes of the hidden layers, separated by commas.", _widths, _written, metavar="NS")
+def widths_option(what: str = "Sizes of the hidden layers") -> Any:
+    """Whole numbers in the order of the layers; ``what`` they are, in the help."""
+    return option(f"{what}, separated by commas.", _widths, _written, metavar="NS")
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -35,11 +35,23 @@ def strength(text: str) -> float:
     return value
 
 
-def _of_masks(text: str) -> int:
-    value = at_least(MASKS)(text)
-    if value % MASKS:
-        raise UserError(f"{value} cannot be cut into the parts of {MASKS} masks: give a multiple of {MASKS}")
-    return value
+def batch_option(masks: int) -> Any:
+    """Examples in a step, of which that many masks get equal parts."""
+
+    def read(text: str) -> int:
+        value = at_least(masks)(text)
+        if value % masks:
+            raise UserError(
+                f"{value} cannot be cut into the parts of {masks} masks: give a multiple of {masks}"
+            )
+        return value
+
+    return option(f"Examples in a step; a multiple of {masks}, the masks drawn a step.", read)
+
+
+def strength_option() -> Any:
+    """β of the publication."""
+    return option("How hard weights are pressed out of a mask (β).", strength, "{:g}".format, metavar="X")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +61,7 @@ class MaskSettings:
     seeds: int = option("Networks; their seeds are 0, 1, 2, ...", at_least(1))
     steps: int = option("Training steps of each network's weights.", at_least(1))
     mask_steps: int = option("Steps of each mask.", at_least(1))
-    strength: float = option(
-        "How hard weights are pressed out of a mask (β).", strength, "{:g}".format, metavar="X"
-    )
+    strength: float = strength_option()
     evaluate_every: int = option("Steps between two evaluations of the weights.", at_least(1))
-    batch: int = option("Examples in a step; a multiple of 4, the masks drawn a step.", _of_masks)
+    batch: int = batch_option(MASKS)
     device: str = device_option()

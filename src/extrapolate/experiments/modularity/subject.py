@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import torch
 from torch import Tensor, nn
 
@@ -99,7 +100,7 @@ class Subject(ABC):
     def batch(self) -> int:
         """Examples in a batch of a mask's step."""
 
-    def choose(self) -> Choice:
+    def choose(self, stage: Stage) -> Choice:
         """Which tensors are masked."""
         from extrapolate.inspect import weights
 
@@ -126,6 +127,10 @@ class Subject(ABC):
 
     def further(self, masks: Mapping[str, Mask]) -> dict[str, Any]:
         """Columns of every row, measured on the masks."""
+        return {}
+
+    def page_tables(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Further tables for the page, by name, from the results."""
         return {}
 
     def compared(self) -> list[tuple[str, str]]:

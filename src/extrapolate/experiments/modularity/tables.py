@@ -20,23 +20,31 @@ def page_lines(masks: "dict[str, Mask]", compared: list[tuple[str, str]], rows: 
 
     ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
     """
-    lines: list[Line] = [
-        ("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)
-    ]
+    lines = accuracies(rows)
     lines += _answers(rows.filter(pl.col("unit").is_in(list(masks))))
     for name, mask in masks.items():
-        lines += _by_layer("kept", name, mask.kept())
+        lines += by_layer("kept", name, mask.kept())
     for one, other in compared:
-        lines += _by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
-        lines += _by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
+        lines += by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
+        lines += by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
     for name in dict.fromkeys(itertools.chain.from_iterable(compared)):
         others = [other for pair in compared if name in pair for other in pair if other != name]
-        lines += _by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
+        lines += by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
+    return table(lines)
+
+
+def table(lines: list[Line]) -> pl.DataFrame:
+    """A row a line: measure, mask, layer, value."""
     schema = {"measure": pl.String, "mask": pl.String, "layer": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
 
 
-def _by_layer(measure: str, name: str, values: "PerLayer") -> list[Line]:
+def accuracies(rows: pl.DataFrame) -> list[Line]:
+    """Right answers under each mask, by what was asked."""
+    return [("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)]
+
+
+def by_layer(measure: str, name: str, values: "PerLayer") -> list[Line]:
     return [
         (measure, name, layer, float(value))
         for layer, value in (values.layers | {"all": values.pooled}).items()

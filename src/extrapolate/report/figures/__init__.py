@@ -5,6 +5,7 @@ A figure is None where the folder lacks its file or the columns it needs, so all
 
 from collections.abc import Callable
 
+from extrapolate.report.figures.confusions import confusions
 from extrapolate.report.figures.curves import curves
 from extrapolate.report.figures.figure import Figure
 from extrapolate.report.figures.masks import masks
@@ -24,6 +25,7 @@ FIGURES: tuple[Callable[[Folder], Figure | None], ...] = (
     sparsity_error,
     surfaces,
     word_estimates,
+    confusions,
     masks,
 )
 """In the order of the page."""

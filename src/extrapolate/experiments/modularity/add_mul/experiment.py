@@ -32,7 +32,8 @@ class ModularityAddMul:
             "Two numbers of two digits and a sign, one-hot; the answer modulo 100. Accuracies are over all 10,000 "
             "pairs of an operation, all digits right, with the mask cut at keep-probability 1/2. The weights are "
             "trained on all pairs: a network that is always right has learned the table.",
-            f"Weights: Adam, rate 1e-3, batch {settings.batch}, gradients of norm 1 at most. Masks: Adam, rate 1e-2, "
+            f"Weights: Adam, rate 1e-3, batch {settings.batch}, {settings.steps:,} steps (published: "
+            f"{self.presets['paper'].steps:,}), gradients of norm 1 at most. Masks: Adam, rate 1e-2, "
             f"four drawn a step, strength β = {settings.strength:g}; weight matrices are masked, biases are not.",
             "control: the mask learned on both operations. ¬m: the network without the weights of mask m. A half: "
             "the control mask in the first or last layers only.",

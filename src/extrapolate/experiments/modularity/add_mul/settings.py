@@ -16,7 +16,7 @@ PRESETS: dict[str, DenseSettings] = {
     "laptop": DenseSettings(
         hidden=(400, 400, 200),
         seeds=2,
-        steps=20_000,
+        steps=10_000,
         mask_steps=20_000,
         strength=1e-4,
         evaluate_every=1_000,

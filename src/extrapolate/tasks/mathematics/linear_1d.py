@@ -1,0 +1,35 @@
+"""An equation in one unknown to be solved."""
+
+from random import Random
+
+from extrapolate.tasks.mathematics.problem import Problem
+from extrapolate.tasks.mathematics.random_numbers import whole
+from extrapolate.tasks.mathematics.terms import LETTERS, Term, apart, written
+
+
+def linear_1d(rng: Random, entropy: float) -> Problem:
+    """``Solve 24 = 1601*c - 1605*c for c.`` gives ``-6``.
+
+    The solution is whole. A quarter of the entropy is the solution's; the others' is shared out between the
+    unknown's coefficient and the terms that this and the constant are taken apart into. Each term stands on one
+    of the sides at random, those with the unknown first; a term may be zero.
+    """
+    of_solution = max(1.0, entropy / 4)
+    entropy = max(1.0, entropy - of_solution)
+    solution = whole(rng, of_solution)
+    of_factor = rng.uniform(1 / 3, 2 / 3) * entropy
+    factor = whole(rng, max(1.0, of_factor), least=1)
+    coefficients = (-factor * solution, factor)
+    fewest = sum(each != 0 for each in coefficients) + 1
+    count = rng.randint(fewest, max(fewest, 1 + int(1 + entropy / 2)))
+    constants, factors = apart(rng, coefficients, count, entropy - of_factor)
+    left: list[Term] = []
+    right: list[Term] = []
+    for power, numbers in ((1, factors), (0, constants)):
+        for number in numbers:
+            if rng.random() < 0.5:
+                left.append(((power,), number))
+            else:
+                right.append(((power,), -number))
+    letter = rng.choice(LETTERS)
+    return Problem(f"Solve {written(left, letter)} = {written(right, letter)} for {letter}.", str(solution))

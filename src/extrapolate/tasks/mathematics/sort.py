@@ -1,0 +1,35 @@
+"""Numbers to be put in order."""
+
+from random import Random
+
+from extrapolate.tasks.mathematics.problem import Problem
+from extrapolate.tasks.mathematics.random_numbers import Number, decimal, fraction, integer, shares
+
+_UP = (
+    "Sort {numbers} in ascending order.",
+    "Put {numbers} in increasing order.",
+    "Sort {numbers}.",
+)
+_DOWN = ("Sort {numbers} in descending order.", "Put {numbers} in decreasing order.")
+
+
+def sort(rng: Random, entropy: float) -> Problem:
+    """``Sort 3, -1/2, 0.4 in descending order.`` gives ``3, 0.4, -1/2``.
+
+    Three numbers or up to entropy / 2 more, all different. In half of the questions all are whole; in the others
+    half are whole, and a quarter each decimals and fractions, on average.
+    """
+    count = 3 + rng.randint(0, int(entropy / 2))
+    kinds = (integer,) if rng.random() < 0.5 else (integer, integer, decimal, fraction)
+    numbers: list[Number] = []
+    while len({number.value for number in numbers}) < count:
+        parts = shares(rng, entropy, [1.0] * count)
+        numbers = [rng.choice(kinds)(rng, max(1.0, part)) for part in parts]
+    down = rng.random() < 0.5
+    ordered = sorted(numbers, key=lambda number: number.value, reverse=down)
+    question = rng.choice(_DOWN if down else _UP).format(numbers=_listed(numbers))
+    return Problem(question, _listed(ordered))
+
+
+def _listed(numbers: list[Number]) -> str:
+    return ", ".join(number.text for number in numbers)

@@ -1,0 +1,97 @@
+"""Two additions in one network: the task, the copied weights, and how reuse is judged."""
+
+import polars as pl
+import pytest
+import torch
+
+from extrapolate.experiments.modularity import MODULARITY_DOUBLE_ADDITION
+from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition, copied
+from extrapolate.inspect import Mask
+from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
+
+SMOKE = MODULARITY_DOUBLE_ADDITION.presets["smoke"]
+TASK = PairedAddition()
+
+
+def test_each_pair_has_inputs_and_outputs_of_its_own() -> None:
+    x, answer = TASK.encoded(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
+    assert x[0].nonzero()[:, 0].tolist() == [7, 10 + 4, 20 + 8, 30 + 6]
+    assert x[1].nonzero()[:, 0].tolist() == [40 + 7, 50 + 4, 60 + 8, 70 + 6]
+    assert answer.tolist() == [[0, 5, 1], [1, 5, 1]]
+    logits = torch.zeros(2, 40)
+    logits[0, 5] = logits[0, 10 + 1] = logits[1, 20 + 5] = logits[1, 30 + 1] = 1
+    assert TASK.right(logits, answer).tolist() == [True, True]
+    assert TASK.right(logits.flip(0), answer).tolist() == [False, False]
+
+
+def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
+    x, answer = TASK.table("pair 2")
+    assert len(x.unique(dim=0)) == 10_000
+    assert not x[:, TASK.inputs_of("pair 1")].any()
+    logits = torch.zeros(10_000, TASK.out_features)
+    logits[:, TASK.outputs_of("pair 2")] = torch.nn.functional.one_hot(answer[:, 1:], 10).flatten(1).float()
+    assert TASK.right(logits, answer).all()
+    drawn, which = TASK.drawn(torch.rand(3, 64), ("pair 1",))
+    assert not which[:, 0].any()
+    assert not drawn[:, TASK.inputs_of("pair 2")].any()
+
+
+def test_copied_weights_compute_both_pairs_alike() -> None:
+    torch.manual_seed(0)
+    network = DoubleAddition(0, SMOKE).build()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    both = copied(network)
+    one, other = (both(TASK.table(pair)[0])[:, TASK.outputs_of(pair)] for pair in PAIRS)
+    assert torch.equal(one, other)
+    assert torch.equal(other, network(TASK.table("pair 2")[0])[:, TASK.outputs_of("pair 2")])
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
+    torch.manual_seed(0)
+    subject = DoubleAddition(0, SMOKE)
+    network = subject.build()
+    names = [stage.name for stages in subject.rounds for stage in stages]
+    masks = {
+        name: Mask(
+            {key: torch.rand_like(value) < 0.5 for key, value in network.named_parameters() if "w" in key}
+        )
+        for name in names
+    }
+    found = {view.name: view.mask for view in subject.views(network, masks)}
+    inside, control = found["¬pair 1, inside"], masks["control"]
+    assert inside is not None
+    first, *middle, last = control
+    assert all(torch.equal(inside[name], control[name]) for name in (first, last))
+    assert all(torch.equal(inside[name], ~masks["pair 1"][name]) for name in middle)
+
+
+@pytest.mark.parametrize(("survives", "copied_breaks"), [(True, True), (False, True), (True, False)])
+def test_reuse_is_judged(survives: bool, copied_breaks: bool) -> None:
+    def accuracy(unit: str, pair: str) -> float:
+        if "¬" not in unit:
+            return 1.0
+        own = f"¬{pair}" in unit
+        return 0.0 if own or (copied_breaks if unit.startswith("copied") else not survives) else 0.99
+
+    rows = [
+        {
+            "unit": start + unit,
+            "operation": pair,
+            "seed": seed,
+            "accuracy": accuracy(start + unit, pair),
+            "iou_hidden": 0.1,
+            "copied_iou_hidden": 0.7,
+        }
+        for seed in range(2)
+        for start in ("", "copied, ")
+        for unit in ("unmasked", "control", *PAIRS, *(f"¬{pair}, inside" for pair in PAIRS))
+        for pair in PAIRS
+    ]
+    results = pl.DataFrame(rows)
+    presets = MODULARITY_DOUBLE_ADDITION.presets
+    found = {each.id: each for each in MODULARITY_DOUBLE_ADDITION.claims(results, presets["laptop"])}
+    assert found.pop("trained/other").holds is survives
+    assert found.pop("copied/other").holds is copied_breaks
+    assert all(each.holds for each in found.values())
+    assert all(each.holds is None for each in MODULARITY_DOUBLE_ADDITION.claims(results, presets["smoke"]))
