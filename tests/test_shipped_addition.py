@@ -1,0 +1,72 @@
+"""The adder that comes with the package: trained on at most 20 bits, right far beyond, where adders fail too."""
+
+import pytest
+import torch
+
+from extrapolate import nn, tasks
+from extrapolate.experiments.neural_gpu.sheets import PLACES, errors
+from extrapolate.tasks.algorithms import addition_families, carry_operands
+
+ADDITION = tasks.Addition(zero_filled=True)
+TRAINED_BITS = 20
+
+
+def wrong(examples: tasks.Examples) -> int:
+    """Of so many sums, how many the shipped network gets wrong in any place."""
+    model = nn.DiagonalNeuralGPU.from_pretrained("binary-addition")
+    at_once = max(1, PLACES // examples.symbols.shape[1])
+    pieces = zip(examples.symbols.split(at_once), examples.answer.split(at_once), strict=True)
+    return sum(errors(model, tasks.Examples(*piece)) for piece in pieces)
+
+
+def random_sums(width: int, count: int) -> tasks.Examples:
+    return ADDITION.examples(count, 2 * width + 1, torch.Generator().manual_seed(width))
+
+
+def full_carries(width: int, count: int) -> tasks.Examples:
+    generator = torch.Generator().manual_seed(width)
+    return ADDITION.of_digits(*carry_operands(count, width, generator, overflow=True, width=width))
+
+
+def families(width: int, most: int) -> tasks.Examples:
+    found = addition_families(width, most).values()
+    return ADDITION.of_numbers([pair for pairs in found for pair in pairs], width)
+
+
+def test_it_says_how_it_was_made() -> None:
+    about = nn.pretrained_config("binary-addition")
+    assert about["task"]["trained_bits"] == TRAINED_BITS
+    assert "neural-gpu-addition" in about["made"]["command"]
+    assert about["made"]["seeds_trained"] >= 5
+
+
+@pytest.mark.parametrize("width", [20, 50])
+def test_it_is_right_beyond_twenty_bits(width: int) -> None:
+    assert wrong(random_sums(width, 32)) == 0
+    assert wrong(full_carries(width, 16)) == 0
+
+
+def test_it_is_right_where_adders_fail() -> None:
+    assert wrong(families(40, 12)) == 0
+
+
+def test_small_numbers_are_right_in_twenty_bits() -> None:
+    """As ``extrapolate compute`` asks them."""
+    numbers = range(16)
+    assert wrong(ADDITION.of_numbers([(a, b) for a in numbers for b in numbers], TRAINED_BITS)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("width", [20, 25, 100, 200])
+def test_it_makes_no_error_on_a_thousand_pairs(width: int) -> None:
+    assert wrong(random_sums(width, 1_024)) == 0
+    assert wrong(full_carries(width, 64)) == 0
+    assert wrong(families(width, 64)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(10_800)
+def test_it_makes_no_error_at_two_thousand_bits() -> None:
+    assert wrong(full_carries(2_000, 2)) == 0
+    assert wrong(random_sums(2_000, 128)) == 0
