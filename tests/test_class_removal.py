@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from extrapolate.errors import UserError
-from extrapolate.experiments import with_options
+from extrapolate.experiments import run, with_options
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
 from extrapolate.experiments.modularity import MODULARITY_CLASS_REMOVAL
@@ -17,8 +17,10 @@ from extrapolate.experiments.modularity.class_removal.confusions import CLASSES,
 from extrapolate.experiments.modularity.class_removal.subject import LAST, ClassRemoval, held_out, images_of
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.inspect import Mask
+from extrapolate.report import write_page
 from extrapolate.tasks.cifar import TRAINING_FILES, has_cifar, load_cifar
 from extrapolate.training import Interrupted
+from silent import Silent
 from watching import Watching
 
 PRESETS = MODULARITY_CLASS_REMOVAL.presets
@@ -112,6 +114,17 @@ def test_losses_are_judged(target: float, bystander: float, most: bool, little: 
     assert found["bystander"].holds is little
     assert found["bystander"].measured == pytest.approx(bystander / target)
     assert all(each.holds is None for each in MODULARITY_CLASS_REMOVAL.claims(rows(without), SMOKE))
+
+
+def test_page_shows_what_is_lost_with_a_class(tmp_path: Path) -> None:
+    run(MODULARITY_CLASS_REMOVAL, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    page = write_page(tmp_path).read_text(encoding="utf-8")
+    for title in ("Lost with a class", "Without class 0", "Without class 1", "Right answers"):
+        assert title in page
+    assert "Without class 2" not in page
+    confused = pl.read_parquet(tmp_path / "confusions.parquet").with_columns(value=pl.lit("zebra"))
+    confused.write_parquet(tmp_path / "confusions.parquet")
+    assert "zebra" not in write_page(tmp_path).read_text(encoding="utf-8")
 
 
 def cifar(folder: Path, count: int = 40) -> None:

@@ -18,8 +18,11 @@ HERE = (
     "madam-bits",
     "madam-arithmetic",
     "modularity-add-mul",
+    "modularity-strength",
     "modularity-double-addition",
-    "modularity-class-removal",
+    "modularity-permuted-digits",
+    "modularity-scan",
+    "modularity-mathematics",
 )
 
 

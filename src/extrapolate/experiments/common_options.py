@@ -83,6 +83,21 @@ def _rate(text: str) -> float:
     return value
 
 
+def share_option(help: str) -> Any:
+    """A number from 0 to below 1."""
+    return option(help, _share, "{:g}".format, metavar="X")
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a number") from None
+    if not 0 <= value < 1:
+        raise UserError(f"{text} must be at least 0 and below 1")
+    return value
+
+
 def device_option() -> Any:
     """``cpu`` or ``cuda``."""
     return option("Where to train: cpu or cuda.", available_device, metavar="DEVICE")

@@ -10,6 +10,7 @@ from extrapolate.inspect.exact import Exact, ExactCertificate, exact
 from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
 from extrapolate.inspect.masks import (
     Applied,
+    JointLearner,
     Learning,
     Mask,
     MaskLearner,
@@ -25,6 +26,7 @@ __all__ = [
     "Applied",
     "Exact",
     "ExactCertificate",
+    "JointLearner",
     "Learning",
     "Mask",
     "MaskLearner",

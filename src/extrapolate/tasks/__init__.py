@@ -3,7 +3,8 @@
 It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
 :class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
 :class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`,
-:class:`DigitPairs`, :class:`EvenDigits`. Symbols: :class:`Programs`. Environments: :class:`GridTime` (for
+:class:`DigitPairs`, :class:`EvenDigits`. Symbols: :class:`Programs`, :class:`Scan`,
+``extrapolate.tasks.mathematics``. Environments: :class:`GridTime` (for
 Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
@@ -37,6 +38,7 @@ from extrapolate.tasks.ranges import (
     parse_range,
     parse_range_pairs,
 )
+from extrapolate.tasks.scan import Scan
 from extrapolate.tasks.sentences import VOCABULARY, Sentences
 from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
@@ -72,6 +74,7 @@ __all__ = [
     "RangeError",
     "RangePair",
     "Reverse",
+    "Scan",
     "Sentences",
     "Sequences",
     "SingleModule",

@@ -28,7 +28,7 @@ class MaskedPart:
 
     @property
     def name(self) -> str:
-        return f"seed-{self.subject.seed}"
+        return self.subject.name
 
     def about(self) -> dict[str, Any]:
         return self.subject.about()
@@ -75,6 +75,7 @@ class MaskedPart:
                 name=stage.name,
                 place=place,
                 choose=subject.choose(stage),
+                losses=subject.losses(),
             )
             for stage, place in zip(stages, places, strict=True)
         ]
@@ -110,7 +111,8 @@ class MaskedPart:
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         masks = self._masks()
-        found = {"masks": page_lines(masks, self.subject.compared(), rows), **self.subject.page_tables(rows)}
+        lines = page_lines(masks, self.subject.compared(), rows, self.subject.lines(masks))
+        found = {"masks": lines, **self.subject.page_tables(rows)}
         seed = pl.lit(self.subject.seed, pl.Int64)
         return {name: table.with_columns(seed=seed) for name, table in found.items()}
 

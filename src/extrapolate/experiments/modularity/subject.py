@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate import ops
+from extrapolate.experiments.modularity.tables import Line
 from extrapolate.training import Plan, Replicas
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
+    from extrapolate.inspect.masks.batched import Loss, MaskedLosses
     from extrapolate.inspect.masks.choice import Choice
 
 #: The mask learned on all functions: it shows what pruning alone costs.
@@ -57,6 +59,11 @@ class Subject(ABC):
     """
 
     seed: int
+
+    @property
+    def name(self) -> str:
+        """Safe as a file name, unique in the experiment."""
+        return f"seed-{self.seed}"
 
     @abstractmethod
     def about(self) -> dict[str, Any]:
@@ -106,6 +113,12 @@ class Subject(ABC):
 
         return weights
 
+    def losses(self) -> Callable[[nn.Module, Loss], MaskedLosses]:
+        """What computes the losses of a batch under all drawn masks."""
+        from extrapolate.inspect.masks.batched import MaskedLosses
+
+        return MaskedLosses
+
     def module(self, stage: Stage, network: nn.Module, masks: Mapping[str, Mask]) -> nn.Module:
         """The module that this mask is learned over; ``masks``: those of the rounds before."""
         return network
@@ -132,6 +145,10 @@ class Subject(ABC):
     def page_tables(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """Further tables for the page, by name, from the results."""
         return {}
+
+    def lines(self, masks: Mapping[str, Mask]) -> list[Line]:
+        """What else the page shows of the masks."""
+        return []
 
     def compared(self) -> list[tuple[str, str]]:
         """Pairs of masks, by name, whose overlap the page shows."""

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 #: Columns of results that say what was answered, where there are several answers one may give.
 ANSWERS = "answers "
 
+#: Measure, mask, layer (or what stands in its place), value.
 Line = tuple[str, str, str, float | None]
 
 
-def page_lines(masks: "dict[str, Mask]", compared: list[tuple[str, str]], rows: pl.DataFrame) -> pl.DataFrame:
+def page_lines(
+    masks: "dict[str, Mask]", compared: list[tuple[str, str]], rows: pl.DataFrame, more: list[Line]
+) -> pl.DataFrame:
     """A row a measure, mask and layer (and "all"); for answers, in place of the layer, what was asked.
 
-    ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
+    ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown; ``more``: what
+    is shown after all that.
     """
     lines = accuracies(rows)
     lines += _answers(rows.filter(pl.col("unit").is_in(list(masks))))
@@ -30,7 +34,7 @@ def page_lines(masks: "dict[str, Mask]", compared: list[tuple[str, str]], rows: 
     for name in dict.fromkeys(itertools.chain.from_iterable(compared)):
         others = [other for pair in compared if name in pair for other in pair if other != name]
         lines += by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
-    return table(lines)
+    return table(lines + more)
 
 
 def table(lines: list[Line]) -> pl.DataFrame:
@@ -41,7 +45,9 @@ def table(lines: list[Line]) -> pl.DataFrame:
 
 def accuracies(rows: pl.DataFrame) -> list[Line]:
     """Right answers under each mask, by what was asked."""
-    return [("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)]
+    return [
+        ("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)
+    ]
 
 
 def by_layer(measure: str, name: str, values: "PerLayer") -> list[Line]:

@@ -76,6 +76,14 @@ class MaskedLosses:
         return self._mapped
 
 
+class LoopedLosses(MaskedLosses):
+    """A loop from the start: for modules that are known to be no faster mapped, such as those with ``nn.LSTM``."""
+
+    def __init__(self, module: nn.Module, loss: Loss) -> None:
+        super().__init__(module, loss)
+        self._way = self.looped
+
+
 @contextmanager
 def ready(module: nn.Module) -> Iterator[None]:
     """While inside: evaluation mode, attention that can be mapped, recurrent layers that have a way back."""

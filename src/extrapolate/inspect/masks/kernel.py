@@ -89,6 +89,16 @@ def _pull_pair(k0, k1, step, begin, odds, weight, first, second, out):
         out[i] += weight[i] * (first[i] * _slope(u, e) + second[i] * _slope(v, e))
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pull_both_pair(k0, k1, step, begin, odds, weight, first, second, out, sums):
+    for i in range(odds.shape[0]):
+        u, v = _pair(k0, k1, step, uint32(begin + uint32(i)))
+        e = odds[i]
+        out[i] += weight[i] * (first[i] * _slope(u, e) + second[i] * _slope(v, e))
+        sums[i] += first[i] if u > e * (float32(1) - u) else float32(0)
+        sums[i] += second[i] if v > e * (float32(1) - v) else float32(0)
+
+
 def masked(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
     """What :func:`.sampling.masked` gives with the numbers of ``key``; contiguous float32 on the CPU."""
     # an odd number of masks draws one more than it needs: a pair shares its random numbers
@@ -101,12 +111,23 @@ def masked(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
 def logit_gradient(odds: Tensor, weight: Tensor, key: Tensor, gradient: Tensor) -> Tensor:
     """What :func:`.sampling.logit_gradient` gives with the numbers of ``key``; float32 on the CPU."""
     out = torch.zeros_like(odds)
-    masks = len(gradient)
-    if masks % 2:
-        gradient = torch.cat([gradient, torch.zeros_like(gradient[:1])])
-    rows = gradient.contiguous().view(len(gradient), -1).numpy()
-    _over_pairs(_pull_pair, key, _flat(odds), _flat(weight), rows, (_flat(out),))
+    _over_pairs(_pull_pair, key, _flat(odds), _flat(weight), _even(gradient), (_flat(out),))
     return out
+
+
+def gradients(odds: Tensor, weight: Tensor, key: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """What :func:`.sampling.logit_gradient` and :func:`.sampling.weight_gradient` give; float32 on the CPU."""
+    by_logit, by_weight = torch.zeros_like(odds), torch.zeros_like(odds)
+    out = _flat(by_logit), _flat(by_weight)
+    _over_pairs(_pull_both_pair, key, _flat(odds), _flat(weight), _even(gradient), out)
+    return by_logit, by_weight
+
+
+def _even(gradient: Tensor) -> np.ndarray:
+    """A row a mask; one of zeros more where their number is odd."""
+    if len(gradient) % 2:
+        gradient = torch.cat([gradient, torch.zeros_like(gradient[:1])])
+    return gradient.contiguous().view(len(gradient), -1).numpy()
 
 
 def _flat(value: Tensor) -> np.ndarray:

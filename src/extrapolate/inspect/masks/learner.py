@@ -1,7 +1,7 @@
 """One function's mask while it is learned: its logits, their optimizer, and a step."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,13 +9,11 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from extrapolate.errors import UserError
+from extrapolate.inspect.masks.adam import put_back, saved
 from extrapolate.inspect.masks.batched import Loss, MaskedLosses
 from extrapolate.inspect.masks.choice import Choice, maskable, weights
 from extrapolate.inspect.masks.mask import Mask
 from extrapolate.inspect.masks.sampling import draw
-
-#: What Adam keeps of each tensor.
-SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class MaskLearner:
 
     Args:
         place: learners of one seed that differ in it draw other masks.
+        losses: makes what computes a batch's losses under all masks, mapped over them or in a loop.
 
     Raises:
         UserError: ``module`` has no maskable weight.
@@ -68,14 +67,15 @@ class MaskLearner:
         name: str = "the function",
         place: int = 0,
         choose: Choice = weights,
+        losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
         self.learning, self.name, self.steps_done = learning, name, 0
-        self._weights = {key: _Laid.out(value) for key, value in maskable(module, choose).items()}
+        self._weights = {key: Laid.out(value) for key, value in maskable(module, choose).items()}
         self._logits = {
             key: torch.full(laid.weight.shape, learning.start, device=laid.weight.device).requires_grad_()
             for key, laid in self._weights.items()
         }
-        self._losses = MaskedLosses(module, loss)
+        self._losses = losses(module, loss)
         device = next(iter(self._logits.values())).device
         self._optimizer = torch.optim.Adam(
             list(self._logits.values()), lr=learning.learning_rate, fused=device.type in ("cpu", "cuda")
@@ -122,27 +122,15 @@ class MaskLearner:
 
     def state(self) -> dict[str, Tensor]:
         """Tensors by name, for :meth:`restore`."""
-        state = {"steps": torch.tensor(self.steps_done)}
-        for name, value in self._logits.items():
-            state[f"logits/{name}"] = value.detach().clone()
-            slots = self._optimizer.state.get(value, {})
-            state |= {f"{slot}/{name}": kept.clone() for slot, kept in slots.items()}
-        return state
+        return {"steps": torch.tensor(self.steps_done)} | saved("logits", self._logits, self._optimizer)
 
-    @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Goes on from a :meth:`state`, with the numbers of an undisturbed training.
 
         Raises:
             UserError: the state is of another module.
         """
-        for name, value in self._logits.items():
-            saved = state.get(f"logits/{name}")
-            if saved is None or saved.shape != value.shape:
-                raise UserError(f"{self.name}: the saved state does not fit the module's {name!r}")
-            value.copy_(saved)
-            slots = {slot: state[f"{slot}/{name}"] for slot in SLOTS if f"{slot}/{name}" in state}
-            self._optimizer.state[value] = {slot: kept.clone() for slot, kept in slots.items()}
+        put_back("logits", self._logits, self._optimizer, state, self.name)
         self.steps_done = int(state["steps"])
 
     def _drawn(self) -> dict[str, Tensor]:
@@ -155,18 +143,19 @@ class MaskLearner:
 
     def _bound(self) -> None:
         """Adds the pressure; then the norm of all gradients is at most ``clip``."""
+        learned = [value for group in self._optimizer.param_groups for value in group["params"]]
         slopes = []
-        for value in self._logits.values():
+        for value in learned:
             if value.grad is None:  # the loss does not depend on this tensor
                 value.grad = torch.zeros_like(value)
             slopes.append(value.grad)
-        for slope in slopes:
+        for slope in slopes[: len(self._logits)]:  # the logits come first
             slope.add_(self.learning.pressure)
         norm = float(total := get_total_norm(slopes, foreach=True))
         if not math.isfinite(norm):
             raise UserError(self._blame(f"the gradient's norm is {norm}"))
         if norm > self.learning.clip:
-            clip_grads_with_norm_(self._logits.values(), self.learning.clip, total, foreach=True)
+            clip_grads_with_norm_(learned, self.learning.clip, total, foreach=True)
 
     def _check(self, batch: Sequence[Tensor]) -> None:
         sizes = {len(each) if each.dim() else 0 for each in batch}
@@ -197,16 +186,20 @@ class MaskLearner:
 
 
 @dataclass(frozen=True)
-class _Laid:
+class Laid:
     """A weight as it lies in memory while masks are learned: matrices input first, the way gradients come."""
 
     weight: Tensor
     matrix: bool
 
     @classmethod
-    def out(cls, weight: Tensor) -> "_Laid":
+    def out(cls, weight: Tensor) -> "Laid":
         matrix = weight.dim() == 2
         return cls((weight.mT if matrix else weight).contiguous(), matrix)
+
+    def like(self, value: Tensor) -> Tensor:
+        """``value``, of the parameter's shape, laid out like the weight and on its device."""
+        return (value.mT if self.matrix else value).contiguous().to(self.weight.device)
 
     def back(self, value: Tensor) -> Tensor:
         """``value`` (..., *laid shape) with the axes of the parameter."""

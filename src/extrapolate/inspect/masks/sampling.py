@@ -44,6 +44,11 @@ def logit_gradient(logits: Tensor, weight: Tensor, u: Tensor, gradient: Tensor) 
     return (gradient.float() * (u / total) * (against / total)).sum(0) * weight.float()
 
 
+def weight_gradient(logits: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
+    """Σₖ gₖ over the masks that keep the weight, in float32."""
+    return torch.where(u > odds(logits) * (1 - u), gradient.float(), 0).sum(0)
+
+
 class _Draw(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
@@ -56,18 +61,26 @@ class _Draw(Function):
         return masked(logits, weight, uniform(key, masks, logits.shape))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         logits, weight, key = ctx.saved_tensors
+        by_weight = None
         if _fused(logits, weight):
             from extrapolate.inspect.masks import kernel
 
-            return kernel.logit_gradient(odds(logits), weight, key, gradients[0]), None, None, None
-        u = uniform(key, ctx.masks, logits.shape)
-        return logit_gradient(logits, weight, u, gradients[0]), None, None, None
+            if ctx.needs_input_grad[1]:
+                by_logit, by_weight = kernel.gradients(odds(logits), weight, key, gradients[0])
+            else:
+                by_logit = kernel.logit_gradient(odds(logits), weight, key, gradients[0])
+        else:
+            u = uniform(key, ctx.masks, logits.shape)
+            by_logit = logit_gradient(logits, weight, u, gradients[0])
+            if ctx.needs_input_grad[1]:
+                by_weight = weight_gradient(logits, u, gradients[0]).to(weight.dtype)
+        return by_logit, by_weight, None, None
 
 
 def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
-    """``weight`` under ``masks`` drawn masks, (masks, *shape), differentiable by the logits.
+    """``weight`` under ``masks`` drawn masks, (masks, *shape), differentiable by the logits and by the weight.
 
     Nothing is kept for the way back but ``key``: the numbers are drawn again.
 

@@ -11,6 +11,9 @@ from extrapolate.report.words import interval, number, printable, short_number
 FILE = "masks.parquet"
 COLUMNS = {"measure", "mask", "layer", "value"}
 
+#: Ends the names of measures that have the strength in place of the layer.
+BY_STRENGTH = " by strength"
+
 #: By measure, the group's title; all but the weights kept are shares.
 KEPT = "kept"
 TITLES = {
@@ -20,7 +23,11 @@ TITLES = {
     "iou": "Overlap: intersection over union",
     "iomin": "Overlap: intersection over the smaller mask",
     "share": "Overlap: part of the mask that others keep too",
+    "removed": "Output weights of a token that a mask removes, of those that the control mask keeps",
 }
+
+#: By measure, what stands in place of the layer.
+PLACES = {"accuracy": "Asked", "answers": "Asked", "removed": "Token"}
 
 
 def masks(folder: Folder) -> Figure | None:
@@ -57,7 +64,7 @@ def _group(rows: pl.DataFrame, prefix: str) -> Group:
         printable(str(mask)): _whiskers(own) for (mask,), own in rows.group_by("mask", maintain_order=True)
     }
     values = [line.value for lines in by_mask.values() for line in lines if line.value is not None]
-    axis = axis_for(values) if measure == KEPT else PERCENT
+    axis = axis_for(values) if measure.startswith(KEPT) else PERCENT
     panels = [
         _panel(mask, lines, axis, title, f"{prefix}-{place}")
         for place, (mask, lines) in enumerate(by_mask.items())
@@ -66,10 +73,17 @@ def _group(rows: pl.DataFrame, prefix: str) -> Group:
     found = [{line.label: line for line in lines} for lines in by_mask.values()]
     table = Table(
         title,
-        ("Layer" if measure not in ("accuracy", "answers") else "Asked", *by_mask),
+        (PLACES.get(measure, "Layer"), *by_mask),
         tuple((Entry(layer), *(_entry(own.get(layer)) for own in found)) for layer in layers),
     )
     return Group(title, tuple(panels), table)
+
+
+def _head(measure: str) -> str:
+    """What the rows of a measure's table are."""
+    if measure.endswith(BY_STRENGTH):
+        return "Strength"
+    return "Asked" if measure in ("accuracy", "answers") else "Layer"
 
 
 def _whiskers(rows: pl.DataFrame) -> list[Whisker]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extrapolate.errors import UserError
+from extrapolate.experiments.common_options import rate_option, share_option
 from extrapolate.experiments.digit_images import EMBEDDED
 from extrapolate.experiments.modularity.settings import MaskSettings, widths_option
 from extrapolate.experiments.options import at_least, option
@@ -17,16 +18,6 @@ def _data(text: str) -> str:
     return text
 
 
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{text!r} is not a number") from None
-    if not 0 <= value < 1:
-        raise UserError(f"{text} must be at least 0 and below 1")
-    return value
-
-
 @dataclass(frozen=True, kw_only=True)
 class ClassRemovalSettings(MaskSettings):
     """Published: four convolutions, Adam at 1e-3 for weights and masks alike."""
@@ -35,14 +26,9 @@ class ClassRemovalSettings(MaskSettings):
         f"{EMBEDDED}, or a folder with MNIST's files or CIFAR-10's binary ones.", _data, metavar="DIR"
     )
     channels: tuple[int, ...] = widths_option("Channels of the convolutions")
-    dropout: float = option(
-        "Dropout after the last convolution; half of it after the one before.",
-        _share,
-        "{:g}".format,
-        metavar="P",
-    )
+    dropout: float = share_option("Dropout after the last convolution; half of it after the one before.")
     removed: int = option("Classes that are removed, each in turn: 0, 1, 2, ...", at_least(1))
-    rate: float = option("Learning rate of the masks.", _share, "{:g}".format, metavar="X")
+    rate: float = rate_option("Learning rate of the masks.")
 
 
 _LAPTOP = ClassRemovalSettings(

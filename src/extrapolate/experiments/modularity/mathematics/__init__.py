@@ -1,0 +1,1 @@
+"""School mathematics answered by one network a module, and masks learned on easy problems: are they general?"""

@@ -1,0 +1,1 @@
+"""Masks pressed harder and harder: what the strength of the pressure decides."""
