@@ -1,13 +1,15 @@
 """Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
 
-python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
+python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition --levels 8
 
-Best: the fewest wrong answers on all sheets, of networks that were given as many. All that is said of it in its
-``config.json`` is read from the run.
+Best: the fewest wrong answers on all sheets, of networks that were given as many. With ``--levels`` the states of
+the trained network are rounded from then on, and it is given all sheets anew. All that is said of it in its
+``config.json`` is read from the run or comes out here.
 """
 
+import argparse
 import json
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import polars as pl
 from extrapolate import nn
 from extrapolate.experiments import experiment_named, with_options
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
+from extrapolate.experiments.neural_gpu.sheets import examine
 from extrapolate.tasks import Addition, Multiplication
+from extrapolate.training import Quiet
 from extrapolate.training.checkpoint import read
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
@@ -38,22 +42,28 @@ def rank(row: dict[str, Any]) -> tuple[int, int]:
     return -len(found), sum(int(each.split()[0]) for each in found.values())
 
 
-def main(run: Path, name: str) -> None:
+def asked(model: nn.DiagonalNeuralGPU, part: NeuralGPUPart) -> dict[str, str]:
+    """Wrong answers of how many, by sheet."""
+    with tempfile.TemporaryDirectory() as place:
+        (found,) = examine([model.eval()], part.sheets, Path(place) / "asked.safetensors", Quiet())
+    counts = {sheet.name: sheet.count for sheet in part.sheets}
+    return {name: f"{wrong} of {counts[name]}" for name, wrong in found.items() if wrong is not None}
+
+
+def main(run: Path, name: str, levels: int | None) -> None:
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     experiment = experiment_named(manifest["experiment"])
-    preset = experiment.presets[manifest["preset"]]
-    settings = with_options(preset, manifest["settings"])
+    settings = with_options(experiment.presets[manifest["preset"]], manifest["settings"])
     results = pl.read_parquet(run / "results.parquet")
     best = min(results.to_dicts(), key=rank)
     parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
     part = next(each for each in parts if best["seed"] in each.recipe.seeds)
-    recipe = part.recipe
     weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
-    model = recipe.build()
-    place = recipe.seeds.index(best["seed"])
+    model, place = part.recipe.build(), part.recipe.seeds.index(best["seed"])
     model.load_state_dict({name: value[place] for name, value in weights.items()})
-    task = recipe.task
+    task = part.recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
+    model.levels = levels or model.levels
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
@@ -62,13 +72,21 @@ def main(run: Path, name: str) -> None:
             "seeds_trained": results.height,
             "seeds_exact": int(results["solved"].sum()),
             "steps": best["best_step"],
+            "rounded_after_training": levels,
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
-        "wrong": sheets(best),
+        "wrong": asked(model, part) if levels else sheets(best),
     }
     model.save_pretrained(PRETRAINED / name, about)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    parser = argparse.ArgumentParser(
+        description="Puts a run's best network among those that come with the package."
+    )
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    parser.add_argument("name", help="what it will be called")
+    parser.add_argument("--levels", type=int, help="round its states to multiples of 1/LEVELS from now on")
+    given = parser.parse_args()
+    main(given.run, given.name, given.levels)

@@ -27,6 +27,7 @@ from extrapolate.inspect.masks import ready, weights
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
 from extrapolate.report import write_page
+from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated
 from extrapolate.tasks.scan import SCAN_ACTIONS, Scan
 from silent import Silent
 
@@ -260,6 +261,21 @@ def test_every_module_has_networks_of_its_own() -> None:
     assert len(subject.training(("easy", "medium", "hard"))) == 3 * len(subject.training(("easy",))) == 180
     masked = maskable(subject.build(), weights)
     assert not [name for name in masked if "asked.weight" in name or "said" in name or "table" in name]
+
+
+def test_problems_of_the_archive_are_read_from_its_folder(tmp_path: Path) -> None:
+    module = MODULES["sort"]
+    split = Generated(30, 10).split(module.name)
+    for difficulty in DIFFICULTIES:
+        problems = [*split.training[difficulty], *split.test[difficulty]]
+        (tmp_path / f"train-{difficulty}").mkdir()
+        text = "".join(f"{line}\n" for problem in problems for line in problem)
+        (tmp_path / f"train-{difficulty}" / module.file).write_text(text)
+    settings = with_options(MATHEMATICS, {"data": str(tmp_path), "modules": "sort", "examined": "8"})
+    subject = MathematicsSubject(0, settings, "sort")
+    assert len(subject.training(("easy",))) == 32
+    assert len(subject.test("hard")) == 8
+    assert str(tmp_path) in " ".join(MODULARITY_MATHEMATICS.notes(settings))
 
 
 def test_page_shows_the_output_weights_that_the_jump_mask_removes(tmp_path: Path) -> None:

@@ -14,7 +14,16 @@ from extrapolate.errors import UserError
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Interrupted, Penalty, Plan, Ramp, Replicas, loop, one_by_one, train
-from extrapolate.training.feedback import Balance, Curriculum, Feedback, Lowered, Onset, Plateau, Pull
+from extrapolate.training.feedback import (
+    Balance,
+    Curriculum,
+    Falling,
+    Feedback,
+    Lowered,
+    Plateau,
+    Pull,
+    Scaled,
+)
 from extrapolate.training.length_bins import PUBLISHED_ENDS, LengthBins
 from extrapolate.training.relaxation import Merging, disagreement, merge_copies_
 from resuming import StopAt
@@ -123,13 +132,14 @@ def test_lengths_of_a_curriculum_are_mostly_long_and_sometimes_beyond() -> None:
     assert drawn[11] > 2 * drawn[3]
 
 
-def test_onset_waits_for_a_success_and_then_grows_to_one() -> None:
-    rule = Onset("loss", 0.1, evaluations=4)
-    assert rule.of(told()).item() == 0
-    assert rule.of(told(loss=[1.0, 0.5])).item() == 0
-    assert rule.of(told(loss=[1.0, 0.05])).item() == 0.25
-    assert rule.of(told(loss=[1.0, 0.05, 0.7])).item() == 0.5  # it does not go back
-    assert rule.of(told(loss=[1.0] + [0.05] * 9)).item() == 1
+def test_rate_stays_and_then_falls_to_its_floor() -> None:
+    rule = Falling(0.01, begin=20, end=40, floor=0.1)
+    history = told()
+    assert rule.of(history).item() == pytest.approx(0.01)
+    for step, rate in ((20, 0.01), (30, 0.005), (39, 0.001), (50, 0.001)):
+        history.steps.append(step)
+        assert rule.of(history).item() == pytest.approx(rate)
+    assert Scaled(rule, 1e-4).of(history).item() == pytest.approx(1e-7)
 
 
 def test_pull_grows_with_successes_to_its_top() -> None:

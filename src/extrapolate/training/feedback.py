@@ -103,6 +103,24 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Falling:
+    """A learning rate that stays, and from the step ``begin`` on falls linearly to ``floor`` of it at ``end``.
+
+    It changes at evaluations, since it is a function of the history.
+    """
+
+    rate: float
+    begin: int
+    end: int
+    floor: float = 1 / 60
+
+    def of(self, history: History) -> Tensor:
+        step = history.steps[-1] if history.steps else 0
+        left = min(max((self.end - step) / (self.end - self.begin), self.floor), 1.0)
+        return torch.tensor(self.rate * left, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
 class Lowered:
     """Another rule's number, times ``factor`` from the first success on: a learning rate that settles what was found.
 
@@ -143,25 +161,6 @@ class Balance:
         weight = self.rate.of(history) * latest[self.loss] / latest[self.cost]
         # a cost of nothing needs no weight to speak of; a loss that is no number keeps the first one
         return weight.nan_to_num(nan=self.most, posinf=self.most).clamp(self.least, self.most)
-
-
-@dataclass(frozen=True)
-class Onset:
-    """A number that is 0 until the first success, and then grows to 1 within so many evaluations.
-
-    For what would end a training that has not got anywhere yet, such as states rounded to few levels. A success: the
-    measure is below the threshold.
-    """
-
-    measure: str
-    threshold: float
-    evaluations: int
-
-    def of(self, history: History) -> Tensor:
-        if not history.steps:
-            return torch.zeros((), dtype=torch.float64)
-        begun = (history.measures[self.measure] < self.threshold).long().cumsum(0) > 0
-        return (begun.sum(0).double() / self.evaluations).clamp_max(1.0)
 
 
 def successes(history: History, measure: str, threshold: float) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from extrapolate.experiments.neural_gpu.recipe import Recipe, network
+from extrapolate.experiments.neural_gpu.recipe import Recipe
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.training import History, Plan, Replicas, Watch
@@ -66,7 +66,7 @@ class NeuralGPUPart:
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "NeuralGPUPart":
         """Gives out the sheets."""
-        networks = [network(replicas, row) for row in range(len(replicas))]
+        networks = [self.recipe.network(replicas, row) for row in range(len(replicas))]
         return replace(self, wrong=examine(networks, self.sheets, checkpoint, watch))
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
@@ -103,5 +103,5 @@ class NeuralGPUPart:
 
 def _perfect(count: int, history: History) -> bool:
     """Whether the last so many evaluations of all networks were without an error."""
-    last, rounded = (history.measures[name][-count:] for name in ("error", "rounded"))
-    return len(last) == count and bool(((last == 0) & (rounded == 1)).all())
+    last = history.measures["error"][-count:]
+    return len(last) == count and bool((last == 0).all())

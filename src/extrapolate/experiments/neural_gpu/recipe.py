@@ -13,7 +13,7 @@ from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.optim import GradientNoise
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
-from extrapolate.training.feedback import Balance, Feedback, Lowered, Onset, Plateau, Scaled
+from extrapolate.training.feedback import Balance, Falling, Feedback, Lowered, Plateau, Rule, Scaled
 from extrapolate.training.length_bins import LengthBins
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
@@ -22,8 +22,8 @@ TRAINING, FIXED = 0, 1
 #: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
 TIE = 1e-3
 
-#: Below this, a sum of shares of wrong sequences is none.
-NO_ERROR = 1e-9
+#: Below this, a sum of shares of wrong sequences is none; the learning rate is then so much of what it would be.
+NO_ERROR, SETTLING = 1e-9, 0.2
 
 #: Standard deviation of the noise on gradients, as a share of the learning rate.
 NOISE = 1e-4
@@ -31,11 +31,11 @@ NOISE = 1e-4
 #: The fixed examples are so many batches of every group of lengths.
 FIXED_BATCHES = 4
 
-#: With levels: the loss from which on states are rounded, more and more within so many evaluations.
-LEARNED, ROUNDED_WITHIN = 0.02, 5
+#: The part of all steps from which on a falling learning rate falls.
+FALLS_FROM = 2 / 3
 
-#: A network whose states are not rounded yet scores worse than any whose are.
-NOT_YET = 1e6
+#: A learning rate that it begins with, and the steps of the training, to its rule.
+Rates = Callable[[float, int], Rule]
 
 #: Measures of a network at an evaluation: ``error``, the largest share of wrong sequences, and ``errors``, their sum.
 Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
@@ -45,11 +45,10 @@ Checks = Callable[[DiagonalNeuralGPU], dict[str, float]]
 class Recipe:
     """A batch from some groups of lengths in every step; cross-entropy at every place, padding included.
 
-    The saturation cost weighs about the learning rate times the loss. Both that weight and the rate, which falls
-    where the loss makes no progress, follow from the loss on fixed batches, with dropout, at every evaluation
-    (published: from that of all steps since the last one). From the first perfect evaluation on the rate is
-    ``settling`` of what it would be (published: 1). Networks trained together see the same examples and noise, which
-    follow from the first seed. With ``levels`` states are rounded once the task is learned.
+    The saturation cost weighs about the learning rate times the loss, on fixed batches, with dropout, at every
+    evaluation (published: in all steps since the last one). Networks trained together see the same examples and
+    noise, which follow from the first seed. With ``levels`` trained networks answer with rounded states: as cellular
+    automata, whose errors cannot grow with the length.
     """
 
     task: Algorithm
@@ -59,15 +58,20 @@ class Recipe:
     batch: int
     bins: LengthBins
     bins_a_step: int
+    rates: Rates
     optimizer: str = "AdaMax"
     levels: int | None = None
-    settling: float = 1.0
 
     def build(self) -> DiagonalNeuralGPU:
         task = self.task
-        return DiagonalNeuralGPU(
-            task.symbols, task.classes, self.maps, dropout=self.dropout, levels=self.levels
-        )
+        return DiagonalNeuralGPU(task.symbols, task.classes, self.maps, dropout=self.dropout)
+
+    def network(self, replicas: Replicas, row: int) -> DiagonalNeuralGPU:
+        """The network in this row, for answering."""
+        model = replicas[row].eval()
+        assert isinstance(model, DiagonalNeuralGPU)
+        model.levels = self.levels
+        return model
 
     def replicas(self, device: str) -> Replicas:
         return Replicas.build(self.build, self.seeds, device=device)
@@ -96,14 +100,9 @@ class Recipe:
     ) -> Plan:
         device = replicas.device
         trainer = TRAINERS[self.optimizer]
-        rate = Lowered(Plateau("loss", trainer.rate(self.maps)), "errors", NO_ERROR, self.settling)
-        rounding = Onset("loss", LEARNED, ROUNDED_WITHIN)
-        rules = {
-            "rate": rate,
-            "noise": Scaled(rate, NOISE),
-            "weight": Balance("loss", "saturation", rate),
-            "rounding": rounding,
-        }
+        rate = self.rates(trainer.rate(self.maps), steps)
+        balance = Balance("loss", "saturation", rate)
+        rules = {"rate": rate, "noise": Scaled(rate, NOISE), "weight": balance}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
         fixed = _named(self.batches(FIXED, 0), device)
 
@@ -118,24 +117,16 @@ class Recipe:
 
         def measures(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
             # one set of dropout for all evaluations: they differ by the weights alone
-            given = fixed | {"rounding": feedback["rounding"][row]}
             parameters = {name: value[row] for name, value in replicas.parameters.items()}
-            entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, given))
-            model = network(replicas, row)
-            rounded = model.levels is None or float(given["rounding"]) == 1
-            if not rounded:
-                model.levels = None  # what it can do by then
-            found = checks(model)
-            score = found["errors"] + TIE * entropy + (0 if rounded else NOT_YET)
-            return {"loss": entropy, "saturation": saturation, "rounded": rounded, "score": score, **found}
+            entropy, saturation = (float(cost) for cost in measured(parameters, {}, key, fixed))
+            found = checks(self.network(replicas, row))
+            score = found["errors"] + TIE * entropy
+            return {"loss": entropy, "saturation": saturation, "score": score, **found}
 
         @torch.no_grad()
         def evaluate(replicas: Replicas) -> dict[str, Tensor]:
             rows = [measures(replicas, row, key) for row, key in enumerate(replicas.keys())]
-            return {
-                name: torch.tensor([float(own[name]) for own in rows], dtype=torch.float64)
-                for name in rows[0]
-            }
+            return {name: torch.tensor([own[name] for own in rows], dtype=torch.float64) for name in rows[0]}
 
         return Plan(
             loss=loss,
@@ -155,11 +146,14 @@ class Recipe:
         )
 
 
-def network(replicas: Replicas, row: int) -> DiagonalNeuralGPU:
-    """The network in this row, for answering."""
-    model = replicas[row].eval()
-    assert isinstance(model, DiagonalNeuralGPU)
-    return model
+def settled(rate: float, steps: int) -> Rule:
+    """Falls where the loss makes no progress, as published; and to a fifth from the first perfect evaluation on."""
+    return Lowered(Plateau("loss", rate), "errors", NO_ERROR, SETTLING)
+
+
+def falling(rate: float, steps: int) -> Rule:
+    """Stays for two thirds of the training, then falls linearly."""
+    return Falling(rate, round(FALLS_FROM * steps), steps)
 
 
 def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -168,9 +162,7 @@ def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     entropies, saturations = [], []
     for name in sorted(name for name in given if name.startswith("symbols")):
         index = name.removeprefix("symbols")
-        logits, saturation = model.saturated(
-            given[name], span=given[f"span{index}"], rounding=given["rounding"]
-        )
+        logits, saturation = model.saturated(given[name], span=given[f"span{index}"])
         entropies.append(F.cross_entropy(logits.flatten(0, 1), given[f"answer{index}"].flatten()))
         saturations.append(saturation)
     return torch.stack(entropies).mean(), torch.stack(saturations).mean()

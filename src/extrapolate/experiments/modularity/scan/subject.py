@@ -19,6 +19,7 @@ from extrapolate.tasks.scan import SCAN_ACTIONS, Scan, ScanRow
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
+    from extrapolate.inspect.masks.batched import MaskedLosses
 
 #: The split whose training commands are all kinds of commands.
 ALL = "simple"
@@ -57,6 +58,9 @@ class ScanSubject(SequenceSubject):
 
     def build(self) -> EncoderDecoder:
         return self.kind.build(self.settings.width, self.settings.layers, self.settings.dropout)
+
+    def losses(self) -> "type[MaskedLosses]":
+        return self.kind.losses()
 
     def optimizer(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=self.settings.rate, fused=True)

@@ -18,7 +18,6 @@ from extrapolate.training import Clip, Plan, Replicas, one_by_one
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
-    from extrapolate.inspect.masks.batched import Loss, MaskedLosses
 
 #: Test examples that tell how far the weights are, of all functions together.
 WATCHED = 1_000
@@ -108,12 +107,6 @@ class SequenceSubject(Subject):
             clip=self.published.clip,
             seed=self.seed,
         )
-
-    def losses(self) -> "Callable[[nn.Module, Loss], MaskedLosses]":
-        """A loop: of torch's fast layers some cannot be mapped, and the others are no faster for it."""
-        from extrapolate.inspect.masks.batched import LoopedLosses
-
-        return LoopedLosses
 
     def drawn(self, u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, ...]:
         """The examples by the first numbers; whether the decoder is told the answer, by one of the second."""

@@ -23,7 +23,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Questions,
 )
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
-from extrapolate.experiments.neural_gpu.recipe import LEARNED, ROUNDED_WITHIN, Recipe
+from extrapolate.experiments.neural_gpu.recipe import FALLS_FROM, Recipe, falling
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families, multiplication_families
@@ -72,6 +72,7 @@ class NeuralGPUArithmetic(Generic[S]):
             settings.batch,
             LengthBins(),
             settings.bins,
+            falling,
             levels=settings.levels or None,
         )
         questions = self.questions(settings)
@@ -88,9 +89,9 @@ class NeuralGPUArithmetic(Generic[S]):
         if not settings.levels:
             return "States are not rounded, as published."
         return (
-            f"From a loss of {LEARNED:g} on, states are moved to multiples of 1/{settings.levels}, in "
-            f"{ROUNDED_WITHIN} evaluations all the way (published: not at all); from then on the network is a "
-            "cellular automaton, and errors cannot grow with the length."
+            "States are not rounded in training; a trained network answers with states moved to multiples of "
+            f"1/{settings.levels} after every step (published: not): as a cellular automaton, whose errors cannot "
+            "grow with the length."
         )
 
     def questions(self, settings: S) -> Questions:
@@ -117,7 +118,8 @@ class NeuralGPUArithmetic(Generic[S]):
             f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
-            f"{self._rounding(settings)}",
+            f"The learning rate falls linearly over the last {1 - FALLS_FROM:.0%} of the steps (published: by "
+            f"a third where the loss makes no progress). {self._rounding(settings)}",
             f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
             "fewest errors counts. So weights are chosen on longer numbers than trained on.",
             "Right: every place is, padding included; as many steps as places. Exact: no error on any sheet that "

@@ -38,7 +38,7 @@ class ArithmeticSettings:
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
     levels: int = option(
-        "States are rounded to multiples of 1/N once the task is learned; 0: never, as published.",
+        "Trained networks answer with states rounded to multiples of 1/N; 0: plainly, as published.",
         at_least(0),
     )
     widths: tuple[int, ...] = numbers_option(
@@ -89,6 +89,7 @@ _TINY: dict[str, Any] = {
 }
 _WHOLE: dict[str, Any] = {
     "steps": 20_000,
+    "levels": 0,
     "pairs": 1_024,
     "long_pairs": 128,
     "family_pairs": 64,
@@ -99,10 +100,10 @@ _WHOLE: dict[str, Any] = {
 _PRODUCTS = ArithmeticSettings(
     seeds=2,
     together=1,
-    steps=6_000,
-    evaluate_every=200,
+    steps=9_000,
+    evaluate_every=400,
     dropout=0.1,
-    levels=0,
+    levels=8,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
     long_pairs=16,
@@ -129,7 +130,7 @@ _SUMS = AdditionSettings(
     evaluate_every=200,
     operands="hard",
     dropout=0.1,
-    levels=0,
+    levels=8,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
     long_pairs=8,
@@ -143,7 +144,7 @@ _SUMS = AdditionSettings(
 )
 
 ADDITION: dict[str, AdditionSettings] = {
-    "smoke": replace(_SUMS, levels=1, carries=(2, 4), carry_pairs=2, **_TINY),
+    "smoke": replace(_SUMS, carries=(2, 4), carry_pairs=2, **_TINY),
     "laptop": _SUMS,
     "paper": replace(_SUMS, seeds=10, operands="uniform", dropout=0.5, carry_pairs=32, **_WHOLE),
 }

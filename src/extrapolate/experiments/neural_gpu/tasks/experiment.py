@@ -7,7 +7,7 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
-from extrapolate.experiments.neural_gpu.recipe import Recipe
+from extrapolate.experiments.neural_gpu.recipe import SETTLING, Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet
 from extrapolate.experiments.neural_gpu.tasks.claims import claims, sheet_name
 from extrapolate.experiments.neural_gpu.tasks.settings import PRESETS, TasksSettings
@@ -17,9 +17,8 @@ from extrapolate.training.length_bins import LengthBins
 
 DROPOUT = 0.1
 
-#: A network ends once so many evaluations in a row are without an error; from the first one on the learning rate is
-#: so much of what it would be.
-PERFECT, SETTLING = 3, 0.2
+#: A network ends once so many evaluations in a row are without an error.
+PERFECT = 3
 
 #: Sequences at each of the checked lengths, those trained on and two and four times as long.
 CHECKED = 32
@@ -76,8 +75,8 @@ def part(name: str, seed: int, settings: TasksSettings) -> NeuralGPUPart:
         settings.batch,
         bins,
         len(bins.ends),
+        settled,
         settings.optimizer,
-        settling=SETTLING,
     )
     longest = settings.ends[-1]
     checks = tuple(_sheet(task, f"check-{times}", times * longest, CHECKED) for times in (1, 2, 4))
