@@ -39,7 +39,7 @@ class ModularityClassRemoval:
             f"{paper.steps:,}), dropout {settings.dropout:g} after the last convolution and half of it before. "
             f"Masks: Adam, rate {settings.rate:g} (published: {paper.rate:g}), {settings.mask_steps:,} steps "
             f"(published: {paper.mask_steps:,}), four drawn a step, strength "
-            f"β = {settings.strength:g} (published: {paper.strength:g}, for a loss that stays far larger than that of "
+            f"β = {settings.strength:g} (published: {paper.strength:g}, for a loss that stays far above that of "
             "digits); biases are masked too.",
             "control: the mask learned on all classes. without c: learned on the nine others, still among ten "
             "answers; its last layer is that of the control mask, so that the class is not just cut off there.",
