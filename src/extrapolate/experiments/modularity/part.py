@@ -10,12 +10,16 @@ import torch
 from torch import nn
 
 from extrapolate.experiments.later import Later
-from extrapolate.experiments.modularity.subject import ABLE, Stage, Subject
+from extrapolate.experiments.modularity.subject import Stage, Subject
 from extrapolate.experiments.modularity.tables import page_lines
 from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
+
+
+#: Columns of results whose means are the summary.
+MEASURES = ("accuracy", "kept_share")
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,7 @@ class MaskedPart:
                     "kept_share": None if mask is None else mask.fraction().pooled,
                 }
                 for row in subject.asked(view.model):
-                    rows.append(
-                        {"unit": view.name, **row, "solved": row["accuracy"] >= ABLE, **kept, **about}
-                    )
+                    rows.append({"unit": view.name, **row, **kept, **about})
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

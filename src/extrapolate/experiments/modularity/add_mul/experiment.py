@@ -9,8 +9,8 @@ from extrapolate.experiments.modularity.add_mul.claims import claims
 from extrapolate.experiments.modularity.add_mul.settings import PRESETS
 from extrapolate.experiments.modularity.add_mul.subject import AddMul
 from extrapolate.experiments.modularity.dense import DenseSettings, networks
-from extrapolate.experiments.modularity.part import MaskedPart
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.summary import means
 
 
 class ModularityAddMul:
@@ -37,12 +37,11 @@ class ModularityAddMul:
             f"four drawn a step, strength β = {settings.strength:g}; weight matrices are masked, biases are not.",
             "control: the mask learned on both operations. ¬m: the network without the weights of mask m. A half: "
             "the control mask in the first or last layers only.",
-            "A network under a mask counts as solving an operation from 95 % of right answers on.",
             "Not published as numbers: the bounds of the findings (95 %, 99 %, 5 %, 1.5, 0.35) are this package's.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: DenseSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: DenseSettings) -> list[Claim]:
         return claims(results, settings)

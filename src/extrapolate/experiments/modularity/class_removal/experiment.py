@@ -8,8 +8,8 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.modularity.class_removal.claims import claims
 from extrapolate.experiments.modularity.class_removal.settings import PRESETS, ClassRemovalSettings
 from extrapolate.experiments.modularity.class_removal.subject import ClassRemoval
-from extrapolate.experiments.modularity.part import MaskedPart
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.summary import means
 
 
 class ModularityClassRemoval:
@@ -43,13 +43,12 @@ class ModularityClassRemoval:
             "digits); biases are masked too.",
             "control: the mask learned on all classes. without c: learned on the nine others, still among ten "
             "answers; its last layer is that of the control mask, so that the class is not just cut off there.",
-            "A network under a mask counts as solving a class from 95 % of right answers on.",
             "The largest loss of another class is a maximum over nine: with few images of a class, chance alone "
             "makes it more than 0.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: ClassRemovalSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: ClassRemovalSettings) -> list[Claim]:
         return claims(results, settings)

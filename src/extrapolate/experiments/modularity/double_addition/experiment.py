@@ -9,8 +9,8 @@ from extrapolate.experiments.modularity.dense import DenseSettings, networks
 from extrapolate.experiments.modularity.double_addition.claims import claims
 from extrapolate.experiments.modularity.double_addition.settings import PRESETS
 from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition
-from extrapolate.experiments.modularity.part import MaskedPart
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.summary import means
 
 
 class ModularityDoubleAddition:
@@ -42,12 +42,11 @@ class ModularityDoubleAddition:
             "must find that.",
             "¬m: the network without the weights of mask m. inside: in hidden layers only; first and last, "
             "which cannot be shared, under the control mask.",
-            "A network under a mask counts as solving a pair from 95 % of right answers on.",
             "Not published as numbers: the bounds of the findings (95 %, 20 %) are this package's.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: DenseSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: DenseSettings) -> list[Claim]:
         return claims(results, settings)

@@ -14,9 +14,9 @@ from extrapolate.experiments.modularity.mathematics.settings import (
     MathematicsSettings,
 )
 from extrapolate.experiments.modularity.mathematics.subject import MathematicsSubject
-from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class ModularityMathematics:
@@ -62,7 +62,7 @@ class ModularityMathematics:
         ]
 
     def summary(self, results: pl.DataFrame, settings: MathematicsSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: MathematicsSettings) -> list[Claim]:
         return claims(results, settings)

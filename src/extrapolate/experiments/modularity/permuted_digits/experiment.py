@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.modularity.part import MEASURES
 from extrapolate.experiments.modularity.permuted_digits.claims import claims
 from extrapolate.experiments.modularity.permuted_digits.part import ChainPart
 from extrapolate.experiments.modularity.permuted_digits.settings import (
@@ -14,7 +15,7 @@ from extrapolate.experiments.modularity.permuted_digits.settings import (
     PermutedDigitsSettings,
 )
 from extrapolate.experiments.modularity.subject import ABLE
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class ModularityPermutedDigits:
@@ -58,7 +59,7 @@ class ModularityPermutedDigits:
         ]
 
     def summary(self, results: pl.DataFrame, settings: PermutedDigitsSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: PermutedDigitsSettings) -> list[Claim]:
         return claims(results, settings)

@@ -22,7 +22,7 @@ from extrapolate.experiments.modularity.permuted_digits.settings import (
     PermutedDigitsSettings,
 )
 from extrapolate.experiments.modularity.permuted_digits.sharing import shares, sharing_lines
-from extrapolate.experiments.modularity.subject import ABLE, BATCHES
+from extrapolate.experiments.modularity.subject import BATCHES
 from extrapolate.experiments.modularity.tables import accuracies, table
 from extrapolate.experiments.untrained import no_training
 from extrapolate.tasks.permuted_digits import PermutedDigits
@@ -140,7 +140,6 @@ class ChainPart:
                     "range": "test images",
                     "task": task + 1,
                     "accuracy": accuracy,
-                    "solved": accuracy >= ABLE,
                     "kept": int(mask.kept().pooled),
                     "kept_share": mask.fraction().pooled,
                     **shares(masks, task),

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
 from extrapolate.experiments.modularity.scan.claims import claims
 from extrapolate.experiments.modularity.scan.networks import KINDS
 from extrapolate.experiments.modularity.scan.settings import PRESETS, ScanSettings
 from extrapolate.experiments.modularity.scan.subject import ScanSubject
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class ModularityScan:
@@ -55,7 +55,7 @@ class ModularityScan:
         ]
 
     def summary(self, results: pl.DataFrame, settings: ScanSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: ScanSettings) -> list[Claim]:
         return claims(results, settings)

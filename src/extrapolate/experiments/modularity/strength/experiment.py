@@ -7,11 +7,11 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.modularity.dense import networks
-from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
 from extrapolate.experiments.modularity.strength.claims import claims
 from extrapolate.experiments.modularity.strength.settings import PRESETS, StrengthSettings
 from extrapolate.experiments.modularity.strength.subject import Pressed
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.summary import means
 
 
 class ModularityStrength:
@@ -47,11 +47,10 @@ class ModularityStrength:
             f"Strengths β: {', '.join(f'{each:g}' for each in settings.strengths)} (published: "
             f"{len(paper.strengths)} from {paper.strengths[0]:g} to {paper.strengths[-1]:g}, networks "
             f"{'-'.join(map(str, paper.hidden))} and wider).",
-            "A network under a mask counts as solving an operation from 95 % of right answers on.",
         ]
 
     def summary(self, results: pl.DataFrame, settings: StrengthSettings) -> pl.DataFrame:
-        return summarize(results)
+        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: StrengthSettings) -> list[Claim]:
         return claims(results, settings)
