@@ -65,7 +65,9 @@ def told(findings: Sequence[Claim]) -> Told:
 
 
 def _models(folder: Folder) -> int | None:
-    return None if folder.results is None else folder.results.height
+    if folder.results is None or "solved" not in folder.results.columns:
+        return None  # rows are measurements, of which a model has several
+    return folder.results.height
 
 
 def gauge(claim: Claim) -> Gauge | None:

@@ -44,7 +44,7 @@ class Judge:
             self.above(
                 f"{start}control/{each}".replace(", ", "-"),
                 f"the mask learned on everything costs little ({start}right answers to {each}, at least "
-                f"{least:.0%})",
+                f"{100 * least:g} %)",
                 self.accuracy(f"{start}control", each),
                 least,
             )

@@ -38,7 +38,7 @@ def claims(results: pl.DataFrame, settings: ClassRemovalSettings) -> list[Claim]
             "the class that a mask was not learned on loses most (measured: share of the removed classes, all)",
             most,
             1.0,
-            f"on the average it loses {np.mean(list(target.values())):.0%} of its right answers",
+            f"on the average it loses {100 * np.mean(list(target.values())):.0f} % of its right answers",
         ),
         judge.below(
             "bystander",

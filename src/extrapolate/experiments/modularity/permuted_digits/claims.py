@@ -62,7 +62,7 @@ def _solved(results: pl.DataFrame, start: str, settings: PermutedDigitsSettings)
     return Claim(
         f"{start}/solved",
         f"{start}: every task is solved under its own mask when all have been learned (right answers, mean over the "
-        f"tasks, at least {ABLE:.0%})",
+        f"tasks, at least {100 * ABLE:g} %)",
         SOURCE,
         mean.value,
         interval_of(mean),
@@ -80,7 +80,7 @@ def _shared(results: pl.DataFrame, start: str, layer: int, settings: PermutedDig
         f"{start}/share-layer-{layer}",
         f"{start}: share of old weights in the mask of task {last}, layer {layer}",
         student(values) if len(values) else NOTHING,
-        f"old weights were {rows['old'].mean():.0%} of all in layers from 2 on",
+        f"old weights were {100 * rows['old'].mean():.0f} % of all in layers from 2 on",
     )
 
 

@@ -52,9 +52,9 @@ class ModularityPermutedDigits:
             "share: of the weights that a task's mask keeps, how many an earlier mask kept too, in the matrices "
             "of layers 2, 3, ...; old: how many of all weights there an earlier mask kept, which is what a "
             "mask that chose blindly would share.",
-            f"A task counts as solved from {ABLE:.0%} of right answers on: more than the nearest mean image gives "
-            "(90 % of scikit-learn's digits, 82 % of MNIST's), less than the nearest image does (99 %, 97 %), in any "
-            "order of the pixels.",
+            f"A task counts as solved from {100 * ABLE:g} % of right answers on: more than the nearest mean image "
+            "gives (90 % of scikit-learn's digits, 82 % of MNIST's), less than the nearest image does (99 %, 97 %), "
+            "in any order of the pixels.",
             *_differences(settings),
         ]
 

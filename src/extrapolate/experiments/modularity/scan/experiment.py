@@ -49,7 +49,7 @@ class ModularityScan:
             f"steps (published: {paper.mask_steps:,}), four drawn a step, strength β = {settings.strength:g}; "
             "embeddings and biases are not masked.",
             f"Published sizes of this network: {kind.sizes}. The decoder is told the right answer so far in "
-            f"{told:.0%} of the batches, of weights and masks alike, as published.",
+            f"{100 * told:g} % of the batches, of weights and masks alike, as published.",
             "The simple split is a random one of the published sizes, the same for all networks.",
             "Not published as numbers: the bounds of the findings (95 %, 0.05, 0.1) are this package's.",
         ]
