@@ -37,9 +37,9 @@ class ModularityDoubleAddition:
             "sums modulo 100. Accuracies are over all 10,000 sums of a pair, all digits right, with the mask cut at "
             "keep-probability 1/2.",
             f"Weights: Adam, rate 1e-3, batch {settings.batch}, {settings.steps:,} steps (published: "
-            f"{paper.steps:,}), gradients of norm 1 at most. Masks: Adam, rate 1e-2, {settings.mask_steps:,} steps (published: "
-            f"{paper.mask_steps:,}), four drawn a step, strength β = {settings.strength:g}; weight "
-            "matrices are masked, biases are not.",
+            f"{paper.steps:,}), gradients of norm 1 at most. Masks: Adam, rate 1e-2, {settings.mask_steps:,} steps "
+            f"(published: {paper.mask_steps:,}), four drawn a step, strength β = {settings.strength:g}; weight matrices "
+            "are masked, biases are not.",
             "control: the mask learned on both pairs. copied: after training the second pair's weights of the first "
             "and last layer are put in the first pair's places, so both are computed by the same weights; masks "
             "must find that.",
