@@ -38,8 +38,8 @@ class ModularityDoubleAddition:
             "keep-probability 1/2.",
             f"Weights: Adam, rate 1e-3, batch {settings.batch}, {settings.steps:,} steps (published: "
             f"{paper.steps:,}), gradients of norm 1 at most. Masks: Adam, rate 1e-2, {settings.mask_steps:,} steps "
-            f"(published: {paper.mask_steps:,}), four drawn a step, strength β = {settings.strength:g}; weight matrices "
-            "are masked, biases are not.",
+            f"(published: {paper.mask_steps:,}), four drawn a step, strength β = {settings.strength:g}; weight "
+            "matrices are masked, biases are not.",
             "control: the mask learned on both pairs. copied: after training the second pair's weights of the first "
             "and last layer are put in the first pair's places, so both are computed by the same weights; masks "
             "must find that.",
