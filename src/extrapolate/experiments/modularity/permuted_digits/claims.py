@@ -80,7 +80,7 @@ def _shared(results: pl.DataFrame, start: str, layer: int, settings: PermutedDig
         f"{start}/share-layer-{layer}",
         f"{start}: share of old weights in the mask of task {last}, layer {layer}",
         student(values) if len(values) else NOTHING,
-        f"old weights were {100 * rows['old'].mean():.0f} % of all in layers from 2 on",
+        f"old weights were {100 * rows['old'].to_numpy().mean():.0f} % of all in layers from 2 on",
     )
 
 
