@@ -103,17 +103,13 @@ class NeuralGPUArithmetic(Generic[S]):
         widths, families = (", ".join(map(str, each)) for each in (CHECK_WIDTHS, CHECK_FAMILIES))
         return f"random pairs of {widths} bits, families of {families} bits"
 
-    def drawn(self, settings: S) -> str:
-        """How training operands are drawn, in a word."""
-        return "uniform"
-
     def notes(self, settings: S) -> list[str]:
         filled = (
             "zero-filled to the whole length" if self.task.zero_filled else "significant digits, then padding"
         )
         return [
             f"Operands of equal width behind one another, least significant bit first; answers: {filled}. "
-            f"Training operands of at most 20 bits, drawn {self.drawn(settings)}; fresh in every step (published: a "
+            f"Training operands of at most 20 bits, drawn {settings.operands}; fresh in every step (published: a "
             "fixed pool).",
             f"A diagonal Neural GPU of {settings.maps} numbers a place, dropout {settings.dropout:g} (published: "
             f"{self.presets['paper'].dropout:g}); "
@@ -143,9 +139,6 @@ class NeuralGPUAddition(NeuralGPUArithmetic[AdditionSettings]):
 
     def checked(self) -> str:
         return f"{super().checked()} and carries over {', '.join(map(str, CHECK_CARRIES))} places"
-
-    def drawn(self, settings: AdditionSettings) -> str:
-        return settings.operands
 
     def claims(self, results: pl.DataFrame, settings: AdditionSettings) -> list[Claim]:
         return [*super().claims(results, settings), *carry_claims(results, settings, self.presets["laptop"])]

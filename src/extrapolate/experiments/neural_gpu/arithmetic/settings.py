@@ -28,7 +28,7 @@ def _share(text: str) -> float:
 
 @dataclass(frozen=True)
 class ArithmeticSettings:
-    """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training, drawn uniformly."""
+    """AdaMax, rate 0.01 · 48/m; operands of at most 20 bits in training."""
 
     seeds: int = option("Networks; their seeds are 0, 1, 2, ...", at_least(1))
     together: int = option(
@@ -37,6 +37,11 @@ class ArithmeticSettings:
     steps: int = option("Training steps.", at_least(1))
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
+    operands: str = name_option(
+        "Training operands: uniform; hard, two fifths with long carries; or varied, and a third of blocks.",
+        list(OPERANDS),
+        "kind of operands",
+    )
     levels: int = option(
         "Trained networks answer with states rounded to multiples of 1/N; 0: plainly, as published.",
         at_least(0),
@@ -54,24 +59,15 @@ class ArithmeticSettings:
 
     @property
     def draw(self) -> Draw:
-        return uniform_operands
+        return OPERANDS[self.operands]
 
 
 @dataclass(frozen=True)
 class AdditionSettings(ArithmeticSettings):
-    """As for products; and carries are trained and tested."""
+    """As for products; and carries are tested."""
 
-    operands: str = name_option(
-        "Training operands: uniform; hard, two fifths with long carries; or varied, and a third of blocks.",
-        list(OPERANDS),
-        "kind of operands",
-    )
     carries: tuple[int, ...] = numbers_option("Lengths of carries that are tested, separated by commas.", 1)
     carry_pairs: int = option("Pairs of each class at each length of carry.", at_least(1))
-
-    @property
-    def draw(self) -> Draw:
-        return OPERANDS[self.operands]
 
 
 #: What both operations' smoke presets share, and both papers'.
@@ -102,6 +98,7 @@ _PRODUCTS = ArithmeticSettings(
     together=1,
     steps=9_000,
     evaluate_every=400,
+    operands="uniform",
     dropout=0.1,
     levels=4,
     widths=(20, 25, 100, 200, 2_000),
