@@ -14,11 +14,11 @@ PRESETS: dict[str, DenseSettings] = {
         device="cpu",
     ),
     "laptop": DenseSettings(
-        hidden=(600, 600, 600),
+        hidden=(600, 600),
         seeds=2,
         steps=4_000,
         mask_steps=6_000,
-        strength=4e-4,
+        strength=1e-4,
         evaluate_every=500,
         batch=128,
         device="cpu",
