@@ -1,6 +1,7 @@
 """Dense networks on small tables: built, trained until they know the table, masked as published."""
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,22 +40,22 @@ class DenseSubject(Subject):
 
     settings: DenseSettings
 
+    @abstractmethod
     def sizes(self) -> tuple[int, int]:
         """Numbers in, logits out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tables(self) -> list[tuple[Tensor, Tensor]]:
         """All there is to know: inputs and answers, a table a function."""
-        raise NotImplementedError
 
+    @abstractmethod
     def right(self, logits: Tensor, answer: Tensor) -> Tensor:
         """bool (N,)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def functions(self) -> tuple[str, ...]:
         """All functions."""
-        raise NotImplementedError
 
     @property
     def batch(self) -> int:

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from extrapolate.inspect import Mask
 
 
-#: Columns of results whose means are the summary.
-MEASURES = ("accuracy", "kept_share")
-
-
 @dataclass(frozen=True)
 class MaskedPart:
     """A subject; ``masks`` once they are learned."""

@@ -9,16 +9,15 @@ from extrapolate.experiments.modularity.add_mul.claims import claims
 from extrapolate.experiments.modularity.add_mul.settings import PRESETS
 from extrapolate.experiments.modularity.add_mul.subject import AddMul
 from extrapolate.experiments.modularity.dense import DenseSettings, networks
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
-from extrapolate.experiments.summary import means
+from extrapolate.experiments.modularity.experiment import MaskExperiment
+from extrapolate.experiments.modularity.part import MaskedPart
 
 
-class ModularityAddMul:
+class ModularityAddMul(MaskExperiment):
     """Whether one network that adds and multiplies does so with different weights."""
 
     name = "modularity-add-mul"
     title = "Weight masks: which weights of one network add, and which multiply"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: DenseSettings) -> str:
@@ -39,9 +38,6 @@ class ModularityAddMul:
             "the control mask in the first or last layers only.",
             "Not published as numbers: the bounds of the findings (95 %, 99 %, 5 %, 1.5, 0.35) are this package's.",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: DenseSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: DenseSettings) -> list[Claim]:
         return claims(results, settings)

@@ -8,16 +8,15 @@ from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.modularity.class_removal.claims import claims
 from extrapolate.experiments.modularity.class_removal.settings import PRESETS, ClassRemovalSettings
 from extrapolate.experiments.modularity.class_removal.subject import ClassRemoval
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
-from extrapolate.experiments.summary import means
+from extrapolate.experiments.modularity.experiment import MaskExperiment
+from extrapolate.experiments.modularity.part import MaskedPart
 
 
-class ModularityClassRemoval:
+class ModularityClassRemoval(MaskExperiment):
     """Whether an image classifier has weights that only one class needs."""
 
     name = "modularity-class-removal"
     title = "Weight masks: what an image classifier loses with the weights that only one class needs"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: ClassRemovalSettings) -> str:
@@ -46,9 +45,6 @@ class ModularityClassRemoval:
             "The largest loss of another class is a maximum over nine: with few images of a class, chance alone "
             "makes it more than 0.",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: ClassRemovalSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: ClassRemovalSettings) -> list[Claim]:
         return claims(results, settings)

@@ -9,16 +9,15 @@ from extrapolate.experiments.modularity.dense import DenseSettings, networks
 from extrapolate.experiments.modularity.double_addition.claims import claims
 from extrapolate.experiments.modularity.double_addition.settings import PRESETS
 from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
-from extrapolate.experiments.summary import means
+from extrapolate.experiments.modularity.experiment import MaskExperiment
+from extrapolate.experiments.modularity.part import MaskedPart
 
 
-class ModularityDoubleAddition:
+class ModularityDoubleAddition(MaskExperiment):
     """Whether a network that adds two pairs of numbers uses the same weights for both."""
 
     name = "modularity-double-addition"
     title = "Weight masks: are the weights that add one pair of numbers used again for another"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: DenseSettings) -> str:
@@ -47,9 +46,6 @@ class ModularityDoubleAddition:
             "which cannot be shared, under the control mask.",
             "Not published as numbers: the bounds of the findings (95 %, 75 %, 50 %) are this package's.",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: DenseSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: DenseSettings) -> list[Claim]:
         return claims(results, settings)

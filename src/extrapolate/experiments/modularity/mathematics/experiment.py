@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.mathematics.claims import claims
 from extrapolate.experiments.modularity.mathematics.settings import (
     GENERATED,
@@ -14,17 +15,15 @@ from extrapolate.experiments.modularity.mathematics.settings import (
     MathematicsSettings,
 )
 from extrapolate.experiments.modularity.mathematics.subject import MathematicsSubject
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
-from extrapolate.experiments.summary import means
 
 
-class ModularityMathematics:
+class ModularityMathematics(MaskExperiment):
     """Whether the weights that easy problems need answer hard ones of the same kind."""
 
     name = "modularity-mathematics"
     title = "Weight masks: do the weights that easy problems need answer hard ones"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: MathematicsSettings) -> str:
@@ -60,9 +59,6 @@ class ModularityMathematics:
             "Where a network answers few hard problems to begin with, masks have little to lose there.",
             "Not published as a number: the bound of 0.05 is this package's.",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: MathematicsSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: MathematicsSettings) -> list[Claim]:
         return claims(results, settings)

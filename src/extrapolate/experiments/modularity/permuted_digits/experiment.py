@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.modularity.part import MEASURES
+from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.permuted_digits.claims import claims
 from extrapolate.experiments.modularity.permuted_digits.part import ChainPart
 from extrapolate.experiments.modularity.permuted_digits.settings import (
@@ -15,15 +15,13 @@ from extrapolate.experiments.modularity.permuted_digits.settings import (
     PermutedDigitsSettings,
 )
 from extrapolate.experiments.modularity.subject import ABLE
-from extrapolate.experiments.summary import means
 
 
-class ModularityPermutedDigits:
+class ModularityPermutedDigits(MaskExperiment):
     """Whether a network that learns one task after another uses the weights of the tasks before again."""
 
     name = "modularity-permuted-digits"
     title = "Weight masks: does a new task use the weights of the tasks before it again"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: PermutedDigitsSettings) -> str:
@@ -57,9 +55,6 @@ class ModularityPermutedDigits:
             "in any order of the pixels.",
             *_differences(settings),
         ]
-
-    def summary(self, results: pl.DataFrame, settings: PermutedDigitsSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: PermutedDigitsSettings) -> list[Claim]:
         return claims(results, settings)

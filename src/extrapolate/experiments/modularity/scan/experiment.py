@@ -5,21 +5,20 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.modularity.experiment import MaskExperiment
+from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.scan.claims import claims
 from extrapolate.experiments.modularity.scan.networks import KINDS
 from extrapolate.experiments.modularity.scan.settings import PRESETS, ScanSettings
 from extrapolate.experiments.modularity.scan.subject import ScanSubject
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
-from extrapolate.experiments.summary import means
 
 
-class ModularityScan:
+class ModularityScan(MaskExperiment):
     """Whether the weights that one kind of commands needs carry out commands of another kind."""
 
     name = "modularity-scan"
     title = "Weight masks: do the weights that some commands need carry out others"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: ScanSettings) -> str:
@@ -53,9 +52,6 @@ class ModularityScan:
             "The simple split is a random one of the published sizes, the same for all networks.",
             "Not published as numbers: the bounds of the findings (95 %, 0.05, 0.1) are this package's.",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: ScanSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: ScanSettings) -> list[Claim]:
         return claims(results, settings)

@@ -7,19 +7,18 @@ import polars as pl
 
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.modularity.dense import networks
-from extrapolate.experiments.modularity.part import MEASURES, MaskedPart
+from extrapolate.experiments.modularity.experiment import MaskExperiment
+from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.strength.claims import claims
 from extrapolate.experiments.modularity.strength.settings import PRESETS, StrengthSettings
 from extrapolate.experiments.modularity.strength.subject import Pressed
-from extrapolate.experiments.summary import means
 
 
-class ModularityStrength:
+class ModularityStrength(MaskExperiment):
     """How masks depend on how hard weights are pressed out of them."""
 
     name = "modularity-strength"
     title = "Weight masks: what is kept, right and shared as weights are pressed out harder"
-    source = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
     presets = PRESETS
 
     def outline(self, settings: StrengthSettings) -> str:
@@ -48,9 +47,6 @@ class ModularityStrength:
             f"{len(paper.strengths)} from {paper.strengths[0]:g} to {paper.strengths[-1]:g}, networks "
             f"{'-'.join(map(str, paper.hidden))} and wider).",
         ]
-
-    def summary(self, results: pl.DataFrame, settings: StrengthSettings) -> pl.DataFrame:
-        return means(results, MEASURES)
 
     def claims(self, results: pl.DataFrame, settings: StrengthSettings) -> list[Claim]:
         return claims(results, settings)
