@@ -1,8 +1,8 @@
-"""The diagonal Neural GPU's fused steps against its plain ones, in training and in answering.
+"""The diagonal Neural GPU's fused steps against its plain ones, in training and in answering; and five batches at once.
 
-Both sides of a line run in turn in one process; times are medians of the processor's time, and of the clock's. A
+All sides of a line run in turn in one process; times are medians of the processor's time, and of the clock's. A
 training step is forward and backward of the cross-entropy and the saturation, with dropout; its optimizer is left
-out. Prints a JSON line each, ``ratio`` being the fused processor time through the plain one.
+out. Prints a JSON line each, ``ratio`` being the first side's processor time through the last one's.
 
     python benchmarks/neural_gpu.py [--threads 1] [--repeats 7]
 """
@@ -22,9 +22,15 @@ from extrapolate.nn import _diagonal_fused
 
 Work = Callable[[], object]
 
+#: Symbols and answers, (B, n) each.
+Batches = list[tuple[Tensor, Tensor]]
+
 #: Length, sequences, maps of a training step; those of the published addition and multiplication first.
 TRAINING = [(41, 32, 48), (41, 32, 96), (20, 32, 48), (8, 32, 48)]
 ANSWERING = [(401, 4, 48), (41, 256, 48)]
+
+#: Lengths of the batches of a step of the products' training, sequences of each, maps.
+GROUPS, EACH, MAPS = (8, 20, 28, 36, 41), 16, 96
 
 
 def seconds(sides: dict[str, Work], repeats: int) -> dict[str, tuple[float, float]]:
@@ -49,7 +55,8 @@ def line(what: str, sides: dict[str, Work], repeats: int, **facts: object) -> di
         for name, pair in times.items()
         for kind, each in zip(("cpu_ms", "ms"), pair, strict=True)
     }
-    ratio = round(times["fused"][0] / times["plain"][0], 3)
+    first, *_, last = times
+    ratio = round(times[first][0] / times[last][0], 3)
     return {"benchmark": what, **facts, **rounded, "ratio": ratio}
 
 
@@ -73,6 +80,21 @@ def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
     (F.cross_entropy(logits.flatten(0, 1), answer.flatten()) + 1e-3 * saturation).backward()
 
 
+def train_groups(model: nn.DiagonalNeuralGPU, batches: Batches, together: bool, dtype: torch.dtype) -> None:
+    model.zero_grad()
+    with torch.autocast("cpu", dtype if dtype != torch.float32 else None, enabled=dtype != torch.float32):
+        if together:
+            logits, cost = model.saturated_together([(symbols, symbols > 0) for symbols, _ in batches])
+        else:
+            logits, costs = zip(*(model.saturated(symbols) for symbols, _ in batches), strict=True)
+            cost = torch.stack(costs).mean()
+    entropies = [
+        F.cross_entropy(each.flatten(0, 1).float(), answer.flatten())
+        for each, (_, answer) in zip(logits, batches, strict=True)
+    ]
+    (torch.stack(entropies).mean() + 1e-3 * cost).backward()
+
+
 @torch.no_grad()
 def infer(model: nn.DiagonalNeuralGPU, symbols: Tensor) -> None:
     model(symbols)
@@ -86,6 +108,15 @@ def lines(repeats: int) -> Iterator[dict[str, object]]:
         work: Work = lambda m=model, x=symbols, y=answer: train(m, x, y)  # noqa: E731
         facts = {"length": length, "sequences": count, "maps": maps}
         yield line("training step", {"fused": work, "plain": plainly(work)}, repeats, **facts)
+    model = nn.DiagonalNeuralGPU(13, 3, MAPS, dropout=0.1)
+    model.key = torch.tensor([0, 1, 0])
+    batches = [(torch.randint(1, 3, (EACH, n)), torch.randint(3, (EACH, n))) for n in GROUPS]
+    groups: dict[str, Work] = {
+        "together_bfloat16": lambda: train_groups(model, batches, True, torch.bfloat16),
+        "together": lambda: train_groups(model, batches, True, torch.float32),
+        "one_by_one": lambda: train_groups(model, batches, False, torch.float32),
+    }
+    yield line("training step of five lengths", groups, repeats, lengths=GROUPS, sequences=EACH, maps=MAPS)
     for length, count, maps in ANSWERING:
         model = nn.DiagonalNeuralGPU(13, 3, maps).eval()
         symbols = torch.randint(1, 3, (count, length))

@@ -52,8 +52,8 @@ def compute(
 ) -> None:
     """Let a trained Neural GPU compute: its answer beside the exact one, right or wrong.
 
-    The network works in binary on both operands, a place a bit, and takes as many steps as there are places; nothing
-    else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
+    The network works in binary on both operands, a place a bit, and takes about as many steps as there are places;
+    nothing else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
     """
     from extrapolate.cli.compute_page import draw
     from extrapolate.cli.computing import Calculator, Question, letters
@@ -106,8 +106,8 @@ def _check(question: "Question", limit: float, show: Path | None) -> None:
     seconds = question.calculator.seconds(places)
     if seconds > limit:
         raise UserError(
-            f"{places:,} places in as many steps would take about {in_words(seconds)} here, longer than --limit "
-            f"{limit:g} s: give a higher limit or smaller numbers"
+            f"{places:,} places in {question.steps:,} steps would take about {in_words(seconds)} here, longer than "
+            f"--limit {limit:g} s: give a higher limit or smaller numbers"
         )
 
 
@@ -117,7 +117,7 @@ def _last_state(question: "Question") -> "Tensor":
 
     began = time.monotonic()
     with Progress(console=stderr_console(), transient=True) as bars:
-        task = bars.add_task("computing", total=question.places, visible=False)
+        task = bars.add_task("computing", total=question.steps, visible=False)
 
         def progress(done: int) -> None:
             bars.update(task, completed=done, visible=time.monotonic() - began > SHOWN_SECONDS)

@@ -1,4 +1,4 @@
-"""A trained Neural GPU as a calculator: two whole numbers go in, as many steps as there are places, one comes out."""
+"""A trained Neural GPU as a calculator: two whole numbers go in, it takes its steps, one number comes out."""
 
 import time
 from collections.abc import Callable
@@ -64,7 +64,7 @@ class Calculator:
         state = self.model.advanced(self.model.begin(symbols), span, range(1))  # compilers and caches
         began = time.perf_counter()
         self.model.advanced(state, span, range(TRIED))
-        return (time.perf_counter() - began) / TRIED * places / some * places
+        return (time.perf_counter() - began) / TRIED * places / some * (places + self.model.slack)
 
     @torch.no_grad()
     def classes(self, state: Tensor) -> Tensor:
@@ -98,8 +98,13 @@ class Question:
 
     @property
     def places(self) -> int:
-        """Of the sequence, which are as many as the steps: both operands in binary, the operator between them."""
+        """Of the sequence: both operands in binary, the operator between them."""
         return 2 * self.width + 1
+
+    @property
+    def steps(self) -> int:
+        """That the network takes."""
+        return self.places + self.calculator.model.slack
 
     @cached_property
     def examples(self) -> Examples:
@@ -120,8 +125,8 @@ class Question:
         """The state after all steps; ``progress`` is told now and then how many are done."""
         symbols, model = self.examples.symbols, self.calculator.model
         span, state = symbols.bool(), model.begin(symbols)
-        for first in range(0, self.places, TOGETHER):
-            steps = range(first, min(first + TOGETHER, self.places))
+        for first in range(0, self.steps, TOGETHER):
+            steps = range(first, min(first + TOGETHER, self.steps))
             state = model.advanced(state, span, steps)
             progress(steps.stop)
         return state
@@ -134,7 +139,7 @@ class Question:
             "answer": None if number is None else decimal(number),
             "exact": decimal(self.exact),
             "correct": bool((classes == self.examples.answer[0]).all()),
-            "steps": self.places,
+            "steps": self.steps,
         }
 
 

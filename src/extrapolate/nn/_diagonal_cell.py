@@ -91,7 +91,7 @@ def diagonal_step(
     treatment: Treatment = AS_IT_IS,
     step: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """The next state, and the saturation of its preactivations."""
+    """The next state, and the saturation of its preactivations at every place, (B, n)."""
     reset, update = F.linear(neighbourhood(state, 1), gates, gates_bias).chunk(2, -1)
     reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
     new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
@@ -104,14 +104,18 @@ def diagonal_steps(
     state: Tensor,
     weights: Weights,
     span: Tensor,
+    worth: Tensor,
     steps: range,
     treatment: Treatment = AS_IT_IS,
 ) -> tuple[Tensor, Tensor]:
-    """The state (B, n, m) after these ``steps``, zero outside ``span`` (B, n), and their saturation, a scalar."""
+    """The state (B, n, m) after these ``steps``, zero outside ``span`` (B, n), and their saturation.
+
+    That is a scalar, in which a place counts by its ``worth`` (B, n).
+    """
     total = state.new_zeros(())
     for step in steps:
         state, more = diagonal_step(state, *weights, treatment, step)
-        state, total = state * span[..., None], total + more
+        state, total = state * span[..., None], total + (more * worth).sum()
     return state, total
 
 

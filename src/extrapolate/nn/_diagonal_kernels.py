@@ -1,8 +1,9 @@
 """The elementwise passes of :mod:`._diagonal_fused`, compiled by numba: what is left around its convolutions.
 
 States (B, n, m); gates (B, n, 2 m), the preactivations of r, then of u; new (B, n, m), those of the candidate;
-``inside`` (B, n) is 1 where a place takes part, else 0; ``kept`` (B, n, m) is True where dropout leaves a candidate,
-which is then multiplied by ``scale``. All arrays are contiguous; numbers are float32.
+``inside`` (B, n) is 1 where a place takes part, else 0; ``worth`` (B, n) is how much a place's saturation counts;
+``kept`` (B, n, m) is True where dropout leaves a candidate, which is then multiplied by ``scale``. All arrays are
+contiguous; numbers are float32.
 
 Each pass has few arrays, and a row of each in a name of its own: of more the compiler cannot tell that none of them
 overlap, and does one number at a time.
@@ -44,7 +45,7 @@ def _slope(x, error, pull):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def reset(gates, state, passed):
+def reset(gates, state, worth, passed):
     """passed ← r ⊙ s; returns the saturation of r's preactivations."""
     count, length, width = state.shape
     total = 0.0
@@ -54,7 +55,7 @@ def reset(gates, state, passed):
             for j in range(width):
                 out[j] = _gate(x[j]) * s[j]
                 part += _over(x[j])
-            total += part
+            total += part * worth[b, i]
     return total
 
 
@@ -87,7 +88,7 @@ def carry_back(error, dstate):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def candidate(new, kept, scale, value):
+def candidate(new, kept, scale, worth, value):
     """value ← c, after dropout; returns the saturation of c's preactivations."""
     count, length, width = new.shape
     total = 0.0
@@ -97,12 +98,12 @@ def candidate(new, kept, scale, value):
             for j in range(width):
                 out[j] = _clip(a[j]) * (scale * float32(left[j]))
                 part += _over(a[j])
-            total += part
+            total += part * worth[b, i]
     return total
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def mix(gates, carried, value, inside):
+def mix(gates, carried, inside, worth, value):
     """value ← the next state, from c; returns the saturation of u's preactivations."""
     count, length, width = value.shape
     total = 0.0
@@ -112,7 +113,7 @@ def mix(gates, carried, value, inside):
             for j in range(width):
                 out[j] = mask * (out[j] + _gate(x[j]) * (held[j] - out[j]))
                 part += _over(x[j])
-            total += part
+            total += part * worth[b, i]
     return total
 
 
@@ -128,26 +129,27 @@ def rounded(value, levels, share):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def update_adjoint(gates, carried, value, error, pull, dgates):
+def update_adjoint(gates, carried, value, error, pull, worth, dgates):
     """The gradient of u's preactivations, from that of the next state, ``error``; ``pull``: of the saturation."""
     count, length, width = value.shape
     for b in range(count):
         for i in range(length):
             x, held, c, e = gates[b, i, width:], carried[b, i], value[b, i], error[b, i]
-            dx = dgates[b, i, width:]
+            dx, back = dgates[b, i, width:], pull * worth[b, i]
             for j in range(width):
-                dx[j] = _slope(x[j], HALF * e[j] * (held[j] - c[j]), pull)
+                dx[j] = _slope(x[j], HALF * e[j] * (held[j] - c[j]), back)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def candidate_adjoint(gates, new, kept, scale, error, pull, dnew):
+def candidate_adjoint(gates, new, kept, scale, error, pull, worth, dnew):
     """As ``update_adjoint``, of c's preactivations."""
     count, length, width = new.shape
     for b in range(count):
         for i in range(length):
             x, a, left, e, da = gates[b, i, width:], new[b, i], kept[b, i], error[b, i], dnew[b, i]
+            back = pull * worth[b, i]
             for j in range(width):
-                da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(left[j])), pull)
+                da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(left[j])), back)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -173,14 +175,14 @@ def held(gates, error):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def reset_adjoint(gates, state, dpassed, pull, dgates):
+def reset_adjoint(gates, state, dpassed, pull, worth, dgates):
     """As ``update_adjoint``, of r's preactivations, from the gradient of r ⊙ s."""
     count, length, width = state.shape
     for b in range(count):
         for i in range(length):
-            x, s, e, dx = gates[b, i], state[b, i], dpassed[b, i], dgates[b, i]
+            x, s, e, dx, back = gates[b, i], state[b, i], dpassed[b, i], dgates[b, i], pull * worth[b, i]
             for j in range(width):
-                dx[j] = _slope(x[j], HALF * e[j] * s[j], pull)
+                dx[j] = _slope(x[j], HALF * e[j] * s[j], back)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

@@ -1,5 +1,6 @@
 """The diagonal Neural GPU (Freivalds & Liepins 2017): one dimension, one cell, gates that saturate exactly."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,8 +20,9 @@ from extrapolate.nn._hard import Grid, hard_tanh, saturation
 
 
 class DiagonalNeuralGPU(CellularNetwork):
-    """The diagonal Neural GPU: symbols (B, n) to logits (B, n, classes); unless told, by n steps, padding included.
+    """The diagonal Neural GPU: symbols (B, n) to logits (B, n, classes); unless told, by n + slack steps.
 
+    n counts padding.
     The state is (B, n, m). On a CPU in float32 all steps run fused, with a hand-written backward pass, except in
     :meth:`states`.
 
@@ -32,6 +34,8 @@ class DiagonalNeuralGPU(CellularNetwork):
             states are rounded: thresholds would be crossed otherwise that answering does not cross.
         levels: states are rounded to multiples of 1/levels, where gradients pass unchanged. The network is then a
             cellular automaton: nothing fades, however many steps it takes. None: as published, not rounded.
+        slack: steps beyond the places, for what is on its way when the last place has been reached, such as the last
+            carries of a product. 0: as published.
 
     Training adds :meth:`saturated`'s second output, times a weight, to the loss. Source: arXiv 1702.08727 and its
     code, whose gates, offsets and start these are.
@@ -45,13 +49,16 @@ class DiagonalNeuralGPU(CellularNetwork):
         *,
         dropout: float = 0.0,
         levels: int | None = None,
+        slack: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(symbols, classes, maps, dropout)
         if levels is not None and levels < 1:
             raise ValueError(f"levels={levels} must be at least 1, or None for states that are not rounded")
-        self.levels = levels
+        if slack < 0:
+            raise ValueError(f"slack={slack} must be at least 0")
+        self.levels, self.slack = levels, slack
         self.embedding = nn.Linear(symbols, maps)
         self.cell = DiagonalCGRU(maps)
         self.answer = nn.Linear(maps, classes)
@@ -60,14 +67,14 @@ class DiagonalNeuralGPU(CellularNetwork):
         self.to(device, dtype)
 
     def arguments(self) -> dict[str, Any]:
-        names = ("symbols", "classes", "maps", "dropout", "levels")
+        names = ("symbols", "classes", "maps", "dropout", "levels", "slack")
         return {name: getattr(self, name) for name in names}
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
         return self._begin(symbols, span_of(symbols) if span is None else span, self._treatment())[0]
 
     def _begin(self, symbols: Tensor, span: Tensor, treatment: Treatment) -> tuple[Tensor, Tensor]:
-        """The first state, and the saturation of the embedding."""
+        """The first state, and the saturation of the embedding at every place."""
         entering = F.embedding(symbols, self.embedding.weight.T) + self.embedding.bias
         state = treatment.rounded(treatment.dropped(hard_tanh(entering), -1))
         return state * span[..., None], saturation(entering)
@@ -79,13 +86,13 @@ class DiagonalNeuralGPU(CellularNetwork):
         return self.answer(state)
 
     def default_steps(self, symbols: Tensor, span: Tensor) -> int:
-        return symbols.shape[1]
+        return symbols.shape[1] + self.slack
 
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
         return diagonal_step(state, *self.cell.weights(), self._treatment(), step)[0] * span[..., None]
 
     def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
-        return self._run(state, span, steps, self._treatment())[0]
+        return self._run(state, span, state.new_zeros(span.shape), steps, self._treatment())[0]
 
     def forward(
         self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
@@ -108,15 +115,52 @@ class DiagonalNeuralGPU(CellularNetwork):
         0 to 1, if there are any.
         """
         span = span_of(symbols) if span is None else span
-        steps = symbols.shape[1] if steps is None else steps
+        steps = self.default_steps(symbols, span) if steps is None else steps
+        (logits,), cost = self.saturated_together([(symbols, span)], steps - symbols.shape[1], rounding)
+        return logits, cost
+
+    def saturated_together(
+        self,
+        batches: Sequence[tuple[Tensor, Tensor]],
+        slack: int | None = None,
+        rounding: float | Tensor = 1.0,
+    ) -> tuple[list[Tensor], Tensor]:
+        """The logits of each of these batches, and the mean of their saturations, as :meth:`saturated` gives them.
+
+        A batch is symbols (B, n) and their span, with an n of its own and the same B. They stand side by side, an
+        empty place between two, and take their steps at once: one large product a step instead of many small ones.
+        A batch whose steps are done is read and taken off. ``slack``: in place of the network's own. Dropout draws
+        other numbers than batch by batch.
+
+        Raises:
+            ValueError: there is no batch, or they are not of the same number of sequences.
+        """
+        count = len(batches[0][0]) if batches else 0
+        if any(len(symbols) != count for symbols, _ in batches) or not batches:
+            raise ValueError("saturated_together takes batches of the same number of sequences, at least one")
+        order = sorted(range(len(batches)), key=lambda index: batches[index][0].shape[1])
+        lengths = [batches[index][0].shape[1] for index in order]
+        slack = self.slack if slack is None else slack
+        symbols, span = (side_by_side([batches[i][part] for i in order]) for part in (0, 1))
+        # of n places in T steps each counts 1 / (T n B) a step, as published, and the embedding T times
+        whole = [self.answer.bias.new_full((count, n), 1 / max(1, n * count)) for n in lengths]
+        parts = [each / max(1, each.shape[1] + slack) for each in whole]
+        worth, often = side_by_side(parts), side_by_side(whole)
         treatment = self._treatment(rounding)
         state, entering = self._begin(symbols, span, treatment)
-        state, within = self._run(state, span, range(steps), treatment)
-        return self.read(state), (entering + within / max(1, steps)) / max(1, symbols.numel())
+        total, logits, taken = (entering * often).sum(), {}, 0
+        for index, n in zip(order, lengths, strict=True):
+            state, more = self._run(state, span, worth, range(taken, n + slack), treatment)
+            total, taken = total + more, n + slack
+            logits[index] = self.read(state[:, :n])
+            state, span, worth = (each[:, n + 1 :] for each in (state, span, worth))
+        return [logits[index] for index in range(len(batches))], total / len(batches)
 
-    def _run(self, state: Tensor, span: Tensor, steps: range, treatment: Treatment) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, state: Tensor, span: Tensor, worth: Tensor, steps: range, treatment: Treatment
+    ) -> tuple[Tensor, Tensor]:
         run = _diagonal_fused.run if _diagonal_fused.usable(state) else diagonal_steps
-        return run(state, self.cell.weights(), span, steps, treatment)
+        return run(state, self.cell.weights(), span, worth, steps, treatment)
 
     def _treatment(self, rounding: float | Tensor = 1.0) -> Treatment:
         grid = None if self.levels is None else Grid(self.levels, rounding)
@@ -125,3 +169,10 @@ class DiagonalNeuralGPU(CellularNetwork):
             return Treatment(grid=grid)
         probability = 1 - self.dropout * analogue
         return Treatment(lambda like, step: self.kept(like, probability, step + 1), probability, grid)
+
+
+def side_by_side(batches: Sequence[Tensor]) -> Tensor:
+    """(B, n) each along the places, one of zeros between two."""
+    gap = batches[0].new_zeros(len(batches[0]), 1)
+    spaced = [each for batch in batches for each in (gap, batch)]
+    return torch.cat(spaced[1:], 1)

@@ -28,8 +28,8 @@ def cutoff_sigmoid(x: Tensor, cutoff: float = 1.2) -> Tensor:
 
 
 def saturation(x: Tensor) -> Tensor:
-    """Σ max(0, |x| - 0.9), a scalar: how far preactivations have left the range where gradients flow."""
-    return (x.abs() - SATURATED).clamp_min(0.0).sum()
+    """Σ max(0, |x| - 0.9) over the last axis: how far preactivations have left the range where gradients flow."""
+    return (x.abs() - SATURATED).clamp_min(0.0).sum(-1)
 
 
 @dataclass(frozen=True)

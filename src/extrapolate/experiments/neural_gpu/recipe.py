@@ -19,6 +19,9 @@ from extrapolate.training.length_bins import LengthBins
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
 TRAINING, FIXED = 0, 1
 
+#: The stream of the slack beside a stream of examples is so much further on.
+SLACK = 2
+
 #: Of evaluations with equal errors the one with the least loss is best: it counts this little beside them.
 TIE = 1e-3
 
@@ -47,8 +50,10 @@ class Recipe:
 
     The saturation cost weighs about the learning rate times the loss, on fixed batches, with dropout, at every
     evaluation (published: in all steps since the last one). Networks trained together see the same examples and
-    noise, which follow from the first seed. With ``levels`` trained networks answer with rounded states: as cellular
-    automata, whose errors cannot grow with the length.
+    noise, which follow from the first seed. ``product`` is the type of the numbers that the cell multiplies in
+    training; everything else, and all answering, is float32. With ``levels`` trained networks answer with rounded
+    states: as cellular automata, whose errors cannot grow with the length. They take ``slack`` steps more than there
+    are places; in training it is drawn anew in every step, from a quarter of that on, so that an answer is held.
     """
 
     task: Algorithm
@@ -61,10 +66,14 @@ class Recipe:
     rates: Rates
     optimizer: str = "AdaMax"
     levels: int | None = None
+    product: torch.dtype = torch.float32
+    slack: int = 0
 
     def build(self) -> DiagonalNeuralGPU:
         task = self.task
-        return DiagonalNeuralGPU(task.symbols, task.classes, self.maps, dropout=self.dropout)
+        return DiagonalNeuralGPU(
+            task.symbols, task.classes, self.maps, dropout=self.dropout, slack=self.slack
+        )
 
     def network(self, replicas: Replicas, row: int) -> DiagonalNeuralGPU:
         """The network in this row, for answering."""
@@ -80,6 +89,12 @@ class Recipe:
         """The random numbers of one step, of a stream of this seed."""
         words = np.random.SeedSequence((self.seeds[0], stream, step)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+
+    def drawn(self, stream: int, step: int, device: torch.device) -> dict[str, Tensor]:
+        """What :func:`costs` takes, of one step: its batches, and the slack they are given."""
+        least = self.slack // 4
+        slack = torch.randint(least, self.slack + 1, (), generator=self.generator(SLACK + stream, step))
+        return _named(self.batches(stream, step), device) | {"slack": slack}
 
     def batches(self, stream: int, step: int) -> list[Examples]:
         """Those of one step, a group of lengths each; the fixed ones are of all groups, some of each."""
@@ -104,16 +119,22 @@ class Recipe:
         balance = Balance("loss", "saturation", rate)
         rules = {"rate": rate, "noise": Scaled(rate, NOISE), "weight": balance}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
-        fixed = _named(self.batches(FIXED, 0), device)
+        fixed = self.drawn(FIXED, 0, device)
 
         def shared(key: Tensor) -> dict[str, Tensor]:
-            return _named(self.batches(TRAINING, int(key[2])), device)
+            return self.drawn(TRAINING, int(key[2]), device)
+
+        lower = self.product != torch.float32
+
+        def costs_of(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            with torch.autocast(device.type, self.product if lower else None, enabled=lower):
+                return costs(model, given)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            entropy, saturation = costs(model, given)
+            entropy, saturation = costs_of(model, given)
             return entropy + given["weight"] * saturation
 
-        measured = replicas.bind(costs, training=True)
+        measured = replicas.bind(costs_of, training=True)
 
         def measures(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
             # one set of dropout for all evaluations: they differ by the weights alone
@@ -159,13 +180,14 @@ def falling(rate: float, steps: int) -> Rule:
 def costs(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the saturation, each the mean over the batches in ``given``."""
     assert isinstance(model, DiagonalNeuralGPU)
-    entropies, saturations = [], []
-    for name in sorted(name for name in given if name.startswith("symbols")):
-        index = name.removeprefix("symbols")
-        logits, saturation = model.saturated(given[name], span=given[f"span{index}"])
-        entropies.append(F.cross_entropy(logits.flatten(0, 1), given[f"answer{index}"].flatten()))
-        saturations.append(saturation)
-    return torch.stack(entropies).mean(), torch.stack(saturations).mean()
+    names = sorted(name.removeprefix("symbols") for name in given if name.startswith("symbols"))
+    batches = [(given[f"symbols{name}"], given[f"span{name}"]) for name in names]
+    logits, saturation = model.saturated_together(batches, int(given["slack"]))
+    entropies = [
+        F.cross_entropy(each.flatten(0, 1).float(), given[f"answer{name}"].flatten())
+        for name, each in zip(names, logits, strict=True)
+    ]
+    return torch.stack(entropies).mean(), saturation
 
 
 def _named(batches: list[Examples], device: torch.device) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.claims import carry_claims, c
 from extrapolate.experiments.neural_gpu.arithmetic.settings import (
     ADDITION,
     MULTIPLICATION,
+    PRODUCTS,
     AdditionSettings,
     ArithmeticSettings,
 )
@@ -74,6 +75,8 @@ class NeuralGPUArithmetic(Generic[S]):
             settings.bins,
             falling,
             levels=settings.levels or None,
+            product=PRODUCTS[settings.product],
+            slack=settings.slack,
         )
         questions = self.questions(settings)
         return NeuralGPUPart(
@@ -104,6 +107,7 @@ class NeuralGPUArithmetic(Generic[S]):
         return f"random pairs of {widths} bits, families of {families} bits"
 
     def notes(self, settings: S) -> list[str]:
+        steps = f"{settings.slack} steps more than places" if settings.slack else "as many steps as places"
         filled = (
             "zero-filled to the whole length" if self.task.zero_filled else "significant digits, then padding"
         )
@@ -115,10 +119,11 @@ class NeuralGPUArithmetic(Generic[S]):
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
             f"The learning rate falls linearly over the last {1 - FALLS_FROM:.0%} of the steps (published: by "
-            f"a third where the loss makes no progress). {self._rounding(settings)}",
+            f"a third where the loss makes no progress). The cell multiplies {settings.product} numbers in training "
+            f"and float32 ones in answering. {self._rounding(settings)}",
             f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
             "fewest errors counts. So weights are chosen on longer numbers than trained on.",
-            "Right: every place is, padding included; as many steps as places. Exact: no error on any sheet that "
+            f"Right: every place is, padding included; {steps}. Exact: no error on any sheet that "
             "was given out; the last width is given out where all before are exact.",
             "Intervals (95 %): Wilson for shares of networks, Student's t for shares of wrong sequences.",
         ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option, name_option, numbers_option
 from extrapolate.experiments.options import at_least, option
@@ -14,6 +16,10 @@ OPERANDS: dict[str, Draw] = {
     "hard": hard_operands,
     "uniform": uniform_operands,
 }
+
+
+#: By name, the type of the numbers that are multiplied in training.
+PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def _share(text: str) -> float:
@@ -46,6 +52,10 @@ class ArithmeticSettings:
         "Trained networks answer with states rounded to multiples of 1/N; 0: plainly, as published.",
         at_least(0),
     )
+    slack: int = option(
+        "Steps beyond the places, for the last carries; in training from a quarter of it on. Published: 0.",
+        at_least(0),
+    )
     widths: tuple[int, ...] = numbers_option(
         "Bits of the operands that are tested, separated by commas; the last if all before are exact.", 4
     )
@@ -55,6 +65,11 @@ class ArithmeticSettings:
     maps: int = option("Numbers at each place of the state.", at_least(1))
     batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
     bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
+    product: str = name_option(
+        "What is multiplied in training: float32 or bfloat16, which is quicker where the processor has it.",
+        list(PRODUCTS),
+        "type of numbers",
+    )
     device: str = device_option()
 
     @property
@@ -85,7 +100,9 @@ _TINY: dict[str, Any] = {
 }
 _WHOLE: dict[str, Any] = {
     "steps": 20_000,
+    "product": "float32",
     "levels": 0,
+    "slack": 0,
     "pairs": 1_024,
     "long_pairs": 128,
     "family_pairs": 64,
@@ -96,11 +113,12 @@ _WHOLE: dict[str, Any] = {
 _PRODUCTS = ArithmeticSettings(
     seeds=2,
     together=1,
-    steps=9_000,
+    steps=8_000,
     evaluate_every=400,
-    operands="uniform",
+    operands="varied",
     dropout=0.1,
     levels=4,
+    slack=12,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
     long_pairs=16,
@@ -108,13 +126,14 @@ _PRODUCTS = ArithmeticSettings(
     maps=96,
     batch=16,
     bins=5,
+    product="bfloat16",
     device="cpu",
 )
 
 MULTIPLICATION: dict[str, ArithmeticSettings] = {
     "smoke": replace(_PRODUCTS, **_TINY),
     "laptop": _PRODUCTS,
-    "paper": replace(_PRODUCTS, seeds=16, **_WHOLE),
+    "paper": replace(_PRODUCTS, seeds=16, operands="uniform", **_WHOLE),
 }
 
 #: Where a carry is looked for: from one place to the longest operands but the last.
@@ -128,6 +147,7 @@ _SUMS = AdditionSettings(
     operands="hard",
     dropout=0.1,
     levels=4,
+    slack=0,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
     long_pairs=8,
@@ -137,6 +157,7 @@ _SUMS = AdditionSettings(
     maps=48,
     batch=16,
     bins=5,
+    product="float32",
     device="cpu",
 )
 
