@@ -1,4 +1,4 @@
-"""The diagonal Neural GPU's fused steps against its plain ones, in training and in answering; and five batches at once.
+"""The diagonal Neural GPU's fused steps against its plain ones, in training and answering; and five batches at once.
 
 All sides of a line run in turn in one process; times are medians of the processor's time, and of the clock's. A
 training step is forward and backward of the cross-entropy and the saturation, with dropout; its optimizer is left
