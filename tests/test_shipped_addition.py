@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+import shipped
 from extrapolate import nn, tasks
-from extrapolate.experiments.neural_gpu.sheets import PLACES, errors
 from extrapolate.tasks.algorithms import addition_families, carry_operands
 
 ADDITION = tasks.Addition(zero_filled=True)
@@ -13,10 +13,7 @@ TRAINED_BITS = 20
 
 def wrong(examples: tasks.Examples) -> int:
     """Of so many sums, how many the shipped network gets wrong in any place."""
-    model = nn.DiagonalNeuralGPU.from_pretrained("binary-addition")
-    at_once = max(1, PLACES // examples.symbols.shape[1])
-    pieces = zip(examples.symbols.split(at_once), examples.answer.split(at_once), strict=True)
-    return sum(errors(model, tasks.Examples(*piece)) for piece in pieces)
+    return shipped.wrong(nn.DiagonalNeuralGPU.from_pretrained("binary-addition"), examples)
 
 
 def random_sums(width: int, count: int) -> tasks.Examples:
@@ -72,8 +69,8 @@ def test_it_is_rounding_that_carries_far() -> None:
     assert wrong(far) == 0
     plain = nn.DiagonalNeuralGPU.from_pretrained("binary-addition")
     plain.levels = None
-    assert errors(plain, far) > 0
-    assert errors(plain, full_carries(200, 16)) == 0
+    assert shipped.wrong(plain, far) > 0
+    assert shipped.wrong(plain, full_carries(200, 16)) == 0
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ class NeuralGPUArithmetic(Generic[S]):
             f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
             "fewest errors counts. So weights are chosen on longer numbers than trained on.",
             f"Right: every place is, padding included; {steps}. Exact: no error on any sheet that "
-            "was given out; the last width is given out where all before are exact.",
+            "was given out; the last width is given out where all before, shorter random pairs first, are exact.",
             "Intervals (95 %): Wilson for shares of networks, Student's t for shares of wrong sequences.",
         ]
 

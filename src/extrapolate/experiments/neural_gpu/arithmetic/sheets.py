@@ -31,13 +31,13 @@ class Questions:
     settings: ArithmeticSettings
 
     def sheets(self) -> list[Sheet]:
-        """From the least work to the most; the last width is for networks without an error so far."""
+        """Random pairs first, of the last width for networks without an error so far; then what is built to fail."""
         *widths, last = self.settings.widths
         found = [self._random(random_name(width), width, self.settings.pairs) for width in widths]
+        found.append(self._random(random_name(last), last, self.settings.long_pairs, if_exact=bool(widths)))
         found += self.special(widths)
         for width in widths:
             found += [*self._of_families(width, self.settings.family_pairs), *self.full(width, False)]
-        found.append(self._random(random_name(last), last, self.settings.long_pairs, if_exact=bool(widths)))
         return [*found, *self.full(last, bool(widths))]
 
     def checks(self) -> list[Sheet]:
