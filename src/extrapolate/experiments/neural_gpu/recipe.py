@@ -119,22 +119,41 @@ class Recipe:
         balance = Balance("loss", "saturation", rate)
         rules = {"rate": rate, "noise": Scaled(rate, NOISE), "weight": balance}
         feedback = Feedback(rules, len(replicas), device=device, ends=ends)
-        fixed = self.drawn(FIXED, 0, device)
 
         def shared(key: Tensor) -> dict[str, Tensor]:
             return self.drawn(TRAINING, int(key[2]), device)
 
-        lower = self.product != torch.float32
-
-        def costs_of(model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            with torch.autocast(device.type, self.product if lower else None, enabled=lower):
-                return costs(model, given)
-
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            entropy, saturation = costs_of(model, given)
+            entropy, saturation = self.costs(model, given)
             return entropy + given["weight"] * saturation
 
-        measured = replicas.bind(costs_of, training=True)
+        return Plan(
+            loss=loss,
+            optimizer=trainer.make,
+            steps=steps,
+            evaluate=self._evaluation(replicas, checks),
+            evaluate_every=evaluate_every,
+            best_by="score",
+            given=feedback.numbers,
+            shared=shared,
+            rate=feedback.schedule("rate"),
+            noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
+            solved=lambda measures: measures["error"] == 0,
+            until=feedback,
+            compile=False,  # hundreds of steps of a loop would be compiled for minutes
+            gradients=one_by_one if device.type == "cpu" else mapped,
+        )
+
+    def costs(self, model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """As :func:`costs`, with numbers of the type that is multiplied in training."""
+        lower = self.product != torch.float32
+        with torch.autocast(given["symbols00"].device.type, self.product if lower else None, enabled=lower):
+            return costs(model, given)
+
+    def _evaluation(self, replicas: Replicas, checks: Checks) -> Callable[[Replicas], dict[str, Tensor]]:
+        """What is measured of every network: its costs on the fixed batches, and the checks."""
+        fixed = self.drawn(FIXED, 0, replicas.device)
+        measured = replicas.bind(self.costs, training=True)
 
         def measures(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
             # one set of dropout for all evaluations: they differ by the weights alone
@@ -149,22 +168,7 @@ class Recipe:
             rows = [measures(replicas, row, key) for row, key in enumerate(replicas.keys())]
             return {name: torch.tensor([own[name] for own in rows], dtype=torch.float64) for name in rows[0]}
 
-        return Plan(
-            loss=loss,
-            optimizer=trainer.make,
-            steps=steps,
-            evaluate=evaluate,
-            evaluate_every=evaluate_every,
-            best_by="score",
-            given=feedback.numbers,
-            shared=shared,
-            rate=feedback.schedule("rate"),
-            noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
-            solved=lambda measures: measures["error"] == 0,
-            until=feedback,
-            compile=False,  # hundreds of steps of a loop would be compiled for minutes
-            gradients=one_by_one if device.type == "cpu" else mapped,
-        )
+        return evaluate
 
 
 def settled(rate: float, steps: int) -> Rule:
