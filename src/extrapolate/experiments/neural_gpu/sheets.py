@@ -23,7 +23,8 @@ SHEETS = 2**31
 class Sheet:
     """``count`` sequences of ``length`` places, made by ``make(generator)``; the same ones for every network.
 
-    ``if_exact``: only for networks without an error on all sheets before, since it takes long.
+    ``if_exact``: only for networks without an error on all sheets before, since it takes long. ``typical``: of
+    sequences as any, so that a network which fails most of them has nothing to say on longer ones.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Sheet:
     count: int
     make: Callable[[torch.Generator], Examples]
     if_exact: bool = False
+    typical: bool = False
 
     @property
     def pieces(self) -> int:
@@ -56,13 +58,13 @@ def errors(model: DiagonalNeuralGPU, examples: Examples) -> int:
 
 
 def shares(model: DiagonalNeuralGPU, sheets: Sequence[Sheet]) -> list[float]:
-    """The share of wrong sequences on each sheet; those after one with most of them wrong count as all wrong."""
+    """The share of wrong sequences on each sheet; after a typical one with most of them wrong all count as wrong."""
     found: list[float] = []
+    hopeless = False
     for sheet in sheets:
-        if found and found[-1] > 0.5:
-            found.append(1.0)
-        else:
-            found.append(sum(errors(model, piece) for piece in sheet.cut()) / sheet.count)
+        share = 1.0 if hopeless else sum(errors(model, piece) for piece in sheet.cut()) / sheet.count
+        hopeless = hopeless or (sheet.typical and share > 0.5)
+        found.append(share)
     return found
 
 

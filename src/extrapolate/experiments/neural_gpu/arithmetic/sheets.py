@@ -64,7 +64,8 @@ class Questions:
 
     def _random(self, name: str, width: int, count: int, if_exact: bool = False) -> Sheet:
         length = 2 * width + 1
-        return Sheet(name, length, count, partial(self.task.examples, count, length), if_exact)
+        make = partial(self.task.examples, count, length)
+        return Sheet(name, length, count, make, if_exact, typical=True)
 
     def _of_families(self, width: int, most: int, prefix: str = "") -> list[Sheet]:
         return [

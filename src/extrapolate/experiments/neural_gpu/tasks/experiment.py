@@ -89,7 +89,7 @@ def part(name: str, seed: int, settings: TasksSettings) -> NeuralGPUPart:
 
 
 def _sheet(task: Algorithm, name: str, length: int, count: int, if_exact: bool = False) -> Sheet:
-    return Sheet(name, length, count, partial(task.examples, count, length), if_exact)
+    return Sheet(name, length, count, partial(task.examples, count, length), if_exact, typical=True)
 
 
 NEURAL_GPU_TASKS = NeuralGPUTasks()
