@@ -1,10 +1,10 @@
 """Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
 
-python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition --levels 8
+python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 
-Best: the fewest wrong answers on all sheets, of networks that were given as many. With ``--levels`` the states of
-the trained network are rounded from then on, and it is given all sheets anew. All that is said of it in its
-``config.json`` is read from the run or comes out here.
+Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
+``--levels`` its states are rounded to other ones from then on, and it is given all sheets anew. All that is said
+of it in its ``config.json`` is read from the run or comes out here.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main(run: Path, name: str, levels: int | None) -> None:
     model.load_state_dict({name: value[place] for name, value in weights.items()})
     task = part.recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
-    model.levels = levels or model.levels
+    model.levels = levels or part.recipe.levels
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
@@ -72,7 +72,7 @@ def main(run: Path, name: str, levels: int | None) -> None:
             "seeds_trained": results.height,
             "seeds_exact": int(results["solved"].sum()),
             "steps": best["best_step"],
-            "rounded_after_training": levels,
+            "rounded_after_training": model.levels,
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
@@ -87,6 +87,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it will be called")
-    parser.add_argument("--levels", type=int, help="round its states to multiples of 1/LEVELS from now on")
+    parser.add_argument("--levels", type=int, help="round its states to multiples of 1/LEVELS, not as in the run")
     given = parser.parse_args()
     main(given.run, given.name, given.levels)
