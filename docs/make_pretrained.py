@@ -1,10 +1,12 @@
 """Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
 
 python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
+python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 1:3 1:4 0:5
 
 Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
-``--levels`` its states are rounded to other ones from then on, and it is given all sheets anew. All that is said
-of it in its ``config.json`` is read from the run or comes out here.
+``--answers SEED:LEVELS ...`` those seeds answer instead, their states rounded to multiples of 1/LEVELS, together if
+there are several, and are given all sheets anew. All that is said of it in its ``config.json`` is read from the run
+or comes out here.
 """
 
 import argparse
@@ -22,6 +24,8 @@ from extrapolate.experiments.neural_gpu.sheets import examine
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.training import Quiet
 from extrapolate.training.checkpoint import read
+
+Answering = nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
 
@@ -42,7 +46,7 @@ def rank(row: dict[str, Any]) -> tuple[int, int]:
     return -len(found), sum(int(each.split()[0]) for each in found.values())
 
 
-def asked(model: nn.DiagonalNeuralGPU, part: NeuralGPUPart) -> dict[str, str]:
+def asked(model: Answering, part: NeuralGPUPart) -> dict[str, str]:
     """Wrong answers of how many, by sheet."""
     with tempfile.TemporaryDirectory() as place:
         (found,) = examine([model.eval()], part.sheets, Path(place) / "asked.safetensors", Quiet())
@@ -50,35 +54,65 @@ def asked(model: nn.DiagonalNeuralGPU, part: NeuralGPUPart) -> dict[str, str]:
     return {name: f"{wrong} of {counts[name]}" for name, wrong in found.items() if wrong is not None}
 
 
-def main(run: Path, name: str, levels: int | None) -> None:
+def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeuralGPU:
+    """The trained network of this seed, answering as in the run."""
+    part = next(each for each in parts if seed in each.recipe.seeds)
+    weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
+    model, place = part.recipe.build(), part.recipe.seeds.index(seed)
+    model.load_state_dict({name: value[place] for name, value in weights.items()})
+    model.levels = part.recipe.levels
+    return model
+
+
+def together(
+    answers: dict[int, list[int]], networks: dict[int, nn.DiagonalNeuralGPU]
+) -> nn.NeuralGPUEnsemble:
+    """``answers``: for each seed, the levels of its answers."""
+    arguments = [networks[seed].arguments() for seed in answers]
+    model = nn.NeuralGPUEnsemble(arguments, list(answers.values()))
+    for member, seed in zip(model.networks, answers, strict=True):
+        member.load_state_dict(networks[seed].state_dict())
+    return model
+
+
+def main(run: Path, name: str, answers: dict[int, list[int]]) -> None:
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     experiment = experiment_named(manifest["experiment"])
     settings = with_options(experiment.presets[manifest["preset"]], manifest["settings"])
     results = pl.read_parquet(run / "results.parquet")
-    best = min(results.to_dicts(), key=rank)
+    rows = {row["seed"]: row for row in results.to_dicts()}
     parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
-    part = next(each for each in parts if best["seed"] in each.recipe.seeds)
-    weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
-    model, place = part.recipe.build(), part.recipe.seeds.index(best["seed"])
-    model.load_state_dict({name: value[place] for name, value in weights.items()})
-    task = part.recipe.task
+    task = parts[0].recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
-    model.levels = levels or part.recipe.levels
+    if answers:
+        seeds = list(answers)
+        model = together(answers, {seed: network(run, parts, seed) for seed in seeds})
+        wrong = asked(model, parts[0])
+    else:
+        seeds = [min(rows, key=lambda seed: rank(rows[seed]))]
+        model, wrong = network(run, parts, seeds[0]), sheets(rows[seeds[0]])
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
             "command": manifest["command"],
-            "seed": best["seed"],
+            "seeds": ", ".join(map(str, seeds)),
+            "steps": ", ".join(str(rows[seed]["best_step"]) for seed in seeds),
             "seeds_trained": results.height,
             "seeds_exact": int(results["solved"].sum()),
-            "steps": best["best_step"],
-            "rounded_after_training": model.levels,
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
-        "wrong": asked(model, part) if levels else sheets(best),
+        "wrong": wrong,
     }
     model.save_pretrained(PRETRAINED / name, about)
+
+
+def given_answers(texts: list[str]) -> dict[int, list[int]]:
+    """``SEED:LEVELS`` each; the levels by seed."""
+    found: dict[int, list[int]] = {}
+    for seed, levels in (text.split(":") for text in texts):
+        found.setdefault(int(seed), []).append(int(levels))
+    return found
 
 
 if __name__ == "__main__":
@@ -87,6 +121,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it will be called")
-    parser.add_argument("--levels", type=int, help="round its states to multiples of 1/LEVELS, not as in the run")
+    parser.add_argument(
+        "--answers", nargs="+", default=[], metavar="SEED:LEVELS", help="who answers, rounded to 1/LEVELS"
+    )
     given = parser.parse_args()
-    main(given.run, given.name, given.levels)
+    main(given.run, given.name, given_answers(given.answers))

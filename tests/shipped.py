@@ -4,7 +4,7 @@ from extrapolate import nn, tasks
 from extrapolate.experiments.neural_gpu.sheets import PLACES, errors
 
 
-def wrong(model: nn.DiagonalNeuralGPU, examples: tasks.Examples) -> int:
+def wrong(model: nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble, examples: tasks.Examples) -> int:
     """Of so many sequences, how many ``model`` gets wrong in any place."""
     at_once = max(1, PLACES // examples.symbols.shape[1])
     pieces = zip(examples.symbols.split(at_once), examples.answer.split(at_once), strict=True)

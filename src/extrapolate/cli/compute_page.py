@@ -17,8 +17,6 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
     calculator = question.calculator
     readings = [calculator.classes(state) for state in states]
     numbers = [calculator.task.number(reading) for reading in readings]
-    maps = calculator.model.maps
-    third = maps // 3
     write_states_page(
         path,
         Computed(
@@ -30,15 +28,21 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
             read=[letters(reading) for reading in readings],
             numbers=["" if number is None else decimal(number) for number in numbers],
             states=torch.cat(states).numpy(),
-            groups=[
-                ("stay", maps - 2 * third),
-                ("come from the left", third),
-                ("come from the right", third),
-            ],
+            groups=_groups(calculator.model.widths()),
             facts=_facts(question),
             command=typed_command(),
         ),
     )
+
+
+def _groups(widths: list[int]) -> list[tuple[str, int]]:
+    """What becomes of the maps of each network, and how many they are."""
+    groups = []
+    for index, maps in enumerate(widths, 1):
+        third, whose = maps // 3, f" ({index})" if len(widths) > 1 else ""
+        kinds = ("stay", maps - 2 * third), ("come from the left", third), ("come from the right", third)
+        groups += [(f"{kind}{whose}", count) for kind, count in kinds]
+    return groups
 
 
 def _facts(question: Question) -> dict[str, str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from extrapolate.errors import UserError
-from extrapolate.nn import DiagonalNeuralGPU, pretrained_config, pretrained_names
+from extrapolate.nn import DiagonalNeuralGPU, NeuralGPUEnsemble, pretrained_config, pretrained_names
 from extrapolate.tasks import Addition, Examples, Multiplication
 from extrapolate.tasks.algorithms import PAD, PLUS, TIMES, decimal
 
@@ -29,7 +29,7 @@ class Calculator:
     """A network, the task it was trained on, and what its folder says of it."""
 
     source: str
-    model: DiagonalNeuralGPU
+    model: DiagonalNeuralGPU | NeuralGPUEnsemble
     task: Addition | Multiplication
     config: dict[str, Any]
 
@@ -53,7 +53,9 @@ class Calculator:
                 f"{source} was trained on {_operation(config)}, not {operation}: give another --model"
             )
         layout = {name: config["task"][name] for name in ("base", "zero_filled") if name in config["task"]}
-        return cls(source, DiagonalNeuralGPU.from_pretrained(source), TASKS[operation](**layout), config)
+        several = config.get("model") == NeuralGPUEnsemble.__name__
+        kind = NeuralGPUEnsemble if several else DiagonalNeuralGPU
+        return cls(source, kind.from_pretrained(source), TASKS[operation](**layout), config)
 
     @torch.no_grad()
     def seconds(self, places: int) -> float:

@@ -16,6 +16,7 @@ from extrapolate.nn._contract import (
 )
 from extrapolate.nn._diagonal_cell import DiagonalCGRU
 from extrapolate.nn._diagonal_neural_gpu import DiagonalNeuralGPU
+from extrapolate.nn._ensemble import NeuralGPUEnsemble
 from extrapolate.nn._gilr import GILR
 from extrapolate.nn._gilr_lstm import GILRLSTM
 from extrapolate.nn._gnalu import GNALU
@@ -84,6 +85,7 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "DiagonalCGRU",
     "DiagonalNeuralGPU",
     "NeuralGPU",
+    "NeuralGPUEnsemble",
     # baselines
     "MLP",
     # trained networks in a folder

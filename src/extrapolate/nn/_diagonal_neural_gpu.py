@@ -70,6 +70,10 @@ class DiagonalNeuralGPU(CellularNetwork):
         names = ("symbols", "classes", "maps", "dropout", "levels", "slack")
         return {name: getattr(self, name) for name in names}
 
+    def widths(self) -> list[int]:
+        """The maps of each network whose states stand side by side: of this one alone."""
+        return [self.maps]
+
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
         return self._begin(symbols, span_of(symbols) if span is None else span, self._treatment())[0]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Examples
@@ -50,8 +51,8 @@ class Sheet:
 
 
 @torch.no_grad()
-def errors(model: DiagonalNeuralGPU, examples: Examples) -> int:
-    """How many sequences are wrong in any place, padding included; the network takes as many steps as places."""
+def errors(model: nn.Module, examples: Examples) -> int:
+    """How many sequences are wrong in any place, padding included; the network takes its default steps."""
     device = next(model.parameters()).device
     logits = model(examples.symbols.to(device), span=examples.span.to(device))
     return int(examples.wrong(logits.cpu()).sum())
@@ -69,7 +70,7 @@ def shares(model: DiagonalNeuralGPU, sheets: Sequence[Sheet]) -> list[float]:
 
 
 def examine(
-    models: Sequence[DiagonalNeuralGPU], sheets: Sequence[Sheet], checkpoint: Path, watch: Watch
+    models: Sequence[nn.Module], sheets: Sequence[Sheet], checkpoint: Path, watch: Watch
 ) -> tuple[dict[str, int | None], ...]:
     """For each network, how many sequences of each sheet are wrong; None where the sheet was not given out.
 

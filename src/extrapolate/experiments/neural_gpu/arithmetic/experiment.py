@@ -23,7 +23,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Families,
     Questions,
 )
-from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
+from extrapolate.experiments.neural_gpu.part import RARE, NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import FALLS_FROM, Recipe, falling
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
@@ -122,7 +122,8 @@ class NeuralGPUArithmetic(Generic[S]):
             f"a third where the loss makes no progress). The cell multiplies {settings.product} numbers in training "
             f"and float32 ones in answering. {self._rounding(settings)}",
             f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
-            "fewest errors counts. So weights are chosen on longer numbers than trained on.",
+            f"fewest errors counts, those on families {RARE:g}-fold. So weights are chosen on longer numbers than "
+            "trained on.",
             f"Right: every place is, padding included; {steps}. Exact: no error on any sheet that "
             "was given out; the last width is given out where all before, shorter random pairs first, are exact.",
             "Intervals (95 %): Wilson for shares of networks, Student's t for shares of wrong sequences.",
