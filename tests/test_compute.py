@@ -117,3 +117,17 @@ def test_decimal_writes_numbers_of_any_size(digits: int) -> None:
     number = (10**digits - 1) // 9 * 7
     assert decimal(number) == "7" * digits
     assert decimal(10**digits) == "1" + "0" * digits
+
+
+def test_networks_that_answer_together_are_drawn_side_by_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, page = tmp_path / "together", tmp_path / "steps.html"
+    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, slack=2).arguments()]
+    about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}
+    nn.NeuralGPUEnsemble(arguments, [[3, 4]]).save_pretrained(folder, about)
+    _, out, _ = run(capsys, "6 * 5", "--model", folder, "--show", page, "--json")
+    found = json.loads(out)
+    assert found["exact"] == "30"
+    assert found["steps"] == 2 * 3 + 1 + 2
+    assert "come from the left (2)" in page.read_text(encoding="utf-8")
