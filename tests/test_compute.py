@@ -58,7 +58,7 @@ def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.Captu
         (["1 + 2 + 3"], "2 operators"),
         (["1 * 2"], "was trained on addition, not multiplication"),
         (["1 + 2", "--limt", "3"], "--limt"),
-        ([f"{10**90} + 1", "--show", "states.html"], "--show draws up to 512 places"),
+        ([f"{10**300} + 1", "--show", "states.html"], "--show draws up to 1448 places"),
         (["1 + 2", "--show", "missing/states.html"], "missing is not a folder"),
     ],
 )

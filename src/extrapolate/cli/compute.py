@@ -1,5 +1,6 @@
 """``extrapolate compute``: a trained Neural GPU computes, and is told whether it is right."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from extrapolate.cli.computing import Question
 
-#: Places up to which states are drawn, and time is not asked about.
-DRAWN, QUICK = 512, 512
+#: Numbers of all states that a page holds (of 512 places, with 48 maps); places up to which time is not asked about.
+DRAWN, QUICK = 48 * 512**2, 512
 
 #: A computation expected to take longer shows its progress.
 SHOWN_SECONDS = 3.0
@@ -40,7 +41,7 @@ def compute(
     ] = None,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help=f"Draw all states, step by step; up to {DRAWN} places."),
+        typer.Option(metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."),
     ] = None,
     limit: Annotated[float, typer.Option(help="Seconds it may take, as estimated before it begins.")] = 60.0,
     as_json: Annotated[
@@ -95,9 +96,10 @@ def _check(question: "Question", limit: float, show: Path | None) -> None:
     from extrapolate.cli.pace import in_words
 
     places = question.places
-    if show is not None and places > DRAWN:
+    drawn = math.isqrt(DRAWN // sum(question.calculator.model.widths()))
+    if show is not None and places > drawn:
         raise UserError(
-            f"--show draws up to {DRAWN} places, and these operands need {places:,}: give smaller ones"
+            f"--show draws up to {drawn} places, and these operands need {places:,}: give smaller ones"
         )
     if show is not None and not show.absolute().parent.is_dir():
         raise UserError(f"{show.parent} is not a folder: give another --show")
