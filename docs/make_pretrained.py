@@ -1,17 +1,15 @@
 """Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
 
 python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
-python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 1:3 1:4 0:5
+python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
 Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
-``--answers SEED:LEVELS ...`` those seeds answer instead, their states rounded to multiples of 1/LEVELS, together if
-there are several, and are given all sheets anew. All that is said of it in its ``config.json`` is read from the run
-or comes out here.
+``--answers SEED:LEVELS ...`` those seeds answer together instead, their states rounded to multiples of 1/LEVELS, each
+with the operands in both orders. All that is said of them in ``config.json`` is read from the run.
 """
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,8 @@ import polars as pl
 from extrapolate import nn
 from extrapolate.experiments import experiment_named, with_options
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
-from extrapolate.experiments.neural_gpu.sheets import examine
 from extrapolate.tasks import Addition, Multiplication
-from extrapolate.training import Quiet
 from extrapolate.training.checkpoint import read
-
-Answering = nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
 
@@ -46,14 +40,6 @@ def rank(row: dict[str, Any]) -> tuple[int, int]:
     return -len(found), sum(int(each.split()[0]) for each in found.values())
 
 
-def asked(model: Answering, part: NeuralGPUPart) -> dict[str, str]:
-    """Wrong answers of how many, by sheet."""
-    with tempfile.TemporaryDirectory() as place:
-        (found,) = examine([model.eval()], part.sheets, Path(place) / "asked.safetensors", Quiet())
-    counts = {sheet.name: sheet.count for sheet in part.sheets}
-    return {name: f"{wrong} of {counts[name]}" for name, wrong in found.items() if wrong is not None}
-
-
 def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeuralGPU:
     """The trained network of this seed, answering as in the run."""
     part = next(each for each in parts if seed in each.recipe.seeds)
@@ -65,17 +51,20 @@ def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeur
 
 
 def together(
-    answers: dict[int, list[int]], networks: dict[int, nn.DiagonalNeuralGPU]
+    answers: list[tuple[int, int]], networks: dict[int, nn.DiagonalNeuralGPU]
 ) -> nn.NeuralGPUEnsemble:
-    """``answers``: for each seed, the levels of its answers."""
-    arguments = [networks[seed].arguments() for seed in answers]
-    model = nn.NeuralGPUEnsemble(arguments, list(answers.values()))
-    for member, seed in zip(model.networks, answers, strict=True):
-        member.load_state_dict(networks[seed].state_dict())
+    """``answers``: seeds and their levels; each answers twice."""
+    seeds = list(networks)
+    model = nn.NeuralGPUEnsemble(
+        [each.arguments() for each in networks.values()],
+        [(seeds.index(seed), levels, swapped) for seed, levels in answers for swapped in (False, True)],
+    )
+    for member, trained in zip(model.networks, networks.values(), strict=True):
+        member.load_state_dict(trained.state_dict())
     return model
 
 
-def main(run: Path, name: str, answers: dict[int, list[int]]) -> None:
+def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     experiment = experiment_named(manifest["experiment"])
     settings = with_options(experiment.presets[manifest["preset"]], manifest["settings"])
@@ -84,13 +73,9 @@ def main(run: Path, name: str, answers: dict[int, list[int]]) -> None:
     parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
     task = parts[0].recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
-    if answers:
-        seeds = list(answers)
-        model = together(answers, {seed: network(run, parts, seed) for seed in seeds})
-        wrong = asked(model, parts[0])
-    else:
-        seeds = [min(rows, key=lambda seed: rank(rows[seed]))]
-        model, wrong = network(run, parts, seeds[0]), sheets(rows[seeds[0]])
+    seeds = sorted({seed for seed, _ in answers}) or [min(rows, key=lambda seed: rank(rows[seed]))]
+    networks = {seed: network(run, parts, seed) for seed in seeds}
+    model = together(answers, networks) if answers else networks[seeds[0]]
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
@@ -102,17 +87,15 @@ def main(run: Path, name: str, answers: dict[int, list[int]]) -> None:
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
-        "wrong": wrong,
+        "wrong_alone": {f"seed {seed}": sheets(rows[seed]) for seed in seeds},
     }
     model.save_pretrained(PRETRAINED / name, about)
 
 
-def given_answers(texts: list[str]) -> dict[int, list[int]]:
-    """``SEED:LEVELS`` each; the levels by seed."""
-    found: dict[int, list[int]] = {}
-    for seed, levels in (text.split(":") for text in texts):
-        found.setdefault(int(seed), []).append(int(levels))
-    return found
+def given_answer(text: str) -> tuple[int, int]:
+    """``SEED:LEVELS``."""
+    seed, levels = text.split(":")
+    return int(seed), int(levels)
 
 
 if __name__ == "__main__":
@@ -122,7 +105,12 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it will be called")
     parser.add_argument(
-        "--answers", nargs="+", default=[], metavar="SEED:LEVELS", help="who answers, rounded to 1/LEVELS"
+        "--answers",
+        nargs="+",
+        default=[],
+        type=given_answer,
+        metavar="SEED:LEVELS",
+        help="who answers, rounded to 1/LEVELS",
     )
     given = parser.parse_args()
-    main(given.run, given.name, given_answers(given.answers))
+    main(given.run, given.name, given.answers)

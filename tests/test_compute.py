@@ -125,7 +125,7 @@ def test_networks_that_answer_together_are_drawn_side_by_side(
     folder, page = tmp_path / "together", tmp_path / "steps.html"
     arguments = [nn.DiagonalNeuralGPU(13, 3, 6, slack=2).arguments()]
     about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}
-    nn.NeuralGPUEnsemble(arguments, [[3, 4]]).save_pretrained(folder, about)
+    nn.NeuralGPUEnsemble(arguments, [(0, 3, False), (0, 3, True)]).save_pretrained(folder, about)
     _, out, _ = run(capsys, "6 * 5", "--model", folder, "--show", page, "--json")
     found = json.loads(out)
     assert found["exact"] == "30"

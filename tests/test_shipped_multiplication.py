@@ -13,7 +13,7 @@ TRAINED_BITS = 20
 
 def wrong(examples: tasks.Examples) -> int:
     """Of so many products, how many the shipped network gets wrong in any place."""
-    return shipped.wrong(nn.DiagonalNeuralGPU.from_pretrained("binary-multiplication"), examples)
+    return shipped.wrong(nn.NeuralGPUEnsemble.from_pretrained("binary-multiplication"), examples)
 
 
 def random_products(width: int, count: int) -> tasks.Examples:
@@ -43,12 +43,21 @@ def test_small_numbers_are_right_in_twenty_bits() -> None:
 
 
 def test_the_last_carries_need_steps_beyond_the_places() -> None:
-    """As many steps as places, as published, and some products are wrong at any width."""
-    model = nn.DiagonalNeuralGPU.from_pretrained("binary-multiplication")
+    """As many steps as places, as published, and each network is wrong on some products of any width."""
     asked = random_products(10, 512)
-    assert shipped.wrong(model, asked) == 0
-    model.slack = 0
-    assert shipped.wrong(model, asked) > 0
+    for network in nn.NeuralGPUEnsemble.from_pretrained("binary-multiplication").networks:
+        assert isinstance(network, nn.DiagonalNeuralGPU)
+        assert shipped.wrong(network, asked) == 0
+        network.slack = 0
+        assert shipped.wrong(network, asked) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_its_networks_are_right_together_where_each_errs() -> None:
+    asked = random_products(200, 256)
+    together = nn.NeuralGPUEnsemble.from_pretrained("binary-multiplication")
+    assert all(shipped.wrong(member, asked) > 0 for _, member in together.members())
 
 
 @pytest.mark.slow

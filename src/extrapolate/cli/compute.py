@@ -41,7 +41,9 @@ def compute(
     ] = None,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."),
+        typer.Option(
+            metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."
+        ),
     ] = None,
     limit: Annotated[float, typer.Option(help="Seconds it may take, as estimated before it begins.")] = 60.0,
     as_json: Annotated[

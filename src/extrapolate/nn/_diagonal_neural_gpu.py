@@ -71,7 +71,7 @@ class DiagonalNeuralGPU(CellularNetwork):
         return {name: getattr(self, name) for name in names}
 
     def widths(self) -> list[int]:
-        """The maps of each network whose states stand side by side: of this one alone."""
+        """The maps of each answer whose states stand side by side: of this network's alone."""
         return [self.maps]
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
