@@ -64,5 +64,6 @@ def test_refusals_name_what_to_do(tmp_path: Path) -> None:
 def test_what_ships_is_small_and_says_how_it_was_made(name: str) -> None:
     config = nn.pretrained_config(name)
     assert {"task", "made"} <= set(config)
-    model = nn.DiagonalNeuralGPU.from_pretrained(name)
+    kind = {each.__name__: each for each in (nn.DiagonalNeuralGPU, nn.NeuralGPUEnsemble)}[config["model"]]
+    model = kind.from_pretrained(name)
     assert 4 * sum(p.numel() for p in model.parameters()) < 1_000_000
