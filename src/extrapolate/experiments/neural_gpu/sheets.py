@@ -74,7 +74,7 @@ def examine(
 ) -> tuple[dict[str, int | None], ...]:
     """For each network, how many sequences of each sheet are wrong; None where the sheet was not given out.
 
-    What is done is kept in ``checkpoint`` and not done again.
+    What is done is kept in ``checkpoint``, piece by piece, and not done again.
 
     Raises:
         Interrupted: ``watch`` asked to stop.
@@ -89,8 +89,8 @@ def examine(
             found = own.setdefault(sheet.name, [])
             for examples in sheet.cut()[len(found) :] if len(found) < sheet.pieces else []:
                 if watch.stop_requested():
-                    write(checkpoint, Checkpoint({"models": torch.tensor(len(done))}, {"errors": done}))
                     raise Interrupted(f"stopped at sheet {sheet.name}")
                 found.append(errors(model, examples))
+                write(checkpoint, Checkpoint({"models": torch.tensor(len(done))}, {"errors": done}))
                 watch.progress(sum(len(each) for all_of in done for each in all_of.values()), None)
     return tuple({s.name: sum(own[s.name]) if s.name in own else None for s in sheets} for own in done)
