@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option, name_option, numbers_option
+from extrapolate.experiments.neural_gpu.products import PRODUCTS
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands, varied_operands
 
@@ -16,10 +15,6 @@ OPERANDS: dict[str, Draw] = {
     "hard": hard_operands,
     "uniform": uniform_operands,
 }
-
-
-#: By name, the type of the numbers that are multiplied in training.
-PRODUCTS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def _share(text: str) -> float:
@@ -66,7 +61,7 @@ class ArithmeticSettings:
     batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
     bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
     product: str = name_option(
-        "What is multiplied in training: float32 or bfloat16, which is quicker where the processor has it.",
+        "What is multiplied in training: float32; bfloat16, quicker where the processor has it; auto: which is.",
         list(PRODUCTS),
         "type of numbers",
     )
@@ -126,7 +121,7 @@ _PRODUCTS = ArithmeticSettings(
     maps=96,
     batch=16,
     bins=5,
-    product="bfloat16",
+    product="auto",
     device="cpu",
 )
 
