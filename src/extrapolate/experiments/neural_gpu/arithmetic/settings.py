@@ -61,7 +61,7 @@ class ArithmeticSettings:
     batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
     bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
     product: str = name_option(
-        "What is multiplied in training: float32, bfloat16 (where the processor has it quicker), or auto (the quicker).",
+        "What is multiplied in training: float32, bfloat16 (quicker where a processor has it), auto (the quicker).",
         list(PRODUCTS),
         "type of numbers",
     )
