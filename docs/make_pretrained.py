@@ -5,7 +5,8 @@ python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-mult
 
 Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run, or with
 states rounded to multiples of 1/LEVELS; with ``--answers SEED:LEVELS ...`` those seeds answer together instead, each
-with the operands in both orders. All that is said of them in ``config.json`` is read from the run.
+with the operands in both orders. All that is said of them in ``config.json`` is read from the run;
+``ask_pretrained.py`` adds what they get wrong as they ship.
 """
 
 import argparse

@@ -8,8 +8,9 @@ import torch
 #: Capabilities of processors that multiply bfloat16 numbers themselves; on others it is far slower than float32.
 NATIVE = ("avx512_bf16", "amx_bf16")
 
-#: What a person may choose.
-PRODUCTS = ("auto", "float32", "bfloat16")
+#: By name, the types that may be chosen; and what a person may say.
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRODUCTS = ("auto", *TYPES)
 
 
 def product_type(name: str, device: str, capabilities: Mapping[str, Any] | None = None) -> torch.dtype:
@@ -17,8 +18,8 @@ def product_type(name: str, device: str, capabilities: Mapping[str, Any] | None 
 
     ``capabilities``: of the processor, in place of this one's (:func:`torch.cpu.get_capabilities`).
     """
-    if name == "auto":
-        own = torch.cpu.get_capabilities() if capabilities is None else capabilities
-        native = device != "cpu" or any(own.get(each, False) for each in NATIVE)
-        return torch.bfloat16 if native else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    if name in TYPES:
+        return TYPES[name]
+    own = torch.cpu.get_capabilities() if capabilities is None else capabilities
+    native = device != "cpu" or any(own.get(each, False) for each in NATIVE)
+    return torch.bfloat16 if native else torch.float32
