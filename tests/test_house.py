@@ -21,7 +21,7 @@ STORIES = (
     {"experiments"},
     {"training", "inspect", "keras"},
     {"nn", "optim", "tasks", "ops"},
-    {"errors", "files"},
+    {"errors", "files", "threads"},
 )
 STORY_OF = {room: story for story, rooms in enumerate(STORIES) for room in rooms}
 BESIDE = {("nn", "ops")}

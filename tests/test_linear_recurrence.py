@@ -10,7 +10,7 @@ from torch import Tensor
 
 from extrapolate.errors import UserError
 from extrapolate.ops import linear_recurrence
-from extrapolate.ops.linear_recurrence import _rows, cpu, op, reference, scan
+from extrapolate.ops.linear_recurrence import cpu, op, reference, scan
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 
@@ -159,7 +159,7 @@ def test_nan_stays_in_its_channel_and_a_reset_ends_it() -> None:
 
 @pytest.mark.parametrize(("n", "width"), [(3, 100), (1, 200)])
 def test_threads_change_no_bit(n: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rows, "ENOUGH_FOR_A_THREAD", 1)
+    monkeypatch.setattr(cpu, "ENOUGH_FOR_A_THREAD", 1)
     a, b, h0 = inputs(n, 50, width, torch.float32)
     results = []
     for threads in (1, 2, 3, 7):

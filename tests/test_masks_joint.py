@@ -70,7 +70,7 @@ def test_step_has_the_gradients_of_plain_autograd() -> None:
     for place, (name, value) in enumerate(values.items()):
         # matrices are drawn with their axes the other way round
         shape = value.mT.shape if value.dim() == 2 else value.shape
-        u = sampling.uniform(torch.tensor([7, 2 * place, 0]), 4, shape)
+        u = sampling.uniform(torch.tensor([7, place, 0]), 4, shape)
         drawn[name] = value * straight_through(logits[name], u.mT if value.dim() == 2 else u)
     x, y = data[0].double(), data[1]
     parts = [

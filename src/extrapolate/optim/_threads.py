@@ -4,15 +4,16 @@
 # pyright: reportPrivateImportUsage=false
 # (numba's decorated functions and type objects carry no useful static types)
 
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numba import carray, int64, njit, types, uint32
 from numba.extending import intrinsic
 from torch import Tensor
+
+from extrapolate.threads import at_once, cut
 
 #: Elements below which a second thread costs more than it brings.
 WORTH_A_THREAD = 1 << 16
@@ -39,21 +40,9 @@ words_at = _pointer_to(types.uint32)
 
 
 def share(function: Callable[..., None], count: int, size: int, *arguments: Any) -> None:
-    """``function(start, stop, *arguments)`` over ``count`` pieces of ``size`` elements, on torch's many threads.
-
-    Threads are started anew each time (some 50 µs): a pool would not survive a fork.
-    """
-    threads = min(torch.get_num_threads(), max(1, count * size // WORTH_A_THREAD))
-    edges = [count * i // threads for i in range(threads + 1)]
-    others = [
-        threading.Thread(target=function, args=(edges[i], edges[i + 1], *arguments))
-        for i in range(1, threads)
-    ]
-    for each in others:
-        each.start()
-    function(edges[0], edges[1], *arguments)
-    for each in others:
-        each.join()
+    """``function(start, stop, *arguments)`` over ``count`` pieces of ``size`` elements, on torch's many threads."""
+    edges = cut(count, -(-WORTH_A_THREAD // size))
+    at_once([partial(function, start, stop, *arguments) for start, stop in edges])
 
 
 @njit(nogil=True, cache=True)

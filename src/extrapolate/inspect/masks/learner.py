@@ -80,7 +80,7 @@ class MaskLearner:
         self._optimizer = torch.optim.Adam(
             list(self._logits.values()), lr=learning.learning_rate, fused=device.type in ("cpu", "cuda")
         )
-        streams = (learning.masks + 1) // 2
+        streams = -(-learning.masks // 4)
         self._keys = [
             torch.tensor([learning.seed, (place * len(self._logits) + i) * streams, 0])
             for i in range(len(self._logits))

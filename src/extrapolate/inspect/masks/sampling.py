@@ -11,20 +11,27 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from extrapolate import ops
+from extrapolate.ops.random.reference import WORD, threefry2x32
 
 #: Logits below -69 are as good as there: keeps the odds and their sums finite in float32.
 LARGEST_ODDS = 1e30
 
 
 def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
-    """The numbers ``u`` of one tensor's masks, float32 (masks, *shape) in (0, 1).
+    """The numbers ``u`` of one tensor's masks, float32 (masks, *shape): odd multiples of 2^-17 in (0, 1).
 
-    Masks 2j and 2j + 1 are the two halves of one draw of stream ``key[1] + j``; see :func:`ops.uniform`.
+    Masks 4j to 4j + 3 take the halves, the upper ones first, of the two words that Threefry gives for the counter
+    (step, weight) under the key (seed, ``key[1] + j``). A mask needs no finer ones: they are half the price.
     """
-    offset = torch.tensor([0, 1, 0], device=key.device)
-    pairs = [ops.uniform(key + j * offset, (2, shape.numel())) for j in range((masks + 1) // 2)]
-    return torch.cat(pairs)[:masks].clamp_min(2.0**-25).view(masks, *shape)
+    seed, stream, step = (word & WORD for word in key.unbind())
+    weights = torch.arange(shape.numel(), device=key.device)
+    words = [
+        word
+        for j in range(-(-masks // 4))
+        for word in threefry2x32((seed, stream + j & WORD), (step, weights))
+    ]
+    halves = torch.stack([half for word in words for half in (word >> 16, word & 0xFFFF)][:masks])
+    return ((2 * halves + 1).float() * 2.0**-17).view(masks, *shape)
 
 
 def odds(logits: Tensor) -> Tensor:
@@ -32,63 +39,63 @@ def odds(logits: Tensor) -> Tensor:
     return logits.neg().exp_().clamp_max_(LARGEST_ODDS)
 
 
-def masked(logits: Tensor, weight: Tensor, u: Tensor) -> Tensor:
+def masked(odds: Tensor, weight: Tensor, u: Tensor) -> Tensor:
     """The weight under each mask, (masks, *shape): ``weight`` where kept, 0 elsewhere."""
-    return torch.where(u > odds(logits) * (1 - u), weight, 0)
+    return torch.where(u > odds * (1 - u), weight, 0)
 
 
-def logit_gradient(logits: Tensor, weight: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
+def logit_gradient(odds: Tensor, weight: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
     """Σₖ gₖ w sₖ (1 - sₖ) in float32, ``gradient`` (masks, *shape) being that by the masked weights."""
-    against = odds(logits) * (1 - u)
+    against = odds * (1 - u)
     total = u + against
     return (gradient.float() * (u / total) * (against / total)).sum(0) * weight.float()
 
 
-def weight_gradient(logits: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
+def weight_gradient(odds: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
     """Σₖ gₖ over the masks that keep the weight, in float32."""
-    return torch.where(u > odds(logits) * (1 - u), gradient.float(), 0).sum(0)
+    return torch.where(u > odds * (1 - u), gradient.float(), 0).sum(0)
 
 
 class _Draw(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
-        ctx.save_for_backward(logits, weight, key)
+        against = odds(logits)
+        ctx.save_for_backward(against, weight, key)
         ctx.masks = masks
         if _fused(logits, weight):
             from extrapolate.inspect.masks import kernel  # its compiler is a slow import
 
-            return kernel.masked(odds(logits), weight, key, masks)
-        return masked(logits, weight, uniform(key, masks, logits.shape))
+            return kernel.masked(against, weight, key, masks)
+        return masked(against, weight, uniform(key, masks, logits.shape))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        logits, weight, key = ctx.saved_tensors
+        against, weight, key = ctx.saved_tensors
         by_weight = None
-        if _fused(logits, weight):
+        if _fused(against, weight):
             from extrapolate.inspect.masks import kernel
 
+            by_logit = kernel.logit_gradient(against, weight, key, gradients[0])
             if ctx.needs_input_grad[1]:
-                by_logit, by_weight = kernel.gradients(odds(logits), weight, key, gradients[0])
-            else:
-                by_logit = kernel.logit_gradient(odds(logits), weight, key, gradients[0])
+                by_weight = kernel.weight_gradient(against, weight, key, gradients[0])
         else:
-            u = uniform(key, ctx.masks, logits.shape)
-            by_logit = logit_gradient(logits, weight, u, gradients[0])
+            u = uniform(key, ctx.masks, against.shape)
+            by_logit = logit_gradient(against, weight, u, gradients[0])
             if ctx.needs_input_grad[1]:
-                by_weight = weight_gradient(logits, u, gradients[0]).to(weight.dtype)
+                by_weight = weight_gradient(against, u, gradients[0]).to(weight.dtype)
         return by_logit, by_weight, None, None
 
 
 def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
     """``weight`` under ``masks`` drawn masks, (masks, *shape), differentiable by the logits and by the weight.
 
-    Nothing is kept for the way back but ``key``: the numbers are drawn again.
+    Nothing is kept for the way back but ``key`` and the odds: the numbers are drawn again.
 
     Args:
         logits: float32, contiguous, of the shape of ``weight``.
         weight: contiguous, of any floating dtype; what is drawn has its dtype.
         key: int64 (3,): seed, stream, step.
-        masks: how many; uses the streams from ``key[1]`` to ``key[1] + (masks + 1) // 2``.
+        masks: how many; uses ``(masks + 3) // 4`` streams from ``key[1]`` on.
     """
     return _Draw.apply(logits, weight, key, masks)  # type: ignore[return-value]
 

@@ -1,16 +1,7 @@
-"""Tensors as the CPU kernels see them, and the threads that share them."""
-
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+"""Tensors as the CPU kernels see them."""
 
 import numpy as np
-import torch
 from torch import Tensor
-
-#: Elements below which a second thread costs more than it saves.
-ENOUGH_FOR_A_THREAD = 2**17
 
 
 class Rows:
@@ -32,19 +23,3 @@ class Rows:
 
 def reset_rows(reset: Tensor | None, count: int) -> np.ndarray:
     return np.empty((count, 0), np.bool_) if reset is None else reset.contiguous().numpy()
-
-
-@cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """The threads of this process: a child made by fork has none of its parent's."""
-    return ThreadPoolExecutor(threads, "linear-recurrence")
-
-
-def threads_for(elements: int) -> int:
-    return max(1, min(torch.get_num_threads(), elements // ENOUGH_FOR_A_THREAD))
-
-
-def at_once(jobs: Iterable[Callable[[], None]], threads: int) -> None:
-    """Carries all jobs out, on ``threads`` threads."""
-    for job in [_pool(os.getpid(), threads).submit(job) for job in jobs]:
-        job.result()

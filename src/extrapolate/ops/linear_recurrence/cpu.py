@@ -25,10 +25,14 @@ from extrapolate.ops.linear_recurrence._lanes import (
     streamed_adjoint_step,
     streamed_step,
 )
-from extrapolate.ops.linear_recurrence._rows import Rows, at_once, reset_rows, threads_for
+from extrapolate.ops.linear_recurrence._rows import Rows, reset_rows
+from extrapolate.threads import at_once, cut
 
 #: Channels a thread takes at the least: whole cache lines, and long enough runs of them.
 CHANNELS = 64
+
+#: Elements below which a second thread costs more than it saves.
+ENOUGH_FOR_A_THREAD = 2**17
 
 #: Bytes of a result that is written past the caches: it would push everything else out of them.
 STREAMED = 2**25
@@ -104,11 +108,11 @@ def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
 
 
 def _share(shape: torch.Size, work: Callable[[range, int, int], None]) -> None:
-    threads = threads_for(shape.numel())
+    threads = len(cut(shape.numel(), ENOUGH_FOR_A_THREAD))
     if threads < 2:
         work(range(shape[0]), 0, shape[2])
     else:
-        at_once((partial(work, *part) for part in _parts(shape, threads)), threads)
+        at_once([partial(work, *part) for part in _parts(shape, threads)])
 
 
 def _streams(*results: Tensor) -> bool:
