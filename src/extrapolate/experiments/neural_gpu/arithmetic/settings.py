@@ -139,8 +139,8 @@ _SUMS = AdditionSettings(
     together=1,
     steps=3_000,
     evaluate_every=200,
-    operands="hard",
-    dropout=0.1,
+    operands="varied",
+    dropout=0.5,
     levels=0,
     slack=0,
     widths=(20, 25, 100, 200, 2_000),
@@ -159,5 +159,5 @@ _SUMS = AdditionSettings(
 ADDITION: dict[str, AdditionSettings] = {
     "smoke": replace(_SUMS, carries=(2, 4), carry_pairs=2, **_TINY),
     "laptop": _SUMS,
-    "paper": replace(_SUMS, seeds=10, operands="uniform", dropout=0.5, carry_pairs=32, **_WHOLE),
+    "paper": replace(_SUMS, seeds=10, operands="uniform", carry_pairs=32, **_WHOLE),
 }
