@@ -1,6 +1,7 @@
 """All steps of the diagonal Neural GPU on a CPU, with a hand-written backward pass.
 
-A step is two convolutions, torch's fastest products on a CPU where maps lie innermost, and passes over the numbers.
+A step is two convolutions and passes over the numbers. Forward, torch's convolution is its fastest product on a CPU
+where maps lie innermost; its gradients take a third less as products of matrices.
 Every nonlinearity's slope is 0 or constant, and the saturation needs no tensor of its own: its slope is added to the
 preactivation's.
 
@@ -14,6 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from extrapolate.nn import _fused
 from extrapolate.nn._diagonal_cell import (
@@ -44,37 +46,34 @@ class _Convolution:
     """A convolution over three places of (B, n, m), and its gradients, which add up in ``dweight`` and ``dbias``."""
 
     def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
-        outputs = len(weight)
-        kernel = weight.view(outputs, 3, -1)[:, None].permute(0, 3, 1, 2)  # (outputs, m, 1, 3), m innermost
-        self.kernel = kernel.to(dtype, memory_format=torch.channels_last)
-        self.bias = bias.to(dtype)
-        self.dkernel = torch.zeros_like(self.kernel, dtype=torch.float32)
-        self.dbias = torch.zeros_like(bias)
+        from extrapolate.nn import _diagonal_kernels as kernels
+
+        self.weight, self.bias, self.kernels = weight.to(dtype), bias.to(dtype), kernels
+        kernel = self.weight.view(len(weight), 3, -1)[:, None].permute(0, 3, 1, 2)  # (outputs, m, 1, 3)
+        self.kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.dweight, self.dbias = torch.zeros_like(weight), torch.zeros_like(bias)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return _places(torch.conv2d(self._image(x), self.kernel, self.bias, padding=(0, 1)))
+        image = x.to(self.kernel.dtype)[:, None].permute(0, 3, 1, 2)  # (B, m, 1, n), maps innermost
+        places = torch.conv2d(image, self.kernel, self.bias, padding=(0, 1))
+        return places.permute(0, 2, 3, 1)[:, 0].float().contiguous()
 
     def back(self, error: Tensor, x: Tensor) -> Tensor:
         """The gradient of ``x`` from that of the output."""
-        sizes = ([len(self.bias)], [1, 1], [0, 1], [1, 1], False, [0, 0], 1)
-        images, wanted = (self._image(error), self._image(x)), [True, True, False]
-        found = torch.ops.aten.convolution_backward(*images, self.kernel, *sizes, wanted)
-        self.dkernel += found[1]
-        self.dbias += error.flatten(0, 1).sum(0)
-        return _places(found[0])
-
-    @property
-    def dweight(self) -> Tensor:
-        return self.dkernel.permute(0, 2, 3, 1).reshape(len(self.bias), -1)
-
-    def _image(self, x: Tensor) -> Tensor:
-        """(B, n, m) as an image (B, m, 1, n) whose channels lie innermost."""
-        return x.to(self.kernel.dtype)[:, None].permute(0, 3, 1, 2)
+        rows, dtype = error.flatten(0, 1), self.weight.dtype
+        three, dx = _neighbourhoods(x.to(dtype)), torch.empty_like(x)
+        self.dweight += rows.to(dtype).T @ three
+        self.dbias += rows.sum(0)
+        dthree = (rows.to(dtype) @ self.weight).float().view(*x.shape[:-1], -1)
+        self.kernels.gathered(dthree.numpy(), dx.numpy())
+        return dx
 
 
-def _places(image: Tensor) -> Tensor:
-    """(B, n, m) from such an image."""
-    return image.permute(0, 2, 3, 1)[:, 0].float().contiguous()
+def _neighbourhoods(x: Tensor) -> Tensor:
+    """(B, n, m) to (B n, 3 m): each place's left neighbour, itself and its right one; zeros beyond the ends."""
+    count, length, width = x.shape
+    strides = ((length + 2) * width, width, 1)  # the three lie side by side in memory
+    return F.pad(x, (0, 0, 1, 1)).as_strided((count, length, 3 * width), strides).reshape(-1, 3 * width)
 
 
 class _Cell:

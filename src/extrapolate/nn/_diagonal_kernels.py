@@ -87,6 +87,25 @@ def carry_back(error, dstate):
         out[1:, third:] = rows[: length - 1, third:]
 
 
+@njit(nogil=True, cache=True)
+def gathered(dthree, dstate):
+    """The adjoint of three places side by side, dthree (B, n, 3 m): left neighbour, place and right neighbour."""
+    count, length, width = dstate.shape
+    for b in range(count):
+        for i in range(length):
+            own, out = dthree[b, i, width : 2 * width], dstate[b, i]
+            for j in range(width):
+                out[j] = own[j]
+            if i > 0:
+                as_right = dthree[b, i - 1, 2 * width :]
+                for j in range(width):
+                    out[j] += as_right[j]
+            if i < length - 1:
+                as_left = dthree[b, i + 1, :width]
+                for j in range(width):
+                    out[j] += as_left[j]
+
+
 @njit(nogil=True, cache=True, fastmath=FAST)
 def candidate(new, kept, scale, worth, value):
     """value ← c, after dropout; returns the saturation of c's preactivations."""
