@@ -1,11 +1,11 @@
 """Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
 
-python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition --levels 4
+python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
-Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run, or with
-states rounded to multiples of 1/LEVELS; with ``--answers SEED:LEVELS ...`` those seeds answer together instead, each
-with the operands in both orders. All that is said of them in ``config.json`` is read from the run;
+Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
+``--answers SEED:LEVELS ...`` those seeds answer together instead, states rounded to multiples of 1/LEVELS, each with
+the operands in both orders. All that is said of them in ``config.json`` is read from the run;
 ``ask_pretrained.py`` adds what they get wrong as they ship.
 """
 
@@ -65,7 +65,7 @@ def together(
     return model
 
 
-def main(run: Path, name: str, levels: int | None, answers: list[tuple[int, int]]) -> None:
+def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     experiment = experiment_named(manifest["experiment"])
     settings = with_options(experiment.presets[manifest["preset"]], manifest["settings"])
@@ -76,8 +76,6 @@ def main(run: Path, name: str, levels: int | None, answers: list[tuple[int, int]
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
     seeds = sorted({seed for seed, _ in answers}) or [min(rows, key=lambda seed: rank(rows[seed]))]
     networks = {seed: network(run, parts, seed) for seed in seeds}
-    if levels:
-        networks[seeds[0]].levels = levels
     model = together(answers, networks) if answers else networks[seeds[0]]
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
@@ -107,9 +105,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it will be called")
-    who = parser.add_mutually_exclusive_group()
-    who.add_argument("--levels", type=int, metavar="N", help="the best one's states are rounded to 1/N")
-    who.add_argument(
+    parser.add_argument(
         "--answers",
         nargs="+",
         default=[],
@@ -118,4 +114,4 @@ if __name__ == "__main__":
         help="who answers, rounded to 1/LEVELS",
     )
     given = parser.parse_args()
-    main(given.run, given.name, given.levels, given.answers)
+    main(given.run, given.name, given.answers)

@@ -40,6 +40,15 @@ def test_table_holds_every_pair_and_draws_only_what_is_asked() -> None:
     assert drawn[:, -2:].tolist() == [[1, 0]] * 64
 
 
+def test_what_is_drawn_is_what_its_numbers_say() -> None:
+    task = ModularArithmetic()
+    u = torch.tensor([[0.475, 0.475], [0.685, 0.685], [0.3, 0.8]])
+    for operations, choice in ((("add", "mul"), [0, 1]), (("mul", "add"), [1, 0]), (("mul",), [1, 1])):
+        expected = task.encoded(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor(choice))
+        for found, wanted in zip(task.drawn(u, operations), expected, strict=True):
+            assert torch.equal(found, wanted)
+
+
 def carried_out(folder: Path, part: MaskedPart, *stops: int) -> pl.DataFrame:
     place = RunFolder(folder)
     (folder / "parts").mkdir(parents=True)

@@ -158,18 +158,17 @@ def _over_fours(
     out: Tensor | None,
 ) -> None:
     """``function`` over all masks, four at a time; the weights are shared among as many threads as torch may use."""
-    seed, stream, step = (int(word) & 0xFFFFFFFF for word in key)
-    flat = [each.detach().view(-1).numpy() for each in (odds, weight)]
-    rows = list(masks.detach().view(len(masks), -1).numpy())
-    result = None if out is None else out.view(-1).numpy()
+    seed, stream, step = key.tolist()
+    odds_, weight_ = (each.detach().numpy().reshape(-1) for each in (odds, weight))
+    rows = masks.detach().numpy().reshape(len(masks), -1)
+    result = None if out is None else out.numpy().reshape(-1)
 
     def work(start: int, stop: int) -> None:
         here = slice(start, stop)
         for j in range(0, len(rows), FOUR):
-            word = np.uint32(seed), np.uint32(stream + j // FOUR & 0xFFFFFFFF), np.uint32(step)
-            four = [row[here] for row in rows[j : j + FOUR]]
-            four += [None] * (FOUR - len(four))
+            word = (np.uint32(each & 0xFFFFFFFF) for each in (seed, stream + j // FOUR, step, start))
+            four = [rows[k, here] if k < len(rows) else None for k in range(j, j + FOUR)]
             ends = () if result is None else (result[here], True if j else None)
-            function(*word, np.uint32(start), *(each[here] for each in flat), *four, *ends)
+            function(*word, odds_[here], weight_[here], *four, *ends)
 
-    at_once([partial(work, *edges) for edges in cut(flat[0].size, WORTH_A_THREAD)])
+    at_once([partial(work, *edges) for edges in cut(len(odds_), WORTH_A_THREAD)])
