@@ -1,7 +1,7 @@
 """All steps of the diagonal Neural GPU on a CPU, with a hand-written backward pass.
 
 A step is two convolutions and passes over the numbers. Forward, torch's convolution is its fastest product on a CPU
-where maps lie innermost; its gradients take a third less as products of matrices.
+where maps lie innermost; its gradients are quicker as products of matrices.
 Every nonlinearity's slope is 0 or constant, and the saturation needs no tensor of its own: its slope is added to the
 preactivation's.
 

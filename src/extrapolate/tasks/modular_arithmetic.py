@@ -39,11 +39,8 @@ class ModularArithmetic:
     def drawn(self, u: Tensor, operations: tuple[str, ...] = MODULAR_OPERATIONS) -> tuple[Tensor, Tensor]:
         """Examples of ``operations`` from uniform numbers ``u`` (3, N) in [0, 1): see :meth:`encoded`."""
         a, b = (u[:2] * self.modulus).long()
-        operation = (u[2] * len(operations)).long()
-        if operations != MODULAR_OPERATIONS:
-            operation = torch.tensor(
-                [MODULAR_OPERATIONS.index(each) for each in operations], device=u.device
-            )[operation]
+        choice = torch.tensor([MODULAR_OPERATIONS.index(each) for each in operations], device=u.device)
+        operation = choice[(u[2] * len(operations)).long()]
         x, answer = _everything(self, u.device)
         row = (operation * self.modulus + a) * self.modulus + b
         return x[row], answer[row]
