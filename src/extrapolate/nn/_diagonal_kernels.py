@@ -5,8 +5,8 @@ States (B, n, m); gates (B, n, 2 m), the preactivations of r, then of u; new (B,
 ``kept`` (B, n, m) is True where dropout leaves a candidate, which is then multiplied by ``scale``. All arrays are
 contiguous; numbers are float32.
 
-Each pass has few arrays, and a row of each in a name of its own: of more the compiler cannot tell that none of them
-overlap, and does one number at a time.
+Each loop has few arrays, and a row of each in a name of its own: of more than eight pairs the compiler does not ask
+whether they overlap, and does one number at a time.
 """
 
 import math
@@ -19,6 +19,18 @@ from extrapolate.nn._hard import SATURATED
 LIMIT = np.float32(SATURATED)
 HALF, ONE, ZERO = np.float32(0.5), np.float32(1.0), np.float32(0.0)
 FAST = {"reassoc", "nsz", "contract"}
+
+
+@njit(inline="always")
+def row(x, i, zeros):
+    """``x[i]``, or ``zeros`` beyond the ends."""
+    return x[i] if 0 <= i < x.shape[0] else zeros
+
+
+@njit(inline="always")
+def _carried(j, second, third, stay, left, right):
+    """What is carried to a place: the last thirds of the maps come from its left and from its right neighbour."""
+    return stay if j < second else (left if j < third else right)
 
 
 @njit(inline="always")
@@ -59,32 +71,83 @@ def reset(gates, state, worth, passed):
     return total
 
 
-@njit(nogil=True, cache=True)
-def carry(state, carried):
-    """carried ← the shifted state: the last thirds of the maps come from the left and from the right."""
-    length, width = state.shape[1:]
-    second, third = width - 2 * (width // 3), width - width // 3
-    for b in range(state.shape[0]):
-        rows, out = state[b], carried[b]
-        out[:, :second] = rows[:, :second]
-        out[0, second:third] = ZERO
-        out[1:, second:third] = rows[: length - 1, second:third]
-        out[: length - 1, third:] = rows[1:, third:]
-        out[length - 1, third:] = ZERO
+@njit(nogil=True, cache=True, fastmath=FAST)
+def mix(gates, new, kept, scale, state, inside, worth, after):
+    """after ← the next state; returns the saturation of u's and c's preactivations."""
+    count, length, width = state.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    total = 0.0
+    for b in range(count):
+        for i in range(length):
+            x, a, drop, mask = gates[b, i, width:], new[b, i], kept[b, i], inside[b, i]
+            s, left, right = state[b, i], row(state[b], i - 1, zeros), row(state[b], i + 1, zeros)
+            out, part = after[b, i], ZERO
+            for j in range(width):
+                held = _carried(j, second, third, s[j], left[j], right[j])
+                c = _clip(a[j]) * (scale * float32(drop[j]))
+                out[j] = mask * (c + _gate(x[j]) * (held - c))
+                part += _over(x[j]) + _over(a[j])
+            total += part * worth[b, i]
+    return total
 
 
-@njit(nogil=True, cache=True)
-def carry_back(error, dstate):
-    """The adjoint of ``carry``."""
-    length, width = error.shape[1:]
-    second, third = width - 2 * (width // 3), width - width // 3
-    for b in range(error.shape[0]):
-        rows, out = error[b], dstate[b]
-        out[:, :second] = rows[:, :second]
-        out[: length - 1, second:third] = rows[1:, second:third]
-        out[length - 1, second:third] = ZERO
-        out[0, third:] = ZERO
-        out[1:, third:] = rows[: length - 1, third:]
+@njit(nogil=True, cache=True, fastmath=FAST)
+def rounded(value, levels, share):
+    """value ← by ``share`` nearer to the nearest multiple of 1/``levels``."""
+    count, length, width = value.shape
+    for b in range(count):
+        for i in range(length):
+            out = value[b, i]
+            for j in range(width):
+                out[j] += share * (math.floor(out[j] * levels + HALF) / levels - out[j])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def mix_adjoint(gates, new, kept, scale, state, inside, worth, error, pull, dgates, dnew):
+    """The gradients of u's and c's preactivations from that of the next state, ``error``.
+
+    That becomes the gradient of what was carried. ``pull``: the gradient of the saturation.
+    """
+    count, length, width = state.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    for b in range(count):
+        for i in range(length):
+            x, a, drop, e = gates[b, i, width:], new[b, i], kept[b, i], error[b, i]
+            s, left, right = state[b, i], row(state[b], i - 1, zeros), row(state[b], i + 1, zeros)
+            dx, da, mask, back = dgates[b, i, width:], dnew[b, i], inside[b, i], pull * worth[b, i]
+            for j in range(width):
+                held = _carried(j, second, third, s[j], left[j], right[j])
+                c = _clip(a[j]) * (scale * float32(drop[j]))
+                dx[j] = _slope(x[j], HALF * mask * e[j] * (held - c), back)
+            for j in range(width):
+                e[j] *= mask
+                da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(drop[j])), back)
+            for j in range(width):
+                e[j] *= _gate(x[j])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def reset_adjoint(gates, state, dpassed, pull, worth, dgates):
+    """The gradient of r's preactivations from that of r ⊙ s."""
+    count, length, width = state.shape
+    for b in range(count):
+        for i in range(length):
+            x, s, e, dx, back = gates[b, i], state[b, i], dpassed[b, i], dgates[b, i], pull * worth[b, i]
+            for j in range(width):
+                dx[j] = _slope(x[j], HALF * e[j] * s[j], back)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def state_adjoint(gates, carried, dpassed, dstate):
+    """Adds to the gradient of the state, which has come through the gates, those of r ⊙ s and of what was carried."""
+    count, length, width = dstate.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    for b in range(count):
+        for i in range(length):
+            x, e, out = gates[b, i], dpassed[b, i], dstate[b, i]
+            stay, left, right = carried[b, i], row(carried[b], i + 1, zeros), row(carried[b], i - 1, zeros)
+            for j in range(width):
+                out[j] += _carried(j, second, third, stay[j], left[j], right[j]) + e[j] * _gate(x[j])
 
 
 @njit(nogil=True, cache=True)
@@ -104,112 +167,3 @@ def gathered(dthree, dstate):
                 as_left = dthree[b, i + 1, :width]
                 for j in range(width):
                     out[j] += as_left[j]
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def candidate(new, kept, scale, worth, value):
-    """value ← c, after dropout; returns the saturation of c's preactivations."""
-    count, length, width = new.shape
-    total = 0.0
-    for b in range(count):
-        for i in range(length):
-            a, left, out, part = new[b, i], kept[b, i], value[b, i], ZERO
-            for j in range(width):
-                out[j] = _clip(a[j]) * (scale * float32(left[j]))
-                part += _over(a[j])
-            total += part * worth[b, i]
-    return total
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def mix(gates, carried, inside, worth, value):
-    """value ← the next state, from c; returns the saturation of u's preactivations."""
-    count, length, width = value.shape
-    total = 0.0
-    for b in range(count):
-        for i in range(length):
-            x, held, out, mask, part = gates[b, i, width:], carried[b, i], value[b, i], inside[b, i], ZERO
-            for j in range(width):
-                out[j] = mask * (out[j] + _gate(x[j]) * (held[j] - out[j]))
-                part += _over(x[j])
-            total += part * worth[b, i]
-    return total
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def rounded(value, levels, share):
-    """value ← by ``share`` nearer to the nearest multiple of 1/``levels``."""
-    count, length, width = value.shape
-    for b in range(count):
-        for i in range(length):
-            out = value[b, i]
-            for j in range(width):
-                out[j] += share * (math.floor(out[j] * levels + HALF) / levels - out[j])
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def update_adjoint(gates, carried, value, error, pull, worth, dgates):
-    """The gradient of u's preactivations, from that of the next state, ``error``; ``pull``: of the saturation."""
-    count, length, width = value.shape
-    for b in range(count):
-        for i in range(length):
-            x, held, c, e = gates[b, i, width:], carried[b, i], value[b, i], error[b, i]
-            dx, back = dgates[b, i, width:], pull * worth[b, i]
-            for j in range(width):
-                dx[j] = _slope(x[j], HALF * e[j] * (held[j] - c[j]), back)
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def candidate_adjoint(gates, new, kept, scale, error, pull, worth, dnew):
-    """As ``update_adjoint``, of c's preactivations."""
-    count, length, width = new.shape
-    for b in range(count):
-        for i in range(length):
-            x, a, left, e, da = gates[b, i, width:], new[b, i], kept[b, i], error[b, i], dnew[b, i]
-            back = pull * worth[b, i]
-            for j in range(width):
-                da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(left[j])), back)
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def masked(error, inside):
-    """error ← that of the state before it was made zero outside."""
-    count, length, width = error.shape
-    for b in range(count):
-        for i in range(length):
-            e, mask = error[b, i], inside[b, i]
-            for j in range(width):
-                e[j] *= mask
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def held(gates, error):
-    """error ← that of what is carried."""
-    count, length, width = error.shape
-    for b in range(count):
-        for i in range(length):
-            x, e = gates[b, i, width:], error[b, i]
-            for j in range(width):
-                e[j] *= _gate(x[j])
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def reset_adjoint(gates, state, dpassed, pull, worth, dgates):
-    """As ``update_adjoint``, of r's preactivations, from the gradient of r ⊙ s."""
-    count, length, width = state.shape
-    for b in range(count):
-        for i in range(length):
-            x, s, e, dx, back = gates[b, i], state[b, i], dpassed[b, i], dgates[b, i], pull * worth[b, i]
-            for j in range(width):
-                dx[j] = _slope(x[j], HALF * e[j] * s[j], back)
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def passed_on(gates, dpassed, back, dstate):
-    """Adds to the state's gradient that through r ⊙ s, and that through the gates, ``back``."""
-    count, length, width = dstate.shape
-    for b in range(count):
-        for i in range(length):
-            x, e, g, ds = gates[b, i], dpassed[b, i], back[b, i], dstate[b, i]
-            for j in range(width):
-                ds[j] += g[j] + e[j] * _gate(x[j])
