@@ -28,7 +28,7 @@ class Convolution(Protocol):
 
 
 class Winograd:
-    """Of float32 numbers, in tiles of four places: products of polynomials' values (:mod:`._winograd_kernels`)."""
+    """Of float32 numbers, in tiles of four places, of six products each (:mod:`._winograd_kernels`)."""
 
     def __init__(self, weight: Tensor, bias: Tensor, shape: torch.Size) -> None:
         from extrapolate.nn import _winograd_kernels as kernels
@@ -63,9 +63,9 @@ class Winograd:
 
 
 def _filter_values(a: float, b: float) -> np.ndarray:
-    """(6, 3): from three weights to values of their polynomial, at 0, a, -a, b, -b and infinity; float64.
+    """(6, 3): from three weights to their values at 0, a, -a, b, -b and infinity; float64.
 
-    Each is divided by the product of its point's distances from the others.
+    A value is that of the polynomial of these weights, divided by the product of the point's distances to the others.
     """
     points = [0, a, -a, b, -b]
     distances = [np.prod([p - q for q in points if q != p]) for p in points]

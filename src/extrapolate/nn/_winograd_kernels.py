@@ -1,11 +1,11 @@
 """The passes around the products of :mod:`._convolution`, compiled by numba: Winograd's F(4, 3) in one dimension.
 
-Four places of the output and the six of the input under them are a tile (of the last one, what lies beyond the end
-counts as zeros). Values of the two polynomials whose product they are, at 0, ±a, ±b and infinity, take their place,
-in that order: arrays (6, tiles, m) of float32, a sequence's tiles behind one another. Others are (B, n, m).
+Four places of the output and the six of the input under them are a tile; of the last one, what lies beyond the end
+counts as zeros. What is multiplied is six sums of a tile's places, its values at the points 0, a, -a, b, -b and
+infinity: arrays (6, tiles, m) of float32, a sequence's tiles behind one another. Other arrays are (B, n, m).
 
 Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308), section 4.1, with other points:
-a = 3/4 and b = 3/2 have exact squares and cubes, and products of about 1 round to an error half that of 1 and 2.
+a = 3/4 and b = 3/2 have exact squares and cubes, and sums round less with them than with 1 and 2.
 
 A row of each array has a name of its own, and a loop few of them: of more the compiler cannot tell that none overlap.
 """
