@@ -20,13 +20,15 @@ from torch.nn import functional as F
 
 from extrapolate import nn
 from extrapolate.experiments.memory import keep_freed_memory
-from extrapolate.experiments.neural_gpu.products import product_type
 from extrapolate.nn import _diagonal_fused
 
 Work = Callable[[], object]
 
 #: Symbols and answers, (B, n) each.
 Batches = list[tuple[Tensor, Tensor]]
+
+#: Logits of each batch, and the mean saturation.
+Way = Callable[[nn.DiagonalNeuralGPU, Batches], tuple[list[Tensor], Tensor]]
 
 #: Length, sequences, maps of a training step; those of the published addition and multiplication first.
 TRAINING = [(41, 32, 48), (41, 32, 96), (20, 32, 48), (8, 32, 48)]
@@ -83,16 +85,20 @@ def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
     (F.cross_entropy(logits.flatten(0, 1), answer.flatten()) + 1e-3 * saturation).backward()
 
 
-def train_groups(model: nn.DiagonalNeuralGPU, batches: Batches, together: bool, dtype: torch.dtype) -> None:
+def together(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
+    return model.saturated_together([(symbols, symbols > 0) for symbols, _ in batches])
+
+
+def one_by_one(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
+    logits, costs = zip(*(model.saturated(symbols) for symbols, _ in batches), strict=True)
+    return list(logits), torch.stack(costs).mean()
+
+
+def train_groups(model: nn.DiagonalNeuralGPU, batches: Batches, way: Way) -> None:
     model.zero_grad()
-    with torch.autocast("cpu", dtype if dtype != torch.float32 else None, enabled=dtype != torch.float32):
-        if together:
-            logits, cost = model.saturated_together([(symbols, symbols > 0) for symbols, _ in batches])
-        else:
-            logits, costs = zip(*(model.saturated(symbols) for symbols, _ in batches), strict=True)
-            cost = torch.stack(costs).mean()
+    logits, cost = way(model, batches)
     entropies = [
-        F.cross_entropy(each.flatten(0, 1).float(), answer.flatten())
+        F.cross_entropy(each.flatten(0, 1), answer.flatten())
         for each, (_, answer) in zip(logits, batches, strict=True)
     ]
     (torch.stack(entropies).mean() + 1e-3 * cost).backward()
@@ -115,11 +121,9 @@ def lines(repeats: int) -> Iterator[dict[str, object]]:
     model.key = torch.tensor([0, 1, 0])
     batches = [(torch.randint(1, 3, (EACH, n)), torch.randint(3, (EACH, n))) for n in GROUPS]
     groups: dict[str, Work] = {
-        "together": lambda: train_groups(model, batches, True, torch.float32),
-        "one_by_one": lambda: train_groups(model, batches, False, torch.float32),
+        "together": lambda: train_groups(model, batches, together),
+        "one_by_one": lambda: train_groups(model, batches, one_by_one),
     }
-    if product_type("auto", "cpu") == torch.bfloat16:
-        groups["together_bfloat16"] = lambda: train_groups(model, batches, True, torch.bfloat16)
     facts = {"lengths": GROUPS, "sequences": EACH, "maps": MAPS}
     yield line("training step of five lengths", groups, repeats, **facts)
     for length, count, maps in ANSWERING:

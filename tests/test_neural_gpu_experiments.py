@@ -11,7 +11,6 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run
-from extrapolate.experiments.neural_gpu.products import product_type
 from extrapolate.experiments.neural_gpu.recipe import FIXED_BATCHES, Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.experiments.options import with_options
@@ -76,23 +75,6 @@ def test_batches_follow_from_seed_and_step() -> None:
     groups = [batch.symbols.shape[1] for batch in recipe.batches(1, 0)]
     assert sorted(set(groups)) == list(recipe.bins.ends)
     assert len(groups) == FIXED_BATCHES * len(recipe.bins.ends)
-
-
-@pytest.mark.parametrize(
-    ("name", "device", "capabilities", "expected"),
-    [
-        ("auto", "cpu", {"avx2": True, "avx512_bf16": True}, torch.bfloat16),
-        ("auto", "cpu", {"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
-        ("auto", "cpu", {"avx2": True, "avx512_bf16": False}, torch.float32),
-        ("auto", "cuda", {}, torch.bfloat16),
-        ("bfloat16", "cpu", {}, torch.bfloat16),
-        ("float32", "cpu", {"avx512_bf16": True}, torch.float32),
-    ],
-)
-def test_bfloat16_is_multiplied_where_the_processor_does_it(
-    name: str, device: str, capabilities: dict[str, bool], expected: torch.dtype
-) -> None:
-    assert product_type(name, device, capabilities) == expected
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "Madam"])

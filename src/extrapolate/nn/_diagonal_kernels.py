@@ -22,7 +22,7 @@ FAST = {"reassoc", "nsz", "contract"}
 
 
 @njit(inline="always")
-def row(x, i, zeros):
+def _row(x, i, zeros):
     """``x[i]``, or ``zeros`` beyond the ends."""
     return x[i] if 0 <= i < x.shape[0] else zeros
 
@@ -80,7 +80,7 @@ def mix(gates, new, kept, scale, state, inside, worth, after):
     for b in range(count):
         for i in range(length):
             x, a, drop, mask = gates[b, i, width:], new[b, i], kept[b, i], inside[b, i]
-            s, left, right = state[b, i], row(state[b], i - 1, zeros), row(state[b], i + 1, zeros)
+            s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             out, part = after[b, i], ZERO
             for j in range(width):
                 held = _carried(j, second, third, s[j], left[j], right[j])
@@ -113,7 +113,7 @@ def mix_adjoint(gates, new, kept, scale, state, inside, worth, error, pull, dgat
     for b in range(count):
         for i in range(length):
             x, a, drop, e = gates[b, i, width:], new[b, i], kept[b, i], error[b, i]
-            s, left, right = state[b, i], row(state[b], i - 1, zeros), row(state[b], i + 1, zeros)
+            s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             dx, da, mask, back = dgates[b, i, width:], dnew[b, i], inside[b, i], pull * worth[b, i]
             for j in range(width):
                 held = _carried(j, second, third, s[j], left[j], right[j])
@@ -145,25 +145,6 @@ def state_adjoint(gates, carried, dpassed, dstate):
     for b in range(count):
         for i in range(length):
             x, e, out = gates[b, i], dpassed[b, i], dstate[b, i]
-            stay, left, right = carried[b, i], row(carried[b], i + 1, zeros), row(carried[b], i - 1, zeros)
+            stay, left, right = carried[b, i], _row(carried[b], i + 1, zeros), _row(carried[b], i - 1, zeros)
             for j in range(width):
                 out[j] += _carried(j, second, third, stay[j], left[j], right[j]) + e[j] * _gate(x[j])
-
-
-@njit(nogil=True, cache=True)
-def gathered(dthree, dstate):
-    """The adjoint of three places side by side, dthree (B, n, 3 m): left neighbour, place and right neighbour."""
-    count, length, width = dstate.shape
-    for b in range(count):
-        for i in range(length):
-            own, out = dthree[b, i, width : 2 * width], dstate[b, i]
-            for j in range(width):
-                out[j] = own[j]
-            if i > 0:
-                as_right = dthree[b, i - 1, 2 * width :]
-                for j in range(width):
-                    out[j] += as_right[j]
-            if i < length - 1:
-                as_left = dthree[b, i + 1, :width]
-                for j in range(width):
-                    out[j] += as_left[j]

@@ -50,10 +50,10 @@ class Recipe:
 
     The saturation cost weighs about the learning rate times the loss, on fixed batches, with dropout, at every
     evaluation (published: in all steps since the last one). Networks trained together see the same examples and
-    noise, which follow from the first seed. ``product`` is the type of the numbers that the cell multiplies in
-    training; everything else, and all answering, is float32. With ``levels`` trained networks answer with rounded
-    states: as cellular automata, whose errors cannot grow with the length. They take ``slack`` steps more than there
-    are places; in training it is drawn anew in every step, from a quarter of that on, so that an answer is held.
+    noise, which follow from the first seed. With ``levels`` trained networks answer with
+    rounded states: as cellular automata, whose errors cannot grow with the length. They take ``slack`` steps more
+    than there are places; in training it is drawn anew in every step, from a quarter of that on, so that an answer is
+    held.
     """
 
     task: Algorithm
@@ -66,7 +66,6 @@ class Recipe:
     rates: Rates
     optimizer: str = "AdaMax"
     levels: int | None = None
-    product: torch.dtype = torch.float32
     slack: int = 0
 
     def build(self) -> DiagonalNeuralGPU:
@@ -124,7 +123,7 @@ class Recipe:
             return self.drawn(TRAINING, int(key[2]), device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            entropy, saturation = self.costs(model, given)
+            entropy, saturation = costs(model, given)
             return entropy + given["weight"] * saturation
 
         return Plan(
@@ -144,16 +143,10 @@ class Recipe:
             gradients=one_by_one if device.type == "cpu" else mapped,
         )
 
-    def costs(self, model: nn.Module, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """As :func:`costs`, with numbers of the type that is multiplied in training."""
-        lower = self.product != torch.float32
-        with torch.autocast(given["symbols00"].device.type, self.product if lower else None, enabled=lower):
-            return costs(model, given)
-
     def _evaluation(self, replicas: Replicas, checks: Checks) -> Callable[[Replicas], dict[str, Tensor]]:
         """What is measured of every network: its costs on the fixed batches, and the checks."""
         fixed = self.drawn(FIXED, 0, replicas.device)
-        measured = replicas.bind(self.costs, training=True)
+        measured = replicas.bind(costs, training=True)
 
         def measures(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
             # one set of dropout for all evaluations: they differ by the weights alone

@@ -23,7 +23,6 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Questions,
 )
 from extrapolate.experiments.neural_gpu.part import RARE, NeuralGPUPart
-from extrapolate.experiments.neural_gpu.products import product_type
 from extrapolate.experiments.neural_gpu.recipe import FALLS_FROM, Recipe, falling
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
@@ -75,7 +74,6 @@ class NeuralGPUArithmetic(Generic[S]):
             settings.bins,
             falling,
             levels=settings.levels or None,
-            product=product_type(settings.product, settings.device),
             slack=settings.slack,
         )
         questions = self.questions(settings)
@@ -108,7 +106,6 @@ class NeuralGPUArithmetic(Generic[S]):
 
     def notes(self, settings: S) -> list[str]:
         steps = f"{settings.slack} steps more than places" if settings.slack else "as many steps as places"
-        product = str(product_type(settings.product, settings.device)).removeprefix("torch.")
         filled = (
             "zero-filled to the whole length" if self.task.zero_filled else "significant digits, then padding"
         )
@@ -120,8 +117,7 @@ class NeuralGPUArithmetic(Generic[S]):
             f"{self.presets['paper'].dropout:g}); "
             f"{settings.batch} pairs of {settings.bins} of nine groups of lengths a step (published: 32 of all). "
             f"The learning rate falls linearly over the last {1 - FALLS_FROM:.0%} of the steps (published: by "
-            f"a third where the loss makes no progress). The cell multiplies {product} numbers in training "
-            f"and float32 ones in answering. {self._rounding(settings)}",
+            f"a third where the loss makes no progress). {self._rounding(settings)}",
             f"Every {settings.evaluate_every} steps a network is asked {self.checked()}; the evaluation with the "
             f"fewest errors counts, those on families {RARE:g}-fold. So weights are chosen on longer numbers than "
             "trained on.",

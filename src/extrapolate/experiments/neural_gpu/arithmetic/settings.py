@@ -5,7 +5,6 @@ from typing import Any
 
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option, name_option, numbers_option
-from extrapolate.experiments.neural_gpu.products import PRODUCTS
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands, varied_operands
 
@@ -60,11 +59,6 @@ class ArithmeticSettings:
     maps: int = option("Numbers at each place of the state.", at_least(1))
     batch: int = option("Pairs of each group of lengths in a step.", at_least(1))
     bins: int = option("Groups of lengths in a step, of nine.", at_least(1))
-    product: str = name_option(
-        "What is multiplied in training: float32, bfloat16 (quicker where a processor has it), auto (the quicker).",
-        list(PRODUCTS),
-        "type of numbers",
-    )
     device: str = device_option()
 
     @property
@@ -95,7 +89,6 @@ _TINY: dict[str, Any] = {
 }
 _WHOLE: dict[str, Any] = {
     "steps": 20_000,
-    "product": "float32",
     "levels": 0,
     "slack": 0,
     "pairs": 1_024,
@@ -121,7 +114,6 @@ _PRODUCTS = ArithmeticSettings(
     maps=96,
     batch=16,
     bins=5,
-    product="auto",
     device="cpu",
 )
 
@@ -152,7 +144,6 @@ _SUMS = AdditionSettings(
     maps=48,
     batch=16,
     bins=5,
-    product="float32",
     device="cpu",
 )
 

@@ -13,10 +13,9 @@ A row of each array has a name of its own, and a loop few of them: of more the c
 import numpy as np
 from numba import njit
 
-from extrapolate.nn._diagonal_kernels import FAST, row
+FAST = {"reassoc", "nsz", "contract"}
 
 PLACES = 4
-VALUES = PLACES + 2
 POINTS = (0.75, 1.5)
 
 A, B = (np.float32(point) for point in POINTS)
@@ -25,21 +24,27 @@ SUM, PRODUCT = A2 + B2, A2 * B2
 
 
 @njit(inline="always")
+def _row(x, i, zeros):
+    """``x[i]``, or ``zeros`` beyond the ends."""
+    return x[i] if 0 <= i < x.shape[0] else zeros
+
+
+@njit(inline="always")
 def _six(values, t):
     return values[0, t], values[1, t], values[2, t], values[3, t], values[4, t], values[5, t]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def inputs(x, values):
-    """values ← those of the input's polynomial."""
+def input_transform(x, values):
+    """values ← the six sums of each tile of x."""
     count, _, width = x.shape
     tiles, zeros = values.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
         rows = x[b]
         for t in range(tiles):
             i = PLACES * t
-            d0, d1, d2 = row(rows, i - 1, zeros), rows[i], row(rows, i + 1, zeros)
-            d3, d4, d5 = row(rows, i + 2, zeros), row(rows, i + 3, zeros), row(rows, i + 4, zeros)
+            d0, d1, d2 = _row(rows, i - 1, zeros), rows[i], _row(rows, i + 1, zeros)
+            d3, d4, d5 = _row(rows, i + 2, zeros), _row(rows, i + 3, zeros), _row(rows, i + 4, zeros)
             v0, v1, v2, v3, v4, v5 = _six(values, b * tiles + t)
             for j in range(width):
                 v0[j] = d4[j] - SUM * d2[j] + PRODUCT * d0[j]
@@ -56,8 +61,8 @@ def inputs(x, values):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def inputs_adjoint(dvalues, dx):
-    """dx ← the gradient of the input, from that of its polynomial's values."""
+def input_adjoint(dvalues, dx):
+    """dx ← the gradient of the input, from that of its transform."""
     count, length, width = dx.shape
     tiles, zeros = dvalues.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
@@ -85,8 +90,8 @@ def inputs_adjoint(dvalues, dx):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def outputs(values, bias, y):
-    """y ← the output that has these values, and the bias."""
+def output_transform(values, bias, y):
+    """y ← the places of the output, from the products of each tile, and the bias."""
     count, length, width = y.shape
     tiles = values.shape[1] // count
     for b in range(count):
@@ -111,16 +116,16 @@ def outputs(values, bias, y):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def outputs_adjoint(dy, dvalues):
-    """dvalues ← the gradient of the output's values, from that of the output."""
+def output_adjoint(dy, dvalues):
+    """dvalues ← the gradient of the products, from that of the output."""
     count, _, width = dy.shape
     tiles, zeros = dvalues.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
         rows = dy[b]
         for t in range(tiles):
             i, (v0, v1, v2, v3, v4, v5) = PLACES * t, _six(dvalues, b * tiles + t)
-            e0, e1 = rows[i], row(rows, i + 1, zeros)
-            e2, e3 = row(rows, i + 2, zeros), row(rows, i + 3, zeros)
+            e0, e1 = rows[i], _row(rows, i + 1, zeros)
+            e2, e3 = _row(rows, i + 2, zeros), _row(rows, i + 3, zeros)
             for j in range(width):
                 v0[j] = e0[j]
             for j in range(width):
