@@ -19,35 +19,33 @@ import polars as pl
 from extrapolate import nn
 from extrapolate.experiments import experiment_named, with_options
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
+from extrapolate.experiments.neural_gpu.sheets import rank
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.training.checkpoint import read
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
 
 
-def sheets(row: dict[str, Any]) -> dict[str, str]:
-    """Wrong answers of how many, by sheet; those that were not given are left out."""
-    names = [name.removesuffix("/of") for name in row if name.endswith("/of")]
+def wrong(row: dict[str, Any]) -> dict[str, int | None]:
+    """Wrong answers by sheet; None where it was not given."""
     return {
-        name: f"{row[f'{name}/wrong']} of {row[f'{name}/of']}"
-        for name in names
-        if row[f"{name}/wrong"] is not None
+        name.removesuffix("/of"): row[name.replace("/of", "/wrong")] for name in row if name.endswith("/of")
     }
 
 
-def rank(row: dict[str, Any]) -> tuple[int, int]:
-    """Given out sheets first, then wrong answers."""
-    found = sheets(row)
-    return -len(found), sum(int(each.split()[0]) for each in found.values())
+def sheets(row: dict[str, Any]) -> dict[str, str]:
+    """Wrong answers of how many, by sheet; those that were not given are left out."""
+    given = {name: count for name, count in wrong(row).items() if count is not None}
+    return {name: f"{count} of {row[f'{name}/of']}" for name, count in given.items()}
 
 
-def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeuralGPU:
-    """The trained network of this seed, answering as in the run."""
+def network(run: Path, parts: list[NeuralGPUPart], seed: int, levels: int) -> nn.DiagonalNeuralGPU:
+    """The trained network of this seed, answering with states rounded to 1/``levels``."""
     part = next(each for each in parts if seed in each.recipe.seeds)
     weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
     model, place = part.recipe.build(), part.recipe.seeds.index(seed)
     model.load_state_dict({name: value[place] for name, value in weights.items()})
-    model.levels = part.recipe.levels
+    model.levels = levels or None
     return model
 
 
@@ -74,8 +72,8 @@ def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
     parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
     task = parts[0].recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
-    seeds = sorted({seed for seed, _ in answers}) or [min(rows, key=lambda seed: rank(rows[seed]))]
-    networks = {seed: network(run, parts, seed) for seed in seeds}
+    seeds = sorted({seed for seed, _ in answers}) or [min(rows, key=lambda seed: rank(wrong(rows[seed])))]
+    networks = {seed: network(run, parts, seed, rows[seed]["levels"]) for seed in seeds}
     model = together(answers, networks) if answers else networks[seeds[0]]
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},

@@ -1,4 +1,4 @@
-"""Networks that are trained together, by the recipe, until their checks are perfect; then examined."""
+"""Networks that are trained together, by the recipe, until their checks are perfect; then rounded and examined."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from extrapolate.experiments.later import Later
 from extrapolate.experiments.neural_gpu.recipe import Recipe
-from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
+from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, rank, shares
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.training import History, Plan, Replicas, Watch
 
@@ -17,10 +18,16 @@ UNIT = "DNGPU"
 #: How much the share of errors on what is built to fail counts beside that on random sequences, choosing weights.
 RARE = 0.1
 
+#: Levels of what is not rounded at all, beside others.
+FINEST = 2**24
+
 
 @dataclass(frozen=True)
 class NeuralGPUPart:
     """Some seeds on one task. ``wrong``: the errors of each by sheet, once they are examined.
+
+    They answer with states rounded to multiples of 1/N (0: plainly), N being the one of ``levels`` that goes furthest
+    through the ``trials``, the coarsest of equals: ``chosen``, once that is known.
 
     ``checks`` are the sheets of every evaluation: the weights with the fewest errors on them are kept, those on what
     is not typical counting a tenth. ``perfect``
@@ -34,6 +41,9 @@ class NeuralGPUPart:
     sheets: tuple[Sheet, ...]
     device: str
     perfect: int | None = None
+    levels: tuple[int, ...] = (0,)
+    trials: tuple[Sheet, ...] = ()
+    chosen: tuple[int, ...] = ()
     wrong: tuple[dict[str, int | None], ...] = ()
 
     @property
@@ -49,7 +59,7 @@ class NeuralGPUPart:
             "symbols": task.symbols,
             "classes": task.classes,
             "maps": self.recipe.maps,
-            "levels": self.recipe.levels,
+            "levels": list(self.levels),
             "seeds": list(self.recipe.seeds),
         }
 
@@ -67,12 +77,32 @@ class NeuralGPUPart:
 
     @property
     def more_steps(self) -> int:
-        return len(self.recipe.seeds) * sum(sheet.pieces for sheet in self.sheets)
+        return self._trial_steps + len(self.recipe.seeds) * sum(sheet.pieces for sheet in self.sheets)
+
+    @property
+    def _trial_steps(self) -> int:
+        return len(self.recipe.seeds) * len(self.levels) * sum(sheet.pieces for sheet in self._trials)
+
+    @property
+    def _trials(self) -> tuple[Sheet, ...]:
+        return self.trials if len(self.levels) > 1 else ()  # else there is nothing to choose
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "NeuralGPUPart":
-        """Gives out the sheets."""
-        networks = [self.recipe.network(replicas, row) for row in range(len(replicas))]
-        return replace(self, wrong=examine(networks, self.sheets, checkpoint, watch))
+        """Tries the roundings, and gives out the sheets."""
+        rows = range(len(replicas))
+        beside = checkpoint.with_name(f"{checkpoint.stem}-levels{checkpoint.suffix}")
+        tried = [self._network(replicas, row, levels) for row in rows for levels in self.levels]
+        found = iter(examine(tried, self._trials, beside, watch))
+        ranks = [{levels: (*rank(next(found)), levels or FINEST) for levels in self.levels} for _ in rows]
+        chosen = tuple(min(own, key=own.__getitem__) for own in ranks)
+        networks = [self._network(replicas, row, levels) for row, levels in enumerate(chosen)]
+        later = Later(self._trial_steps, watch)
+        return replace(self, chosen=chosen, wrong=examine(networks, self.sheets, checkpoint, later))
+
+    def _network(self, replicas: Replicas, row: int, levels: int) -> DiagonalNeuralGPU:
+        model = self.recipe.network(replicas, row)
+        model.levels = levels or None
+        return model
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         """A row a network: errors and sequences of every sheet, in columns ``SHEET/wrong`` and ``SHEET/of``."""
@@ -94,6 +124,7 @@ class NeuralGPUPart:
             "solved_at": history.steps[perfect[0]] if solved and perfect else None,
             "steps": history.steps[-1],
             "best_step": history.best_steps()[index],
+            "levels": self.chosen[index],
             "seconds": history.seconds_so_far,
             "loss": float(history.measures["loss"][-1, index]),
         }

@@ -1,7 +1,7 @@
 """Sheets of questions for a network: each a number of sequences of one length, judged whole, every place of them."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,12 @@ def shares(model: DiagonalNeuralGPU, sheets: Sequence[Sheet]) -> list[float]:
         hopeless = hopeless or (sheet.typical and share > 0.5)
         found.append(share)
     return found
+
+
+def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
+    """Less is better, of networks that are given sheets as long as they make no error: by the sheets, then errors."""
+    given = [count for count in wrong.values() if count is not None]
+    return -len(given), sum(given)
 
 
 def examine(

@@ -14,6 +14,7 @@ from extrapolate.tasks.algorithms.operands import (
     Draw,
     carry_operands,
     hard_operands,
+    rippling_operands,
     uniform_operands,
     varied_operands,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "multiplication_families",
     "numbers_of",
     "parsed",
+    "rippling_operands",
     "together",
     "uniform_operands",
     "varied_operands",

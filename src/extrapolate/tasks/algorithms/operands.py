@@ -16,6 +16,9 @@ Draw = Callable[[int, int, int, torch.Generator], Pair]
 #: Shares of the examples with a run of largest digits, and with a sum at a power of the base or just below.
 RUNS, POWERS = 0.2, 0.2
 
+#: Of :func:`rippling_operands`, the share of ripples.
+RIPPLES = 1 / 8
+
 
 def uniform_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
     """Each number below base^width as likely as any other."""
@@ -56,6 +59,18 @@ def varied_operands(count: int, width: int, base: int, generator: torch.Generato
     return first, second
 
 
+def rippling_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
+    """As :func:`varied_operands`, but an eighth of the pairs are b^hi - b^lo and b^lo.
+
+    hi is the width in half of them: nothing is left of the sum but a carry at its very end. Not published.
+    """
+    a, b = varied_operands(count, width, base, generator)
+    ripples = swapped(*_ripples(a, base, generator), generator)
+    chosen = torch.rand(count, 1, generator=generator) < RIPPLES
+    first, second = (torch.where(chosen, *each) for each in zip(ripples, (a, b), strict=True))
+    return first, second
+
+
 def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:
     """Digits (B, width) in blocks, of a mean length drawn for each row."""
     count, width = like.shape
@@ -65,12 +80,24 @@ def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:
 
 
 def _runs(below: Tensor, base: int, generator: torch.Generator) -> Pair:
-    count, width = below.shape
-    ends = torch.randint(1, width + 1, (2, count, 1), generator=generator)
-    low, high = ends.amin(0), ends.amax(0)
-    places = torch.arange(width)
+    low, high = _ends(below, generator)
+    places = torch.arange(below.shape[1])
     run = ((places >= low - 1) & (places < high)) * (base - 1)
     return run, below * (places < low)
+
+
+def _ripples(like: Tensor, base: int, generator: torch.Generator) -> Pair:
+    low, high = _ends(like, generator)
+    places = torch.arange(like.shape[1])
+    high = torch.where(torch.rand(len(like), 1, generator=generator) < 0.5, len(places), high)
+    return ((places >= low - 1) & (places < high)) * (base - 1), (places == low - 1).long()
+
+
+def _ends(like: Tensor, generator: torch.Generator) -> Pair:
+    """1 ≤ low ≤ high ≤ width, each (count, 1)."""
+    count, width = like.shape
+    ends = torch.randint(1, width + 1, (2, count, 1), generator=generator)
+    return ends.amin(0), ends.amax(0)
 
 
 def _powers(digits: Tensor, base: int, generator: torch.Generator) -> Pair:

@@ -73,7 +73,7 @@ class NeuralGPUArithmetic(Generic[S]):
             LengthBins(),
             settings.bins,
             falling,
-            levels=settings.levels or None,
+            levels=settings.levels[-1] or None,
             slack=settings.slack,
         )
         questions = self.questions(settings)
@@ -84,14 +84,23 @@ class NeuralGPUArithmetic(Generic[S]):
             tuple(questions.checks()),
             tuple(questions.sheets()),
             settings.device,
+            levels=settings.levels,
+            trials=tuple(questions.trials()),
         )
 
     def _rounding(self, settings: S) -> str:
-        if not settings.levels:
+        if not any(settings.levels):
             return "States are not rounded, as published."
+        *others, finest = map(str, settings.levels)
+        several = (
+            f" in evaluations, then of 1/N, N being the one of {', '.join(others)} and {finest} that errs least "
+            "on other questions, the coarsest of equals"
+            if others
+            else ""
+        )
         return (
             "States are not rounded in training; a trained network answers with states moved to multiples of "
-            f"1/{settings.levels} after every step (published: not): as a cellular automaton, whose errors cannot "
+            f"1/{finest} after every step{several} (published: not): as a cellular automaton, whose errors cannot "
             "grow with the length."
         )
 

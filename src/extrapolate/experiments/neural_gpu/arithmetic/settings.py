@@ -6,10 +6,17 @@ from typing import Any
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option, name_option, numbers_option
 from extrapolate.experiments.options import at_least, option
-from extrapolate.tasks.algorithms import Draw, hard_operands, uniform_operands, varied_operands
+from extrapolate.tasks.algorithms import (
+    Draw,
+    hard_operands,
+    rippling_operands,
+    uniform_operands,
+    varied_operands,
+)
 
 #: By name, how the operands of training examples are drawn.
 OPERANDS: dict[str, Draw] = {
+    "rippling": rippling_operands,
     "varied": varied_operands,
     "hard": hard_operands,
     "uniform": uniform_operands,
@@ -38,13 +45,15 @@ class ArithmeticSettings:
     evaluate_every: int = option("Steps between two evaluations.", at_least(1))
     dropout: float = option("Share of the candidates that is dropped.", _share, "{:g}".format, metavar="P")
     operands: str = name_option(
-        "Training operands: uniform; hard, two fifths with long carries; or varied, and a third of blocks.",
+        "Training operands: uniform; hard, two fifths with long carries; varied, and a third of blocks; rippling, "
+        "and an eighth of runs with one more.",
         list(OPERANDS),
         "kind of operands",
     )
-    levels: int = option(
-        "Trained networks answer with states rounded to multiples of 1/N; 0: plainly, as published.",
-        at_least(0),
+    levels: tuple[int, ...] = numbers_option(
+        "Trained networks answer with states rounded to multiples of 1/N; of several N, separated by commas, each "
+        "with the one that errs least on sheets of its own. 0: plainly, as published.",
+        0,
     )
     slack: int = option(
         "Steps beyond the places, for the last carries; in training from a quarter of it on. Published: 0.",
@@ -89,7 +98,7 @@ _TINY: dict[str, Any] = {
 }
 _WHOLE: dict[str, Any] = {
     "steps": 20_000,
-    "levels": 0,
+    "levels": (0,),
     "slack": 0,
     "pairs": 1_024,
     "long_pairs": 128,
@@ -105,7 +114,7 @@ _PRODUCTS = ArithmeticSettings(
     evaluate_every=400,
     operands="varied",
     dropout=0.1,
-    levels=4,
+    levels=(4,),
     slack=12,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,
@@ -129,11 +138,11 @@ CARRIES = (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200
 _SUMS = AdditionSettings(
     seeds=5,
     together=1,
-    steps=6_000,
+    steps=4_000,
     evaluate_every=200,
-    operands="varied",
+    operands="rippling",
     dropout=0.5,
-    levels=16,
+    levels=(4, 5, 6, 7, 8, 9, 10, 12, 14, 16),
     slack=0,
     widths=(20, 25, 100, 200, 2_000),
     pairs=256,

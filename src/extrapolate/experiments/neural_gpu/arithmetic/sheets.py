@@ -1,7 +1,7 @@
 """What networks that compute are asked: random pairs, carries of every length, pairs built to make them fail."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,6 +18,9 @@ CLASSES = {"overflow": True, "no-overflow": False}
 CHECK_PAIRS, CHECK_WIDTHS = 32, (10, 20, 40, 100, 200)
 CHECK_FAMILIES, CHECK_FAMILY_PAIRS = (20, 100, 200), 4
 CHECK_CARRIES = (10, 20, 40, 80, 160)
+
+#: Of the trials of each rounding: random pairs by width, pairs of families at all widths but the last.
+TRIALS, TRIAL_FAMILY_PAIRS = {20: 128, 100: 128, 200: 96, 400: 16}, 16
 
 Families = Callable[[int, int], dict[str, list[tuple[int, int]]]]
 
@@ -50,11 +53,21 @@ class Questions:
         found = [*found, *self.special_checks(longest)] or [self._random("check", longest, CHECK_PAIRS)]
         return sorted(found, key=lambda sheet: sheet.length)
 
+    def trials(self) -> list[Sheet]:
+        """Those of each rounding, from the shortest on, which goes on as long as it makes no error."""
+        longest, found = max(TRIALS), []
+        for width, count in TRIALS.items():
+            found.append(self._random(f"trial-{width}", width, count))
+            if width < longest:
+                found += self._of_families(width, TRIAL_FAMILY_PAIRS, "trial-")
+            found += self.full(width, False, "trial-")
+        return [replace(sheet, if_exact=True) for sheet in found]
+
     def special(self, widths: list[int]) -> list[Sheet]:
         """Sheets of this operation alone."""
         return []
 
-    def full(self, width: int, if_exact: bool) -> list[Sheet]:
+    def full(self, width: int, if_exact: bool, prefix: str = "") -> list[Sheet]:
         """What goes over the whole width, of this operation alone."""
         return []
 
@@ -92,9 +105,9 @@ class AdditionQuestions(Questions):
             for kind in CLASSES
         ]
 
-    def full(self, width: int, if_exact: bool) -> list[Sheet]:
+    def full(self, width: int, if_exact: bool, prefix: str = "") -> list[Sheet]:
         count = 1 if if_exact else self.settings.carry_pairs
-        return [self._carries(full_name(width), width, count, "overflow", width, if_exact)]
+        return [self._carries(prefix + full_name(width), width, count, "overflow", width, if_exact)]
 
     def special_checks(self, longest: int) -> list[Sheet]:
         return [
