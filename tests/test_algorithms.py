@@ -25,6 +25,7 @@ from extrapolate.tasks.algorithms import (
     multiplication_families,
     numbers_of,
     parsed,
+    rippling_operands,
     together,
     varied_operands,
 )
@@ -357,3 +358,19 @@ def test_varied_operands_fit_and_have_long_blocks(base: int) -> None:
     same = [(digits == digits[:, :1]).all(1) for digits in pairs]
     assert float((same[0] & same[1]).float().mean()) > 0.01  # both of one digit throughout, zero among them
     assert 0.04 < float(same[0].float().mean()) < 0.35
+
+
+@pytest.mark.parametrize("base", [2, 10])
+def test_an_eighth_of_rippling_operands_is_one_carry_and_nothing_else(base: int) -> None:
+    width, count = 20, 3_000
+    a, b = rippling_operands(count, width, base, torch.Generator().manual_seed(0))
+    assert 0 <= int(torch.minimum(a, b).min()) <= int(torch.maximum(a, b).max()) < base
+    ones = torch.minimum(a.sum(1), b.sum(1)) == 1
+    sums = [x + y for x, y in zip(numbers_of(a, base), numbers_of(b, base), strict=True)]
+    powers = {base**k: k for k in range(1, width + 1)}
+    ripples = [
+        powers[total] for total, one in zip(sums, ones.tolist(), strict=True) if one and total in powers
+    ]
+    assert 1 / 10 < len(ripples) / count < 1 / 6
+    assert 0.4 < ripples.count(width) / len(ripples) < 0.7
+    assert len(set(ripples)) > width / 2
