@@ -1,5 +1,6 @@
 """Trained Neural GPUs answer with the rounding that goes furthest through the trials, the coarsest of equals."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_the_coarsest_that_makes_no_error_answers(trained: tuple[Replicas, Histo
 
 
 def test_where_there_is_one_no_trial_is_given(trained: tuple[Replicas, History], tmp_path: Path) -> None:
-    part = NeuralGPUPart(**{**vars(PART), "levels": (1,)})
+    part = replace(PART, levels=(1,))
     assert part.more_steps == 1
     done = part.go_on(trained[0], tmp_path / "x.later.safetensors", Quiet())
     assert done.chosen == (1,)
