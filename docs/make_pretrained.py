@@ -4,8 +4,8 @@ python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
 Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
-``--answers SEED:LEVELS ...`` those seeds answer together instead, states rounded to multiples of 1/LEVELS, each with
-the operands in both orders. All that is said of them in ``config.json`` is read from the run;
+``--answers SEED:LEVELS`` that seed does, states rounded to multiples of 1/LEVELS, and of several each does, together
+and with the operands in both orders. All that is said of them in ``config.json`` is read from the run;
 ``ask_pretrained.py`` adds what they get wrong as they ship.
 """
 
@@ -39,20 +39,23 @@ def sheets(row: dict[str, Any]) -> dict[str, str]:
     return {name: f"{count} of {row[f'{name}/of']}" for name, count in given.items()}
 
 
-def network(run: Path, parts: list[NeuralGPUPart], seed: int, levels: int) -> nn.DiagonalNeuralGPU:
-    """The trained network of this seed, answering with states rounded to 1/``levels``."""
+def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeuralGPU:
+    """The trained network of this seed."""
     part = next(each for each in parts if seed in each.recipe.seeds)
     weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
     model, place = part.recipe.build(), part.recipe.seeds.index(seed)
     model.load_state_dict({name: value[place] for name, value in weights.items()})
-    model.levels = levels or None
     return model
 
 
 def together(
     answers: list[tuple[int, int]], networks: dict[int, nn.DiagonalNeuralGPU]
-) -> nn.NeuralGPUEnsemble:
-    """``answers``: seeds and their levels; each answers twice."""
+) -> nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble:
+    """``answers``: seeds and their levels; of several each answers twice."""
+    if len(answers) == 1:
+        ((seed, levels),) = answers
+        networks[seed].levels = levels or None
+        return networks[seed]
     seeds = list(networks)
     model = nn.NeuralGPUEnsemble(
         [each.arguments() for each in networks.values()],
@@ -72,21 +75,22 @@ def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
     parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
     task = parts[0].recipe.task
     assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
-    seeds = sorted({seed for seed, _ in answers}) or [min(rows, key=lambda seed: rank(wrong(rows[seed])))]
-    networks = {seed: network(run, parts, seed, rows[seed]["levels"]) for seed in seeds}
-    model = together(answers, networks) if answers else networks[seeds[0]]
+    best = min(rows, key=lambda seed: rank(wrong(rows[seed])))
+    answers = answers or [(best, rows[best]["levels"])]
+    networks = {seed: network(run, parts, seed) for seed in sorted({seed for seed, _ in answers})}
+    model = together(answers, networks)
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
             "command": manifest["command"],
-            "seeds": ", ".join(map(str, seeds)),
-            "steps": ", ".join(str(rows[seed]["best_step"]) for seed in seeds),
+            "seeds": ", ".join(map(str, networks)),
+            "steps": ", ".join(str(rows[seed]["best_step"]) for seed in networks),
             "seeds_trained": results.height,
             "seeds_exact": int(results["solved"].sum()),
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
-        "wrong_alone": {f"seed {seed}": sheets(rows[seed]) for seed in seeds},
+        "wrong_alone": {f"seed {seed}": sheets(rows[seed]) for seed in networks},
     }
     model.save_pretrained(PRETRAINED / name, about)
 
