@@ -64,8 +64,8 @@ def test_it_makes_no_error_on_a_thousand_pairs(width: int) -> None:
 
 @pytest.mark.slow
 def test_it_is_rounding_that_carries_far() -> None:
-    """With analogue states the same weights lose some carries over 400 places, though none over 200."""
-    far = full_carries(400, 16)
+    """With analogue states the same weights lose some carries over 1,000 places, though none over 200."""
+    far = full_carries(1_000, 16)
     assert wrong(far) == 0
     plain = nn.DiagonalNeuralGPU.from_pretrained("binary-addition")
     plain.levels = None
