@@ -25,7 +25,8 @@ from extrapolate.experiments import EXPERIMENTS
 from extrapolate.experiments.single_module import SingleModuleSettings
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.tasks import PUBLISHED_RANGES
-from extrapolate.training import Interrupted, train
+from extrapolate.training.loop import run_plan
+from extrapolate.training.watch import Interrupted
 
 #: Ranges and seeds that give each number of replicas.
 SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}
@@ -69,7 +70,7 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     replicas = part.replicas()
     watch = Stopwatch(seconds)
     with suppress(Interrupted):
-        train(replicas, part.plan(replicas), watch=watch)
+        run_plan(replicas, part.plan(replicas), watch=watch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 
@@ -93,7 +94,7 @@ def usual(unit: str, seconds: float) -> dict[str, Any]:
         optimizer.zero_grad()
         loss = (model(x) - y).square().mean()
         for each in penalties:
-            loss = loss + each.schedule.at(step) * each.measure(model)
+            loss = loss + each.schedule(step) * each.measure(model)
         loss.backward()
         optimizer.step()
         nn.clamp_to_box_(model)

@@ -19,7 +19,7 @@ from extrapolate.cli.progress import display
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.neural_gpu.arithmetic.experiment import NeuralGPUArithmetic
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine
-from extrapolate.training import Interrupted, stop_on_signals
+from extrapolate.training.watch import Interrupted, stop_on_signals
 
 
 def sheets(operation: str, pairs: int, long_pairs: int) -> list[Sheet]:

@@ -14,7 +14,9 @@ from extrapolate.experiments import Claim, experiment_named, run, with_options
 from extrapolate.experiments.intervals import difference_of_rates, success_rate
 from extrapolate.report import write_page
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
-from extrapolate.training import Plan, Replicas, train
+from extrapolate.training import Replicas
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
 from silent import Silent
 
 EXPERIMENT = experiment_named("arithmetic-dataset")
@@ -200,14 +202,14 @@ def test_what_is_shared_is_drawn_once_a_step_and_seen_by_every_replica() -> None
         loss=loss,
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
         steps=3,
-        evaluate=lambda replicas: {"e": replicas.map(lambda model: model(torch.ones(4)).sum())},
+        evaluate=lambda replicas, keys: {"e": replicas.map(lambda model: model(torch.ones(4)).sum())},
         evaluate_every=3,
         best_by="e",
         given={"sign": torch.tensor([1.0, -1.0])},
         shared=shared,
         compile=False,
     )
-    train(replicas, plan)
+    run_plan(replicas, plan)
     assert len({tuple(each.tolist()) for each in drawn}) == 3
     moved = before - replicas.parameters["weight"]
     torch.testing.assert_close(moved[0, 0], torch.stack(drawn).sum(0))

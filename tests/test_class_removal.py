@@ -19,7 +19,7 @@ from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.inspect import Mask
 from extrapolate.report import write_page
 from extrapolate.tasks.cifar import TRAINING_FILES, has_cifar, load_cifar
-from extrapolate.training import Interrupted
+from extrapolate.training.watch import Interrupted
 from silent import Silent
 from watching import Watching
 

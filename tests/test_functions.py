@@ -16,7 +16,8 @@ from extrapolate.experiments.functions.models import PAIRS, RECURRENT, STATIC, R
 from extrapolate.experiments.functions.part import FORMS, FunctionsPart
 from extrapolate.report import write_page
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
-from extrapolate.training import Interrupted, Quiet, train
+from extrapolate.training.loop import run_plan
+from extrapolate.training.watch import Interrupted, Quiet
 from silent import Silent
 
 STATIC_EXPERIMENT, RECURRENT_EXPERIMENT = map(experiment_named, ("functions-static", "functions-recurrent"))
@@ -253,12 +254,12 @@ class _StopsAfter(Quiet):
 def test_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     part = FunctionsPart("recurrent", "NAU-NMU", RECURRENT_SMOKE)
     undisturbed, stopped = part.replicas(), part.replicas()
-    train(undisturbed, part.plan(undisturbed))
+    run_plan(undisturbed, part.plan(undisturbed))
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(Interrupted):
-        train(stopped, part.plan(stopped), checkpoint=checkpoint, watch=_StopsAfter(1))
+        run_plan(stopped, part.plan(stopped), checkpoint=checkpoint, watch=_StopsAfter(1))
     again = part.replicas()
-    train(again, part.plan(again), checkpoint=checkpoint)
+    run_plan(again, part.plan(again), checkpoint=checkpoint)
     for name, value in undisturbed.parameters.items():
         assert torch.equal(value, again.parameters[name]), name
 

@@ -16,9 +16,11 @@ from torch._inductor import config as inductor_config
 from torch.func import vmap
 
 from extrapolate import nn, ops
-from extrapolate.training import History, Penalty, Plan, Ramp, Replicas, train
+from extrapolate.training import History, Penalty, Replicas, Warmup
 from extrapolate.training.compiled import compiled
 from extrapolate.training.evaluation import FixedData, regression_errors
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
 
 
 def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -26,7 +28,7 @@ def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) 
     return (model(x) - x[:, :1] * x[:, 1:]).square().mean()
 
 
-def weight_of(replicas: Replicas) -> dict[str, Tensor]:
+def weight_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
 
 
@@ -61,8 +63,8 @@ def scalars(*starts: float) -> Replicas:
 def test_penalty_rises_linearly_between_start_and_end(
     scale: float, start: int, length: int, step: int
 ) -> None:
-    schedule = Ramp(scale, start, start + length)
-    at = schedule.at(step)
+    schedule = Warmup(start + length, start, scale)
+    at = schedule(step)
     if step <= start:
         assert at == 0
     elif step >= start + length:
@@ -74,7 +76,7 @@ def test_penalty_rises_linearly_between_start_and_end(
 @pytest.mark.parametrize(("start", "end"), [(5, 5), (5, 4), (0, 0)])
 def test_penalty_that_would_end_before_it_starts_is_refused(start: int, end: int) -> None:
     with pytest.raises(ValueError, match=r"start.*end|end.*start"):
-        Ramp(1.0, start, end)
+        Warmup(end, start)
 
 
 def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
@@ -86,15 +88,15 @@ def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
         loss=lambda model, key, given: 0.0 * model(torch.ones(1)).sum(),
         optimizer=sgd(0.01),
         steps=8,
-        evaluate=lambda replicas: (
-            weights.append(replicas.parameters["weight"].flatten().tolist()) or weight_of(replicas)
+        evaluate=lambda replicas, keys: (
+            weights.append(replicas.parameters["weight"].flatten().tolist()) or weight_of(replicas, keys)
         ),
         evaluate_every=1,
         best_by="sum",
-        penalties=(Penalty(Ramp(2.0, start=2, end=6)),),
+        penalties=(Penalty(Warmup(6, start=2, scale=2.0)),),
         compile=False,
     )
-    train(replicas, plan)
+    run_plan(replicas, plan)
     low, high = 0.3, 0.6
     for step in range(8):
         moved = 0.01 * 2.0 * min(max((step - 2) / 4, 0.0), 1.0)
@@ -109,7 +111,7 @@ def test_weights_are_in_their_box_after_every_step(
     replicas = Replicas.build(lambda: torch_nn.Sequential(unit(2, 3), torch_nn.Linear(3, 1)), (0, 1))
     seen = []
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         weight = replicas.parameters["0.weight"]
         assert weight.min() >= low
         assert weight.max() <= high
@@ -117,7 +119,7 @@ def test_weights_are_in_their_box_after_every_step(
         return {"e": weight.flatten(1).sum(1)}
 
     plan = Plan(product_loss, sgd(0.7), 20, evaluate, 1, "e", compile=False)
-    train(replicas, plan)
+    run_plan(replicas, plan)
     assert len(seen) == 20
     touching = (replicas.parameters["0.weight"] == high) | (replicas.parameters["0.weight"] == low)
     assert touching.any(), "a rate this high must have driven some weight to its wall"
@@ -139,7 +141,7 @@ def scored() -> tuple[Replicas, Plan, list[Tensor]]:
     """Four replicas whose single weight falls by 0.5 a step, measured by a table."""
     weights: list[Tensor] = []
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         weights.append(replicas.parameters["weight"].clone())
         row = SCORES[len(weights) - 1]
         return {"validation": row, "test": row + 10}
@@ -158,13 +160,13 @@ def scored() -> tuple[Replicas, Plan, list[Tensor]]:
 
 def test_best_weights_are_those_of_the_lowest_measure() -> None:
     replicas, plan, weights = scored()
-    history = train(replicas, plan)
-    assert history.steps == [2, 4, 6, 8]
-    assert history.best_steps()[:3] == [4, 8, 4]  # of equals the first
+    history = run_plan(replicas, plan)
+    assert history.steps.tolist() == [2, 4, 6, 8]
+    assert history.best_step.tolist()[:3] == [4, 8, 4]  # of equals the first
     expected = torch.stack([weights[1][0], weights[3][1], weights[1][2]])
     assert torch.equal(history.best["weight"][:3], expected)
     assert history.at_best("test")[:3].tolist() == [13.0, 10.5, 14.0]
-    torch.testing.assert_close(history.measures["validation"], SCORES.double(), equal_nan=True)
+    torch.testing.assert_close(history.metrics["validation"], SCORES.double(), equal_nan=True)
     # training goes on from the last weights, not from the best
     assert replicas.parameters["weight"].flatten().tolist() == [-4.0, 6.0, 16.0, 26.0]
 
@@ -176,14 +178,14 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
     at_evaluation: list[dict[str, Tensor]] = []
     scores = torch.tensor([[3.0, 3.0], [1.0, 4.0], [2.0, 1.0]])
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         at_evaluation.append({name: value.clone() for name, value in replicas.state.items()})
         return {"e": scores[len(at_evaluation) - 1]}
 
-    history = train(replicas, Plan(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
+    history = run_plan(replicas, Plan(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
     moved = at_evaluation[1]["0.running_mean"] != at_evaluation[2]["0.running_mean"]
     assert moved.all(), "averages that stand still show nothing"
-    replicas.take(history.best)
+    replicas.load_state_dict(history.best)
     for name, value in replicas.state.items():
         assert torch.equal(value[0], at_evaluation[1][name][0])
         assert torch.equal(value[1], at_evaluation[2][name][1])
@@ -191,14 +193,14 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
 
 def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
     replicas, plan, _ = scored()
-    history = train(replicas, plan)
+    history = run_plan(replicas, plan)
     assert history.best["weight"][3].item() == 30.0  # as it started
     assert torch.isnan(history.at_best("test")[3])
 
 
 def test_first_step_below_a_threshold() -> None:
     replicas, plan, _ = scored()
-    history = train(replicas, plan)
+    history = run_plan(replicas, plan)
     thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
     assert history.first_below("validation", thresholds) == [4, 8, 4, None]
 
@@ -214,13 +216,15 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
             steps=60,
-            evaluate=lambda replicas: {"e": replicas.map(lambda model: model(torch.ones(2)).square().sum())},
+            evaluate=lambda replicas, keys: {
+                "e": replicas.map(lambda model: model(torch.ones(2)).square().sum())
+            },
             evaluate_every=20,
             best_by="e",
             given={"rate": torch.tensor(rates)},
             compile=False,
         )
-        return replicas, train(replicas, plan).measures["e"]
+        return replicas, run_plan(replicas, plan).metrics["e"]
 
     replicas, measures = trained((1, 2, 3), (1.0, torch.nan, 1.0))
     healthy, expected = trained((1, 3), (1.0, 1.0))
@@ -232,13 +236,13 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
 
 def test_measures_are_taken_at_the_end_too() -> None:
     plan = Plan(product_loss, sgd(0.01), 7, weight_of, 3, "sum", compile=False)
-    assert train(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps == [3, 6, 7]
+    assert run_plan(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps.tolist() == [3, 6, 7]
 
 
 def test_best_measure_that_is_not_taken_is_refused() -> None:
     plan = Plan(product_loss, sgd(0.01), 2, weight_of, 1, "validation", compile=False)
-    with pytest.raises(ValueError, match=r"validation.*not among the measures.*sum"):
-        train(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
+    with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
+        run_plan(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
 
 
 def test_progress_counts_the_solved_replicas() -> None:
@@ -253,7 +257,7 @@ def test_progress_counts_the_solved_replicas() -> None:
 
     replicas, plan, _ = scored()
     plan = replace(plan, solved=lambda measures: measures["validation"] < 3.5)
-    train(replicas, plan, watch=Listener())
+    run_plan(replicas, plan, watch=Listener())
     assert told[0] == (1, None)
     assert told[-1] == (8, 2)
 
@@ -269,7 +273,7 @@ def product_plan(compile: bool) -> Plan:
         evaluate=weight_of,
         evaluate_every=40,
         best_by="sum",
-        penalties=(Penalty(Ramp(1.0, 20, 60)),),
+        penalties=(Penalty(Warmup(60, 20)),),
         compile=compile,
     )
 
@@ -319,8 +323,8 @@ def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.f
         ]
         for size in range(1, 6)
     }
-    measured = regression_errors(replicas, sets)(replicas)
-    expected = regression_errors(replicas, sets, compile=False)(replicas)
+    measured = regression_errors(replicas, sets)(replicas, replicas.keys())
+    expected = regression_errors(replicas, sets, compile=False)(replicas, replicas.keys())
     assert len(compilations) == 9
     for name, errors in expected.items():
         torch.testing.assert_close(measured[name], errors)
@@ -331,7 +335,7 @@ def test_compiled_training_equals_eager_training() -> None:
     ends = []
     for compile in (True, False):
         replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1, 2))
-        train(replicas, product_plan(compile))
+        run_plan(replicas, product_plan(compile))
         ends.append(replicas.parameters["weight"])
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-6)
 
@@ -348,7 +352,7 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
         data = FixedData(slice(0, 2), x, x[:, :1] * x[:, 1:])
         plan = product_plan(compile)
         evaluate = regression_errors(replicas, {"sum": [data]}, compile=compile)
-        return replicas, train(replicas, replace(plan, evaluate=evaluate))
+        return replicas, run_plan(replicas, replace(plan, evaluate=evaluate))
 
     no_compiler = inductor_config.patch({"cpp.cxx": (str(tmp_path / "no-such-compiler"),)})
     with warnings.catch_warnings(record=True) as caught, no_compiler:
@@ -356,7 +360,7 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
         replicas, history = trained(compile=True)
     eager, expected = trained(compile=False)
     assert torch.equal(replicas.parameters["weight"], eager.parameters["weight"])
-    assert torch.equal(history.measures["sum"], expected.measures["sum"])
+    assert torch.equal(history.metrics["sum"], expected.metrics["sum"])
     ours = [str(each.message) for each in caught if issubclass(each.category, RuntimeWarning)]
     assert len(ours) == 1
     assert "no-such-compiler" in ours[0]

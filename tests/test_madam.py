@@ -17,7 +17,9 @@ from torch import Tensor
 
 from extrapolate.nn import NMU
 from extrapolate.optim import Madam
-from extrapolate.training import Plan, Replicas, train
+from extrapolate.training import Replicas
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
 
 Array = NDArray[np.float64]
 
@@ -278,12 +280,12 @@ def test_replicas_train_as_each_would_alone() -> None:
             loss=lambda model, key, given: (model(x) - y).square().mean(),
             optimizer=lambda params: Madam(params, replica_dims=1),
             steps=30,
-            evaluate=lambda replicas: {"sum": replicas.parameters["weight"].sum((1, 2))},
+            evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].sum((1, 2))},
             evaluate_every=30,
             best_by="sum",
             compile=False,
         )
-        train(replicas, plan)
+        run_plan(replicas, plan)
         return replicas
 
     together = trained([3, 5, 8]).parameters["weight"]

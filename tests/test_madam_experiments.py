@@ -18,7 +18,10 @@ from extrapolate.experiments.madam.optimizers import OPTIMIZERS
 from extrapolate.experiments.madam.problems import PROBLEMS
 from extrapolate.optim import Madam, PerReplica
 from extrapolate.tasks import VOCABULARY, Picture, Sentences
-from extrapolate.training import Drop, Plan, Quiet, Replicas, train
+from extrapolate.training import Replicas, StepDecay
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Quiet
 from silent import Silent
 
 RATE, BITS, ARITHMETIC = (
@@ -93,11 +96,11 @@ def test_a_killed_training_goes_on_with_its_rates(name: str, tmp_path: Path) -> 
                 evaluate=watch.evaluate,
                 evaluate_every=2,
                 best_by="sum",
-                rate=Drop(5),
+                rate=StepDecay(5),
                 compile=False,
             )
-            history = train(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
-            assert history.steps
+            history = run_plan(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
+            assert len(history.steps)
         return replicas.parameters["weight"]
 
     once = trained([12], tmp_path / "once")
@@ -110,7 +113,7 @@ class _StopsAfter(Quiet):
     def __init__(self, evaluations: int) -> None:
         self.left = evaluations
 
-    def evaluate(self, replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(self, replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         self.left -= 1
         return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
 

@@ -14,7 +14,7 @@ from extrapolate.experiments.modularity import MODULARITY_ADD_MUL
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
-from extrapolate.training import Interrupted
+from extrapolate.training.watch import Interrupted
 from silent import Silent
 from watching import Watching
 

@@ -11,13 +11,15 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run
+from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.recipe import FIXED_BATCHES, Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, shares
 from extrapolate.experiments.options import with_options
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
-from extrapolate.training import Interrupted, Quiet, mapped, one_by_one, train
-from extrapolate.training.length_bins import LengthBins
+from extrapolate.training.gradients import mapped, one_by_one
+from extrapolate.training.loop import run_plan
+from extrapolate.training.watch import Interrupted, Quiet
 from resuming import StopAt, assert_resumes_alike
 from silent import Silent
 
@@ -41,10 +43,10 @@ def test_copy_is_learned_on_eight_places_and_right_at_thirty_two() -> None:
         return {"error": max(found), "errors": sum(found)}
 
     replicas = recipe.replicas("cpu")
-    plan = recipe.plan(replicas, 400, 50, checks, lambda history: bool(history.measures["error"][-1] == 0))
-    history = train(replicas, plan)
-    assert history.measures["error"][-1].item() == 0
-    assert history.measures["loss"][-1].item() < 0.1
+    plan = recipe.plan(replicas, 400, 50, checks, lambda history: bool(history.metrics["error"][-1] == 0))
+    history = run_plan(replicas, plan)
+    assert history.metrics["error"][-1].item() == 0
+    assert history.metrics["loss"][-1].item() < 0.1
 
 
 def test_copy_is_done_by_a_cellular_automaton() -> None:
@@ -57,9 +59,9 @@ def test_copy_is_done_by_a_cellular_automaton() -> None:
         return {"error": max(found), "errors": sum(found)}
 
     replicas = recipe.replicas("cpu")
-    plan = recipe.plan(replicas, 800, 50, checks, lambda history: bool(history.measures["error"][-1] == 0))
-    history = train(replicas, plan)
-    assert history.measures["error"][-1].item() == 0
+    plan = recipe.plan(replicas, 800, 50, checks, lambda history: bool(history.metrics["error"][-1] == 0))
+    history = run_plan(replicas, plan)
+    assert history.metrics["error"][-1].item() == 0
     model = recipe.network(replicas, 0)
     states = torch.stack(list(model.states(Copy().examples(4, 64, torch.Generator().manual_seed(0)).symbols)))
     assert torch.equal(4 * states, (4 * states).round())
@@ -82,7 +84,7 @@ def test_other_optimizers_lower_the_loss_too(optimizer: str) -> None:
     recipe = Recipe(Copy(), (0,), 6, 0.0, 8, LengthBins((4,)), 1, settled, optimizer)
     replicas = recipe.replicas("cpu")
     plan = recipe.plan(replicas, 60, 20, lambda model: {"error": 1.0, "errors": 1.0})
-    losses = train(replicas, plan).measures["loss"][:, 0]
+    losses = run_plan(replicas, plan).metrics["loss"][:, 0]
     assert losses[-1] < losses[0]
 
 
@@ -95,8 +97,8 @@ def test_networks_trained_together_learn_as_each_after_the_other() -> None:
     for gradients in (mapped, one_by_one):
         replicas = recipe.replicas("cpu")
         plan = recipe.plan(replicas, 6, 2, lambda model: {"error": 1.0, "errors": 1.0})
-        history = train(replicas, replace(plan, gradients=gradients))
-        assert history.measures["loss"].shape == (3, 2)
+        history = run_plan(replicas, replace(plan, gradients=gradients))
+        assert history.metrics["loss"].shape == (3, 2)
         trained.append(replicas.parameters)
     for name, value in trained[0].items():
         torch.testing.assert_close(value, trained[1][name], rtol=1e-4, atol=1e-5)

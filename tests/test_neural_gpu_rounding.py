@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet, rank
 from extrapolate.tasks import Copy
-from extrapolate.training import History, Interrupted, Quiet, Replicas, train
-from extrapolate.training.length_bins import LengthBins
+from extrapolate.training import History, Replicas
+from extrapolate.training.loop import run_plan
+from extrapolate.training.watch import Interrupted, Quiet
 from resuming import StopAt
 
 
@@ -36,8 +38,8 @@ PART = NeuralGPUPart(
 def trained() -> tuple[Replicas, History]:
     """A network that copies with states rounded to quarters."""
     replicas = PART.replicas()
-    history = train(replicas, PART.plan(replicas))
-    replicas.take(history.best)
+    history = run_plan(replicas, PART.plan(replicas))
+    replicas.load_state_dict(history.best)
     return replicas, history
 
 

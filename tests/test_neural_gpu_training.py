@@ -1,4 +1,4 @@
-"""The pieces of a Neural GPU's training, each on its own: bins, curriculum, plateau, balance, pull."""
+"""The pieces of a Neural GPU's training, each on its own: bins, plateau, balance."""
 
 from collections import Counter
 from dataclasses import replace
@@ -11,21 +11,22 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.errors import UserError
-from extrapolate.optim import AdaMax
-from extrapolate.tasks import Addition, Copy
-from extrapolate.training import History, Interrupted, Penalty, Plan, Ramp, Replicas, loop, one_by_one, train
-from extrapolate.training.feedback import (
+from extrapolate.experiments.neural_gpu.feedback import (
     Balance,
-    Curriculum,
     Falling,
     Feedback,
     Lowered,
     Plateau,
-    Pull,
     Scaled,
 )
-from extrapolate.training.length_bins import PUBLISHED_ENDS, LengthBins
-from extrapolate.training.relaxation import Merging, disagreement, merge_copies_
+from extrapolate.experiments.neural_gpu.length_bins import PUBLISHED_ENDS, LengthBins
+from extrapolate.optim import AdaMax
+from extrapolate.tasks import Addition, Copy
+from extrapolate.training import History, Penalty, Replicas, Warmup, loop
+from extrapolate.training.gradients import one_by_one
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Interrupted
 from resuming import StopAt
 
 
@@ -37,7 +38,7 @@ def told(**measures: list[float]) -> History:
     """A history of one replica."""
     count = len(next(iter(measures.values()), []))
     rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in measures.items()}
-    return History("loss", {}, steps=list(range(count)), measures=rows)
+    return History("loss", {}, steps=torch.arange(count), metrics=rows)
 
 
 # ------------------------------------------------------------------------------------------------- bins
@@ -117,78 +118,34 @@ def test_weight_keeps_the_cost_at_the_rate_times_the_loss() -> None:
     assert rule.of(told(loss=[0.0], cost=[0.0])).item() == 1e-3
 
 
-def test_curriculum_goes_on_by_one_length_at_each_success() -> None:
-    rule = Curriculum((3, 5, 7), "error")
-    assert rule.of(told()).item() == 3
-    assert rule.of(told(error=[0.5, 0.1, 0.2])).item() == 5
-    assert rule.of(told(error=[0.1] * 9)).item() == 7
-
-
-def test_lengths_of_a_curriculum_are_mostly_long_and_sometimes_beyond() -> None:
-    rule = Curriculum(tuple(range(3, 42, 2)), "error")
-    drawn = Counter(rule.drawn(11, generator) for generator in [seeded()] for _ in range(2000))
-    assert set(drawn) == set(range(3, 42, 2))
-    assert 0.15 < sum(count for length, count in drawn.items() if length > 11) / 2000 < 0.25
-    assert drawn[11] > 2 * drawn[3]
-
-
 def test_rate_stays_and_then_falls_to_its_floor() -> None:
     rule = Falling(0.01, begin=20, end=40, floor=0.1)
     history = told()
     assert rule.of(history).item() == pytest.approx(0.01)
     for step, rate in ((20, 0.01), (30, 0.005), (39, 0.001), (50, 0.001)):
-        history.steps.append(step)
+        history.steps = torch.tensor([step])
         assert rule.of(history).item() == pytest.approx(rate)
     assert Scaled(rule, 1e-4).of(history).item() == pytest.approx(1e-7)
-
-
-def test_pull_grows_with_successes_to_its_top() -> None:
-    rule = Pull("error")
-    assert rule.of(told()).item() == 0.0005
-    assert rule.of(told(error=[0.1, 0.2, 0.1])).item() == pytest.approx(0.0005 * 1.2**2)
-    assert rule.of(told(error=[0.1] * 29)).item() < 0.1 <= rule.of(told(error=[0.1] * 30)).item()
-    assert rule.of(told(error=[0.1] * 99)).item() == pytest.approx(0.12)
 
 
 # -------------------------------------------------------------------------------------------- relaxation
 
 
-def relaxed() -> torch_nn.Module:
-    return torch_nn.Sequential(nn.NeuralGPU(3, 3, 2, 1, copies=2))
-
-
-def test_copies_of_chosen_replicas_are_merged() -> None:
-    replicas = Replicas.build(relaxed, range(3))
-    merge_copies_(replicas, [0, 2])
-    apart = [torch.as_tensor(disagreement(replicas[i])).item() for i in range(3)]
-    assert apart[0] == pytest.approx(0, abs=1e-9)
-    assert apart[1] > 0.1
-    assert apart[2] == pytest.approx(0, abs=1e-9)
-    assert disagreement(torch_nn.Linear(1, 1)) == 0.0
-
-
-def test_merging_waits_for_the_pull() -> None:
-    replicas = Replicas.build(relaxed, range(2))
-    evaluate = Merging(lambda r: {"apart": r.map(disagreement)}, torch.tensor([0.05, 0.12]))  # type: ignore[arg-type]
-    apart = evaluate(replicas)["apart"].tolist()
-    assert apart[0] > 0.1
-    assert apart[1] == pytest.approx(0, abs=1e-9)
-
-
-def test_disagreement_is_a_penalty() -> None:
+def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
-        return {"apart": torch.as_tensor(disagreement(replicas[0])).detach()[None]}
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        return {"apart": replicas.map(lambda model: model.disagreement())}
 
     def sgd(parameters: list[Tensor]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=0.1)
 
-    pulled = Penalty(Ramp(1.0, -1, 0), measure=disagreement)
+    pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
     plan = Plan(loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one)
-    history = train(Replicas.build(relaxed, [0]), plan)
-    assert history.measures["apart"][-1] < 0.02 * history.measures["apart"][0]
+    replicas = Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0])
+    history = run_plan(replicas, plan)
+    assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 
 
 # --------------------------------------------------------------------------------------- in a training
@@ -200,10 +157,10 @@ def toy_plan(replicas: Replicas) -> Plan:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return (model.weight - 1).square().sum() * (1 + given["rate"])  # type: ignore[operator]
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         return {"loss": replicas.parameters["weight"].flatten()}
 
-    feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas), ends=lambda h: len(h.steps) >= 8)
+    feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas))
     return Plan(
         loss,
         lambda parameters: AdaMax(parameters, lr=1.0),
@@ -213,7 +170,8 @@ def toy_plan(replicas: Replicas) -> Plan:
         "loss",
         given=feedback.numbers,
         rate=feedback.schedule("rate"),
-        until=feedback,
+        feedback=feedback,
+        until=lambda history: len(history.steps) >= 8,
         compile=False,
         gradients=one_by_one,
     )
@@ -230,17 +188,17 @@ def test_feedback_sets_rates_and_ends_a_training_and_is_found_again_when_resumed
         return layer
 
     whole = Replicas.build(build, range(2))
-    undisturbed = train(whole, toy_plan(whole))
-    assert undisturbed.steps == [3 * i for i in range(1, 9)]
+    undisturbed = run_plan(whole, toy_plan(whole))
+    assert undisturbed.steps.tolist() == [3 * i for i in range(1, 9)]
     for stop in (12, 17):
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            train(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
-        history = train(resumed, toy_plan(resumed), checkpoint=path)
-        assert torch.equal(history.measures["loss"], undisturbed.measures["loss"])
+            run_plan(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
+        history = run_plan(resumed, toy_plan(resumed), checkpoint=path)
+        assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])
     # a rate that falls leaves a trace: the same training at its first rate goes further
     fixed = Replicas.build(build, range(2))
-    train(fixed, replace(toy_plan(fixed), steps=24, until=None))
+    run_plan(fixed, replace(toy_plan(fixed), steps=24, until=None, feedback=None))
     assert bool((fixed.parameters["weight"] > whole.parameters["weight"]).all())

@@ -8,7 +8,10 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn, ops
-from extrapolate.training import Clip, Penalty, Plan, Ramp, Replicas, mapped, one_by_one, train
+from extrapolate.training import Clip, Penalty, Replicas, Warmup
+from extrapolate.training.gradients import mapped, one_by_one
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
 
 
 def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -20,7 +23,7 @@ def adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=0.02)
 
 
-def weight_of(replicas: Replicas) -> dict[str, Tensor]:
+def weight_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
 
 
@@ -29,11 +32,11 @@ PLAN = Plan(product_loss, adam, 20, weight_of, 10, "sum", compile=False)
 
 def test_one_by_one_gives_the_gradients_that_mapping_gives() -> None:
     for clip in (None, Clip(norm=0.1)):
-        plan = replace(PLAN, penalties=(Penalty(Ramp(0.1, 0, 10)),), clip=clip)
+        plan = replace(PLAN, penalties=(Penalty(Warmup(10, 0, 0.1)),), clip=clip)
         trained = []
         for gradients in (mapped, one_by_one):
             replicas = Replicas.build(lambda: nn.NMU(2, 1), range(3))
-            train(replicas, replace(plan, gradients=gradients))
+            run_plan(replicas, replace(plan, gradients=gradients))
             trained.append(replicas.parameters["weight"])
         torch.testing.assert_close(trained[0], trained[1], atol=1e-6, rtol=1e-6)
 
@@ -56,20 +59,20 @@ def test_a_layer_without_a_batching_rule_trains_one_by_one() -> None:
     x = torch.rand(64, 3, 1)
     errors: list[Tensor] = []
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             each = [(replicas[i](x) - x.sum(1)).square().mean() for i in range(len(replicas))]
         errors.append(torch.stack(each))
         return {"error": errors[-1]}
 
-    train(replicas, Plan(loss, adam, 300, evaluate, 300, "error", gradients=one_by_one))
+    run_plan(replicas, Plan(loss, adam, 300, evaluate, 300, "error", gradients=one_by_one))
     assert bool((errors[-1] < 0.1).all())
 
 
 def test_training_ends_when_the_plan_has_seen_enough(tmp_path: Path) -> None:
-    plan = replace(PLAN, steps=100, until=lambda history: history.steps[-1] >= 30)
+    plan = replace(PLAN, steps=100, until=lambda history: int(history.steps[-1]) >= 30)
     replicas = Replicas.build(lambda: nn.NMU(2, 1), range(2))
-    history = train(replicas, plan, checkpoint=tmp_path / "c.safetensors")
-    assert history.steps == [10, 20, 30]
+    history = run_plan(replicas, plan, checkpoint=tmp_path / "c.safetensors")
+    assert history.steps.tolist() == [10, 20, 30]
     assert len(history.seconds) == 3
     assert 0 < history.seconds[0] <= history.seconds[-1]

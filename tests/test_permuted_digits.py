@@ -22,7 +22,7 @@ from extrapolate.experiments.modularity.permuted_digits.sharing import shares
 from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
 from extrapolate.tasks.permuted_digits import PermutedDigits
-from extrapolate.training import Interrupted, Quiet
+from extrapolate.training.watch import Interrupted, Quiet
 from resuming import StopAt
 
 PRESETS = MODULARITY_PERMUTED_DIGITS.presets

@@ -10,18 +10,11 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
-from extrapolate.training import (
-    Clip,
-    Growth,
-    Interrupted,
-    Penalty,
-    Plan,
-    Ramp,
-    Replicas,
-    Restart,
-    Step,
-    train,
-)
+from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
+from extrapolate.training.restart import Restart
+from extrapolate.training.watch import Interrupted
 
 
 class Level(torch_nn.Module):
@@ -32,7 +25,7 @@ class Level(torch_nn.Module):
         self.value = torch_nn.Parameter(torch.tensor(value))
 
 
-def value_of(replicas: Replicas) -> dict[str, Tensor]:
+def value_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"value": replicas.parameters["value"].clone()}
 
 
@@ -54,12 +47,12 @@ def plan_of(loss: object, steps: int, **others: object) -> Plan:
 
 def test_growth_is_ten_times_as_much_every_so_many_steps() -> None:
     growth = Growth(1e-7, 1e-5, every=10_000)
-    at = [growth.at(step) for step in (0, 9_999, 10_000, 19_999, 20_000, 49_999)]
+    at = [growth(step) for step in (0, 9_999, 10_000, 19_999, 20_000, 49_999)]
     assert at == pytest.approx([1e-7, 1e-7, 1e-6, 1e-6, 1e-5, 1e-5])
 
 
 def test_step_is_on_only_after() -> None:
-    assert [Step(0.05, after=3).at(step) for step in (0, 3, 4, 100)] == [0, 0, 0.05, 0.05]
+    assert [Step(0.05, after=3)(step) for step in (0, 3, 4, 100)] == [0, 0, 0.05, 0.05]
 
 
 @pytest.mark.parametrize("wrong", [(0.0, 1.0, 10), (2.0, 1.0, 10), (1.0, 2.0, 0)])
@@ -72,11 +65,11 @@ def test_several_penalties_add_up() -> None:
     """Two penalties on a number that the loss ignores: it moves by rate times both slopes."""
     penalties = (
         Penalty(Step(0.5, after=-1), lambda model: model.value),  # type: ignore[arg-type, return-value]
-        Penalty(Ramp(1.0, 0, 2), lambda model: model.value * 2),  # type: ignore[arg-type, operator]
+        Penalty(Warmup(2), lambda model: model.value * 2),  # type: ignore[arg-type, operator]
     )
     replicas = Replicas([Level(), Level()])
-    history = train(replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties))
-    assert history.measures["value"][:, 0].tolist() == pytest.approx([-0.5, -2.0, -4.5])
+    history = run_plan(replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties))
+    assert history.metrics["value"][:, 0].tolist() == pytest.approx([-0.5, -2.0, -4.5])
 
 
 def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
@@ -86,7 +79,7 @@ def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return 0 * model.value + given["loss"]  # type: ignore[operator]
 
-    train(replicas, plan_of(loss, 1, penalties=(penalty,), given={"loss": torch.tensor([0.9, 1.1])}))
+    run_plan(replicas, plan_of(loss, 1, penalties=(penalty,), given={"loss": torch.tensor([0.9, 1.1])}))
     assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
 
 
@@ -116,12 +109,12 @@ def test_values_are_bounded_after_the_norm() -> None:
 def test_each_replica_is_clipped_by_its_own_norm() -> None:
     replicas = Replicas([Level(), Level()])
     slopes = torch.tensor([0.5, 50.0])
-    train(
+    run_plan(
         replicas, plan_of(lambda model, key, given: model.value * given["slope"], 1, given={"slope": slopes})
     )
     assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
     bounded = Replicas([Level(), Level()])
-    train(
+    run_plan(
         bounded,
         plan_of(
             lambda model, key, given: model.value * given["slope"],
@@ -165,7 +158,7 @@ def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return 0 * model.weight.sum() + given["loss"]  # type: ignore[operator, union-attr]
 
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         seen.append(replicas.parameters["weight"].flatten().tolist())
         return {"error": torch.zeros(2)}
 
@@ -185,7 +178,7 @@ def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
 def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
     replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
     seen: list[list[float]] = []
-    train(replicas, stuck_plan(90, seen))
+    run_plan(replicas, stuck_plan(90, seen))
     first = [values[0] for values in seen]
     assert first[0] == first[1] == first[2] != first[3], "after 30 steps"
     assert len(set(first)) == 3, "and again 30 steps later, with yet other weights"
@@ -209,12 +202,12 @@ def test_restarts_are_the_same_when_stopped_in_between(
 ) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
     undisturbed = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    train(undisturbed, stuck_plan(90, []))
+    run_plan(undisturbed, stuck_plan(90, []))
     path = tmp_path / "checkpoint"
     for stop in (25, 47):
         replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
         with pytest.raises(Interrupted):
-            train(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
+            run_plan(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
     replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    train(replicas, stuck_plan(90, []), checkpoint=path)
+    run_plan(replicas, stuck_plan(90, []), checkpoint=path)
     assert torch.equal(replicas.parameters["weight"], undisturbed.parameters["weight"])

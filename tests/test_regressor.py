@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from extrapolate.estimator import ArithmeticRegressor
 from extrapolate.estimator._neat import recognise
-from extrapolate.training import Interrupted
+from extrapolate.training.watch import Interrupted
 
 Array = NDArray[np.float64]
 Formula = Callable[[dict[str, Array]], Array]

@@ -19,19 +19,11 @@ from torch import nn as torch_nn
 
 from extrapolate import nn, ops
 from extrapolate.experiments import experiment_named
-from extrapolate.training import (
-    CheckpointError,
-    History,
-    Interrupted,
-    Penalty,
-    Plan,
-    Ramp,
-    Replicas,
-    loop,
-    stop_on_signals,
-    train,
-)
+from extrapolate.training import CheckpointError, History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.checkpoint import read
+from extrapolate.training.loop import run_plan
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Interrupted, stop_on_signals
 
 STEPS, EVALUATE_EVERY = 60, 20
 Factory = Callable[[], torch_nn.Module]
@@ -62,7 +54,7 @@ def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tenso
     return (model(x) - x[:, :1] * x[:, 1:]).square().mean()
 
 
-def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     x = torch.tensor([[3.0, 4.0]])
     error = replicas.map(lambda model: (model(x) - 12).square().sum())
     return {"error": error, "double": 2 * error.double()}
@@ -81,7 +73,7 @@ def plan(optimizer: Optimizer = adam) -> Plan:
         evaluate_every=EVALUATE_EVERY,
         best_by="error",
         given={"low": torch.tensor([1.0, -2.0, 0.1])},
-        penalties=(Penalty(Ramp(1.0, 15, 45)),),
+        penalties=(Penalty(Warmup(45, 15)),),
         compile=False,
     )
 
@@ -107,7 +99,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 def undisturbed(factory: Factory, plan: Plan) -> tuple[Replicas, History]:
     torch.manual_seed(5)
     replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, train(replicas, plan)
+    return replicas, run_plan(replicas, plan)
 
 
 @cache
@@ -120,11 +112,11 @@ def interrupted(factory: Factory, plan: Plan, path: Path, stops: tuple[int, ...]
     torch.manual_seed(5)
     for stop in stops:
         with pytest.raises(Interrupted, match=f"step {stop} of {STEPS}"):
-            train(Replicas.build(factory, (0, 1, 2)), plan, checkpoint=path, watch=StopAt(stop))
+            run_plan(Replicas.build(factory, (0, 1, 2)), plan, checkpoint=path, watch=StopAt(stop))
         assert path.exists()
         torch.manual_seed(1000 + stop)  # what dropout draws from must come back with the checkpoint
     replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, train(replicas, plan, checkpoint=path)
+    return replicas, run_plan(replicas, plan, checkpoint=path)
 
 
 def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replicas, History]) -> None:
@@ -132,14 +124,14 @@ def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replica
         (actual[0].parameters, expected[0].parameters),
         (actual[0].buffers, expected[0].buffers),
         (actual[1].best, expected[1].best),
-        (actual[1].measures, expected[1].measures),
+        (actual[1].metrics, expected[1].metrics),
     ):
         assert values.keys() == wanted.keys()
         for name in wanted:
             assert values[name].dtype == wanted[name].dtype
             assert torch.equal(values[name], wanted[name]), name
-    assert actual[1].steps == expected[1].steps
-    assert actual[1].best_steps() == expected[1].best_steps()
+    assert torch.equal(actual[1].steps, expected[1].steps)
+    assert torch.equal(actual[1].best_step, expected[1].best_step)
 
 
 @pytest.mark.parametrize("stops", [(1,), (20,), (31,), (7, 20, 21, 40, 59)], ids=str)
@@ -163,17 +155,17 @@ def test_stop_that_comes_with_the_last_step_changes_nothing(tmp_path: Path) -> N
     expected = undisturbed_model("dropout")
     torch.manual_seed(5)
     replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    history = train(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
+    history = run_plan(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
     assert_bit_for_bit((replicas, history), expected)
     # asked again, the finished training is read back without a step
     again = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit((again, train(again, plan(), checkpoint=tmp_path / "c", watch=StopAt(1))), expected)
+    assert_bit_for_bit((again, run_plan(again, plan(), checkpoint=tmp_path / "c", watch=StopAt(1))), expected)
 
 
 def test_stop_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Interrupted):
-        train(Replicas.build(MODELS["dropout"], (0, 1, 2)), plan(), watch=StopAt(3))
+        run_plan(Replicas.build(MODELS["dropout"], (0, 1, 2)), plan(), watch=StopAt(3))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,22 +174,22 @@ def test_crash_goes_on_from_the_last_evaluation(tmp_path: Path, monkeypatch: pyt
     expected = undisturbed_model("dropout")
     evaluations = []
 
-    def failing(replicas: Replicas) -> dict[str, Tensor]:
+    def failing(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         evaluations.append(1)
         if len(evaluations) == 2:
             raise MemoryError
-        return evaluate(replicas)
+        return evaluate(replicas, keys)
 
     torch.manual_seed(5)
     with pytest.raises(MemoryError):
-        train(
+        run_plan(
             Replicas.build(MODELS["dropout"], (0, 1, 2)),
             replace(plan(), evaluate=failing),
             checkpoint=tmp_path / "c",
         )
     assert read(tmp_path / "c").about["step"] == EVALUATE_EVERY
     replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit((replicas, train(replicas, plan(), checkpoint=tmp_path / "c")), expected)
+    assert_bit_for_bit((replicas, run_plan(replicas, plan(), checkpoint=tmp_path / "c")), expected)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +207,12 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
 ) -> None:
     path = tmp_path / "c"
     with pytest.raises(Interrupted):
-        train(Replicas.build(MODELS["noise from keys"], (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
+        run_plan(
+            Replicas.build(MODELS["noise from keys"], (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25)
+        )
     content = path.read_bytes()
     with pytest.raises(CheckpointError, match=str(path)):
-        train(Replicas.build(factory, seeds), replace(plan(), best_by=best_by), checkpoint=path)
+        run_plan(Replicas.build(factory, seeds), replace(plan(), best_by=best_by), checkpoint=path)
     assert path.read_bytes() == content
 
 
@@ -226,12 +220,12 @@ def test_damaged_checkpoint_stops_once_and_then_the_training_starts_anew(tmp_pat
     factory, path = MODELS["noise from keys"], tmp_path / "c"
     expected = undisturbed_model("noise from keys")
     with pytest.raises(Interrupted):
-        train(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
+        run_plan(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=str(path)):
-        train(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path)
+        run_plan(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path)
     replicas = Replicas.build(factory, (0, 1, 2))
-    assert_bit_for_bit((replicas, train(replicas, plan(), checkpoint=path)), expected)
+    assert_bit_for_bit((replicas, run_plan(replicas, plan(), checkpoint=path)), expected)
 
 
 # --------------------------------------------------------------------------------------------- signals
@@ -266,7 +260,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from extrapolate.experiments import experiment_named, run
-from extrapolate.training import Quiet, loop
+from extrapolate.training import loop
+from extrapolate.training.watch import Quiet
 
 loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation
 

@@ -15,7 +15,7 @@ import torch
 from extrapolate.errors import UserError
 from extrapolate.experiments import Outcome, experiment_named, run
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
-from extrapolate.training import Quiet, Watch
+from extrapolate.training.watch import Quiet, Watch
 
 ANSWERS: dict[str, Callable[[float, float], float]] = {
     "add": lambda a, b: a + b,

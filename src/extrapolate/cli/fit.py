@@ -71,7 +71,7 @@ def _search(data: "FitData", seconds: float, seed: int) -> "ArithmeticRegressor"
 
     from extrapolate.cli.fit_display import display
     from extrapolate.estimator import ArithmeticRegressor
-    from extrapolate.training import Interrupted, stop_on_signals
+    from extrapolate.training.watch import Interrupted, stop_on_signals
 
     console = stderr_console()
     try:

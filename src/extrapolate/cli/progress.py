@@ -9,8 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from extrapolate.cli.pace import Pace
-from extrapolate.training import Watch
-from extrapolate.training.watch import StopFlag
+from extrapolate.training.watch import StopFlag, Watch
 
 #: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 10.0

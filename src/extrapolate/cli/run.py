@@ -107,7 +107,7 @@ def _run(
 ) -> None:
     from extrapolate.cli.progress import display
     from extrapolate.experiments import cores, keep_freed_memory, run, with_options
-    from extrapolate.training import Interrupted, stop_on_signals
+    from extrapolate.training.watch import Interrupted, stop_on_signals
 
     if preset not in experiment.presets:
         raise unknown_name("preset", preset, list(experiment.presets))

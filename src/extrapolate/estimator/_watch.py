@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from extrapolate.training import Interrupted
+from extrapolate.training.watch import Interrupted
 
 
 class FitWatch(Protocol):

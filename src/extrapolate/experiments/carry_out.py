@@ -8,8 +8,9 @@ import torch
 from extrapolate.experiments.experiment import Part, Staged
 from extrapolate.experiments.folder import RunFolder, write_table
 from extrapolate.experiments.later import Later
-from extrapolate.training import Watch, train
 from extrapolate.training.checkpoint import Checkpoint, write
+from extrapolate.training.loop import run_plan
+from extrapolate.training.watch import Watch
 
 #: ``begin(replicas, steps)``: training begins; returns what it reports to.
 Begin = Callable[[int, int], Watch]
@@ -27,8 +28,8 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
         checkpoint = place.part(part.name, "checkpoint.safetensors")
         later = place.part(part.name, "later.safetensors")  # a part may write more files that begin so
         watch = begin(len(replicas), plan.steps + (part.more_steps if isinstance(part, Staged) else 0))
-        history = train(replicas, plan, checkpoint=checkpoint, watch=watch)
-        replicas.take(history.best)
+        history = run_plan(replicas, plan, checkpoint=checkpoint, watch=watch)
+        replicas.load_state_dict(history.best)
         if isinstance(part, Staged):
             part = part.go_on(replicas, later, Later(plan.steps, watch))
         rows = part.rows(replicas, history)

@@ -8,7 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from extrapolate.experiments.intervals import Estimate
-from extrapolate.training import History, Plan, Replicas, Watch
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Watch
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from extrapolate.training import Watch
+from extrapolate.training.watch import Watch
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from extrapolate.training import Plan
+from extrapolate.training.plan import Plan
 
 
 def no_training() -> Plan:

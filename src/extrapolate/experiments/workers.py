@@ -19,7 +19,7 @@ from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.experiment import Part
 from extrapolate.experiments.folder import RunFolder
 from extrapolate.experiments.memory import keep_freed_memory
-from extrapolate.training import Interrupted, Watch
+from extrapolate.training.watch import Interrupted, Watch
 
 #: Seconds between two looks at what the workers say.
 LOOK_SECONDS = 0.2

@@ -20,7 +20,7 @@ class Clip:
             raise ValueError(f"clip: norm={self.norm} and value={self.value} must be above 0")
 
     def __call__(self, gradients: State) -> State:
-        """The bounded gradients of one replica; mapped over all of them by the loop."""
+        """Bound the gradients of one replica; the loop maps this over all of them."""
         if math.isfinite(self.norm):
             total = torch.stack([each.square().sum() for each in gradients.values()]).sum().sqrt()
             # the guard is torch's own, so that one replica is clipped as clip_grad_norm_ clips one module

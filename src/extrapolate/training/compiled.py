@@ -1,5 +1,7 @@
 """``torch.compile`` where it works, plain eager where it does not."""
 
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +10,9 @@ from types import FunctionType
 from typing import Any
 
 import torch
+
+#: Seconds of compiling before it is announced.
+ANNOUNCE_SECONDS = 3.0
 
 #: Recompute instead of storing what several readers want: a step of many small models is bound by memory,
 #: and a hidden layer that never leaves the registers makes a ReLU network's step three times faster.
@@ -32,29 +37,48 @@ def warned_once() -> Iterator[None]:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` fused at its first call; eager, with a warning, where no compiler can fuse it.
+    """``function`` fused at its first call, and again for other shapes; eager, with a warning, where it cannot be.
 
-    ``function`` must be pure: a first call that fails to compile is repeated eagerly.
+    ``function`` must be pure: a call that fails to compile is repeated eagerly. Shapes beyond those that the
+    compiler takes (8, ``torch._dynamo.config.recompile_limit``) run eagerly, all others stay compiled.
     """
     fused = torch.compile(_with_code_of_its_own(function), fullgraph=True, dynamic=False, options=FUSE_MORE)
-    chosen: Callable[..., Any] | None = None
+    begun = failed = False
 
     def call(*args: Any) -> Any:
-        nonlocal chosen
-        if chosen is not None:
-            return chosen(*args)
-        from torch._dynamo.exc import TorchDynamoException  # seconds to import; here it is there already
-
+        nonlocal begun, failed
+        if failed:
+            return function(*args)
         try:
-            result = fused(*args)
-            chosen = fused
-        except TorchDynamoException as error:
-            result = function(*args)
-            chosen = function
+            if begun:
+                return fused(*args)
+            with _announced():
+                result = fused(*args)
+            begun = True
+            return result
+        except Exception as error:
+            from torch._dynamo.exc import TorchDynamoException  # seconds to import; here it is there already
+
+            if not isinstance(error, TorchDynamoException):
+                raise
+            failed = not begun
             _warn(str(error).strip().splitlines()[0])
-        return result
+            return function(*args)
 
     return call
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """While inside, a compilation of over :data:`ANNOUNCE_SECONDS` says what takes so long."""
+    text = "compiling the training step, once for each shape of a batch: this can take a minute\n"
+    timer = threading.Timer(ANNOUNCE_SECONDS, lambda: sys.stderr.write(text))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _warn(reason: str) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from extrapolate.training.compiled import compiled
+from extrapolate.training.metrics import Evaluate
 from extrapolate.training.replicas import Replicas
 
 
@@ -32,7 +33,7 @@ def mean_squared_error(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def regression_errors(
     replicas: Replicas, measures: Mapping[str, Sequence[FixedData]], *, compile: bool = True
-) -> Callable[[Replicas], dict[str, Tensor]]:
+) -> Evaluate:
     """A function of the replicas giving each measure's mean squared error, float64 (R,).
 
     The pieces of one measure must cover every replica once; pieces of equal shapes share one compilation.
@@ -52,7 +53,7 @@ def regression_errors(
     placed = {name: [place(data) for data in pieces] for name, pieces in measures.items()}
 
     @torch.no_grad()
-    def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         measured = {}
         for name, pieces in placed.items():
             out = torch.full((len(replicas),), torch.nan, dtype=torch.float64, device=replicas.device)

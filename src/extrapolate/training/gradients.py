@@ -10,46 +10,56 @@ from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from extrapolate.training.compiled import compiled
+from extrapolate.training.feeds import joined
 from extrapolate.training.replicas import Replicas, State
+from extrapolate.training.vectorize import row_of
 
 if TYPE_CHECKING:
     from extrapolate.training.plan import Plan
 
-#: ``(trained, fixed, keys, given, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
+#: ``(trained, fixed, keys, own, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
 #:
-#: ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``shared``: the
-#: same for all; ``scales`` (P,): those of the penalties, which the losses returned do not contain.
-Gradients = Callable[..., tuple[State, Tensor]]
+#: ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``own`` and
+#: ``shared``: the batch (see :mod:`.data`); ``scales`` (P,): those of the penalties, which the losses
+#: returned do not contain.
+Gradients = Callable[[State, State, Tensor, Any, Any, Tensor], tuple[State, Tensor]]
 
 
 def mapped(replicas: Replicas, plan: Plan) -> Gradients:
     """All replicas in one call, mapped by ``vmap`` and, if the plan says so, fused by ``torch.compile``."""
+    step = mapped_eagerly(replicas, plan)
+    return compiled(step) if plan.compile else step
+
+
+def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
     call = _call(replicas, plan)
 
     def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
         slopes, (_, value) = grad_and_value(call, has_aux=True)(trained, *rest)
         return _bounded(slopes, plan), value
 
-    # "different": parts that draw from torch's global generator (dropout) draw for each replica
-    step = vmap(one, in_dims=(0, 0, 0, 0, None, None), randomness="different")
-    return compiled(step) if plan.compile else step
+    # "different": parts that sample from torch's global generator (dropout) do so for each replica
+    return vmap(one, in_dims=(0, 0, 0, 0, None, None), randomness="different")
 
 
 def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
     """One replica after the other by ordinary ``autograd``: for layers without a batching rule, such as
-    ``nn.LSTM``, and for those whose fastest kernels ``vmap`` cannot map. The same numbers, never compiled."""
+    ``torch.nn.LSTM``, and for those whose fastest kernels ``vmap`` cannot map. Never compiled.
+
+    The numbers are those of :func:`mapped` to rounding, except where a layer samples from torch's global generator.
+    """
     call = _call(replicas, plan)
 
     def step(
-        trained: State, fixed: State, keys: Tensor, given: State, shared: State, scales: Tensor
+        trained: State, fixed: State, keys: Tensor, own: Any, shared: Any, scales: Tensor
     ) -> tuple[State, Tensor]:
         slopes = {name: torch.empty_like(value) for name, value in trained.items()}
         losses = keys.new_empty(len(keys), dtype=torch.float32)
         for row, key in enumerate(keys):
             leaves = {name: value[row].detach().requires_grad_() for name, value in trained.items()}
             with torch.enable_grad():
-                total, losses[row] = call(leaves, _of(fixed, row), key, _of(given, row), shared, scales)
-                found = torch.autograd.grad(total, list(leaves.values()))
+                total, losses[row] = call(leaves, row_of(fixed, row), key, row_of(own, row), shared, scales)
+                found = _gradients(total, list(leaves.values()))
             for name, slope in _bounded(dict(zip(leaves, found, strict=True)), plan).items():
                 slopes[name][row] = slope
         return slopes, losses
@@ -57,27 +67,41 @@ def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
     return step
 
 
+def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Zeros for what the loss does not use, as ``torch.func.grad`` gives."""
+    if not total.requires_grad:
+        return tuple(torch.zeros_like(leaf) for leaf in leaves)
+    return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+
+
 def _call(replicas: Replicas, plan: Plan) -> Callable[..., tuple[Tensor, Tensor]]:
     """One replica's loss with its penalties, and without them."""
 
-    def loss(model: nn.Module, key: Tensor, given: State, scales: Tensor) -> tuple[Tensor, Tensor]:
-        value = plan.loss(model, key, given)
+    def loss(model: nn.Module, key: Tensor, batch: Any, scales: Tensor) -> tuple[Tensor, Tensor]:
+        value = plan.loss(model, key, batch)
+        _check_scalar(value)
         added = (each.of(model, value, scales[i]) for i, each in enumerate(plan.penalties))
         return sum(added, start=value), value
 
     call = replicas.bind(loss, training=True)
 
     def one(
-        trained: State, fixed: State, key: Tensor, given: State, shared: State, scales: Tensor
+        trained: State, fixed: State, key: Tensor, own: Any, shared: Any, scales: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return call(trained, fixed, key, key, given | shared, scales)
+        return call(trained, fixed, key, key, joined(own, shared), scales)
 
     return one
 
 
+def _check_scalar(value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"the loss must return a scalar tensor for one replica, got {type(value).__name__}")
+    if value.dim():
+        raise ValueError(
+            f"the loss must return a scalar for one replica, got shape {tuple(value.shape)}: "
+            "take the mean over the examples"
+        )
+
+
 def _bounded(slopes: State, plan: Plan) -> State:
     return plan.clip(slopes) if plan.clip else slopes
-
-
-def _of(values: State, row: int) -> State:
-    return {name: value[row] for name, value in values.items()}

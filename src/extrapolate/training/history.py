@@ -1,82 +1,143 @@
 """What was measured on the way, and the best values met."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from extrapolate.training.replicas import Replicas, State
 
+if TYPE_CHECKING:
+    import polars as pl
 
-@dataclass
+
+@dataclass(repr=False)
 class History:
-    """The measures of R replicas at every evaluation, on the CPU.
+    """The measures of R replicas at E evaluations, on the CPU.
 
-    ``steps`` (E), ``measures[name]`` (E, R) in float64; ``best`` maps the names of parameters and buffers to
-    (R, ...): the values of each replica at its evaluation with the lowest ``best_by``, for
-    :meth:`Replicas.take`. ``seconds`` (E): wall-clock time of the training up to each evaluation, that of
-    earlier runs that it went on from included.
+    Attributes:
+        monitor: the measure that marks a replica's best step, its lowest or highest value by ``mode``.
+        best: parameters and buffers by name, (R, ...): the values of each replica at its best evaluation.
+        seeds: of the replicas, (R,).
+        steps: the steps at which the replicas were evaluated, int64 (E,).
+        metrics: by name, float64 (E, R); ``loss`` is that on the validation data.
+        train_loss: the mean loss of the training steps since the evaluation before, float64 (E, R).
+        seconds: wall-clock time of the training up to each evaluation, float64 (E,); earlier runs that were
+            resumed count.
     """
 
-    best_by: str
+    monitor: str
     best: State
-    steps: list[int] = field(default_factory=list)
-    measures: dict[str, Tensor] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
+    mode: Literal["min", "max"] = "min"
+    seeds: tuple[int, ...] = ()
+    steps: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+    train_loss: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
+    seconds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
 
     @classmethod
-    def of(cls, replicas: Replicas, best_by: str) -> "History":
+    def of(cls, replicas: Replicas, monitor: str, mode: Literal["min", "max"] = "min") -> "History":
         """An empty history of replicas that have not been evaluated yet."""
-        return cls(best_by, {name: value.clone() for name, value in replicas.state.items()})
+        best = {name: value.clone() for name, value in replicas.state.items()}
+        nothing = torch.zeros(0, len(replicas), dtype=torch.float64)
+        return cls(monitor, best, mode, replicas.seeds, train_loss=nothing)
 
-    def add(self, step: int, measures: dict[str, Tensor], replicas: Replicas, seconds: float = 0.0) -> None:
-        """Appends an evaluation; keeps the values of the replicas that are at their best so far."""
-        if self.best_by not in measures:
-            raise ValueError(f"best_by={self.best_by!r} is not among the measures {sorted(measures)}")
-        rows = {name: value.detach().to("cpu", torch.float64)[None] for name, value in measures.items()}
-        # A replica that has diverged (NaN) is never at its best.
-        score = rows[self.best_by][0].nan_to_num(nan=torch.inf)
-        improved = score < self.best_score()
+    def add(
+        self,
+        step: int,
+        metrics: dict[str, Tensor],
+        replicas: Replicas,
+        train_loss: Tensor | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Append an evaluation; keep the values of the replicas that are at their best so far.
+
+        Raises:
+            ValueError: a measure is not a tensor (R,), or ``monitor`` is not among them.
+        """
+        for name, value in metrics.items():
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            if shape != (len(replicas),):
+                raise ValueError(f"measure {name!r} must be a tensor ({len(replicas)},), got {shape}")
+        if self.monitor not in metrics and self.monitor != "loss":
+            raise ValueError(f"monitor={self.monitor!r} is not among the metrics {sorted(metrics)}")
+        rows = {name: value.detach().to("cpu", torch.float64)[None] for name, value in metrics.items()}
+        loss = torch.full((len(replicas),), torch.nan) if train_loss is None else train_loss
+        before = self._best_score()
+        self.steps = torch.cat([self.steps, torch.tensor([step])])
+        self.seconds = torch.cat([self.seconds, torch.tensor([seconds], dtype=torch.float64)])
+        self.train_loss = torch.cat([self.train_loss, loss.detach().to("cpu", torch.float64)[None]])
+        self.metrics = {
+            name: torch.cat([self.metrics[name], row]) if name in self.metrics else row
+            for name, row in rows.items()
+        }
+        improved = self._scores()[-1] < before
         for name, value in replicas.state.items():
             kept = self.best[name]
             where = improved.to(kept.device).view(-1, *[1] * (kept.dim() - 1))
             torch.where(where, value, kept, out=kept)
-        self.steps.append(step)
-        self.seconds.append(seconds)
-        self.measures = {
-            name: torch.cat([self.measures[name], row]) if name in self.measures else row
-            for name, row in rows.items()
-        }
+
+    def _scores(self) -> Tensor:
+        """(E, R): lower is better; inf where a replica has diverged (NaN), which is never its best."""
+        values = self.metrics.get(self.monitor, self.train_loss)
+        return (values if self.mode == "min" else -values).nan_to_num(nan=torch.inf)
+
+    def _best_score(self) -> Tensor | float:
+        return self._scores().min(0).values if len(self.steps) else torch.inf
+
+    @property
+    def best_step(self) -> Tensor:
+        """int64 (R,): the step of each replica's best evaluation."""
+        return self.steps[self._scores().argmin(0)]
 
     @property
     def seconds_so_far(self) -> float:
-        return self.seconds[-1] if self.seconds else 0.0
-
-    def best_score(self) -> Tensor:
-        """(R,): the lowest ``best_by`` so far; inf where there is none."""
-        if not self.steps:
-            return torch.full((next(iter(self.best.values())).shape[0],), torch.inf, dtype=torch.float64)
-        return self.measures[self.best_by].nan_to_num(nan=torch.inf).min(0).values
-
-    def best_steps(self) -> list[int]:
-        """Each replica's step of its best evaluation."""
-        return [self.steps[int(i)] for i in self._best_index()]
-
-    def _best_index(self) -> Tensor:
-        return self.measures[self.best_by].nan_to_num(nan=torch.inf).argmin(0)
+        return float(self.seconds[-1]) if len(self.seconds) else 0.0
 
     def at_best(self, name: str) -> Tensor:
-        """(R,): measure ``name`` at each replica's best evaluation."""
-        return self.measures[name].gather(0, self._best_index()[None])[0]
+        """float64 (R,): metric ``name`` at each replica's best evaluation."""
+        return self.metrics[name].gather(0, self._scores().argmin(0)[None])[0]
 
     def first_below(self, name: str, threshold: Tensor) -> list[int | None]:
-        """A replica's first evaluated step with measure ``name`` below its threshold (R,); None if never."""
-        below = self.measures[name] < threshold
+        """Each replica's first evaluated step with metric ``name`` below its threshold (R,); None if never."""
+        below = self.metrics[name] < threshold
         return [
-            self.steps[int(column.to(torch.uint8).argmax())] if bool(column.any()) else None
+            int(self.steps[int(column.to(torch.uint8).argmax())]) if bool(column.any()) else None
             for column in below.unbind(1)
         ]
 
     def latest(self) -> dict[str, Tensor]:
-        """Measures of the last evaluation, (R,) each; empty before the first."""
-        return {name: values[-1] for name, values in self.measures.items()}
+        """Metrics of the last evaluation, (R,) each; empty before the first."""
+        return {name: values[-1] for name, values in self.metrics.items()}
+
+    def to_polars(self) -> "pl.DataFrame":
+        """One row per evaluation and replica: ``step, seconds, replica, seed, train_loss`` and the metrics."""
+        import polars as pl  # a slow import, for this alone
+
+        evaluations, count = self.train_loss.shape
+        columns: dict[str, Any] = {
+            "step": self.steps.repeat_interleave(count).numpy(),
+            "seconds": self.seconds.repeat_interleave(count).numpy(),
+            "replica": torch.arange(count).repeat(evaluations).numpy(),
+            "seed": list(self.seeds) * evaluations,
+            "train_loss": self.train_loss.flatten().numpy(),
+        }
+        return pl.DataFrame(columns | {name: value.flatten().numpy() for name, value in self.metrics.items()})
+
+    def __repr__(self) -> str:
+        evaluations, count = self.train_loss.shape
+        if not evaluations:
+            return f"History of {count} replicas: no evaluation yet"
+        best = self._scores().min(0).values * (1 if self.mode == "min" else -1)
+        better = "lowest" if self.mode == "min" else "highest"
+        lines = [
+            f"History of {count} replicas: {evaluations} evaluations up to step {int(self.steps[-1]):,}, "
+            f"{self.seconds_so_far:.1f} s",
+            f"  {better} {self.monitor} of each replica: median {best.median():.4g}, "
+            f"range {best.min():.4g} to {best.max():.4g}",
+        ]
+        for name, values in {"train_loss": self.train_loss, **self.metrics}.items():
+            last = values[-1]
+            lines.append(f"  last {name}: median {last.nanmedian():.4g}, {int(last.isnan().sum())} NaN")
+        return "\n".join(lines)

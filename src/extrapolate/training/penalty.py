@@ -13,7 +13,7 @@ from extrapolate.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class Penalty:
-    """schedule(step) · measure(model), added to the loss of the replicas whose loss is below ``loss_below``.
+    """``schedule(step) * measure(model)``, added to the loss of the replicas whose loss is below ``loss_below``.
 
     ``measure`` is what the modules state themselves, unless said otherwise.
     """

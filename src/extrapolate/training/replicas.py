@@ -1,16 +1,33 @@
 """R modules of one architecture as one: their parameters stacked on a leading axis, their calls mapped."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from extrapolate.errors import UserError
+from extrapolate.files import replacing
 from extrapolate.nn import key_names
+from extrapolate.training.architecture import check_alike
+from extrapolate.training.vectorize import (
+    failing_layer,
+    row_of,
+    stack,
+    warn_one_by_one,
+    without_slow_fallback,
+)
 
 State = dict[str, Tensor]
+
+#: The stream of random numbers that evaluations draw from; that of the training data is 0.
+EVALUATION_STREAM = 2**32 - 1
 
 
 class _Shell(nn.Module):
@@ -25,19 +42,20 @@ class _Shell(nn.Module):
 
 
 class Replicas:
-    """R replicas of one plain ``nn.Module``, trained and called at once.
+    """R replicas of one ``nn.Module``, trained and called at once.
 
     Args:
-        modules: R modules of the same architecture; their values are copied.
-        seeds: one integer a replica; what it draws through a key (data, noise) follows from it alone, what is drawn
-            from torch's global generator (dropout) from all seeds together. Default: 0, 1, 2, ...
+        modules: R modules that differ in the values of their tensors only; the values are copied.
+        seeds: one integer per replica, 0, 1, 2, ... by default. What a replica samples through a key (data,
+            noise of a stochastic unit) follows from its own seed. What is sampled from torch's global generator
+            (dropout) follows from all seeds together.
 
-    ``parameters`` and ``buffers`` map names to tensors (R, ...); parameters that the modules have frozen
-    (``requires_grad=False``) stay as they are. ``replicas[i]`` is an ordinary module with a copy of replica
-    i's values.
+    ``parameters`` and ``buffers`` map names to tensors (R, ...). Frozen parameters (``requires_grad=False``) are
+    not trained. ``replicas[i]`` is an ordinary module with a copy of replica i's values; ``replicas[a:b]`` are
+    new replicas with copies of these rows.
 
     Raises:
-        ValueError: no modules, another number of seeds, or modules without parameters.
+        ValueError: no modules, another number of seeds, modules without parameters or of unlike architecture.
     """
 
     def __init__(self, modules: Sequence[nn.Module], seeds: Sequence[int] | None = None) -> None:
@@ -48,19 +66,21 @@ class Replicas:
             raise ValueError(f"{len(modules)} modules need as many seeds, got {len(self.seeds)}")
         if next(modules[0].parameters(), None) is None:
             raise ValueError(f"{type(modules[0]).__name__} has no parameters: there is nothing to train")
+        check_alike(modules)
         parameters, buffers = stack_module_state(list(modules))
         self.parameters: State = {name: value.detach() for name, value in parameters.items()}
         self.buffers: State = {name: value.detach() for name, value in buffers.items()}
-        self._template = copy.deepcopy(modules[0])
+        self.vectorized = True
+        self.template = copy.deepcopy(modules[0])
 
     @classmethod
     def build(
         cls, factory: Callable[[], nn.Module], seeds: Sequence[int], *, device: torch.device | str = "cpu"
     ) -> "Replicas":
-        """One module of ``factory`` a seed, each initialised under ``torch.manual_seed(seed)``.
+        """Build one module per seed with ``factory``, each initialised under ``torch.manual_seed(seed)``.
 
-        Initialised on the CPU, whatever the device: a seed starts from the same weights everywhere. The
-        global generator is left as it was.
+        Modules are initialised on the CPU, whatever the device: a seed starts from the same weights everywhere.
+        The global generator keeps its state.
         """
         modules = []
         with torch.random.fork_rng(devices=[]):
@@ -72,13 +92,41 @@ class Replicas:
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def __getitem__(self, index: int) -> nn.Module:
-        module = copy.deepcopy(self._template)
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> nn.Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Replicas": ...
+    def __getitem__(self, index: "int | slice") -> "nn.Module | Replicas":
+        if isinstance(index, slice):
+            return self._rows(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"replica {index} of {len(self)}")
+        module = copy.deepcopy(self.template)
         values = {name: value[index] for name, value in self.state.items()}
         with torch.no_grad():
             for name, target in [*module.named_parameters(), *module.named_buffers()]:
                 target.data = values[name].clone()
         return module
+
+    def _rows(self, rows: slice) -> "Replicas":
+        if not self.seeds[rows]:
+            raise IndexError(f"replicas[{rows.start}:{rows.stop}:{rows.step}] of {len(self)} is empty")
+        part = copy.copy(self)
+        part.seeds = self.seeds[rows]
+        index = torch.tensor(range(len(self))[rows], device=self.device)
+        part.parameters = {name: value[index] for name, value in self.parameters.items()}
+        part.buffers = {name: value[index] for name, value in self.buffers.items()}
+        return part
+
+    def __repr__(self) -> str:
+        count = sum(value[0].numel() for value in self.parameters.values())
+        return (
+            f"Replicas of {type(self.template).__name__}: {len(self)} with seeds {_shortened(self.seeds)}, "
+            f"{count:,} parameters each, on {self.device}"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -86,43 +134,79 @@ class Replicas:
 
     @property
     def state(self) -> State:
-        """Parameters and buffers together, by name."""
+        """Parameters and buffers together, by name: tensors (R, ...)."""
         return self.parameters | self.buffers
 
     @property
     def trainable(self) -> State:
         """The parameters that are not frozen."""
-        asked = {name: value.requires_grad for name, value in self._template.named_parameters()}
-        return {name: value for name, value in self.parameters.items() if asked[name]}
+        wanted = {name: value.requires_grad for name, value in self.template.named_parameters()}
+        return {name: value for name, value in self.parameters.items() if wanted[name]}
+
+    def state_dict(self) -> State:
+        """Parameters and buffers by name, tensors (R, ...) that share the replicas' memory."""
+        return self.state
 
     @torch.no_grad()
-    def take(self, state: State) -> None:
-        """Puts copies of ``state``'s values into parameters and buffers, in place."""
-        for name, target in self.state.items():
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Copy ``state``, tensors (R, ...) by name, into parameters and buffers, in place.
+
+        Raises:
+            ValueError: a name is missing or unknown, or a shape differs. Nothing has been changed then.
+        """
+        own = self.state
+        for name in sorted(own.keys() | state.keys()):
+            if name not in own or name not in state:
+                raise ValueError(f"{name!r} is {'missing' if name in own else 'no tensor of these replicas'}")
+            if own[name].shape != state[name].shape:
+                raise ValueError(
+                    f"{name!r} has shape {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+                )
+        for name, target in own.items():
             target.copy_(state[name])
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the values of all replicas to a safetensors file, in one move."""
+        with replacing(Path(path)) as temporary:
+            values = {name: value.detach().cpu().contiguous() for name, value in self.state.items()}
+            save_file(values, temporary, {"seeds": repr(list(self.seeds))})
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read values that :meth:`save` wrote, in place.
+
+        Raises:
+            UserError: the file is missing, damaged, or holds other tensors.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.load_state_dict(values)
+        except FileNotFoundError:
+            raise UserError(f"there is no file {path}") from None
+        except (SafetensorError, ValueError) as error:
+            raise UserError(f"{path} does not hold these replicas: {str(error).splitlines()[0]}") from None
+
     def to(self, device: torch.device | str) -> "Replicas":
-        """Moves the stacked values to ``device``, in place; returns self."""
+        """Move the stacked values to ``device``, in place; returns self."""
         self.parameters = {name: value.to(device) for name, value in self.parameters.items()}
         self.buffers = {name: value.to(device) for name, value in self.buffers.items()}
         return self
 
-    def keys(self) -> Tensor:
-        """The replicas' keys at step 0, int64 (R, 3): ``seed, stream 0, step`` (see :func:`ops.uniform`)."""
-        seeds = torch.tensor(self.seeds, dtype=torch.int64, device=self.device)
-        return torch.stack([seeds, torch.zeros_like(seeds), torch.zeros_like(seeds)], -1)
+    def keys(self, step: int = 0, stream: int = 0) -> Tensor:
+        """The replicas' keys, int64 (R, 3): ``seed, stream, step`` (see :func:`extrapolate.ops.uniform`)."""
+        return torch.tensor([[seed, stream, step] for seed in self.seeds], device=self.device)
 
     def bind(
         self, function: Callable[..., Any], *, training: bool, dtype: torch.dtype | None = None
     ) -> Callable[..., Any]:
-        """``function(model, *args)`` as a pure function of one replica's values.
+        """Make ``function(model, *args)`` a pure function of one replica's values.
 
         Returns ``call(parameters, buffers, key, *args)`` for ``vmap``, ``grad`` and ``torch.compile``. The
-        ``key`` (3,), or None, is handed to the parts of the model that draw random numbers, each with a
-        stream of its own (1, 2, ...; stream 0 is left for data). Floating values are cast to ``dtype``.
+        ``key`` (3,), or None, is handed to the parts of the model that sample random numbers, each with a
+        stream of its own (1, 2, ...; stream 0 is for data). Floating values are cast to ``dtype``.
         """
-        shell = _Shell(copy.deepcopy(self._template).train(training))
-        streams = {f"model.{name}": index for index, name in enumerate(key_names(self._template), 1)}
+        shell = _Shell(copy.deepcopy(self.template).train(training))
+        streams = {f"model.{name}": index for index, name in enumerate(key_names(self.template), 1)}
         offsets = torch.zeros(len(streams) + 1, 3, dtype=torch.int64, device=self.device)
         offsets[:, 1] = torch.arange(len(streams) + 1)
 
@@ -136,12 +220,52 @@ class Replicas:
 
         return call
 
-    def map(self, function: Callable[[nn.Module], Tensor]) -> Tensor:
-        """``function(module)`` of every replica, in evaluation mode, stacked: (R, ...)."""
+    def map(self, function: Callable[..., Any], *per_replica: Any) -> Any:
+        """Call ``function(module, *args)`` for every replica in evaluation mode and stack the results.
+
+        Args:
+            function: returns a tensor, or a tree (dict, tuple) of them.
+            per_replica: trees of tensors (R, ...); each replica gets its own entries.
+
+        Where ``vmap`` cannot map the function the replicas are called one after another, with one warning.
+        """
+        if not self.vectorized:
+            return self._map_one_by_one(function, per_replica)
+        try:
+            return self._map_at_once(function, per_replica)
+        except Exception as error:
+            result = self._map_one_by_one(
+                function, per_replica
+            )  # an error of the function's own is raised here
+            self.vectorized = False
+            layer = failing_layer(self.template, lambda: self._map_at_once(function, per_replica))
+            warn_one_by_one(error, layer)
+            return result
+
+    def _map_at_once(self, function: Callable[..., Any], per_replica: tuple[Any, ...]) -> Any:
+        call, in_dims = self.bind(function, training=False), (0, 0, None, *(0 for _ in per_replica))
+        with without_slow_fallback():
+            return vmap(call, in_dims)(self.parameters, self.buffers, None, *per_replica)
+
+    def _map_one_by_one(self, function: Callable[..., Any], per_replica: tuple[Any, ...]) -> Any:
         call = self.bind(function, training=False)
-        return vmap(call, in_dims=(0, 0, None))(self.parameters, self.buffers, None)
+        rows = (row_of((self.parameters, self.buffers, per_replica), row) for row in range(len(self)))
+        return stack([call(parameters, buffers, None, *own) for parameters, buffers, own in rows])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The replicas' answers in evaluation mode: x (R, ...), one input a replica, to (R, ...)."""
-        call = self.bind(lambda model, x: model(x), training=False)
-        return vmap(call, in_dims=(0, 0, None, 0))(self.parameters, self.buffers, None, x)
+        """The replicas' outputs (R, ...) in evaluation mode.
+
+        ``x`` with a leading axis of R entries gives each replica its own input; any other ``x`` is shared by
+        all. To share a batch of exactly R examples, give ``x.expand(R, *x.shape)``.
+        """
+        if x.dim() and len(x) == len(self):
+            return self.map(lambda model, own: model(own), x)
+        return self.map(lambda model: model(x))
+
+
+def _shortened(seeds: Sequence[int]) -> str:
+    """``0 to 24`` where they follow one another."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    shown = ", ".join(map(str, seeds[:6]))
+    return f"{shown}, ..." if len(seeds) > 6 else shown

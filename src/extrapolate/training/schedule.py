@@ -1,4 +1,4 @@
-"""Numbers that change over the steps: the weight of a penalty, a factor on the learning rate."""
+"""Numbers that change over the steps, ``schedule(step)``: the weight of a penalty, a factor on the learning rate."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,26 +7,29 @@ from typing import Protocol
 class Schedule(Protocol):
     """A number for each step."""
 
-    def at(self, step: int) -> float: ...
+    def __call__(self, step: int) -> float: ...
 
 
 @dataclass(frozen=True)
-class Ramp:
-    """scale · r(step), r rising linearly from 0 at ``start`` to 1 at ``end``.
+class Warmup:
+    """``scale`` times a number that rises linearly from 0 at step ``start`` to 1 at step ``end``, and stays 1.
+
+    The published schedule of the sparsity penalty of NAU and NMU: λ · max(min((step - start) / (end - start), 1), 0)
+    (Madsen & Johansen 2020, arXiv 2001.05016, section 2.4).
 
     Raises:
         ValueError: ``end`` does not come after ``start``.
     """
 
-    scale: float
-    start: int
     end: int
+    start: int = 0
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise ValueError(f"ramp: end={self.end} must come after start={self.start}")
+            raise ValueError(f"warmup: end={self.end} must come after start={self.start}")
 
-    def at(self, step: int) -> float:
+    def __call__(self, step: int) -> float:
         return self.scale * min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
 
 
@@ -42,37 +45,46 @@ class Growth:
         if self.every < 1 or not 0 < self.first <= self.last:
             raise ValueError(f"growth: {self} needs every of at least 1 and 0 < first <= last")
 
-    def at(self, step: int) -> float:
+    def __call__(self, step: int) -> float:
         return min(self.first * 10.0 ** (step // self.every), self.last)
 
 
 @dataclass(frozen=True)
 class Step:
-    """0 up to and with ``after``, then ``scale``."""
+    """0 up to and including step ``after``, then ``scale``."""
 
     scale: float
     after: int
 
-    def at(self, step: int) -> float:
+    def __call__(self, step: int) -> float:
         return self.scale if step > self.after else 0.0
 
 
 @dataclass(frozen=True)
-class Drop:
-    """1 before ``at_step``, then ``factor``."""
+class StepDecay:
+    """1 before step ``at``, then ``factor``."""
 
-    at_step: int
+    at: int
     factor: float = 0.1
 
-    def at(self, step: int) -> float:
-        return self.factor if step >= self.at_step else 1.0
+    def __call__(self, step: int) -> float:
+        return self.factor if step >= self.at else 1.0
 
 
 @dataclass(frozen=True)
-class Fall:
-    """1 at the first of ``steps``, falling linearly to 0 after the last: a factor on a learning rate."""
+class LinearDecay:
+    """1 up to step ``start``, falling linearly to 0 at step ``steps``."""
 
     steps: int
+    start: int = 0
 
-    def at(self, step: int) -> float:
-        return 1.0 - step / self.steps
+    def __post_init__(self) -> None:
+        if self.steps <= self.start:
+            raise ValueError(f"linear decay: steps={self.steps} must come after start={self.start}")
+
+    def __call__(self, step: int) -> float:
+        return 1.0 - min(max((step - self.start) / (self.steps - self.start), 0.0), 1.0)
+
+
+#: Those of this file, which tell themselves apart from a function that makes a torch scheduler.
+SCHEDULES = (Warmup, Growth, Step, StepDecay, LinearDecay)

@@ -14,13 +14,12 @@ from extrapolate.training.restart import Restart
 class Starts:
     """``at`` (R,): the step at which each replica last began; ``count`` (R,): how often it began anew.
 
-    ``sums`` (2, R): of the losses and of their squares since the last evaluation. ``steps`` and ``means``
-    (E, 2, R) keep their means, evaluation by evaluation.
+    ``steps`` (E,) and ``means`` (E, 2, R): the evaluations, and the means of the losses and of their squares
+    since the evaluation before.
     """
 
     at: Tensor
     count: Tensor
-    sums: Tensor
     steps: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     means: Tensor = field(default_factory=lambda: torch.zeros(0))
 
@@ -28,28 +27,18 @@ class Starts:
     def of(cls, replicas: Replicas) -> "Starts":
         """Every replica begins at step 0."""
         zeros = torch.zeros(len(replicas), dtype=torch.int64)
-        sums = torch.zeros(2, len(replicas), device=replicas.device)
-        return cls(zeros, zeros.clone(), sums, means=torch.zeros(0, 2, len(replicas)))
+        return cls(zeros, zeros.clone(), means=torch.zeros(0, 2, len(replicas)))
 
     def tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in ("at", "count", "sums", "steps", "means")}
+        return {name: getattr(self, name) for name in ("at", "count", "steps", "means")}
 
     def take(self, tensors: dict[str, Tensor]) -> None:
-        """Takes over what :meth:`tensors` gave; ``sums`` in place, since the step writes to it."""
+        """Take over what :meth:`tensors` gave."""
         self.at, self.count = tensors["at"], tensors["count"]
         self.steps, self.means = tensors["steps"], tensors["means"]
-        self.sums.copy_(tensors["sums"])
 
-    def record(self, losses: Tensor) -> None:
-        """Adds one step's losses (R,)."""
-        self.sums[0].add_(losses)
-        self.sums[1].addcmul_(losses, losses)
-
-    def begin_anew(self, restart: Restart, replicas: Replicas, step: int) -> None:
-        """At an evaluation: gives the replicas that are stuck fresh values, each from seeds of its own."""
-        last = int(self.steps[-1]) if len(self.steps) else 0
-        means = self.sums.cpu() / (step - last)
-        self.sums.zero_()
+    def begin_anew(self, restart: Restart, replicas: Replicas, step: int, means: Tensor) -> None:
+        """At an evaluation: give the replicas that are stuck fresh values, each from seeds of its own."""
         self.steps = torch.cat([self.steps, torch.tensor([step])])
         self.means = torch.cat([self.means, means[None]])
         stuck = restart.stuck(self.steps, self.means[:, 0], self.means[:, 1], self.at)

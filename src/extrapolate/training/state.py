@@ -5,105 +5,152 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 from extrapolate.training.checkpoint import Checkpoint, CheckpointError
+from extrapolate.training.feeds import Feed
 from extrapolate.training.history import History
+from extrapolate.training.packing import pack, unpack
+from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.starts import Starts
 
 
 @dataclass
 class TrainingState:
-    """Everything the next step depends on. Data need no state: they are a function of seed and step."""
+    """Everything the next step depends on.
+
+    ``loss_sums`` (2, R): of the losses and of their squares since the last evaluation. ``settled``: what the
+    first step decided for all that follow, such as whether threads share its work.
+    """
 
     replicas: Replicas
     optimizer: torch.optim.Optimizer
+    scheduler: LRScheduler | None
+    feed: Feed
     history: History
     starts: Starts
+    loss_sums: Tensor
+    settled: dict[str, Any]
     step: int = 0
 
     @classmethod
-    def of(cls, replicas: Replicas, optimizer: torch.optim.Optimizer, best_by: str) -> "TrainingState":
+    def of(cls, replicas: Replicas, plan: Plan) -> "TrainingState":
         """The state before the first step."""
-        return cls(replicas, optimizer, History.of(replicas, best_by), Starts.of(replicas))
+        optimizer = plan.optimizer(list(replicas.trainable.values()))
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        return cls(
+            replicas,
+            optimizer,
+            plan.lr_schedule(optimizer) if plan.lr_schedule else None,
+            plan.batches,
+            History.of(replicas, plan.best_by, plan.mode),
+            Starts.of(replicas),
+            torch.zeros(2, len(replicas), device=replicas.device),
+            plan.settled,
+        )
+
+    def record(self, losses: Tensor) -> None:
+        """Add one step's losses (R,)."""
+        self.loss_sums[0].add_(losses)
+        self.loss_sums[1].addcmul_(losses, losses)
+
+    def take_mean_losses(self) -> Tensor:
+        """Means (2, R) of the losses and of their squares since the last evaluation; counting begins again."""
+        steps = self.step - (int(self.history.steps[-1]) if len(self.history.steps) else 0)
+        means = self.loss_sums.cpu() / steps
+        self.loss_sums.zero_()
+        return means
 
     def to_checkpoint(self) -> Checkpoint:
-        optimizer = self.optimizer.state_dict()
-        slots, plain = _split(optimizer["state"])
-        tensors = (
-            {f"parameters/{name}": value for name, value in self.replicas.parameters.items()}
-            | {f"buffers/{name}": value for name, value in self.replicas.buffers.items()}
-            | {f"best/{name}": value for name, value in self.history.best.items()}
-            | {f"measures/{name}": value for name, value in self.history.measures.items()}
-            | {f"optimizer/{name}": value for name, value in slots.items()}
-            | {f"starts/{name}": value for name, value in self.starts.tensors().items()}
-            | {"torch_rng": torch.get_rng_state()}  # dropout and the like draw from it
+        packed = pack(
+            {
+                "parameters": self.replicas.parameters,
+                "buffers": self.replicas.buffers,
+                "best": self.history.best,
+                "metrics": self.history.metrics,
+                "train_loss": self.history.train_loss,
+                "evaluated": self.history.steps,
+                "seconds": self.history.seconds,
+                "starts": self.starts.tensors(),
+                "loss_sums": self.loss_sums,
+                "torch_rng": torch.get_rng_state(),  # dropout and the like sample from it
+                "cuda_rng": self._cuda_rng(),
+                "optimizer": self.optimizer.state_dict()["state"],
+                "optimizer_groups": [
+                    {name: value for name, value in group.items() if not isinstance(value, Tensor)}
+                    for group in self.optimizer.state_dict()["param_groups"]
+                ],
+                "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+                "feed": self.feed.state(),
+                "settled": self.settled,
+                "step": self.step,
+                "of": self._identity(),
+            }
         )
-        if self.replicas.device.type == "cuda":
-            tensors["cuda_rng"] = torch.cuda.get_rng_state(self.replicas.device)
-        about = {
-            "step": self.step,
+        return Checkpoint(*packed)
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with to be of this training."""
+        return {
             "seeds": list(self.replicas.seeds),
-            "evaluated": self.history.steps,
-            "seconds": self.history.seconds,
-            "best_by": self.history.best_by,
-            "optimizer_groups": [_plain(group) for group in optimizer["param_groups"]],
-            "optimizer_plain": plain,
+            "monitor": self.history.monitor,
+            "mode": self.history.mode,
+            "optimizer": type(self.optimizer).__name__,
+            "schedule": type(self.scheduler).__name__,
+            "data": type(self.feed).__name__,
+            "batch size": getattr(self.feed, "batch", None),
+            "rows of data": getattr(self.feed, "count", None),
         }
-        return Checkpoint(tensors, about)
+
+    def _cuda_rng(self) -> Tensor | None:
+        device = self.replicas.device
+        return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     def restore(self, checkpoint: Checkpoint, source: str) -> None:
-        """Takes the checkpoint's values over, in place, after checking that they are of this training."""
-        about, tensors = checkpoint.about, checkpoint.tensors
-        if about["seeds"] != list(self.replicas.seeds) or about["best_by"] != self.history.best_by:
-            raise CheckpointError(f"checkpoint {source} is of a training with other seeds or measures")
-        _copy_into(self.replicas.parameters, _under(tensors, "parameters"), source)
-        _copy_into(self.replicas.buffers, _under(tensors, "buffers"), source)
-        _copy_into(self.history.best, _under(tensors, "best"), source)
-        self.starts.take(_under(tensors, "starts"))
-        self.history.steps = list(about["evaluated"])
-        self.history.seconds = list(about.get("seconds", [0.0] * len(self.history.steps)))
-        self.history.measures = _under(tensors, "measures")
-        slots = _join(_under(tensors, "optimizer"), about["optimizer_plain"])
-        # settings that are tensors (a learning rate for each replica) are the plan's, and stay
+        """Take the checkpoint's values over, in place, after checking that they are of this training.
+
+        Raises:
+            CheckpointError: they are of another one.
+        """
+        saved = unpack(checkpoint.tensors, checkpoint.about)
+        for name, own in self._identity().items():
+            if saved["of"].get(name) != own:
+                raise CheckpointError(
+                    f"checkpoint {source} is of another training: its {name} is {saved['of'].get(name)}, not {own}; "
+                    "give another path, or remove the file"
+                )
+        own = {
+            "parameters": self.replicas.parameters,
+            "buffers": self.replicas.buffers,
+            "best": self.history.best,
+        }
+        for name, targets in own.items():
+            _check_fit(targets, saved[name], source)
+        for name, targets in own.items():
+            for each, target in targets.items():
+                target.copy_(saved[name][each])
+        self.starts.take(saved["starts"])
+        history = self.history
+        history.steps, history.seconds = saved["evaluated"], saved["seconds"]
+        history.metrics, history.train_loss = saved["metrics"], saved["train_loss"]
+        self.loss_sums.copy_(saved["loss_sums"])
+        # settings that are tensors (a learning rate for each replica) are the caller's, and stay
         ours = self.optimizer.state_dict()["param_groups"]
-        groups = [own | saved for own, saved in zip(ours, about["optimizer_groups"], strict=True)]
-        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-        self.step = about["step"]
-        torch.set_rng_state(tensors["torch_rng"])
-        if "cuda_rng" in tensors:
-            torch.cuda.set_rng_state(tensors["cuda_rng"], self.replicas.device)
+        groups = [own | saved for own, saved in zip(ours, saved["optimizer_groups"], strict=True)]
+        self.optimizer.load_state_dict({"state": saved["optimizer"], "param_groups": groups})
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(saved["scheduler"])
+        self.feed.restore(saved["feed"])
+        self.settled.update(saved["settled"])
+        self.step = saved["step"]
+        torch.set_rng_state(saved["torch_rng"])
+        if saved["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(saved["cuda_rng"], self.replicas.device)
 
 
-def _plain(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if not isinstance(value, Tensor)}
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(f"{prefix}/"): v for n, v in tensors.items() if n.startswith(f"{prefix}/")}
-
-
-def _copy_into(targets: dict[str, Tensor], values: dict[str, Tensor], source: str) -> None:
-    for name in targets.keys() | values.keys():
+def _check_fit(targets: dict[str, Tensor], values: dict[str, Tensor], source: str) -> None:
+    for name in sorted(targets.keys() | values.keys()):
         if name not in targets or name not in values or targets[name].shape != values[name].shape:
             raise CheckpointError(f"checkpoint {source} is of another model: tensor {name!r} does not fit")
-    for name, target in targets.items():
-        target.copy_(values[name])
-
-
-def _split(state: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's state as tensors, and as plain values, named ``parameter/slot``."""
-    tensors: dict[str, Tensor] = {}
-    plain: dict[str, Any] = {}
-    for index, slots in state.items():
-        for slot, value in slots.items():
-            (tensors if isinstance(value, Tensor) else plain)[f"{index}/{slot}"] = value
-    return tensors, plain
-
-
-def _join(tensors: dict[str, Tensor], plain: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in (tensors | plain).items():
-        index, _, slot = name.partition("/")
-        state.setdefault(int(index), {})[slot] = value
-    return state

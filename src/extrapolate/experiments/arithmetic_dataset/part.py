@@ -14,7 +14,8 @@ from extrapolate.experiments.arithmetic_dataset.models import NETWORKS, Network
 from extrapolate.experiments.arithmetic_dataset.settings import ArithmeticDatasetSettings
 from extrapolate.tasks import RangePair, SubsetProduct
 from extrapolate.tasks.ranges import spread
-from extrapolate.training import History, Penalty, Plan, Ramp, Replicas
+from extrapolate.training import History, Penalty, Replicas, Warmup
+from extrapolate.training.plan import Plan
 
 #: Seeds of the fixed sets, the same for every network and seed.
 VALIDATION_SEED, TEST_SEED = 1, 2
@@ -91,7 +92,7 @@ class ArithmeticDatasetPart:
         start, end = self.settings.penalty_start, self.settings.penalty_end
         if end <= start:
             raise UserError(f"--penalty-end {end} must come after --penalty-start {start}")
-        return Penalty(Ramp(PENALTY, start, end))
+        return Penalty(Warmup(end, start, PENALTY))
 
     def _threshold(self) -> float:
         return self.task.threshold(self.settings.epsilon)
@@ -114,7 +115,7 @@ class ArithmeticDatasetPart:
                 "validation_mse": history.at_best("validation_mse").tolist(),
                 "extrapolation_mse": error.tolist(),
                 "threshold": [threshold] * count,
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             },
             schema_overrides={"solved_at": pl.Int64},
@@ -137,7 +138,7 @@ class ArithmeticDatasetPart:
         errors = vmap(call, in_dims=(0, 0, None, None, 0))
 
         @torch.no_grad()
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             state = replicas.parameters, replicas.buffers
             return {
                 "validation_mse": errors(*state, None, validation, subsets),

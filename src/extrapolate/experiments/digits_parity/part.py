@@ -12,7 +12,8 @@ from extrapolate.experiments.digit_images import adam, digits_of
 from extrapolate.experiments.digits_parity.models import HEADS, Counter
 from extrapolate.experiments.digits_parity.settings import DigitsParitySettings
 from extrapolate.tasks import DigitSet, EvenDigits
-from extrapolate.training import Fall, History, Plan, Replicas
+from extrapolate.training import History, LinearDecay, Replicas
+from extrapolate.training.plan import Plan
 
 LEARNING_RATE = 3e-3
 
@@ -63,7 +64,7 @@ class DigitsParityPart:
             shown, count = TASK.pictured(training, u)
             return (model(shown) - count).square().mean()
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             with torch.no_grad():
                 error = replicas.map(lambda model: (model(pictures) - answers).square().mean())
             return {"validation_error": error}
@@ -71,7 +72,7 @@ class DigitsParityPart:
         return Plan(
             loss=loss,
             optimizer=adam(LEARNING_RATE),
-            rate=Fall(settings.steps),
+            rate=LinearDecay(settings.steps),
             steps=settings.steps,
             evaluate=evaluate,
             evaluate_every=settings.evaluate_every,
@@ -93,7 +94,7 @@ class DigitsParityPart:
                 "validation_error": history.at_best("validation_error").tolist(),
                 "accuracy": accuracy.tolist(),
                 "accuracy_more": more.tolist(),
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             }
         )

@@ -13,7 +13,8 @@ from extrapolate.experiments.digit_images import BETAS, digits_of
 from extrapolate.experiments.digits_product.models import READERS, UNITS, Multiplier, canvas_of
 from extrapolate.experiments.digits_product.settings import DigitsProductSettings
 from extrapolate.tasks import ByDigit, DigitPairs, placed
-from extrapolate.training import Fall, History, Penalty, Plan, Ramp, Replicas
+from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
+from extrapolate.training.plan import Plan
 
 LEARNING_RATE, PENALTY = 5e-3, 100.0
 
@@ -83,7 +84,7 @@ class DigitsProductPart:
         u = torch.rand((TESTED, self._numbers), generator=torch.Generator().manual_seed(TEST_SEED))
         u = u.to(replicas.device)
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             with torch.no_grad():
                 return call(replicas.parameters, replicas.buffers, None, seen, unseen, u)
 
@@ -92,7 +93,7 @@ class DigitsProductPart:
             optimizer=lambda parameters: torch.optim.Adam(
                 parameters, lr=LEARNING_RATE, betas=BETAS, fused=True
             ),
-            rate=Fall(settings.steps),
+            rate=LinearDecay(settings.steps),
             steps=settings.steps,
             evaluate=evaluate,
             evaluate_every=settings.evaluate_every,
@@ -121,7 +122,7 @@ class DigitsProductPart:
         if self.unit not in PENALISED:
             return ()
         steps = self.settings.steps
-        return (Penalty(Ramp(PENALTY, 3 * steps // 100, 4 * steps // 100 + 1)),)
+        return (Penalty(Warmup(4 * steps // 100 + 1, 3 * steps // 100, PENALTY)),)
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         count = len(replicas)
@@ -134,9 +135,9 @@ class DigitsProductPart:
                 "seed": list(replicas.seeds),
                 "solved": (history.at_best("unseen_accuracy") >= ENOUGH).tolist(),
                 **{name: history.at_best(name).tolist() for name in measured},
-                "evaluated": [history.steps] * count,
-                "label_accuracies": history.measures["label_accuracy"].T.tolist(),
-                "best_step": history.best_steps(),
+                "evaluated": [history.steps.tolist()] * count,
+                "label_accuracies": history.metrics["label_accuracy"].T.tolist(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             }
         )

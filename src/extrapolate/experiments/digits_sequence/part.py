@@ -13,7 +13,8 @@ from extrapolate.experiments.digit_images import adam, digits_of
 from extrapolate.experiments.digits_sequence.models import KINDS, Accumulator, Kind, Reader
 from extrapolate.experiments.digits_sequence.settings import DigitsSequenceSettings
 from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence, DigitSet
-from extrapolate.training import Fall, History, Penalty, Plan, Ramp, Replicas
+from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
+from extrapolate.training.plan import Plan
 
 #: Sequences that the best step is chosen by, and that are tested on; their seeds, the same for all.
 CHOSEN, TESTED = 200, 200
@@ -85,14 +86,14 @@ class DigitsSequencePart:
                 value = value + kind.unused * model.memory.unused(features, answers)
             return value
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             absolute, _ = self._errors(replicas, training, chosen, [rule.training])
             return {"training_error": absolute[:, 0]}
 
         return Plan(
             loss=loss,
             optimizer=adam(kind.rate),
-            rate=Fall(self.steps),
+            rate=LinearDecay(self.steps),
             steps=self.steps,
             evaluate=evaluate,
             evaluate_every=settings.evaluate_every,
@@ -105,7 +106,7 @@ class DigitsSequencePart:
         """The units' own, growing over the second half of the training."""
         if not self.kind.penalty:
             return ()
-        return (Penalty(Ramp(self.kind.penalty, self.steps // 2, self.steps)),)
+        return (Penalty(Warmup(self.steps, self.steps // 2, self.kind.penalty)),)
 
     def _errors(
         self, replicas: Replicas, digits: DigitSet, chosen: Tensor, lengths: Sequence[int]
@@ -145,7 +146,7 @@ class DigitsSequencePart:
                 "length": [lengths[-1]] * count,
                 "training_error": history.at_best("training_error").tolist(),
                 **measured,
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.steps] * count,
             },
             schema_overrides=dict.fromkeys(measured, pl.Float64),

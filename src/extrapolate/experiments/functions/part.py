@@ -14,7 +14,8 @@ from extrapolate.experiments.functions.models import RECURRENT, STATIC, Build
 from extrapolate.experiments.functions.settings import FunctionsSettings
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 from extrapolate.tasks.ranges import spread
-from extrapolate.training import History, Penalty, Plan, Ramp, Replicas
+from extrapolate.training import History, Penalty, Replicas, Warmup
+from extrapolate.training.plan import Plan
 
 PENALTY = 10.0
 
@@ -99,7 +100,7 @@ class FunctionsPart:
         validation = self._validation(replicas.device)
         start = settings.steps // 2
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             return {"validation_mse": self._errors(replicas, validation)}
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -114,7 +115,7 @@ class FunctionsPart:
             best_by="validation_mse",
             given=self._given(replicas),
             shared=lambda key: {"x": spread(ops.uniform(key, shape), low, high)},
-            penalties=(Penalty(Ramp(PENALTY, start, settings.steps * 2 // 3)),),
+            penalties=(Penalty(Warmup(settings.steps * 2 // 3, start, PENALTY)),),
             compile=settings.compile,
         )
 
@@ -169,7 +170,7 @@ class FunctionsPart:
                 "validation_mse": interpolation.tolist(),
                 "extrapolation_mse": error.tolist(),
                 "threshold": threshold.tolist(),
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [settings.steps] * count,
             }
         )

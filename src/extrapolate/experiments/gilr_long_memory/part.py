@@ -12,7 +12,9 @@ from torch.nn import functional as F
 from extrapolate import ops
 from extrapolate.experiments.gilr_long_memory.models import KINDS, Reader
 from extrapolate.tasks import LongDependency
-from extrapolate.training import Clip, History, Plan, Replicas, one_by_one
+from extrapolate.training import Clip, History, Replicas
+from extrapolate.training.gradients import one_by_one
+from extrapolate.training.plan import Plan
 
 GRADIENT_NORM = 1.0
 
@@ -21,8 +23,6 @@ REACH = 4.0
 
 #: Converged: this many minibatches in a row, one fresh after each iteration, are answered right.
 MINIBATCHES = 5
-#: The seed of those minibatches; no model has it.
-HELD_OUT = 2**31
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,14 @@ class LongMemoryPart:
 
     def plan(self, replicas: Replicas) -> Plan:
         task, shape = self.task, (self.batch, self.length)
-        held_out = torch.tensor([HELD_OUT, 0, 0], device=replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             elements, positive = task.sequences(ops.uniform(key, shape))
             return F.binary_cross_entropy_with_logits(model(task.one_hot(elements)), positive.float())
 
         @torch.no_grad()
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
-            # which minibatch follows from a weight's bits: another at every iteration, and after resuming the same
-            held_out[2] = replicas.parameters["answer.bias"].view(torch.int32)[0, 0]
-            elements, positive = task.sequences(ops.uniform(held_out, shape))
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+            elements, positive = task.sequences(ops.uniform(keys[0], shape))  # another at every iteration
             wrong = (replicas[0].eval()(task.one_hot(elements)) > 0) != positive
             return {"error": wrong.float().mean()[None]}
 
@@ -85,7 +82,7 @@ class LongMemoryPart:
 
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         solved = _converged(history)
-        iterations, seconds = history.steps[-1], history.seconds_so_far
+        iterations, seconds = int(history.steps[-1]), history.seconds_so_far
         row = {
             "unit": self.model,
             "operation": "remembering the first symbol",
@@ -95,7 +92,7 @@ class LongMemoryPart:
             "hidden": self.hidden,
             "solved": solved,
             "solved_at": iterations if solved else None,
-            "error": float(history.measures["error"][-MINIBATCHES:].mean()),
+            "error": float(history.metrics["error"][-MINIBATCHES:].mean()),
             "seconds": seconds,
             "seconds_an_iteration": seconds / iterations,
             "peak_mib": _peak_mib(replicas.device),
@@ -110,7 +107,7 @@ class LongMemoryPart:
 
 
 def _converged(history: History) -> bool:
-    last = history.measures["error"][-MINIBATCHES:]
+    last = history.metrics["error"][-MINIBATCHES:]
     return len(last) == MINIBATCHES and not last.any()
 
 

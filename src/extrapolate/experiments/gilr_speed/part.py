@@ -11,8 +11,10 @@ from extrapolate.experiments.gilr_speed.measurements import Comparison, comparis
 from extrapolate.experiments.gilr_speed.models import LAYERS
 from extrapolate.experiments.gilr_speed.settings import SpeedSettings
 from extrapolate.experiments.untrained import no_training
-from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
+from extrapolate.training import History, Replicas
 from extrapolate.training.checkpoint import Checkpoint, read, write
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Interrupted, Watch
 
 
 @dataclass(frozen=True)

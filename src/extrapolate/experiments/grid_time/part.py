@@ -11,7 +11,8 @@ from extrapolate import ops
 from extrapolate.experiments.grid_time.models import CLOCKS, Agent, Walk, likeliest, walk
 from extrapolate.experiments.grid_time.settings import GridTimeSettings
 from extrapolate.tasks import GridTime
-from extrapolate.training import Clip, Fall, History, Plan, Replicas
+from extrapolate.training import Clip, History, LinearDecay, Replicas
+from extrapolate.training.plan import Plan
 
 LEARNING_RATE = 3e-3
 
@@ -82,10 +83,10 @@ class GridTimePart:
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=settings.steps,
-            evaluate=lambda replicas: {"failure": 1 - self._success(replicas, task, VALIDATION_SEED)},
+            evaluate=lambda replicas, keys: {"failure": 1 - self._success(replicas, task, VALIDATION_SEED)},
             evaluate_every=settings.evaluate_every,
             best_by="failure",
-            rate=Fall(settings.steps),
+            rate=LinearDecay(settings.steps),
             clip=Clip(norm=1.0),
             solved=lambda measures: measures["failure"] < 1 - GridTime.threshold,
             compile=False,  # twelve steps unrolled are more code than a compiler can fuse in a minute
@@ -115,7 +116,7 @@ class GridTimePart:
                 "success_trained": trained.tolist(),
                 **{f"success_{time}": share.tolist() for time, share in success.items()},
                 "validation_failure": history.at_best("failure").tolist(),
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             }
         )

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from extrapolate import ops
 from extrapolate.experiments.modularity.settings import MASKS, MaskSettings, widths_option
 from extrapolate.experiments.modularity.subject import Subject
-from extrapolate.training import Clip, Plan, Replicas
+from extrapolate.training import Clip, Replicas
+from extrapolate.training.metrics import Evaluate
+from extrapolate.training.plan import Plan
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning
@@ -85,7 +87,7 @@ class DenseSubject(Subject):
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return self.loss(model, *self.drawn(ops.uniform(key, (3, self.settings.batch)), self.functions))
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             wrong = [
                 replicas.map(lambda model, x=x, y=y: 1 - self.right(model(x), y).double().mean())
                 for x, y in tables
@@ -98,7 +100,7 @@ class DenseSubject(Subject):
 def table_plan(
     settings: MaskSettings,
     loss: Callable[[nn.Module, Tensor, dict[str, Tensor]], Tensor],
-    evaluate: Callable[[Replicas], dict[str, Tensor]],
+    evaluate: Evaluate,
 ) -> Plan:
     """Adam at 1e-3, gradients of norm 1 at most; best where the ``error`` is least."""
     return Plan(

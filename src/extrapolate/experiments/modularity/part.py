@@ -12,7 +12,9 @@ from torch import nn
 from extrapolate.experiments.later import Later
 from extrapolate.experiments.modularity.subject import Stage, Subject
 from extrapolate.experiments.modularity.tables import page_lines
-from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Interrupted, Watch
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
@@ -93,7 +95,7 @@ class MaskedPart:
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         """A row a view of the network and what was asked."""
         masks, subject = self._masks(), self.subject
-        about = {"seed": subject.seed, "steps": history.steps[-1], "mask_steps": subject.mask_steps}
+        about = {"seed": subject.seed, "steps": int(history.steps[-1]), "mask_steps": subject.mask_steps}
         about |= subject.further(masks)
         rows = []
         with torch.no_grad():

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from extrapolate import ops
 from extrapolate.experiments.modularity.tables import Line
-from extrapolate.training import Plan, Replicas
+from extrapolate.training import Replicas
+from extrapolate.training.plan import Plan
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask

@@ -11,7 +11,9 @@ from extrapolate.experiments.later import Later
 from extrapolate.experiments.neural_gpu.recipe import Recipe
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, rank, shares
 from extrapolate.nn import DiagonalNeuralGPU
-from extrapolate.training import History, Plan, Replicas, Watch
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Watch
 
 UNIT = "DNGPU"
 
@@ -114,19 +116,19 @@ class NeuralGPUPart:
 
     def _row(self, index: int, wrong: dict[str, int | None], history: History) -> dict[str, Any]:
         solved = all(count == 0 for count in wrong.values() if count is not None)
-        perfect = (history.measures["error"][:, index] == 0).nonzero().flatten().tolist()
+        perfect = (history.metrics["error"][:, index] == 0).nonzero().flatten().tolist()
         row = {
             "unit": UNIT,
             "operation": self.recipe.task.name,
             "range": f"up to {self.recipe.bins.ends[-1]} places",
             "seed": self.recipe.seeds[index],
             "solved": solved,
-            "solved_at": history.steps[perfect[0]] if solved and perfect else None,
-            "steps": history.steps[-1],
-            "best_step": history.best_steps()[index],
+            "solved_at": int(history.steps[perfect[0]]) if solved and perfect else None,
+            "steps": int(history.steps[-1]),
+            "best_step": int(history.best_step[index]),
             "levels": self.chosen[index],
             "seconds": history.seconds_so_far,
-            "loss": float(history.measures["loss"][-1, index]),
+            "loss": float(history.metrics["loss"][-1, index]),
         }
         for sheet in self.sheets:
             row[f"{sheet.name}/wrong"] = wrong[sheet.name]
@@ -139,5 +141,5 @@ class NeuralGPUPart:
 
 def _perfect(count: int, history: History) -> bool:
     """Whether the last so many evaluations of all networks were without an error."""
-    last = history.measures["error"][-count:]
+    last = history.metrics["error"][-count:]
     return len(last) == count and bool((last == 0).all())

@@ -8,13 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from extrapolate.experiments.neural_gpu.feedback import (
+    Balance,
+    Falling,
+    Feedback,
+    Lowered,
+    Plateau,
+    Rule,
+    Scaled,
+)
+from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.optim import GradientNoise
 from extrapolate.tasks import Algorithm, Examples
-from extrapolate.training import History, Plan, Replicas, mapped, one_by_one
-from extrapolate.training.feedback import Balance, Falling, Feedback, Lowered, Plateau, Rule, Scaled
-from extrapolate.training.length_bins import LengthBins
+from extrapolate.training import History, Replicas
+from extrapolate.training.gradients import mapped, one_by_one
+from extrapolate.training.metrics import Evaluate
+from extrapolate.training.plan import Plan
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
 TRAINING, FIXED = 0, 1
@@ -117,7 +128,7 @@ class Recipe:
         rate = self.rates(trainer.rate(self.maps), steps)
         balance = Balance("loss", "saturation", rate)
         rules = {"rate": rate, "noise": Scaled(rate, NOISE), "weight": balance}
-        feedback = Feedback(rules, len(replicas), device=device, ends=ends)
+        feedback = Feedback(rules, len(replicas), device=device)
 
         def shared(key: Tensor) -> dict[str, Tensor]:
             return self.drawn(TRAINING, int(key[2]), device)
@@ -138,12 +149,13 @@ class Recipe:
             rate=feedback.schedule("rate"),
             noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
-            until=feedback,
+            feedback=feedback,
+            until=ends,
             compile=False,  # hundreds of steps of a loop would be compiled for minutes
             gradients=one_by_one if device.type == "cpu" else mapped,
         )
 
-    def _evaluation(self, replicas: Replicas, checks: Checks) -> Callable[[Replicas], dict[str, Tensor]]:
+    def _evaluation(self, replicas: Replicas, checks: Checks) -> Evaluate:
         """What is measured of every network: its costs on the fixed batches, and the checks."""
         fixed = self.drawn(FIXED, 0, replicas.device)
         measured = replicas.bind(costs, training=True)
@@ -157,7 +169,7 @@ class Recipe:
             return {"loss": entropy, "saturation": saturation, "score": score, **found}
 
         @torch.no_grad()
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             rows = [measures(replicas, row, key) for row, key in enumerate(replicas.keys())]
             return {name: torch.tensor([own[name] for own in rows], dtype=torch.float64) for name in rows[0]}
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Examples
-from extrapolate.training import Interrupted, Watch
 from extrapolate.training.checkpoint import Checkpoint, read, write
+from extrapolate.training.watch import Interrupted, Watch
 
 #: Places that are computed at once: their states stay in the caches.
 PLACES = 1 << 13

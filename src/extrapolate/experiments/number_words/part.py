@@ -12,7 +12,8 @@ from extrapolate import ops
 from extrapolate.experiments.number_words.models import READ_OUTS, Reader, value_of
 from extrapolate.experiments.number_words.settings import NumberWordsSettings
 from extrapolate.tasks import NumberWords, in_words
-from extrapolate.training import History, Plan, Replicas
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
 
 LEARNING_RATE = 3e-3
 
@@ -60,7 +61,7 @@ class NumberWordsPart:
             drawn = (ops.uniform(key, (settings.batch,)) * len(training[0])).long()
             return _error(model, *(each[drawn] for each in training))
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             return {
                 f"{name}_error": replicas.map(lambda model, data=data: _error(model, *data))
                 for name, data in zip(SETS, sets, strict=True)
@@ -91,7 +92,7 @@ class NumberWordsPart:
                 "solved": solved,
                 "solved_at": [at if ok else None for at, ok in zip(solved_at, solved, strict=True)],
                 **{f"{name}_error": history.at_best(f"{name}_error").tolist() for name in SETS},
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             },
             schema_overrides={"solved_at": pl.Int64},

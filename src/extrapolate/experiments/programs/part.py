@@ -12,7 +12,8 @@ from extrapolate.experiments.programs.models import KINDS
 from extrapolate.experiments.programs.settings import TIMES, ProgramsSettings
 from extrapolate.tasks import Programs
 from extrapolate.tasks.programs import SCRIPTS, Read
-from extrapolate.training import Clip, History, Plan, Replicas
+from extrapolate.training import Clip, History, Replicas
+from extrapolate.training.plan import Plan
 
 LEARNING_RATE = 1e-2
 
@@ -69,7 +70,9 @@ class ProgramsPart:
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=settings.steps,
-            evaluate=lambda replicas: {"validation_error": self._error(replicas, task, VALIDATION_SEED)},
+            evaluate=lambda replicas, keys: {
+                "validation_error": self._error(replicas, task, VALIDATION_SEED)
+            },
             evaluate_every=settings.evaluate_every,
             best_by="validation_error",
             clip=Clip(norm=1.0),
@@ -96,7 +99,7 @@ class ProgramsPart:
                 "solved": (errors[TIMES[-1]] < Programs.threshold).tolist(),
                 "validation_error": history.at_best("validation_error").tolist(),
                 **{f"error_times_{times}": error.tolist() for times, error in errors.items()},
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [self.settings.steps] * count,
             }
         )

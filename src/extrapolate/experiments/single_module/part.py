@@ -13,8 +13,10 @@ from extrapolate.experiments.single_module.surfaces import surfaces
 from extrapolate.experiments.single_module.units import UNITS, UnitSetup
 from extrapolate.tasks import OPERATIONS, SingleModule
 from extrapolate.tasks.ranges import spread
-from extrapolate.training import History, Plan, Replicas, Restart
+from extrapolate.training import History, Replicas
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
+from extrapolate.training.plan import Plan
+from extrapolate.training.restart import Restart
 
 #: Seeds of the fixed sets, the same for every unit and seed.
 VALIDATION_SEED, TEST_SEED = 1, 2
@@ -103,7 +105,7 @@ class SingleModulePart:
                 "validation_mse": history.at_best("validation_mse").tolist(),
                 "extrapolation_mse": error.tolist(),
                 "threshold": thresholds.tolist(),
-                "best_step": history.best_steps(),
+                "best_step": history.best_step.tolist(),
                 "steps": [settings.steps] * count,
             },
             schema_overrides={"solved_at": pl.Int64, "sparsity_error": pl.Float64},

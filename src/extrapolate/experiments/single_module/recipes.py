@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from extrapolate import nn
-from extrapolate.training import Clip, Growth, Penalty, Ramp, Step
+from extrapolate.training import Clip, Growth, Penalty, Step, Warmup
 
 #: The length that the steps below are counted in.
 PUBLISHED_STEPS = 50_000
@@ -25,7 +25,7 @@ def _ramp(scale: float, start: int, end: int) -> Penalties:
 
     def penalties(steps: int, operation: str) -> tuple[Penalty, ...]:
         first = _share(steps, start)
-        return (Penalty(Ramp(scale, first, max(_share(steps, end), first + 1))),)
+        return (Penalty(Warmup(max(_share(steps, end), first + 1), first, scale)),)
 
     return penalties
 

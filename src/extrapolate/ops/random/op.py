@@ -39,18 +39,21 @@ torch.library.register_vmap("extrapolate::uniform", _uniform_vmap, lib=_library)
 
 
 def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
-    """Uniform float32 numbers in [0, 1) of ``shape``, a pure function of ``key``.
+    """Sample uniform float32 numbers in [0, 1), a pure function of ``key``.
 
     Args:
-        key: int64 tensor (3,) of ``seed, stream, step``, each used modulo 2**32. Different streams of
+        key: int64 tensor (..., 3) of ``seed, stream, step``, each used modulo 2**32. Different streams of
             one seed are independent (data, the noise of each layer, ...); so are different steps.
-        shape: the shape to return; at most 2**33 numbers.
+        shape: of the numbers for one key; at most 2**33 numbers.
+
+    Returns:
+        A tensor (..., *shape).
 
     Under ``vmap`` over keys each replica gets the numbers of its own key, whichever keys stand beside it.
     """
-    if key.shape != (3,) or key.dtype != torch.int64:
-        raise ValueError(f"key must be an int64 tensor of shape (3,), got {key.dtype} {tuple(key.shape)}")
-    return torch.ops.extrapolate.uniform(key, math.prod(shape)).reshape(tuple(shape))
+    if key.shape[-1:] != (3,) or key.dtype != torch.int64:
+        raise ValueError(f"key must be an int64 tensor of shape (..., 3), got {key.dtype} {tuple(key.shape)}")
+    return torch.ops.extrapolate.uniform(key, math.prod(shape)).reshape((*key.shape[:-1], *shape))
 
 
 def uniform_like(key: Tensor, x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.optim import Madam
-from extrapolate.training import History, Plan, Replicas
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
 
 
 def _madam(parameters: list[Tensor]) -> torch.optim.Optimizer:

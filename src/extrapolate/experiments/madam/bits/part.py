@@ -11,7 +11,8 @@ from extrapolate.experiments.madam.bits.settings import BitsSettings
 from extrapolate.experiments.madam.bits.weights import WEIGHTS
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT
 from extrapolate.experiments.madam.problems import PROBLEMS
-from extrapolate.training import Drop, History, Plan, Replicas
+from extrapolate.training import History, Replicas, StepDecay
+from extrapolate.training.plan import Plan
 
 PROBLEM = PROBLEMS["digits-cnn"]
 
@@ -43,7 +44,7 @@ class BitsPart:
             return (model(data.test_inputs).argmax(-1) != data.test_answers).float().mean()
 
         @torch.no_grad()
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             return {
                 "error": replicas.map(lambda model: PROBLEM.error(model, data)),
                 "wrong": replicas.map(wrong),
@@ -56,7 +57,7 @@ class BitsPart:
             evaluate=evaluate,
             evaluate_every=settings.evaluate_every,
             best_by="error",
-            rate=Drop(round(DROP_AT * settings.steps)),
+            rate=StepDecay(round(DROP_AT * settings.steps)),
             compile=settings.compile,
         )
 

@@ -11,7 +11,8 @@ from extrapolate.experiments.madam.learning_rate import published
 from extrapolate.experiments.madam.learning_rate.settings import LearningRateSettings
 from extrapolate.experiments.madam.optimizers import OPTIMIZERS
 from extrapolate.experiments.madam.problems import PROBLEMS, Problem
-from extrapolate.training import Drop, History, Plan, Replicas
+from extrapolate.training import History, Replicas, StepDecay
+from extrapolate.training.plan import Plan
 
 #: Where the rate falls to a tenth, and how often errors are looked at, in shares of the steps.
 DROP_AT, LOOKS = 0.7, 4
@@ -50,7 +51,7 @@ class LearningRatePart:
             return problem.loss(model, key, data)
 
         @torch.no_grad()
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             return {"error": replicas.map(lambda model: problem.error(model, data))}
 
         return Plan(
@@ -60,7 +61,7 @@ class LearningRatePart:
             evaluate=evaluate,
             evaluate_every=-(-settings.steps // LOOKS),
             best_by="error",
-            rate=Drop(round(DROP_AT * settings.steps)),
+            rate=StepDecay(round(DROP_AT * settings.steps)),
             compile=False,  # the widest step of a network of 64 layers takes minutes to compile
         )
 

@@ -21,7 +21,9 @@ from extrapolate.experiments.modularity.settings import MASKS
 from extrapolate.experiments.modularity.subject import CONTROL, Stage, Subject, View, under
 from extrapolate.tasks import Digits, DigitSet, load_digits
 from extrapolate.tasks.cifar import has_cifar, load_cifar
-from extrapolate.training import Plan, Replicas, one_by_one
+from extrapolate.training import Replicas
+from extrapolate.training.gradients import one_by_one
+from extrapolate.training.plan import Plan
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
@@ -51,7 +53,7 @@ class ClassRemoval(Subject):
             chosen = (ops.uniform(key, (self.settings.batch,)) * len(digits)).long()
             return self.loss(model, digits.images[chosen], digits.labels[chosen])
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             def wrong(model: nn.Module) -> Tensor:
                 return (model(digits.images).argmax(-1) != digits.labels).double().mean()
 

@@ -26,7 +26,9 @@ from extrapolate.experiments.modularity.subject import BATCHES
 from extrapolate.experiments.modularity.tables import accuracies, table
 from extrapolate.experiments.untrained import no_training
 from extrapolate.tasks.permuted_digits import PermutedDigits
-from extrapolate.training import History, Interrupted, Plan, Replicas, Watch
+from extrapolate.training import History, Replicas
+from extrapolate.training.plan import Plan
+from extrapolate.training.watch import Interrupted, Watch
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
@@ -77,7 +79,7 @@ class ChainPart:
             images, labels = (each.to(replicas.device) for each in digits.training(task))
             batches = partial(self._batch, images, labels, task)
             masks.append(self._learned(chain.of(task), task, masks, batches, file, later))
-        replicas.take({name: value[None] for name, value in chain.state_dict().items()})
+        replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
         return replace(self, masks=[mask.cpu() for mask in masks])
 
     def _learned(

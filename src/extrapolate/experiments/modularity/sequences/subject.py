@@ -14,7 +14,9 @@ from extrapolate.experiments.modularity.sequences.examples import Examples
 from extrapolate.experiments.modularity.sequences.network import EncoderDecoder, Tokens
 from extrapolate.experiments.modularity.sequences.settings import SequenceSettings
 from extrapolate.experiments.modularity.subject import ABLE, Subject, View, under
-from extrapolate.training import Clip, Plan, Replicas, one_by_one
+from extrapolate.training import Clip, Replicas
+from extrapolate.training.gradients import one_by_one
+from extrapolate.training.plan import Plan
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
@@ -128,7 +130,7 @@ class SequenceSubject(Subject):
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return self.loss(model, *self.drawn(ops.uniform(key, (3, self.batch)), self.trained))
 
-        def evaluate(replicas: Replicas) -> dict[str, Tensor]:
+        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             models = [replicas[place].eval() for place in range(len(replicas))]
             right = [[accuracy(model, each) for each in watched] for model in models]
             return {"error": 1 - torch.tensor(right, dtype=torch.float64).mean(1)}

@@ -22,12 +22,12 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     Families,
     Questions,
 )
+from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.part import RARE, NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import FALLS_FROM, Recipe, falling
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families, multiplication_families
-from extrapolate.training.length_bins import LengthBins
 
 S = TypeVar("S", bound=ArithmeticSettings)
 

@@ -1,0 +1,217 @@
+"""The batch of each step: from fixed rows, a task, a loader, or one of these for each replica."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+from torch.utils import _pytree as pytree
+
+from extrapolate import ops
+from extrapolate.training.vectorize import row_of, stack, without_slow_fallback
+
+#: The half of a batch that is empty.
+NOTHING: tuple[()] = ()
+
+#: Rows that a float32 number in [0, 1) can tell apart.
+FLOAT32_ROWS = 2**24
+
+
+class Feed(Protocol):
+    """The batch of each step, and what a resumed training needs to continue with the next one."""
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        """The batch of the step in ``keys`` (R, 3): trees of tensors, (R, B, ...) of each replica's own and
+        (B, ...) shared by all."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Numbers, texts and tensors; empty where the batch follows from the keys alone."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+def joined(own: Any, shared: Any) -> Any:
+    """The two halves of a batch as one; where neither is empty both are mappings."""
+    if _is_nothing(own):
+        return shared
+    return own if _is_nothing(shared) else own | shared
+
+
+def _is_nothing(half: Any) -> bool:
+    return isinstance(half, tuple) and not half
+
+
+def call_on_batch(function: Callable[..., Any], model: nn.Module, batch: Any) -> Any:
+    """``function(model, *batch)`` for a tuple or list, ``**batch`` for a mapping, else ``function(model, batch)``."""
+    if isinstance(batch, tuple | list):
+        return function(model, *batch)
+    if isinstance(batch, Mapping):
+        return function(model, **batch)
+    return function(model, batch)
+
+
+class Stateless:
+    """A feed whose batches follow from the keys."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class NoData(Stateless):
+    """The loss makes its own examples."""
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        return NOTHING, NOTHING
+
+
+@dataclass
+class FixedRows(Stateless):
+    """Rows of fixed tensors, sampled with replacement by each replica's key."""
+
+    tensors: Any
+    batch: int
+
+    def __post_init__(self) -> None:
+        self.count = len(pytree.tree_leaves(self.tensors)[0])
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        rows = sample_rows(keys, self.batch, self.count)
+        return pytree.tree_map(lambda value: value[rows], self.tensors), NOTHING
+
+
+def sample_rows(keys: Tensor, batch: int, count: int) -> Tensor:
+    """Row numbers below ``count``, int64 (R, batch), each a function of its key."""
+    if count <= FLOAT32_ROWS:
+        return (ops.uniform(keys, (batch,)) * count).long()
+    high, low = ops.uniform(keys, (2, batch)).double().unbind(-2)
+    return ((high + low / FLOAT32_ROWS) * count).long().clamp_max(count - 1)
+
+
+@dataclass
+class OwnRows(Stateless):
+    """Rows of each replica's own tensors, (R, N, ...), sampled with replacement by its key."""
+
+    tensors: Any
+    batch: int
+
+    def __post_init__(self) -> None:
+        first = pytree.tree_leaves(self.tensors)[0]
+        self.count = first.shape[1]
+        self.replicas = torch.arange(len(first), device=first.device)[:, None]
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        rows = sample_rows(keys, self.batch, self.count)
+        return pytree.tree_map(lambda value: value[self.replicas, rows], self.tensors), NOTHING
+
+
+@dataclass
+class TaskFeed(Stateless):
+    """Examples of a :class:`extrapolate.tasks.Task`, sampled with each replica's key."""
+
+    task: Any
+    batch: int
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.mappable = True
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        if self.mappable:
+            try:
+                with without_slow_fallback():
+                    return vmap(lambda key: tuple(self.task.sample(self.batch, key)))(keys), NOTHING
+            except (RuntimeError, ValueError):  # it samples with a torch.Generator, for one
+                self.mappable = False
+        samples = [tuple(self.task.sample(self.batch, key)) for key in keys.cpu()]
+        return moved(stack(samples), self.device), NOTHING
+
+
+class LoaderFeed:
+    """The batches of a loader, epoch after epoch, shared by all replicas."""
+
+    def __init__(self, loader: Iterable[Any], device: torch.device) -> None:
+        self.loader, self.device = loader, device
+        self.batches: Iterator[Any] | None = None
+        self.taken = 0
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        return NOTHING, self.next()
+
+    def next(self) -> Any:
+        """The next batch; the next epoch begins by itself."""
+        for _ in range(2):
+            if self.batches is None:
+                self.batches, self.taken = iter(self.loader), 0
+            for batch in self.batches:
+                self.taken += 1
+                return moved(dict(batch) if isinstance(batch, Mapping) else batch, self.device)
+            if not self.taken:
+                break
+            self.batches = None
+        raise ValueError(
+            "the data has no further batch: it is empty, or an iterator that ends; give a DataLoader with examples"
+        )
+
+    def state(self) -> dict[str, Any]:
+        saved = getattr(self.loader, "state_dict", None)
+        return {"taken": self.taken} if saved is None else {"taken": self.taken, "loader": saved()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if "loader" in state and hasattr(self.loader, "load_state_dict"):
+            self.loader.load_state_dict(state["loader"])  # type: ignore[attr-defined]
+        elif state.get("taken"):
+            warnings.warn(
+                f"{type(self.loader).__name__} has no state_dict: the resumed training begins its epoch again, so "
+                "it does not end with the numbers of an undisturbed one",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+@dataclass
+class EachItsOwn:
+    """One feed for each replica; their batches must have equal shapes."""
+
+    feeds: Sequence[Feed]
+
+    def __call__(self, keys: Tensor) -> tuple[Any, Any]:
+        batches = [self._one(feed, keys[row : row + 1]) for row, feed in enumerate(self.feeds)]
+        try:
+            return stack(batches), NOTHING
+        except (RuntimeError, ValueError):
+            shapes = [[tuple(leaf.shape) for leaf in pytree.tree_leaves(batch)] for batch in batches]
+            raise ValueError(
+                f"the replicas' batches have unlike shapes, {shapes[0]} and others: pad them, or give the "
+                "loaders drop_last=True"
+            ) from None
+
+    @staticmethod
+    def _one(feed: Feed, key: Tensor) -> Any:
+        own, shared = feed(key)
+        return shared if _is_nothing(own) else row_of(own, 0)
+
+    def state(self) -> dict[str, Any]:
+        return {str(row): feed.state() for row, feed in enumerate(self.feeds)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for row, feed in enumerate(self.feeds):
+            feed.restore(state[str(row)])
+
+
+def moved(values: Any, device: torch.device) -> Any:
+    """A tree with its tensors on ``device``."""
+    return pytree.tree_map(lambda value: value.to(device) if isinstance(value, Tensor) else value, values)
+
+
+def count_of(batch: Any) -> int:
+    """The examples in a batch: the first axis of its first tensor."""
+    sizes = (len(leaf) for leaf in pytree.tree_leaves(batch) if isinstance(leaf, Tensor) and leaf.dim())
+    return next(sizes, 1)

@@ -1,0 +1,102 @@
+"""What a training settles at its first step: whether ``vmap`` maps it, and how many threads its work is worth."""
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from extrapolate.training.gradients import Gradients, mapped, mapped_eagerly, one_by_one
+from extrapolate.training.plan import Plan
+from extrapolate.training.replicas import Replicas
+from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
+from extrapolate.training.work import WorkCounter, is_worth_sharing
+
+
+@dataclass
+class FirstStep:
+    """The ``gradients`` of a plan that decides at its first batch how they are computed.
+
+    The batch is tried on copies: the trial changes no weight, buffer or random state.
+
+    Args:
+        vectorize: ``"auto"``: map with ``vmap`` where it can; True: map or fail; False: one after another.
+        threads: those of the caller; None: the work is not measured.
+    """
+
+    vectorize: bool | str = "auto"
+    threads: int | None = None
+
+    def __call__(self, replicas: Replicas, plan: Plan) -> Gradients:
+        chosen: Gradients | None = None
+
+        def compute(*args: Any) -> Any:
+            nonlocal chosen
+            if chosen is None:
+                chosen = self._choose(replicas, plan, args)
+            return chosen(*args)
+
+        return compute
+
+    def _choose(self, replicas: Replicas, plan: Plan, args: tuple[Any, ...]) -> Gradients:
+        if self.vectorize is False and self.threads is None:
+            return one_by_one(replicas, plan)
+        work = WorkCounter()
+        maps = self._maps(replicas, plan, args, work)
+        if self.threads is not None:
+            shares = plan.settled.setdefault("shares_work", is_worth_sharing(work))
+            torch.set_num_threads(self.threads if shares else 1)
+        return (mapped if maps else one_by_one)(replicas, plan)
+
+    def _maps(self, replicas: Replicas, plan: Plan, args: tuple[Any, ...], work: WorkCounter) -> bool:
+        """Whether the step is mapped; its work is counted on the way."""
+        if self.vectorize is False:
+            with _leaving_no_trace(replicas):
+                _try(one_by_one(replicas, plan), args, work)
+            return False
+        failure: Exception | None = None
+        with _leaving_no_trace(replicas):
+            try:
+                with without_slow_fallback():
+                    _try(mapped_eagerly(replicas, plan), args, work)
+                return True
+            except Exception as error:
+                failure = error
+        with _leaving_no_trace(replicas):
+            _try(one_by_one(replicas, plan), args, work)  # raises what is not vmap's fault
+        if self.vectorize is True:
+            raise ValueError(
+                f"vectorize=True, but vmap cannot map this training: {str(failure).strip().splitlines()[0]}"
+            ) from failure
+        with _leaving_no_trace(replicas), without_slow_fallback():
+            layer = failing_layer(
+                replicas.template, lambda: _try(mapped_eagerly(replicas, plan), args, WorkCounter())
+            )
+        replicas.vectorized = False
+        warn_one_by_one(failure, layer)
+        return False
+
+
+def _try(step: Gradients, args: tuple[Any, ...], work: WorkCounter) -> None:
+    trained, fixed, *rest = args
+    with work, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say is said by the step itself
+        step(trained, pytree.tree_map(torch.clone, fixed), *rest)
+
+
+@contextmanager
+def _leaving_no_trace(replicas: Replicas) -> Iterator[None]:
+    """Afterwards all random generators are as they were."""
+    states = random.getstate(), np.random.get_state()
+    devices = [replicas.device] if replicas.device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])

@@ -1,0 +1,133 @@
+"""What is measured of all replicas at an evaluation: the loss and the metrics, on held-out data."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from extrapolate.training.data import DEFAULT_BATCH, fixed_tensors, is_task
+from extrapolate.training.feeds import NOTHING, call_on_batch, count_of, joined, moved
+from extrapolate.training.replicas import Replicas
+from extrapolate.training.vectorize import stack
+
+#: ``evaluate(replicas, keys)``: measures of every replica, each a tensor (R,). ``keys`` (R, 3) hold the step, and
+#: a stream of random numbers that no training step uses.
+Evaluate = Callable[[Replicas, Tensor], dict[str, Tensor]]
+
+#: The functions to measure, by name.
+Metrics = Mapping[str, Callable[..., Any]]
+
+#: Batches to measure on, anew for each evaluation: pairs (own, shared) as a feed gives.
+Sets = Callable[[], Iterable[tuple[Any, Any]]]
+
+
+def evaluation_of(
+    replicas: Replicas,
+    loss: Callable[..., Tensor],
+    metrics: Metrics,
+    data: Any,
+    validation: Any,
+    batch: int | None,
+) -> Evaluate:
+    """The evaluation that :func:`extrapolate.train` makes of its arguments.
+
+    Raises:
+        ValueError: metrics without anything to measure on, or validation data that is not understood.
+    """
+    if data is None and validation is None:
+        return _by_key(metrics)
+    functions = dict(metrics)
+    if validation is not None and data is not None:
+        functions = {"loss": loss} | functions
+    if not functions:
+        return lambda replicas, keys: {}
+    held_out = validation if validation is not None else _of_training(data)
+    return _on(functions, _sets(held_out, len(replicas), replicas.device, batch or DEFAULT_BATCH))
+
+
+def _by_key(metrics: Metrics) -> Evaluate:
+    """Metrics that make their own examples from a key, as the loss does."""
+
+    @torch.no_grad()
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        def measure(model: nn.Module, key: Tensor) -> dict[str, Tensor]:
+            return {name: _scalar(name, function(model, key)) for name, function in metrics.items()}
+
+        return replicas.map(measure, keys) if metrics else {}
+
+    return evaluate
+
+
+def _on(functions: Metrics, sets: Sets) -> Evaluate:
+    """The functions on all batches of ``sets``, averaged over the examples."""
+
+    @torch.no_grad()
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        sums = {name: torch.zeros(len(replicas), dtype=torch.float64) for name in functions}
+        total = 0
+        for own, shared in sets():
+
+            def measure(model: nn.Module, own: Any, shared: Any = shared) -> dict[str, Tensor]:
+                batch = joined(own, shared)
+                return {name: _scalar(name, call_on_batch(f, model, batch)) for name, f in functions.items()}
+
+            count = count_of(joined(own, shared))
+            for name, value in replicas.map(measure, own).items():
+                sums[name] += count * value.to("cpu", torch.float64)
+            total += count
+        if not total:
+            raise ValueError("the validation data has no examples")
+        return {name: value / total for name, value in sums.items()}
+
+    return evaluate
+
+
+def _scalar(name: str, value: Any) -> Tensor:
+    value = torch.as_tensor(value)
+    if value.dim():
+        raise ValueError(
+            f"metric {name!r} must return a scalar for one replica, got shape {tuple(value.shape)}: "
+            "take the mean over the examples"
+        )
+    return value
+
+
+def _of_training(data: Any) -> Any:
+    """What metrics without validation data are measured on."""
+    if is_task(data) or fixed_tensors(data) is not None:
+        return data
+    raise ValueError("metrics are measured on validation data: give validation=")
+
+
+def _sets(held_out: Any, replicas: int, device: torch.device, batch: int) -> Sets:
+    tensors = _tensors(held_out)
+    if tensors is not None:
+        fixed = moved(tensors, device)
+        return lambda: [(NOTHING, fixed)]
+    if isinstance(held_out, list | tuple):
+        own = [_tensors(each) for each in held_out]
+        if len(own) != replicas or any(each is None for each in own):
+            raise ValueError(f"a list of validation data holds tensors for each of the {replicas} replicas")
+        stacked = moved(stack(own), device)
+        return lambda: [(stacked, NOTHING)]
+    loader = DataLoader(held_out, batch) if isinstance(held_out, Dataset) else held_out
+    if not isinstance(loader, Iterable) or isinstance(loader, Iterator):
+        raise ValueError(
+            f"validation data of type {type(held_out).__name__} cannot be read at every evaluation: give tensors, "
+            "a Dataset, a DataLoader or a Task"
+        )
+    return lambda: ((NOTHING, moved(dict(b) if isinstance(b, Mapping) else b, device)) for b in loader)
+
+
+def _tensors(held_out: Any) -> Any:
+    """The tensors of one batch; None where there are several."""
+    if not is_task(held_out):
+        return fixed_tensors(held_out)
+    splits = held_out.splits()
+    if "validation" not in splits:
+        raise ValueError(
+            f"the task has no validation split, only {', '.join(splits)}: give one of their tensors"
+        )
+    return fixed_tensors(splits["validation"])

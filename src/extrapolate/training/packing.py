@@ -1,0 +1,47 @@
+"""A tree of tensors and plain values as safetensors and JSON hold it: tensors by name, the rest with their names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+#: Mark a JSON object that stands for a tensor, and one that holds the items of a dict whose keys are not all texts.
+TENSOR, PAIRS = "__tensor__", "__items__"
+
+
+def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
+    """The tensors of ``tree`` by name, and a JSON value with these names in their places.
+
+    Raises:
+        TypeError: the tree holds something that is neither a tensor, a dict, a list, nor a plain value.
+    """
+    tensors: dict[str, Tensor] = {}
+
+    def packed(value: Any, path: str) -> Any:
+        if isinstance(value, Tensor):
+            tensors[path] = value
+            return {TENSOR: path}
+        if isinstance(value, Mapping):
+            items = [
+                (key, packed(each, f"{path}/{key}" if path else str(key))) for key, each in value.items()
+            ]
+            return dict(items) if all(isinstance(key, str) for key in value) else {PAIRS: items}
+        if isinstance(value, list | tuple):
+            return [packed(each, f"{path}/{index}") for index, each in enumerate(value)]
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise TypeError(f"{path}: {type(value).__name__} cannot be saved in a checkpoint")
+
+    return tensors, packed(tree, "")
+
+
+def unpack(tensors: Mapping[str, Tensor], value: Any) -> Any:
+    """The tree that :func:`pack` was given; tuples come back as lists."""
+    if isinstance(value, dict):
+        if TENSOR in value:
+            return tensors[value[TENSOR]]
+        items = value[PAIRS] if PAIRS in value else value.items()
+        return {key: unpack(tensors, each) for key, each in items}
+    if isinstance(value, list):
+        return [unpack(tensors, each) for each in value]
+    return value

@@ -1,0 +1,58 @@
+"""A progress bar of a training in a terminal."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+#: Seconds before the bar appears: short trainings show nothing.
+QUIET_SECONDS = 2.0
+
+
+@dataclass
+class TrainingProgress:
+    """Shows the steps of a training; ``stops`` says whether it is to stop."""
+
+    steps: int
+    stops: Callable[[], bool] = lambda: False
+    bar: Any = None
+    task: Any = None
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.shown = sys.stderr.isatty()
+
+    def progress(self, step: int, solved: int | None) -> None:
+        if not self.shown or time.monotonic() - self.began < QUIET_SECONDS:
+            return
+        self.bar = self.bar or self._opened()
+        self.bar.update(self.task, completed=step)
+
+    def _opened(self) -> Any:
+        from rich.console import Console  # a slow import, for terminals alone
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = bar.add_task("training", total=self.steps)
+        bar.start()
+        return bar
+
+    def stop_requested(self) -> bool:
+        return self.stops()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+@contextmanager
+def terminal_progress(steps: int) -> Iterator[TrainingProgress]:
+    """A progress bar on stderr where that is a terminal, removed at the end."""
+    progress = TrainingProgress(steps)
+    try:
+        yield progress
+    finally:
+        progress.close()

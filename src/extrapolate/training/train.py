@@ -1,0 +1,218 @@
+"""The front door: R replicas, a loss, data, and the settings that a training loop usually has."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from extrapolate.optim import GradientNoise
+from extrapolate.training.clip import Clip
+from extrapolate.training.data import feed_of
+from extrapolate.training.feeds import NoData, call_on_batch
+from extrapolate.training.first_step import FirstStep
+from extrapolate.training.history import History
+from extrapolate.training.loop import run_plan
+from extrapolate.training.metrics import Metrics, evaluation_of
+from extrapolate.training.penalty import Penalty
+from extrapolate.training.plan import Plan
+from extrapolate.training.progress import terminal_progress
+from extrapolate.training.replicas import Replicas
+from extrapolate.training.schedule import SCHEDULES, Schedule
+from extrapolate.training.watch import Interrupted, stop_on_signals
+from extrapolate.training.work import thread_limit
+
+#: Evaluations of a training that does not say how many it wants.
+EVALUATIONS = 20
+
+LRSchedule = Schedule | Callable[[Optimizer], LRScheduler]
+
+
+def train(
+    replicas: Replicas,
+    loss: Callable[..., Tensor],
+    data: Any = None,
+    *,
+    steps: int,
+    optimizer: Callable[[list[Tensor]], Optimizer],
+    batch_size: int | None = None,
+    validation: Any = None,
+    metrics: Metrics | None = None,
+    monitor: str = "loss",
+    mode: Literal["min", "max"] = "min",
+    eval_every: int | None = None,
+    restore_best: bool = True,
+    lr_schedule: LRSchedule | None = None,
+    grad_clip: float | Clip | None = None,
+    grad_noise: GradientNoise | None = None,
+    penalties: Sequence[Penalty] = (),
+    stop_when: Callable[[History], bool] | None = None,
+    callbacks: Sequence[object] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    compile: bool = False,
+    vectorize: bool | Literal["auto"] = "auto",
+    num_threads: int | None = None,
+) -> History:
+    """Train all replicas at once, in place; they hold their best weights afterwards.
+
+    Args:
+        replicas: the models.
+        loss: a scalar for one replica: ``loss(model, *batch)`` for a batch that is a tuple or list,
+            ``loss(model, **batch)`` for a mapping, ``loss(model, batch)`` for any other object. Without data,
+            ``loss(model, key)`` makes its own examples with :func:`extrapolate.ops.uniform`.
+        data: tensors (a tensor, a tuple or a mapping of them) or a ``TensorDataset``: each replica samples
+            ``batch_size`` rows with replacement by its own key. A ``Dataset``: wrapped in a shuffled
+            ``DataLoader``. A ``DataLoader`` or another iterable of batches: repeated for as long as it takes, its
+            batches shared by the replicas. A :class:`extrapolate.tasks.Task`: sampled with each replica's key.
+            A list with one of these for each replica. None: see ``loss``.
+        steps: optimizer steps.
+        optimizer: makes an optimizer from the list of stacked parameters (R, ...), such as
+            ``partial(torch.optim.Adam, lr=1e-3)``. An elementwise one keeps a state of each replica's own.
+        batch_size: examples per step and replica, 128 by default; with a loader an error.
+        validation: data to evaluate on. Tensors are evaluated as one batch; the results of a ``Dataset`` or
+            ``DataLoader`` are averaged over its batches by their sizes; of a ``Task`` it is its validation split.
+        metrics: functions called like ``loss``, each a scalar for one replica, by name. Without ``validation``
+            they are measured on the tensors of ``data``, or on the validation split of the ``Task``.
+        monitor: the metric that marks a replica's best step, or ``loss``: that on the validation data where
+            there are some, else the mean training loss since the last evaluation.
+        mode: whether the lowest (``min``) or the highest (``max``) value of ``monitor`` is best.
+        eval_every: steps between two evaluations; a twentieth of all steps by default.
+        restore_best: end with each replica's best weights and buffers; else with the last ones.
+        lr_schedule: a function ``optimizer -> scheduler`` of ``torch.optim.lr_scheduler`` (a class, a partial), or
+            one of ours (:class:`LinearDecay`, :class:`StepDecay`, :class:`Warmup`), a factor on the learning
+            rate. Stepped once per step.
+        grad_clip: the largest norm of one replica's gradient, or a :class:`Clip`.
+        grad_noise: added to the gradients after clipping.
+        penalties: added to the loss.
+        stop_when: asked after every evaluation; True ends the training.
+        callbacks: see :class:`Callback`.
+        checkpoint: a file. The training is saved there, and continues from there if it exists; with a larger
+            ``steps`` a finished training is continued.
+        compile: fuse the step with ``torch.compile``, once for each shape of a batch.
+        vectorize: ``"auto"``: map the replicas with ``vmap`` where that is possible, else one after another with
+            one warning; True: map them or fail; False: one after another.
+        num_threads: of the CPU, during the training. None: one, unless the work of a step is large enough to be
+            shared; then as many as torch has now.
+
+    Returns:
+        What was measured, by step and replica.
+
+    Raises:
+        ValueError: an argument that cannot be used; the message names it.
+        CheckpointError: the checkpoint is damaged, or of another training.
+        KeyboardInterrupt: on Ctrl-C. With a checkpoint the state is saved first.
+
+    A training continued from a checkpoint ends with the numbers of an undisturbed one, bit for bit, with tensors, a
+    ``Task`` or no data. A loader with ``state_dict`` is restored too; any other begins its epoch again.
+    """
+    _check(replicas, steps, eval_every, mode, monitor, metrics or {}, data, validation)
+    device = replicas.device
+    share = num_threads is None and device.type == "cpu" and torch.get_num_threads() > 1
+    first = FirstStep(vectorize, torch.get_num_threads() if share else None)
+    if vectorize is False:
+        replicas.vectorized = False  # for evaluations
+    feed = feed_of(data, batch_size, replicas.seeds, device)
+
+    def step_loss(model: nn.Module, key: Tensor, batch: Any) -> Tensor:
+        return loss(model, key) if isinstance(feed, NoData) else call_on_batch(loss, model, batch)
+
+    plan = Plan(
+        loss=step_loss,
+        optimizer=optimizer,
+        steps=steps,
+        evaluate=evaluation_of(replicas, loss, metrics or {}, data, validation, batch_size),
+        evaluate_every=eval_every or max(1, steps // EVALUATIONS),
+        best_by=monitor,
+        mode=mode,
+        feed=feed,
+        penalties=tuple(penalties),
+        lr_schedule=None if lr_schedule is None else lambda optimizer: _scheduler(lr_schedule, optimizer),
+        clip=Clip(norm=grad_clip) if isinstance(grad_clip, int | float) else grad_clip,
+        noise=grad_noise,
+        until=stop_when,
+        callbacks=tuple(callbacks),
+        compile=compile,
+        gradients=first,
+    )
+    path = None if checkpoint is None else Path(checkpoint)
+    with thread_limit(1 if share else num_threads):
+        history = _run(replicas, plan, path)
+    if restore_best and len(history.steps):
+        replicas.load_state_dict(history.best)
+    return history
+
+
+def _check(
+    replicas: Replicas,
+    steps: int,
+    eval_every: int | None,
+    mode: str,
+    monitor: str,
+    metrics: Metrics,
+    data: Any,
+    validation: Any,
+) -> None:
+    if isinstance(replicas, nn.Module):
+        raise TypeError("train takes Replicas: wrap a single module as Replicas([module])")
+    if steps < 0:
+        raise ValueError(f"steps={steps} must be at least 0")
+    if eval_every is not None and eval_every < 1:
+        raise ValueError(f"eval_every={eval_every} must be at least 1")
+    if mode not in ("min", "max"):
+        raise ValueError(f"mode={mode!r} must be 'min' or 'max'")
+    if monitor != "loss" and monitor not in metrics:
+        raise ValueError(
+            f"monitor={monitor!r} is no metric: give 'loss'"
+            + (f", or one of {', '.join(map(repr, metrics))}" if metrics else ", or pass it in metrics")
+        )
+    if not replicas.trainable:
+        raise ValueError("all parameters are frozen: there is nothing to train")
+    if data is None and validation is not None and not metrics:
+        raise ValueError("without data the loss takes a key: give metrics to measure on the validation data")
+
+
+def _scheduler(lr_schedule: LRSchedule, optimizer: Optimizer) -> LRScheduler:
+    """The scheduler that ``lr_schedule`` stands for.
+
+    Raises:
+        ValueError: it is no schedule, or one that needs a metric at every step.
+    """
+    if isinstance(lr_schedule, SCHEDULES):
+        return LambdaLR(optimizer, lambda step: lr_schedule(step))
+    try:
+        made = lr_schedule(optimizer)  # type: ignore[arg-type]
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{_NO_SCHEDULE}; {lr_schedule!r} failed: {error}") from error
+    if isinstance(made, ReduceLROnPlateau):
+        raise ValueError(f"{_NO_SCHEDULE}; ReduceLROnPlateau steps on a metric, not on the step")
+    if not isinstance(made, LRScheduler):
+        raise ValueError(f"{_NO_SCHEDULE}; {lr_schedule!r} gave {type(made).__name__}")
+    return made
+
+
+_NO_SCHEDULE = (
+    "lr_schedule is a function optimizer -> torch scheduler, such as "
+    "lambda optimizer: LambdaLR(optimizer, lambda step: 0.99**step), or one of extrapolate.training's schedules"
+)
+
+
+def _run(replicas: Replicas, plan: Plan, checkpoint: Path | None) -> History:
+    """The loop, with progress on a terminal; with a checkpoint the first Ctrl-C or SIGTERM saves it."""
+    with terminal_progress(plan.steps) as progress:
+        if checkpoint is None:
+            return run_plan(replicas, plan, watch=progress)
+        with stop_on_signals() as flag:
+            progress.stops = lambda: bool(flag)
+            try:
+                return run_plan(replicas, plan, checkpoint=checkpoint, watch=progress)
+            except Interrupted as stopped:
+                message = f"{stopped}; run it again to continue from {checkpoint}"
+        sys.stderr.write(f"{message}\n")
+    signal.raise_signal(flag.signal or signal.SIGINT)
+    raise KeyboardInterrupt(message)

@@ -1,0 +1,68 @@
+"""How many threads a training takes on a CPU: judged by the work of one step, counted operation by operation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+#: What one core is taken to do in a second: multiplications and additions of matrix products, elements of all else.
+FLOPS, ELEMENTS = 3e10, 5e8
+
+#: An operation shorter than this is not worth a second thread. On an idle machine the thread saves little of it; on
+#: a busy one it may have to wait for as long as the scheduler lets another program run.
+WORTH_SHARING = 1e-3
+
+
+class WorkCounter(TorchDispatchMode):
+    """Counts the work of the tensor operations inside, in seconds of one core.
+
+    Counted, not timed: the same step gives the same number on a busy machine and after resuming.
+
+    Attributes:
+        seconds: of all operations.
+        shareable: of those of at least :data:`WORTH_SHARING` each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self.shareable = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        seconds = _seconds(func, args, kwargs or {}, result)
+        self.seconds += seconds
+        if seconds >= WORTH_SHARING:
+            self.shareable += seconds
+        return result
+
+
+def _seconds(func: Any, args: Any, kwargs: Any, result: Any) -> float:
+    if func._overloadpacket in flop_registry:
+        return flop_registry[func._overloadpacket](*args, **kwargs, out_val=result) / FLOPS
+    if any(each.alias_info is not None and not each.alias_info.is_write for each in func._schema.returns):
+        return 0.0  # a view
+    tensors = [leaf for leaf in pytree.tree_leaves((args, result)) if isinstance(leaf, torch.Tensor)]
+    return max((leaf.numel() for leaf in tensors), default=0) / ELEMENTS
+
+
+def is_worth_sharing(work: WorkCounter) -> bool:
+    """Whether at least half of the work lies in operations that gain from a second thread."""
+    return work.shareable > 0 and work.shareable >= work.seconds / 2
+
+
+@contextmanager
+def thread_limit(threads: int | None) -> Iterator[None]:
+    """While inside, torch computes with ``threads`` threads; None: with as many as before. Restored afterwards."""
+    before = torch.get_num_threads()
+    try:
+        if threads is not None and threads != before:
+            torch.set_num_threads(threads)
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)

@@ -1,0 +1,390 @@
+"""``train`` with a user's own model, loss and data: kinds of data, calls, metrics, schedules, callbacks, errors."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+from torch.nn import functional as F
+from torch.optim import lr_scheduler
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+
+from extrapolate import ops
+from extrapolate.training import Callback, Clip, LinearDecay, Penalty, Replicas, StepDecay, Warmup, train
+
+X = torch.linspace(-1, 1, 60).view(30, 2)
+Y = X.sum(1, keepdim=True)
+SGD = partial(torch.optim.SGD, lr=0.1)
+ADAM = partial(torch.optim.Adam, lr=0.05)
+
+
+def linear() -> torch_nn.Module:
+    return torch_nn.Linear(2, 1)
+
+
+def mse(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return F.mse_loss(model(x), y)
+
+
+def built(count: int = 3, factory: Callable[[], torch_nn.Module] = linear) -> Replicas:
+    return Replicas.build(factory, range(count))
+
+
+def solved(replicas: Replicas) -> bool:
+    return bool(((replicas(X) - Y).abs() < 0.05).all())
+
+
+# ------------------------------------------------------------------------------------------ kinds of data
+
+
+class Rows(Dataset[tuple[Tensor, Tensor]]):
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return X[index], Y[index]
+
+
+class Stream(IterableDataset[tuple[Tensor, Tensor]]):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from zip(X, Y, strict=True)
+
+
+class Sums:
+    """A task: two numbers in [-1, 1), and their sum."""
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        x = 2 * ops.uniform(key, (batch, 2)) - 1
+        return x, x.sum(1, keepdim=True)
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        return {"validation": (X, Y), "test": (10 * X, 10 * Y)}
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - target).abs() < 0.05
+
+
+class SumsByGenerator(Sums):
+    """The same from a generator, which ``vmap`` cannot map."""
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(hash(tuple(key.tolist())) % 2**31)
+        x = 2 * torch.rand(batch, 2, generator=generator) - 1
+        return x, x.sum(1, keepdim=True)
+
+
+SHARED: dict[str, Callable[[], Any]] = {
+    "tensors": lambda: (X, Y),
+    "TensorDataset": lambda: TensorDataset(X, Y),
+    "Dataset": Rows,
+    "IterableDataset": Stream,
+    "Task": Sums,
+    "Task of a generator": SumsByGenerator,
+    "TensorDataset for each": lambda: [TensorDataset(X, Y)] * 3,
+    "unequal tensors for each": lambda: [(X[:n], Y[:n]) for n in (30, 29, 28)],
+    "Task for each": lambda: [Sums()] * 3,
+}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_every_kind_of_data_trains(kind: str) -> None:
+    replicas = built()
+    train(replicas, mse, SHARED[kind](), steps=150, optimizer=ADAM, batch_size=16)
+    assert solved(replicas)
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_loaders_are_repeated_and_shared_or_one_for_each(each: bool) -> None:
+    loader = DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=True)
+    replicas = built()
+    train(replicas, mse, [loader] * 3 if each else loader, steps=150, optimizer=ADAM)
+    assert solved(replicas)
+
+
+def test_a_loaders_batches_are_the_same_for_all_replicas_and_follow_its_order() -> None:
+    seen: list[Tensor] = []
+
+    def loss(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        seen.append(x.detach().clone())
+        return mse(model, x, y)
+
+    loader = DataLoader(TensorDataset(X, Y), batch_size=20)
+    train(built(1), loss, loader, steps=4, optimizer=SGD, vectorize=False, num_threads=1)
+    assert [len(x) for x in seen] == [20, 10, 20, 10]
+    assert torch.equal(torch.cat(seen), torch.cat([X, X]))
+
+
+def test_rows_of_a_replica_follow_from_its_own_key() -> None:
+    """Beside others a seed sees the rows that it sees alone."""
+    several, alone = built(3), Replicas.build(linear, [2])
+    for replicas in (several, alone):
+        train(replicas, mse, (X, Y), steps=20, optimizer=SGD, batch_size=4)
+    torch.testing.assert_close(several.parameters["weight"][2], alone.parameters["weight"][0])
+    assert not torch.allclose(several.parameters["weight"][0], several.parameters["weight"][1])
+
+
+def test_all_rows_of_a_large_table_can_be_sampled() -> None:
+    from extrapolate.training.feeds import FLOAT32_ROWS, sample_rows
+
+    keys = built(2).keys()
+    rows = sample_rows(keys, 4096, 64 * FLOAT32_ROWS)
+    assert int(rows.max()) > 63 * FLOAT32_ROWS
+    assert (rows % 64 != 0).any(), "float32 alone reaches every 64th row only"
+    assert int(sample_rows(keys, 4096, 3).max()) == 2
+
+
+# -------------------------------------------------------------------------------------- how things are called
+
+
+def test_a_mapping_calls_by_name_and_another_object_as_it_is() -> None:
+    def by_name(model: torch_nn.Module, *, inputs: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(model(inputs), target)
+
+    train(built(), by_name, {"inputs": X, "target": Y}, steps=3, optimizer=SGD)
+    rows = [{"inputs": x, "target": y} for x, y in zip(X, Y, strict=True)]
+    train(built(), by_name, DataLoader(rows, batch_size=8), steps=5, optimizer=SGD)  # type: ignore[arg-type]
+
+    def whole(model: torch_nn.Module, x: Tensor) -> Tensor:
+        return model(x).square().mean()
+
+    train(built(), whole, DataLoader(X, batch_size=8), steps=5, optimizer=SGD)  # type: ignore[arg-type]
+    train(built(), whole, X, steps=5, optimizer=SGD)
+
+
+def test_without_data_the_loss_and_the_metrics_take_a_key() -> None:
+    keys: list[tuple[int, ...]] = []
+
+    def loss(model: torch_nn.Module, key: Tensor) -> Tensor:
+        return mse(model, *Sums().sample(16, key))
+
+    def metric(model: torch_nn.Module, key: Tensor) -> Tensor:
+        keys.append(tuple(key.tolist()))
+        return loss(model, key)
+
+    replicas = built(2)
+    history = train(
+        replicas,
+        loss,
+        steps=100,
+        optimizer=ADAM,
+        metrics={"error": metric},
+        monitor="error",
+        eval_every=50,
+        vectorize=False,
+    )
+    assert solved(replicas)
+    assert history.metrics["error"].shape == (2, 2)
+
+
+def test_loss_and_metrics_are_measured_on_validation_data_in_evaluation_mode() -> None:
+    def factory() -> torch_nn.Module:
+        return torch_nn.Sequential(torch_nn.Dropout(0.5), torch_nn.Linear(2, 1))
+
+    replicas = built(2, factory)
+    history = train(
+        replicas,
+        mse,
+        (X, Y),
+        steps=10,
+        optimizer=SGD,
+        validation=(2 * X, 2 * Y),
+        metrics={"worst": lambda model, x, y: (model(x) - y).abs().max()},
+        eval_every=5,
+        restore_best=False,
+    )
+    expected = torch.stack([mse(replicas[i].eval(), 2 * X, 2 * Y) for i in range(2)]).double()
+    torch.testing.assert_close(history.metrics["loss"][-1], expected.detach())
+    assert history.steps.tolist() == [5, 10]
+    assert history.metrics["worst"].shape == history.train_loss.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "held_out",
+    [DataLoader(TensorDataset(X, Y), batch_size=7), Rows(), Sums(), [(X, Y)] * 2],
+    ids=["loader", "dataset", "task", "one for each"],
+)
+def test_validation_data_of_every_kind_give_the_mean_over_all_examples(held_out: Any) -> None:
+    whole = train(built(2), mse, (X, Y), steps=4, optimizer=SGD, validation=(X, Y))
+    parts = train(built(2), mse, (X, Y), steps=4, optimizer=SGD, validation=held_out)
+    torch.testing.assert_close(parts.metrics["loss"], whole.metrics["loss"], rtol=1e-6, atol=1e-7)
+
+
+def test_train_loss_is_the_mean_since_the_last_evaluation() -> None:
+    losses: list[float] = []
+
+    def loss(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        value = mse(model, x, y)
+        losses.append(float(value.detach()))
+        return value
+
+    history = train(
+        built(1), loss, (X, Y), steps=7, optimizer=SGD, eval_every=3, vectorize=False, num_threads=1
+    )
+    means = [sum(part) / len(part) for part in (losses[:3], losses[3:6], losses[6:])]
+    assert history.train_loss[:, 0].tolist() == pytest.approx(means, rel=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- best and history
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_replicas_end_with_their_best_weights(mode: Any) -> None:
+    """The rate is far too high: the first evaluation is the best one, by mode max the last."""
+    replicas, seen = built(2), []
+
+    class Keep:
+        def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
+            seen.append(replicas.parameters["weight"].clone())
+
+    history = train(
+        replicas, mse, (X, Y), steps=5, optimizer=partial(torch.optim.SGD, lr=9.0), eval_every=1,
+        validation=(X, Y), mode=mode, callbacks=[Keep()],
+    )  # fmt: skip
+    best = history.best_step
+    assert best.tolist() == ([1, 1] if mode == "min" else [5, 5])
+    assert torch.equal(replicas.parameters["weight"][0], seen[int(best[0]) - 1][0])
+
+
+def test_history_is_a_table_and_prints_in_a_few_lines() -> None:
+    history = train(built(3), mse, (X, Y), steps=40, optimizer=SGD, validation=(X, Y), eval_every=10)
+    table = history.to_polars()
+    assert table.columns == ["step", "seconds", "replica", "seed", "train_loss", "loss"]
+    assert table.height == 12
+    assert table.row(4, named=True)["loss"] == history.metrics["loss"][1, 1]
+    assert table.row(4, named=True)["seed"] == 1
+    assert len(repr(history).splitlines()) <= 6
+    assert "40" in repr(history)
+
+
+def test_training_stops_when_the_history_says_so() -> None:
+    history = train(
+        built(), mse, (X, Y), steps=1000, optimizer=ADAM, eval_every=20, validation=(X, Y),
+        stop_when=lambda history: bool((history.metrics["loss"][-1] < 1e-3).all()),
+    )  # fmt: skip
+    assert history.steps[-1] < 1000
+    assert (history.metrics["loss"][-1] < 1e-3).all()
+
+
+# ------------------------------------------------------------------------------- schedules, clips, penalties
+
+
+def rates_of(schedule: Any, steps: int) -> list[float]:
+    seen: list[float] = []
+
+    class Rates:
+        def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
+            seen.append(optimizer.param_groups[0]["lr"])
+
+    train(built(1), mse, (X, Y), steps=steps, optimizer=SGD, lr_schedule=schedule, callbacks=[Rates()])
+    return seen
+
+
+def test_torch_schedulers_and_ours_are_stepped_once_a_step() -> None:
+    """A rate that is seen after step n is that of step n + 1."""
+    cosine = rates_of(partial(lr_scheduler.CosineAnnealingLR, T_max=10), 10)
+    assert cosine[4] == pytest.approx(0.05)
+    assert cosine[-1] == pytest.approx(0.0, abs=1e-9)
+    by_step = rates_of(lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step)), 3)
+    assert by_step == pytest.approx([0.1 / 2, 0.1 / 3, 0.1 / 4])
+    assert rates_of(LinearDecay(10), 10) == pytest.approx([0.1 * (1 - (i + 1) / 10) for i in range(10)])
+    assert rates_of(StepDecay(3), 4) == pytest.approx([0.1, 0.1, 0.01, 0.01])
+    assert rates_of(Warmup(4), 5) == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1])
+
+
+def test_clip_and_penalties_reach_each_replica() -> None:
+    def still(model: torch_nn.Module, x: Tensor) -> Tensor:
+        return 100 * model.weight.sum() + 0 * x.sum()  # type: ignore[operator, union-attr]
+
+    for clip in (0.5, Clip(norm=0.5)):
+        replicas = built(2)
+        before = replicas.parameters["weight"].clone()
+        train(replicas, still, X, steps=1, optimizer=SGD, grad_clip=clip, restore_best=False)
+        moved = (replicas.parameters["weight"] - before).flatten(1).norm(dim=1)
+        torch.testing.assert_close(moved, torch.full((2,), 0.05))
+    replicas = built(2)
+    before = replicas.parameters["bias"].clone()
+    penalty = Penalty(Warmup(1), lambda model: 3 * model.bias.sum())  # type: ignore[operator, union-attr]
+    train(replicas, still, X, steps=2, optimizer=SGD, penalties=[penalty], restore_best=False)
+    torch.testing.assert_close(replicas.parameters["bias"], before - 0.1 * 3)  # of weight 0 at step 0
+
+
+def test_callbacks_are_called_after_steps_and_evaluations() -> None:
+    steps: list[int] = []
+    evaluations: list[tuple[int, list[str], int]] = []
+
+    class Both:
+        def on_evaluation(self, step: int, metrics: dict[str, Tensor]) -> None:
+            evaluations.append((step, sorted(metrics), len(metrics["train_loss"])))
+
+        def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
+            steps.append(step)
+
+    callback: Callback = Both()
+    train(
+        built(2), mse, (X, Y), steps=4, optimizer=SGD, eval_every=2, validation=(X, Y), callbacks=[callback]
+    )
+    assert steps == [1, 2, 3, 4]
+    assert evaluations == [(2, ["loss", "train_loss"], 2), (4, ["loss", "train_loss"], 2)]
+
+
+# ------------------------------------------------------------------------------------------------- bad input
+
+
+def trained(data: Any = (X, Y), loss: Any = mse, **settings: Any) -> None:
+    train(built(2), loss, data, **({"steps": 3, "optimizer": SGD} | settings))
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "a loss that is a vector": ({"loss": lambda m, x, y: (m(x) - y).square()}, r"loss must return a scalar.*\(128, 1\)"),
+    "a loss that is a number": ({"loss": lambda m, x, y: 1.0}, "scalar tensor.*got float"),
+    "a metric that is a vector": (
+        {"metrics": {"each": lambda m, x, y: (m(x) - y).mean(1)}},
+        r"metric 'each' must return a scalar for one replica, got shape \(30,\)",
+    ),
+    "targets of another length": ({"data": (X, Y[:7])}, "unlike lengths: 30, 7"),
+    "no rows": ({"data": (X[:0], Y[:0])}, "no examples"),
+    "an empty loader": ({"data": DataLoader(Subset(Rows(), []), batch_size=2)}, "no further batch: it is empty"),
+    "a loader with a batch size": ({"data": DataLoader(Rows(), 4), "batch_size": 4}, "batch_size is the loader's"),
+    "a batch size without data": ({"data": None, "batch_size": 4}, "batch_size has no meaning"),
+    "no batch": ({"batch_size": 0}, "batch_size=0"),
+    "a monitor that is no metric": ({"monitor": "mae"}, "monitor='mae' is no metric"),
+    "a monitor beside the metrics": (
+        {"monitor": "mae", "metrics": {"error": mse}}, "monitor='mae' is no metric: give 'loss', or one of 'error'"
+    ),
+    "a mode that is none": ({"mode": "best"}, "mode='best'"),
+    "steps below 0": ({"steps": -1}, "steps=-1"),
+    "evaluations without steps between": ({"eval_every": 0}, "eval_every=0"),
+    "a list of another number": ({"data": [(X, Y)] * 3}, "each of the 2 replicas, got 3"),
+    "data of another kind": ({"data": 7}, "data of type int is not understood"),
+    "a schedule that is a function of the step": ({"lr_schedule": lambda step: 0.9**step}, "lr_schedule is a function"),
+    "a schedule that needs a metric": ({"lr_schedule": lr_scheduler.ReduceLROnPlateau}, "steps on a metric"),
+    "a schedule that is a scheduler already": (
+        {"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule is a function"
+    ),
+    "a callback that hears nothing": ({"callbacks": [print]}, "neither on_evaluation nor after_step"),
+    "an exhausted iterator": ({"data": iter([(X, Y)])}, "no further batch"),
+    "loaders of unlike batches": (
+        {"data": [DataLoader(Rows(), 4), DataLoader(Rows(), 5)]}, "batches have unlike shapes"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(name: str) -> None:
+    settings, message = BAD[name]
+    with pytest.raises(ValueError, match=message) as caught:
+        trained(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_single_module_is_refused_with_the_remedy() -> None:
+    with pytest.raises(TypeError, match=r"Replicas\(\[module\]\)"):
+        train(linear(), mse, (X, Y), steps=1, optimizer=SGD)  # type: ignore[arg-type]
+
+
+def test_frozen_models_are_refused() -> None:
+    with pytest.raises(ValueError, match="all parameters are frozen"):
+        train(built(2, lambda: linear().requires_grad_(False)), mse, (X, Y), steps=1, optimizer=SGD)
