@@ -5,7 +5,7 @@ from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.manifest import cores
 from extrapolate.experiments.memory import keep_freed_memory
 from extrapolate.experiments.options import Option, options_of, with_options, written
-from extrapolate.experiments.run import Outcome, run
+from extrapolate.experiments.runner import Outcome, run
 from extrapolate.experiments.workers import Display
 
 __all__ = [
