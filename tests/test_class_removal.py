@@ -12,8 +12,8 @@ from extrapolate.errors import UserError
 from extrapolate.experiments import run, with_options
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity import MODULARITY_CLASS_REMOVAL
 from extrapolate.experiments.modularity.class_removal.confusions import CLASSES, confusions, relative_drops
+from extrapolate.experiments.modularity.class_removal.experiment import MODULARITY_CLASS_REMOVAL
 from extrapolate.experiments.modularity.class_removal.subject import LAST, ClassRemoval, held_out, images_of
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.inspect import Mask

@@ -27,6 +27,12 @@ HERE = (
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_catalog_has_its_name_and_title(name: str) -> None:
+    assert EXPERIMENTS[name].name == name
+    assert EXPERIMENTS[name].title == EXPERIMENTS.title(name)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_presets_say_what_they_train(name: str) -> None:
     experiment = EXPERIMENTS[name]
     assert list(experiment.presets) == ["smoke", "laptop", "paper"]

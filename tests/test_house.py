@@ -21,11 +21,15 @@ STORIES = (
     {"experiments"},
     {"training", "inspect", "keras"},
     {"nn", "optim", "tasks", "ops"},
-    {"errors", "files", "threads"},
+    {"errors", "files", "threads", "_lazy"},
 )
 STORY_OF = {room: story for story, rooms in enumerate(STORIES) for room in rooms}
 BESIDE = {("nn", "ops")}
 ROOMS = sorted(room for room in STORY_OF if (ROOT / room / "__init__.py").exists())
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def room_of(path: Path) -> str:
@@ -59,18 +63,30 @@ def may_import(importer: str, imported: str) -> bool:
     return below or importer == imported or (importer, imported) in BESIDE
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def imported_by(*statements: str) -> list[set[str]]:
+    """The modules a new process has imported after each of ``statements``."""
+    code = "import sys\n" + "".join(f"{each}\nprint(*sys.modules)\n" for each in statements)
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return [set(line.split()) for line in printed.splitlines()]
+
+
+def test_importing_the_package_imports_none_of_its_rooms() -> None:
+    (modules,) = imported_by("import extrapolate")
+    assert {name for name in modules if name.startswith("extrapolate.")} == {"extrapolate._lazy"}
+    assert "torch" not in modules
+
+
+@pytest.mark.parametrize(
+    "path", [each for each in FILES if each.parent != ROOT or each.stem != "__init__"], ids=relative
+)
 def test_imports_go_downward(path: Path) -> None:
     room = room_of(path)
-    if room == "__init__":
-        assert imported_rooms(path) == set(), "importing the package must not import its rooms"
-        return
     assert room in STORY_OF, f"{room} has no place in the house: give it one in DESIGN and here"
     wrong = {other for other in imported_rooms(path) if not may_import(room, other)}
     assert not wrong, f"{room} must not import {', '.join(sorted(wrong))}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", FILES, ids=relative)
 def test_private_modules_are_imported_in_their_own_room_only(path: Path) -> None:
     strangers = [name for name in imports_of(path) if name[0] != room_of(path)]
     private = [".".join(name) for name in strangers if any(part.startswith("_") for part in name[1:])]
@@ -97,7 +113,7 @@ def test_rule_finds_what_it_forbids(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not may_import("errors", "files")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", FILES, ids=relative)
 def test_file_is_short_and_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAXIMUM_LINES
@@ -128,10 +144,12 @@ def test_modules_a_user_meets_are_named_by_their_room(room: str) -> None:
 
 
 def test_libraries_that_take_long_to_import_are_imported_when_needed() -> None:
-    code = "import sys, extrapolate.training\nprint(*sys.modules)\n"
-    code += "import extrapolate.experiments\nprint(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    training, experiments = (set(line.split()) for line in told.splitlines())
+    training, catalog, experiments = imported_by(
+        "import extrapolate.training",
+        "import extrapolate.experiments.catalog",
+        "list(extrapolate.experiments.EXPERIMENTS.values())",
+    )
     slow = {"torch._dynamo", "torch._inductor", "scipy", "numba", "sympy", "matplotlib", "polars"}
     assert slow & training == set()
+    assert slow & catalog == set()
     assert slow & experiments == {"polars"}

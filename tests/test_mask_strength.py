@@ -5,8 +5,8 @@ import pytest
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import with_options, written
-from extrapolate.experiments.modularity import MODULARITY_STRENGTH
 from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.modularity.strength.experiment import MODULARITY_STRENGTH
 
 PRESETS = MODULARITY_STRENGTH.presets
 

@@ -10,7 +10,7 @@ import torch
 from extrapolate.experiments import run
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity import MODULARITY_ADD_MUL
+from extrapolate.experiments.modularity.add_mul.experiment import MODULARITY_ADD_MUL
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic

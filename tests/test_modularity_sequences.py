@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from extrapolate.errors import UserError
 from extrapolate.experiments import run, with_options
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.modularity import MODULARITY_MATHEMATICS, MODULARITY_SCAN
+from extrapolate.experiments.modularity.mathematics.experiment import MODULARITY_MATHEMATICS
 from extrapolate.experiments.modularity.mathematics.subject import MathematicsSubject
+from extrapolate.experiments.modularity.scan.experiment import MODULARITY_SCAN
 from extrapolate.experiments.modularity.scan.networks import KINDS, TOKENS
 from extrapolate.experiments.modularity.scan.subject import LACKING, REMOVED, ScanSubject, removed
 from extrapolate.experiments.modularity.sequences.examples import Examples

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate.experiments.modularity import MODULARITY_DOUBLE_ADDITION
+from extrapolate.experiments.modularity.double_addition.experiment import MODULARITY_DOUBLE_ADDITION
 from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition, copied
 from extrapolate.inspect import Mask
 from extrapolate.tasks.paired_addition import PAIRS, PairedAddition

@@ -14,8 +14,8 @@ from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, with_options
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity import MODULARITY_PERMUTED_DIGITS
 from extrapolate.experiments.modularity.permuted_digits.chain import Chain, begin_anew, used
+from extrapolate.experiments.modularity.permuted_digits.experiment import MODULARITY_PERMUTED_DIGITS
 from extrapolate.experiments.modularity.permuted_digits.part import ChainPart
 from extrapolate.experiments.modularity.permuted_digits.settings import STARTS
 from extrapolate.experiments.modularity.permuted_digits.sharing import shares

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from extrapolate.cli.console import stderr_console, typed_command
 from extrapolate.cli.report import show
@@ -19,7 +19,7 @@ DEFAULT_PRESET = "laptop"
 
 
 class RunGroup(TyperGroup):
-    """Makes an experiment's sub-command when it is asked for: ``extrapolate --help`` need not import torch."""
+    """Imports an experiment when its sub-command is called; the list of them needs only names and titles."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         from extrapolate.experiments import EXPERIMENTS
@@ -27,9 +27,17 @@ class RunGroup(TyperGroup):
         return list(EXPERIMENTS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return what the list of sub-commands shows."""
+        from extrapolate.experiments import EXPERIMENTS
+
+        return TyperCommand(cmd_name, help=escape(f"{EXPERIMENTS.title(cmd_name)}."))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the sub-command that is called, with its options."""
         from extrapolate.experiments import experiment_named
 
-        return command_for(experiment_named(cmd_name))
+        name, *rest = args
+        return name, command_for(experiment_named(name)), rest
 
 
 def command_for(experiment: Any) -> Any:

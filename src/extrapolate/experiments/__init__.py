@@ -1,12 +1,21 @@
-"""Published results, a room each: what to run, what must come out. No loop lives here."""
+"""Published results, a package each: what to run, what must come out. No loop lives here.
 
-from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
-from extrapolate.experiments.experiment import Claim, Experiment, Part
-from extrapolate.experiments.manifest import cores
-from extrapolate.experiments.memory import keep_freed_memory
-from extrapolate.experiments.options import Option, options_of, with_options, written
-from extrapolate.experiments.run import Outcome, run
-from extrapolate.experiments.workers import Display
+Each name is imported when it is first used, so that an unknown experiment is refused without importing torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from extrapolate._lazy import import_lazily
+
+if TYPE_CHECKING:
+    from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
+    from extrapolate.experiments.experiment import Claim, Experiment, Part
+    from extrapolate.experiments.manifest import cores
+    from extrapolate.experiments.memory import keep_freed_memory
+    from extrapolate.experiments.options import Option, options_of, with_options, written
+    from extrapolate.experiments.runner import Outcome, run
+    from extrapolate.experiments.saved_run import Run, load_run
+    from extrapolate.experiments.workers import Display
 
 __all__ = [
     "EXPERIMENTS",
@@ -16,11 +25,28 @@ __all__ = [
     "Option",
     "Outcome",
     "Part",
+    "Run",
     "cores",
     "experiment_named",
     "keep_freed_memory",
+    "load_run",
     "options_of",
     "run",
     "with_options",
     "written",
 ]
+
+_MODULES = {
+    "catalog": ("EXPERIMENTS", "experiment_named"),
+    "experiment": ("Claim", "Experiment", "Part"),
+    "manifest": ("cores",),
+    "memory": ("keep_freed_memory",),
+    "options": ("Option", "options_of", "with_options", "written"),
+    "runner": ("Outcome", "run"),
+    "saved_run": ("Run", "load_run"),
+    "workers": ("Display",),
+}
+
+__getattr__, __dir__ = import_lazily(
+    __name__, {name: f"{__name__}.{module}:{name}" for module, names in _MODULES.items() for name in names}
+)

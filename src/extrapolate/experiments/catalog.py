@@ -1,67 +1,158 @@
-"""The experiments there are, by name."""
+"""The experiments there are, by name. Each is imported when it is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, NamedTuple
 
 from extrapolate.errors import unknown_name
-from extrapolate.experiments.arithmetic_dataset import ARITHMETIC_DATASET
-from extrapolate.experiments.digits_parity import DIGITS_PARITY
-from extrapolate.experiments.digits_product import DIGITS_PRODUCT
-from extrapolate.experiments.digits_sequence import DIGITS_SEQUENCE
-from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.functions import FUNCTIONS_RECURRENT, FUNCTIONS_STATIC
-from extrapolate.experiments.gilr_long_memory import GILR_LONG_MEMORY
-from extrapolate.experiments.gilr_speed import GILR_SPEED
-from extrapolate.experiments.grid_time import GRID_TIME
-from extrapolate.experiments.madam import MADAM_ARITHMETIC, MADAM_BITS, MADAM_LEARNING_RATE
-from extrapolate.experiments.modularity import (
-    MODULARITY_ADD_MUL,
-    MODULARITY_CLASS_REMOVAL,
-    MODULARITY_DOUBLE_ADDITION,
-    MODULARITY_MATHEMATICS,
-    MODULARITY_PERMUTED_DIGITS,
-    MODULARITY_SCAN,
-    MODULARITY_STRENGTH,
-)
-from extrapolate.experiments.neural_gpu import (
-    NEURAL_GPU_ADDITION,
-    NEURAL_GPU_MULTIPLICATION,
-    NEURAL_GPU_TASKS,
-)
-from extrapolate.experiments.noise_range import NOISE_RANGE
-from extrapolate.experiments.number_words import NUMBER_WORDS
-from extrapolate.experiments.programs import PROGRAMS
-from extrapolate.experiments.single_module import GRID, SINGLE_MODULE
 
-EXPERIMENTS: dict[str, Experiment] = {
-    each.name: each
-    for each in (
-        SINGLE_MODULE,
-        GRID,
-        ARITHMETIC_DATASET,
-        NOISE_RANGE,
-        FUNCTIONS_STATIC,
-        FUNCTIONS_RECURRENT,
-        NUMBER_WORDS,
-        DIGITS_SEQUENCE,
-        DIGITS_PRODUCT,
-        DIGITS_PARITY,
-        PROGRAMS,
-        GRID_TIME,
-        GILR_LONG_MEMORY,
-        GILR_SPEED,
-        MADAM_LEARNING_RATE,
-        MADAM_BITS,
-        MADAM_ARITHMETIC,
-        MODULARITY_ADD_MUL,
-        MODULARITY_STRENGTH,
-        MODULARITY_DOUBLE_ADDITION,
-        MODULARITY_CLASS_REMOVAL,
-        MODULARITY_PERMUTED_DIGITS,
-        MODULARITY_SCAN,
-        MODULARITY_MATHEMATICS,
-        NEURAL_GPU_TASKS,
-        NEURAL_GPU_ADDITION,
-        NEURAL_GPU_MULTIPLICATION,
-    )
-}
+if TYPE_CHECKING:
+    from extrapolate.experiments.experiment import Experiment
+
+
+class Entry(NamedTuple):
+    """Where an experiment is, as ``module:name`` below this package, and its title."""
+
+    origin: str
+    title: str
+
+
+class Catalog(Mapping[str, "Experiment"]):
+    """Experiments by name; names and titles are known without importing an experiment."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+
+    def __getitem__(self, name: str) -> Experiment:
+        return resolve_name(f"{__package__}.{self._entries[name].origin}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def title(self, name: str) -> str:
+        return self._entries[name].title
+
+
+EXPERIMENTS = Catalog(
+    {
+        "single-module": Entry(
+            "single_module.experiment:SINGLE_MODULE",
+            "The Single Module Task: which units learn arithmetic, and in which range",
+        ),
+        "primer": Entry(
+            "single_module.experiment:GRID",
+            "The Primer's grid: every published unit, on four operations and nine ranges",
+        ),
+        "arithmetic-dataset": Entry(
+            "arithmetic_dataset.experiment:ARITHMETIC_DATASET",
+            "The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers",
+        ),
+        "noise-range": Entry(
+            "noise_range.experiment:NOISE_RANGE",
+            "How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise",
+        ),
+        "functions-static": Entry(
+            "functions.experiment:FUNCTIONS_STATIC",
+            "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
+        ),
+        "functions-recurrent": Entry(
+            "functions.experiment:FUNCTIONS_RECURRENT",
+            "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
+        ),
+        "number-words": Entry(
+            "number_words.experiment:NUMBER_WORDS",
+            "Number words: reading 'three hundred and thirty four' after 169 other numbers",
+        ),
+        "digits-sequence": Entry(
+            "digits_sequence.experiment:DIGITS_SEQUENCE",
+            "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
+        ),
+        "digits-product": Entry(
+            "digits_product.experiment:DIGITS_PRODUCT",
+            "Products of two digits: the labels that nobody supervised, and pairs never seen",
+        ),
+        "digits-parity": Entry(
+            "digits_parity.experiment:DIGITS_PARITY",
+            "Even digits in a picture: counted by a NAC or by the usual affine layer",
+        ),
+        "programs": Entry(
+            "programs.experiment:PROGRAMS",
+            "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
+        ),
+        "grid-time": Entry(
+            "grid_time.experiment:GRID_TIME",
+            "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
+        ),
+        "gilr-long-memory": Entry(
+            "gilr_long_memory.experiment:GILR_LONG_MEMORY",
+            "Long memory: the first of up to a million symbols, remembered to the last",
+        ),
+        "gilr-speed": Entry(
+            "gilr_speed.experiment:GILR_SPEED",
+            "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
+        ),
+        "madam-learning-rate": Entry(
+            "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
+            "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
+        ),
+        "madam-bits": Entry(
+            "madam.bits.experiment:MADAM_BITS",
+            "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
+        ),
+        "madam-arithmetic": Entry(
+            "madam.arithmetic.experiment:MADAM_ARITHMETIC",
+            "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
+        ),
+        "modularity-add-mul": Entry(
+            "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
+            "Weight masks: which weights of one network add, and which multiply",
+        ),
+        "modularity-strength": Entry(
+            "modularity.strength.experiment:MODULARITY_STRENGTH",
+            "Weight masks: what is kept, right and shared as weights are pressed out harder",
+        ),
+        "modularity-double-addition": Entry(
+            "modularity.double_addition.experiment:MODULARITY_DOUBLE_ADDITION",
+            "Weight masks: are the weights that add one pair of numbers used again for another",
+        ),
+        "modularity-class-removal": Entry(
+            "modularity.class_removal.experiment:MODULARITY_CLASS_REMOVAL",
+            "Weight masks: what an image classifier loses with the weights that only one class needs",
+        ),
+        "modularity-permuted-digits": Entry(
+            "modularity.permuted_digits.experiment:MODULARITY_PERMUTED_DIGITS",
+            "Weight masks: does a new task use the weights of the tasks before it again",
+        ),
+        "modularity-scan": Entry(
+            "modularity.scan.experiment:MODULARITY_SCAN",
+            "Weight masks: do the weights that some commands need carry out others",
+        ),
+        "modularity-mathematics": Entry(
+            "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
+            "Weight masks: do the weights that easy problems need answer hard ones",
+        ),
+        "neural-gpu-tasks": Entry(
+            "neural_gpu.tasks.experiment:NEURAL_GPU_TASKS",
+            "The Neural GPU on sequences: copy, reverse, duplicate and sort, far beyond the trained lengths",
+        ),
+        "neural-gpu-addition": Entry(
+            "neural_gpu.arithmetic.experiment:NEURAL_GPU_ADDITION",
+            "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
+        ),
+        "neural-gpu-multiplication": Entry(
+            "neural_gpu.arithmetic.experiment:NEURAL_GPU_MULTIPLICATION",
+            "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
+        ),
+    }
+)
 
 
 def experiment_named(name: str) -> Experiment:

@@ -74,7 +74,10 @@ class RunFolder:
         if not self.manifest.exists():
             self._refuse_strangers()
             return None
-        found = self._read_manifest()
+        try:
+            found = self.read_manifest()
+        except UserError as error:
+            raise UserError(f"{error}: choose another --out") from None
         if found["experiment"] != experiment:
             raise UserError(
                 f"{self.path} holds a run of {found['experiment']!r}, not of {experiment!r}: "
@@ -99,16 +102,23 @@ class RunFolder:
                 f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
             )
 
-    def _read_manifest(self) -> dict[str, Any]:
+    def read_manifest(self) -> dict[str, Any]:
+        """Read the manifest.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
         try:
             found = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{self.manifest}: no such file, so this is not the folder of a run") from None
         except (ValueError, OSError) as error:
-            raise UserError(f"{self.manifest} cannot be read ({error}): choose another --out") from None
+            raise UserError(f"{self.manifest} cannot be read ({error})") from None
         if not isinstance(found, dict):
-            raise UserError(f"{self.manifest} is not a manifest: choose another --out")
+            raise UserError(f"{self.manifest} is not a manifest")
         for name, kind in MANIFEST_NEEDS.items():
             if name not in found or not isinstance(found[name], kind):
-                raise UserError(f"{self.manifest} is damaged (it gives no {name}): choose another --out")
+                raise UserError(f"{self.manifest} is damaged (it gives no {name})")
         return found
 
 

@@ -18,6 +18,7 @@ from extrapolate.errors import UserError
 from extrapolate.experiments.carry_out import carry_out
 from extrapolate.experiments.experiment import Part
 from extrapolate.experiments.folder import RunFolder
+from extrapolate.experiments.main_guard import explain_ended_workers
 from extrapolate.experiments.memory import keep_freed_memory
 from extrapolate.training.watch import Interrupted, Watch
 
@@ -96,8 +97,10 @@ def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Jo
     messages, stop = context.Queue(), context.Event()
     watches: dict[int, Watch] = {}
     with ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages, stop)) as pool:
+        others = set(multiprocessing.active_children())
         with _without_ctrl_c():
             running: dict[Future[None], Job] = {pool.submit(_work, job): job for job in jobs}
+        started = [each for each in multiprocessing.active_children() if each not in others]
         try:
             while running:
                 _hear(messages, watches, display)
@@ -110,10 +113,8 @@ def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Jo
                     future.result()
                     yield job
         except BrokenProcessPool:
-            raise UserError(
-                "a training process was ended from outside (out of memory?): run the same command again, "
-                "with --workers 1 if memory is short"
-            ) from None
+            pool.shutdown()  # waits for the workers, so that their exit codes are known
+            raise UserError(explain_ended_workers([each.exitcode for each in started])) from None
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -11,6 +11,7 @@ import polars as pl
 from extrapolate.experiments.curves import Drawn
 from extrapolate.experiments.experiment import Claim, Experiment, Part
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
+from extrapolate.experiments.main_guard import end_if_importing_main
 from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
 from extrapolate.experiments.options import written
 from extrapolate.experiments.workers import Display, Job, carry_out_all
@@ -43,6 +44,7 @@ def run(
         Interrupted: the display's watch asked to stop; the same call goes on from there.
         UserError: the folder belongs to something else, is in use, holds damaged files, or is full.
     """
+    end_if_importing_main()
     place = RunFolder(folder)
     with place.locked():
         manifest = new_manifest(experiment, settings, preset, command)

@@ -1,0 +1,29 @@
+"""Package attributes that are imported at their first use, so that importing a package stays quick (PEP 562)."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import Any
+
+
+def import_lazily(
+    package: str, origins: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the ``__getattr__`` and ``__dir__`` of ``package``.
+
+    ``origins`` maps an attribute's name to where it comes from: ``"a.module"``, or ``"a.module:name"`` for
+    one of its objects. An object must not have the name of a submodule of ``package``: importing that submodule
+    would put it in the object's place.
+    """
+
+    def get_attribute(name: str) -> Any:
+        if name not in origins:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
+        value = resolve_name(origins[name])
+        setattr(sys.modules[package], name, value)  # the next use finds it without this function
+        return value
+
+    def list_attributes() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *origins})
+
+    return get_attribute, list_attributes

@@ -1,0 +1,182 @@
+"""A run's folder, read back: what was run, what came out of it, and the trained modules."""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from extrapolate.errors import UserError, unknown_name
+from extrapolate.experiments.catalog import experiment_named
+from extrapolate.experiments.experiment import Claim, Part, Staged
+from extrapolate.experiments.folder import RunFolder, read_table
+from extrapolate.experiments.options import with_options
+
+#: Columns of the results that together name a row.
+LABELS = ("unit", "operation", "range", "seed")
+
+#: How many values of a label an error lists.
+LISTED = 12
+
+
+class _Row(NamedTuple):
+    """A row of the results: ``position`` is its place among the rows of ``part``."""
+
+    part: Part
+    position: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run, as :func:`load_run` opens it. Reads JSON, Parquet and safetensors files only.
+
+    ``manifest`` is the content of ``manifest.json``: the experiment, its settings, versions, machine and times.
+    """
+
+    path: Path
+    manifest: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def results(self) -> pl.DataFrame:
+        """The table ``results.parquet``: one row per trained model, or per question that one was asked.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        return read_table(self._require(self.path / "results.parquet"))
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """The claims of ``claims.json``: what was measured, beside what was published.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = self._require(self.path / "claims.json")
+        try:
+            return [_read_claim(item) for item in json.loads(path.read_text(encoding="utf-8"))]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged ({error!r}): {self._remedy}") from None
+
+    def model(self, **labels: Any) -> nn.Module:
+        """Build the trained module of one row of the results, on the CPU and in evaluation mode.
+
+        ``labels`` are values of columns that together match one row, such as
+        ``run.model(unit="NMU", range="U[1,2]", seed=3)``. The weights are those that the run kept, of the best
+        evaluation; Madam's experiments measure their results at the last step instead. What an experiment adds
+        to a network afterwards (masks, rounding) is not kept; a warning says where that is so.
+
+        Raises:
+            UserError: no row or several rows match, or a file of the part is missing, damaged, or was written by
+                another version.
+        """
+        row = _select(self._rows(), labels)
+        replicas = row.part.replicas()
+        weights = self._require(self._run_dir.part(row.part.name, "weights.safetensors"))
+        try:
+            state = load_file(weights)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{weights} is damaged ({error}): {self._remedy}") from None
+        if {n: v.shape for n, v in state.items()} != {n: v.shape for n, v in replicas.state.items()}:
+            raise UserError(
+                f"{weights} does not fit the model of this version of extrapolate: load it with version "
+                f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
+            )
+        replicas.take(state)
+        if isinstance(row.part, Staged):
+            warnings.warn(
+                f"{row.part.name}: the run used this network further after its training (masks, rounding); "
+                "this is the network as it was trained",
+                stacklevel=2,
+            )
+        # a part of one network has a row for every question that it was asked
+        return replicas[0 if len(replicas) == 1 else row.position].eval()
+
+    @property
+    def _run_dir(self) -> RunFolder:
+        return RunFolder(self.path)
+
+    @property
+    def _remedy(self) -> str:
+        """What to do about a file that is missing or damaged."""
+        command = self.manifest.get("command", f"extrapolate run {self.manifest['experiment']}")
+        return f"load the folder of another run; this one was made by `{command}`"
+
+    def _require(self, path: Path) -> Path:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file: {self._remedy}")
+        return path
+
+    def _rows(self) -> list[_Row]:
+        """The rows of the parts that are finished, in the order of the results."""
+        rows = []
+        for part in self._parts():
+            path = self._run_dir.part(part.name, "parquet")
+            if path.exists():
+                table = read_table(path).iter_rows(named=True)
+                rows += [_Row(part, position, values) for position, values in enumerate(table)]
+        if not rows:
+            raise UserError(f"{self.path} holds no trained models (no parts/*.parquet): {self._remedy}")
+        return rows
+
+    def _parts(self) -> Sequence[Part]:
+        experiment = experiment_named(self.manifest["experiment"])
+        try:
+            preset = experiment.presets[self.manifest["preset"]]
+            settings = with_options(preset, self.manifest["settings"] | {"device": "cpu"})
+        except (KeyError, UserError) as error:
+            raise UserError(
+                f"{self._run_dir.manifest} has settings that this version of extrapolate does not know ({error})"
+            ) from None
+        return experiment.parts(settings)
+
+
+def load_run(folder: str | Path) -> Run:
+    """Open the folder of a run: what ``extrapolate run --out`` or :func:`run` wrote.
+
+    Raises:
+        UserError: it is not the folder of a run, or its manifest is damaged.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder: give the folder that `extrapolate run --out` wrote")
+    return Run(path, RunFolder(path).read_manifest())
+
+
+def _read_claim(item: Mapping[str, Any]) -> Claim:
+    values = {each.name: item[each.name] for each in fields(Claim)}
+    if values["interval"] is not None:
+        values["interval"] = tuple(values["interval"])
+    return Claim(**values)
+
+
+def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
+    """Return the one row with these labels."""
+    given: list[str] = []
+    for name, value in labels.items():
+        if not any(name in row.values for row in rows):
+            raise unknown_name("label", name, LABELS)
+        given.append(f"{name}={value!r}")
+        kept = [row for row in rows if row.values.get(name) == value]
+        if not kept:
+            raise UserError(f"no row has {' and '.join(given)}: {name} is one of {_list_values(rows, name)}")
+        rows = kept
+    if len(rows) > 1:
+        open_labels = [name for name in LABELS if len({row.values[name] for row in rows}) > 1]
+        wanted = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
+        raise UserError(f"{len(rows)} rows match {' and '.join(given) or 'no labels'}: also give {wanted}")
+    return rows[0]
+
+
+def _list_values(rows: Sequence[_Row], name: str) -> str:
+    """List the values of a label, each once, up to ``LISTED`` of them."""
+    values = list(dict.fromkeys(repr(row.values.get(name)) for row in rows))
+    return ", ".join([*values[:LISTED], *(["..."] if len(values) > LISTED else [])])

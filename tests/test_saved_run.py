@@ -1,0 +1,195 @@
+"""A run's folder read back: its tables, and its trained modules chosen by labels."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from extrapolate import load_run, nn
+from extrapolate.errors import UserError
+from extrapolate.experiments import Claim, experiment_named, run, with_options
+from extrapolate.experiments.modularity.add_mul.subject import AddMul
+from extrapolate.experiments.single_module.part import TEST_SEED
+from extrapolate.tasks import OPERATIONS, SingleModule, parse_range_pairs
+from silent import Silent
+
+
+def finished(name: str, folder: Path, **options: str) -> Path:
+    experiment = experiment_named(name)
+    settings = with_options(experiment.presets["smoke"], options)
+    run(experiment, settings, preset="smoke", folder=folder, command="extrapolate run", display=Silent())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two units on two ranges from two seeds."""
+    folder = tmp_path_factory.mktemp("single-module")
+    return finished("single-module", folder, seeds="2", steps="60", evaluate_every="20", samples="50")
+
+
+@pytest.fixture
+def folder(kept: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return shutil.copytree(kept, tmp_path / "run")
+
+
+def test_tables_are_those_of_the_run(kept: Path) -> None:
+    found = load_run(kept)
+    assert found.manifest == json.loads((kept / "manifest.json").read_text())
+    assert found.manifest["settings"]["seeds"] == "2"
+    assert found.results.equals(pl.read_parquet(kept / "results.parquet"))
+    experiment = experiment_named("single-module")
+    settings = with_options(experiment.presets["smoke"], found.manifest["settings"])
+    assert found.claims == experiment.claims(found.results, settings)
+    assert repr(found) == f"Run(path={kept!r})"
+
+
+def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
+    found = load_run(str(kept))
+    assert found.results.height == 8
+    for row in found.results.iter_rows(named=True):
+        module = found.model(**{name: row[name] for name in ("unit", "operation", "range", "seed")})
+        assert type(module) is {"NMU": nn.NMU, "StochasticNMU": nn.StochasticNMU}[row["unit"]]
+        assert not module.training
+        (pair,) = parse_range_pairs(f"{row['range']}/{row['extrapolation_range']}")
+        task = SingleModule(OPERATIONS[row["operation"]], pair, 2)
+        x, y = task.test(50, torch.Generator().manual_seed(TEST_SEED))
+        error = (module.double()(x) - y).square().mean().item()
+        assert error == pytest.approx(row["extrapolation_mse"], rel=1e-9)
+
+
+def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
+    found = load_run(finished("functions-static", tmp_path, steps="20"))
+    stacked = load_file(tmp_path / "parts" / "Linear.weights.safetensors")
+    functions = found.results.filter(unit="Linear")["function"].unique(maintain_order=True).to_list()
+    seeds = found.results["seed"].n_unique()
+    assert len(functions) > 1
+    for function in functions:
+        state = found.model(unit="Linear", function=function, seed=1).state_dict()
+        index = functions.index(function) * seeds + 1
+        assert all(torch.equal(value, stacked[name][index]) for name, value in state.items())
+
+
+def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path) -> None:
+    found = load_run(finished("modularity-add-mul", tmp_path, mask_steps="5"))
+    experiment = experiment_named("modularity-add-mul")
+    settings = with_options(experiment.presets["smoke"], found.manifest["settings"])
+    unmasked = found.results.filter(unit="unmasked", seed=0)
+    with pytest.warns(UserWarning, match=r"further after its training \(masks, rounding\)"):
+        module = found.model(unit="unmasked", operation="mul", seed=0)
+    with torch.no_grad():
+        answers = {row["operation"]: row["accuracy"] for row in AddMul(0, settings).asked(module)}
+    assert answers == dict(zip(unmasked["operation"], unmasked["accuracy"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({}, "8 rows match no labels: also give unit, one of 'NMU', 'StochasticNMU'; range, one of "),
+        (
+            {"unit": "NMU", "seed": 1},
+            "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
+        ),
+        ({"unit": "NMUU"}, "no row has unit='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
+        ({"range": "U[1,2]", "seed": "1"}, "no row has range='U[1,2]' and seed='1': seed is one of 0, 1"),
+        ({"sed": 1}, "unknown label 'sed': did you mean seed?"),
+    ],
+)
+def test_labels_that_fit_no_row_or_several(kept: Path, labels: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        load_run(kept).model(**labels)
+
+
+ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
+
+
+def test_results_kept_without_weights_are_read_and_the_model_is_said_to_be_missing(folder: Path) -> None:
+    shutil.rmtree(folder / "parts")
+    found = load_run(folder)
+    assert found.results.height == 8
+    assert all(isinstance(claim, Claim) for claim in found.claims)
+    with pytest.raises(UserError, match=r"holds no trained models .* made by `extrapolate run`"):
+        found.model(**ROW)
+    (folder / "results.parquet").unlink()
+    with pytest.raises(UserError, match=r"results\.parquet: no such file"):
+        _ = load_run(folder).results
+    assert load_run(folder).claims == found.claims
+
+
+def test_results_of_the_repository_are_read() -> None:
+    kept = sorted((Path(__file__).parent.parent / "docs" / "results").glob("*/manifest.json"))
+    assert kept
+    for manifest in kept:
+        found = load_run(manifest.parent)
+        assert found.claims
+        assert manifest.parent.name == f"{found.manifest['experiment']}-{found.manifest['preset']}"
+
+
+def test_parts_of_an_unfinished_run_are_enough_for_their_models(folder: Path) -> None:
+    for left in (folder / "parts").glob("Stochastic*"):
+        left.unlink()
+    assert isinstance(load_run(folder).model(**ROW), nn.NMU)
+    with pytest.raises(UserError, match="no row has unit='StochasticNMU'"):
+        load_run(folder).model(**ROW | {"unit": "StochasticNMU"})
+
+
+USES: dict[str, Any] = {
+    "manifest.json": load_run,
+    "results.parquet": lambda folder: load_run(folder).results,
+    "claims.json": lambda folder: load_run(folder).claims,
+    "parts/NMU-mul.weights.safetensors": lambda folder: load_run(folder).model(**ROW),
+    "parts/NMU-mul.parquet": lambda folder: load_run(folder).model(**ROW),
+}
+
+
+def refusal(file: str, folder: Path) -> str:
+    """The error of using ``file``, after which the folder is as it was."""
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UserError) as caught:
+        USES[file](folder)
+    assert sorted(folder.rglob("*")) == before, "nothing is moved"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("file", USES)
+def test_a_damaged_file_is_named_in_one_line(file: str, folder: Path) -> None:
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(content[:40])
+    message = refusal(file, folder)
+    assert str(folder / file) in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("file", [name for name in USES if name != "parts/NMU-mul.parquet"])
+def test_a_missing_file_is_named_in_one_line(file: str, folder: Path) -> None:
+    (folder / file).unlink()
+    message = refusal(file, folder)
+    assert f"{folder / file}: no such file" in message
+    assert "\n" not in message
+
+
+def test_what_is_no_folder_of_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder: give the folder that `extrapolate run --out` wrote"):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="so this is not the folder of a run"):
+        load_run(tmp_path)
+
+
+def test_weights_and_settings_of_another_version_are_refused(folder: Path) -> None:
+    weights = folder / "parts" / "NMU-mul.weights.safetensors"
+    save_file({"other": torch.zeros(4, 1)}, weights)
+    with pytest.raises(
+        UserError, match="does not fit the model of this version of extrapolate: load it with"
+    ):
+        load_run(folder).model(**ROW)
+    found = load_run(folder)
+    found.manifest["settings"]["colour"] = "red"
+    with pytest.raises(UserError, match=r"settings that this version of extrapolate does not know .*colour"):
+        found.model(**ROW)
