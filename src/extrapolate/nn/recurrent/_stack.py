@@ -42,9 +42,10 @@ class RecurrentStack(nn.Module):
     A subclass defines ``gates`` and ``step``.
     """
 
+    #: Rows of a weight matrix per hidden unit.
     gates: ClassVar[int]
-    """Rows of a weight matrix per hidden unit."""
 
+    #: Size of h where it is a projection of the cell's output (LSTM), else 0.
     proj_size: int = 0
 
     def __init__(
