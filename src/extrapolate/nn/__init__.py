@@ -1,8 +1,9 @@
 """Units and layers: plain ``torch.nn.Module`` with torch's constructor habits.
 
 Arithmetic units take ``(..., in_features)`` to ``(..., out_features)``; recurrent ones are called as
-``torch.nn.LSTM``. What training must respect (a penalty, a box for the weights, random numbers) is stated by
-the module; see the contract functions.
+``torch.nn.LSTM``. ``LSTM``, ``GRU`` and ``RNN`` take the place of torch's where ``vmap`` maps a model over replicas,
+masks or samples: torch's own have no rule for it. What training must respect (a penalty, a box for the weights,
+random numbers) is stated by the module; see the contract functions.
 """
 
 from extrapolate.nn._contract import (
@@ -45,6 +46,10 @@ from extrapolate.nn._qrnn import QRNN
 from extrapolate.nn._real_npu import ModifiedRealNPU, RealNPU
 from extrapolate.nn._sru import SRU
 from extrapolate.nn._stochastic_nmu import BatchStochasticNMU, StochasticNMU
+from extrapolate.nn.recurrent._gru import GRU
+from extrapolate.nn.recurrent._lstm import LSTM
+from extrapolate.nn.recurrent._rnn import RNN
+from extrapolate.nn.recurrent._ugrnn import UGRNN
 
 __all__ = [  # noqa: RUF022  (grouped by idea)
     # additive units
@@ -80,6 +85,11 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "LinearRecurrentLayer",
     "QRNN",
     "SRU",
+    # recurrent, a step at a time
+    "GRU",
+    "LSTM",
+    "RNN",
+    "UGRNN",
     # algorithms, a state with a place for each symbol
     "CGRU",
     "DiagonalCGRU",

@@ -1,0 +1,1 @@
+"""Recurrent layers in plain operations; import them from ``extrapolate.nn``."""
