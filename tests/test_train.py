@@ -338,7 +338,7 @@ def trained(data: Any = (X, Y), loss: Any = mse, **settings: Any) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "a loss that is a vector": ({"loss": lambda m, x, y: (m(x) - y).square()}, r"loss must return a scalar.*\(128, 1\)"),
+    "a loss that is a vector": ({"loss": lambda m, x, y: (m(x) - y).square()}, r"must return a scalar.*\(128, 1\)"),
     "a loss that is a number": ({"loss": lambda m, x, y: 1.0}, "scalar tensor.*got float"),
     "a metric that is a vector": (
         {"metrics": {"each": lambda m, x, y: (m(x) - y).mean(1)}},
@@ -359,7 +359,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "evaluations without steps between": ({"eval_every": 0}, "eval_every=0"),
     "a list of another number": ({"data": [(X, Y)] * 3}, "each of the 2 replicas, got 3"),
     "data of another kind": ({"data": 7}, "data of type int is not understood"),
-    "a schedule that is a function of the step": ({"lr_schedule": lambda step: 0.9**step}, "lr_schedule is a function"),
+    "a schedule that takes the step": ({"lr_schedule": lambda step: 0.9**step}, "lr_schedule is a function"),
     "a schedule that needs a metric": ({"lr_schedule": lr_scheduler.ReduceLROnPlateau}, "steps on a metric"),
     "a schedule that is a scheduler already": (
         {"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule is a function"

@@ -90,7 +90,7 @@ class Run:
                 f"{weights} does not fit the model of this version of extrapolate: load it with version "
                 f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
             )
-        replicas.take(state)
+        replicas.load_state_dict(state)
         if isinstance(row.part, Staged):
             warnings.warn(
                 f"{row.part.name}: the run used this network further after its training (masks, rounding); "

@@ -139,5 +139,5 @@ def _kind(value: Tensor) -> str:
 
 
 def _short(value: Any) -> str:
-    text = getattr(value, "__qualname__", None) or repr(value)
+    text = getattr(value, "__name__", None) or repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -57,9 +57,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
             begun = True
             return result
         except Exception as error:
-            from torch._dynamo.exc import TorchDynamoException  # seconds to import; here it is there already
+            # seconds to import; here it is there already
+            from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
-            if not isinstance(error, TorchDynamoException):
+            if not isinstance(error, TorchDynamoException | FailOnRecompileLimitHit):
                 raise
             failed = not begun
             _warn(str(error).strip().splitlines()[0])

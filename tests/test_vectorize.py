@@ -1,0 +1,349 @@
+"""Replicas mapped by ``vmap`` or computed one after another: the same numbers, and who decides."""
+
+import random
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+from torch.nn import functional as F
+
+from extrapolate import ops
+from extrapolate.training import Replicas, train
+
+torch.manual_seed(0)
+X, Y = torch.randn(64, 6), torch.randint(2, (64,))
+ADAM = partial(torch.optim.Adam, lr=1e-2)
+
+
+def entropy(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(model(x), y)
+
+
+class Unused(torch_nn.Module):
+    """A head that this loss does not use, beside one that it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.later = torch_nn.Linear(6, 2), torch_nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.used(x)
+
+
+class Recurrent(torch_nn.Module):
+    """Torch's own LSTM, which ``vmap`` cannot map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.out = torch_nn.LSTM(1, 8, batch_first=True), torch_nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.rnn(x[..., None])[0][:, -1])
+
+
+class Branching(torch_nn.Module):
+    """Its way depends on the data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch_nn.Sequential(torch_nn.Linear(6, 2), Flip())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+class Flip(torch_nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if float(x.detach().sum()) > 0 else -x
+
+
+def frozen() -> torch_nn.Module:
+    model = torch_nn.Sequential(torch_nn.Linear(6, 6), torch_nn.Linear(6, 2))
+    model[0].requires_grad_(False)
+    return model
+
+
+def normed() -> torch_nn.Module:
+    return torch_nn.Sequential(torch_nn.Linear(6, 5), torch_nn.BatchNorm1d(5), torch_nn.Linear(5, 2))
+
+
+def with_dropout() -> torch_nn.Module:
+    return torch_nn.Sequential(torch_nn.Linear(6, 16), torch_nn.Dropout(0.5), torch_nn.Linear(16, 2))
+
+
+PLAIN: dict[str, Callable[[], torch_nn.Module]] = {"unused": Unused, "frozen": frozen, "normed": normed}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_both_ways_end_with_the_same_weights_and_measures(name: str) -> None:
+    ends, errors = [], []
+    for vectorize in (True, False):
+        replicas = Replicas.build(PLAIN[name], range(3))
+        history = train(
+            replicas, entropy, (X, Y), steps=20, optimizer=partial(torch.optim.SGD, lr=0.1), validation=(X, Y),
+            restore_best=False, vectorize=vectorize,
+        )  # fmt: skip
+        ends.append(replicas.state_dict())
+        errors.append(history.metrics["loss"])
+    for key, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][key], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(errors[0], errors[1], rtol=1e-6, atol=1e-6)
+
+
+def test_what_a_loss_does_not_use_stays_and_what_it_uses_moves() -> None:
+    for vectorize in (True, False):
+        replicas = Replicas.build(Unused, range(2))
+        before = {key: value.clone() for key, value in replicas.parameters.items()}
+        train(replicas, entropy, (X, Y), steps=3, optimizer=ADAM, vectorize=vectorize)
+        assert torch.equal(replicas.parameters["later.weight"], before["later.weight"])
+        assert not torch.equal(replicas.parameters["used.weight"], before["used.weight"])
+
+
+@pytest.mark.parametrize("vectorize", [True, False])
+def test_dropout_differs_among_replicas_both_ways(vectorize: bool) -> None:
+    replicas = Replicas([with_dropout()] * 3, seeds=(4, 4, 4))
+    train(replicas, entropy, (X, Y), steps=10, optimizer=ADAM, vectorize=vectorize)
+    first, second, third = replicas.parameters["0.weight"]
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(second, third)
+
+
+@pytest.mark.parametrize(
+    ("factory", "layer"), [(Recurrent, r"rnn \(LSTM\)"), (Branching, r"inner\.1 \(Flip\)")]
+)
+def test_a_model_that_cannot_be_mapped_is_trained_one_by_one_with_one_warning(
+    factory: Any, layer: str
+) -> None:
+    replicas = Replicas.build(factory, range(2))
+    with pytest.warns(RuntimeWarning, match=f"vmap cannot map layer {layer}") as caught:
+        history = train(
+            replicas, entropy, (X, Y), steps=80, optimizer=ADAM, validation=(X, Y), metrics={"again": entropy}
+        )
+    assert len(caught) == 1
+    assert caught[0].filename == __file__, "the warning points to the user's own line"
+    assert (history.metrics["loss"][-1] < history.metrics["loss"][0]).all()
+    expected = torch.stack([entropy(replicas[i].eval(), X, Y) for i in range(2)])
+    best = history.metrics["loss"].min(0).values.float()
+    torch.testing.assert_close(expected.detach(), best, rtol=1e-5, atol=1e-6)
+
+
+def test_a_call_that_cannot_be_mapped_falls_back_too() -> None:
+    replicas = Replicas.build(Recurrent, range(2))
+    with pytest.warns(RuntimeWarning, match=r"layer rnn \(LSTM\)"):
+        together = replicas(X)
+    torch.testing.assert_close(together[1], replicas[1].eval()(X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        replicas(X)  # said once
+
+
+def test_vectorize_true_fails_where_vmap_cannot_map() -> None:
+    with pytest.raises(ValueError, match="vectorize=True, but vmap cannot map this training: "):
+        train(Replicas.build(Recurrent, range(2)), entropy, (X, Y), steps=1, optimizer=ADAM, vectorize=True)
+
+
+def test_an_error_of_the_users_own_is_raised_as_it_is() -> None:
+    def wrong(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        train(Replicas.build(Unused, range(2)), wrong, (X, Y), steps=1, optimizer=ADAM)
+    with pytest.raises(KeyError, match="mine"):
+        train(
+            Replicas.build(Unused, range(2)), entropy, (X, Y), steps=1, optimizer=ADAM, metrics={"mine": wrong},
+            monitor="mine",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("factory", [normed, with_dropout, Recurrent])
+def test_the_trial_changes_no_weight_buffer_or_random_state(factory: Any) -> None:
+    """With a rate of 0 nothing but one step's own draws and averages is left behind."""
+
+    def loss(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        seen.append((random.random(), float(np.random.random()), float(torch.rand(()))))
+        return entropy(model, x, y)
+
+    states, seen = [], []
+    for vectorize in ("auto", False):
+        random.seed(3)
+        np.random.seed(3)
+        replicas = Replicas.build(factory, [5])
+        seen = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            train(
+                replicas, loss, (X, Y), steps=1, optimizer=partial(torch.optim.SGD, lr=0.0), vectorize=vectorize,
+                num_threads=1, restore_best=False,
+            )  # fmt: skip
+        states.append((seen[-1][:2], {key: value.clone() for key, value in replicas.state_dict().items()}))
+    assert states[0][0] == states[1][0]
+    for key, value in states[0][1].items():
+        torch.testing.assert_close(value, states[1][1][key])
+
+
+def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As batches of text padded to their longest sequence, or the last batch of an epoch."""
+    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 2)
+    compile = torch.compile
+    monkeypatch.setattr(
+        "torch.compile",
+        lambda function, **options: compile(function, backend="eager", fullgraph=True, dynamic=False),
+    )
+    batches = [(X[:n], Y[:n]) for n in range(5, 12)]
+    ends = []
+    for compiled in (True, False):
+        replicas = Replicas.build(Unused, range(2))
+        settings: dict[str, Any] = {"steps": 9, "optimizer": ADAM, "compile": compiled, "restore_best": False}
+        if compiled:
+            with pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
+                train(replicas, entropy, Batches(batches), **settings)
+            assert len(caught) == 1
+        else:
+            train(replicas, entropy, Batches(batches), **settings)
+        ends.append(replicas.parameters["used.weight"])
+    torch.testing.assert_close(ends[0], ends[1])
+
+
+class Batches:
+    """A loader of ready batches."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Any:
+        return iter(self.batches)
+
+
+# --------------------------------------------------------------------------------- replicas of one architecture
+
+
+def mlp(activation: torch_nn.Module, **settings: Any) -> torch_nn.Module:
+    return torch_nn.Sequential(torch_nn.Linear(6, 8), activation, torch_nn.Linear(8, 2, **settings))
+
+
+class Function(torch_nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.layer, self.function = torch_nn.Linear(6, 2), function
+
+
+def half_frozen() -> torch_nn.Module:
+    model = mlp(torch_nn.ReLU())
+    model[0].weight.requires_grad_(False)  # type: ignore[union-attr]
+    return model
+
+
+UNLIKE: dict[str, tuple[Callable[[], torch_nn.Module], Callable[[], torch_nn.Module], str]] = {
+    "activation": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.Tanh()), "1 is ReLU and Tanh"),
+    "dropout rate": (
+        lambda: mlp(torch_nn.Dropout(0.1)), lambda: mlp(torch_nn.Dropout(0.5)), r"1\.p is 0\.1 and 0\.5"
+    ),
+    "bias": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.ReLU(), bias=False), r"2\.bias exists in only one"),
+    "width": (lambda: torch_nn.Linear(6, 2), lambda: torch_nn.Linear(6, 3), "bias is float32"),
+    "dtype": (lambda: torch_nn.Linear(6, 2), lambda: torch_nn.Linear(6, 2).double(), "float32 .* and float64"),
+    "frozen": (half_frozen, lambda: mlp(torch_nn.ReLU()), "0.weight is frozen in only one"),
+    "function": (lambda: Function(torch.relu), lambda: Function(torch.tanh), "function is relu and tanh"),
+    "closure": (lambda: scaled(2.0), lambda: scaled(3.0), "function is"),
+    "part": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.Sequential()), "1 is ReLU and Sequential"),
+    "number of parts": (
+        lambda: torch_nn.Sequential(torch_nn.Linear(6, 2)),
+        lambda: torch_nn.Sequential(torch_nn.Linear(6, 2), torch_nn.ReLU()),
+        "has the parts 0 and 0, 1",
+    ),
+}  # fmt: skip
+
+
+def scaled(factor: float) -> torch_nn.Module:
+    return Function(lambda x: factor * x)
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_modules_of_unlike_configuration_are_refused(name: str) -> None:
+    first, second, message = UNLIKE[name]
+    with pytest.raises(ValueError, match=f"modules 0 and 1 differ: .*{message}"):
+        Replicas([first(), second()])
+    assert len(Replicas([first(), first()])) == 2
+    assert len(Replicas([second(), second()])) == 2
+
+
+def test_settings_that_are_equal_are_not_told_apart() -> None:
+    def factory() -> torch_nn.Module:
+        model = Function(lambda x: 2 * x)
+        model.table = {"a": [1, 2.5, float("nan")], "b": torch.arange(3), "c": np.arange(3)}  # type: ignore[assignment]
+        model.generator = torch.Generator()  # type: ignore[assignment]
+        model.itself = [model]  # type: ignore[assignment]
+        return model
+
+    assert len(Replicas([factory(), factory()])) == 2
+    assert len(Replicas([torch_nn.LSTM(2, 3), torch_nn.LSTM(2, 3)])) == 2
+
+
+# ------------------------------------------------------------------------------------ what replicas can do
+
+
+def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
+    replicas = Replicas.build(lambda: torch_nn.Linear(6, 2), range(3))
+    shared, own = torch.randn(64, 6), torch.randn(3, 10, 6)
+    assert replicas(shared).shape == (3, 64, 2)
+    for i in range(3):
+        torch.testing.assert_close(replicas(shared)[i], replicas[i](shared))
+        torch.testing.assert_close(replicas(own)[i], replicas[i](own[i]))
+    assert replicas(own[0, 0]).shape == (3, 2)
+
+
+def test_slices_are_replicas_of_their_own() -> None:
+    replicas = Replicas.build(normed, (5, 6, 7, 8))
+    part = replicas[1:3]
+    assert part.seeds == (6, 7)
+    assert [each.seeds for each in (replicas[-1:], replicas[::-2])] == [(8,), (8, 6)]
+    torch.testing.assert_close(part[0](X), replicas[1](X))
+    with torch.no_grad():
+        part.parameters["0.weight"].zero_()
+    assert bool((replicas.parameters["0.weight"] != 0).any())
+    assert len(list(replicas)) == 4
+    with pytest.raises(IndexError, match="empty"):
+        replicas[4:]
+
+
+def test_values_are_saved_and_loaded(tmp_path: Any) -> None:
+    replicas, others = (Replicas.build(normed, seeds) for seeds in (range(3), range(3, 6)))
+    replicas.save(tmp_path / "weights.safetensors")
+    others.load(str(tmp_path / "weights.safetensors"))
+    for name, value in replicas.state_dict().items():
+        assert torch.equal(others.state_dict()[name], value)
+
+
+def test_values_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Any) -> None:
+    from extrapolate.errors import UserError
+
+    replicas = Replicas.build(normed, range(3))
+    before = {name: value.clone() for name, value in replicas.state_dict().items()}
+    with pytest.raises(ValueError, match=r"'0\.bias' has shape \(2, 5\) instead of \(3, 5\)"):
+        replicas.load_state_dict(replicas[:2].state_dict())
+    with pytest.raises(ValueError, match=r"'0\.bias' is missing"):
+        replicas.load_state_dict({"0.weight": before["0.weight"]})
+    (tmp_path / "notes").write_text("no weights")
+    for name, message in (("notes", "does not hold these replicas"), ("nothing", "there is no file")):
+        with pytest.raises(UserError, match=message):
+            replicas.load(tmp_path / name)
+    for name, value in replicas.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_replicas_say_what_they_hold() -> None:
+    text = repr(Replicas.build(lambda: torch_nn.Linear(6, 2), range(25)))
+    assert text == "Replicas of Linear: 25 with seeds 0 to 24, 14 parameters each, on cpu"
+    assert "seeds 3, 1" in repr(Replicas.build(lambda: torch_nn.Linear(6, 2), (3, 1)))
+
+
+def test_an_input_of_a_key_reaches_the_model() -> None:
+    """``map`` hands each replica its own entries."""
+    replicas = Replicas.build(lambda: torch_nn.Linear(6, 2), range(3))
+    drawn = replicas.map(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
+    assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
