@@ -115,6 +115,10 @@ class TrainingState:
             CheckpointError: they are of another one.
         """
         saved = unpack(checkpoint.tensors, checkpoint.about)
+        if not isinstance(saved.get("of"), dict):
+            raise CheckpointError(
+                f"checkpoint {source} holds no training: give another path, or remove the file"
+            )
         for name, own in self._identity().items():
             if saved["of"].get(name) != own:
                 raise CheckpointError(
