@@ -34,8 +34,10 @@ def mapped(replicas: Replicas, plan: Plan) -> Gradients:
 def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
     call = _call(replicas, plan)
 
-    def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
-        slopes, (_, value) = grad_and_value(call, has_aux=True)(trained, *rest)
+    def one(trained: State, fixed: State, *rest: Any) -> tuple[State, Tensor]:
+        # grad looks through all its arguments: only what it must see is one (buffers may be updated in place)
+        differentiated = grad_and_value(lambda trained, fixed: call(trained, fixed, *rest), has_aux=True)
+        slopes, (_, value) = differentiated(trained, fixed)
         return _bounded(slopes, plan), value
 
     # "different": parts that sample from torch's global generator (dropout) do so for each replica

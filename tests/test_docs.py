@@ -1,0 +1,69 @@
+"""Every Python snippet of the README and of docs/training.md runs as it stands on the page."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from extrapolate import nn
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/training.md")
+
+
+def snippets(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_snippets_of_a_page_run_one_after_another(page: str, tmp_path: Path) -> None:
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(snippets(page)), encoding="utf-8")
+    command = [sys.executable, "-W", "error", str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_of_snippets_fit_a_page(page: str) -> None:
+    lines = [line for snippet in snippets(page) for line in snippet.splitlines()]
+    assert [line for line in lines if len(line) > 88] == []
+
+
+def test_a_first_training_takes_twenty_lines_and_with_a_loader_two_more() -> None:
+    first, _, loader, *_ = snippets("docs/training.md")
+    assert "TensorDataset(x, y)," in first
+    lines = [line for line in first.splitlines() if line]
+    assert len(lines) <= 20
+    # the second replaces the replicas and the training of the first
+    assert "DataLoader(" in loader
+    begun = next(index for index, line in enumerate(lines) if line.startswith("replicas ="))
+    assert begun + len(loader.splitlines()) <= 22
+
+
+def unit_loop() -> str:
+    """The README's training of one unit in a plain loop, without the check at its end."""
+    (loop,) = [each for each in snippets("README.md") if "penalty_weight" in each]
+    return loop[: loop.index("far =")]
+
+
+def test_the_loop_of_the_readme_solves_its_task() -> None:
+    """On fresh seeds and three ranges, as the README says of the range that it shows."""
+    space: dict[str, object] = {}
+    exec("import torch\nfrom torch.nn import functional as F\nfrom extrapolate import nn", space)
+    solved = []
+    for low, high in ((1.0, 2.0), (-2.0, 2.0), (0.0, 1.0)):
+        for seed in range(2_000, 2_004):
+            loop = unit_loop().replace("low, high = 1.0, 2.0", f"low, high = {low}, {high}")
+            loop = loop.replace("manual_seed(1_000)", f"manual_seed({seed})")
+            assert str(low) in loop
+            assert str(seed) in loop
+            exec(loop, space)
+            far = torch.empty(1_000, 2).uniform_(-1e3, 1e3)
+            unit = space["unit"]
+            assert isinstance(unit, nn.StochasticNMU)
+            solved.append(torch.allclose(unit.eval()(far), far[:, :1] * far[:, 1:], rtol=1e-5))
+    assert sum(solved) >= 11
