@@ -42,6 +42,7 @@ from extrapolate.tasks.scan import Scan
 from extrapolate.tasks.sentences import VOCABULARY, Sentences
 from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
+from extrapolate.tasks.task import Task
 
 __all__ = [
     "DIGIT_SEQUENCES",
@@ -82,6 +83,7 @@ __all__ = [
     "SubsetFunction",
     "SubsetProduct",
     "SumFunction",
+    "Task",
     "in_words",
     "load_digits",
     "parse_range",
