@@ -22,7 +22,7 @@ from extrapolate.tasks.algorithms import (
 )
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
 from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, placed
-from extrapolate.tasks.digit_sequences import DIGIT_SEQUENCES, DigitSequence
+from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
 from extrapolate.tasks.grid_time import GridTime
@@ -45,7 +45,7 @@ from extrapolate.tasks.subset_product import SubsetProduct
 from extrapolate.tasks.task import Task
 
 __all__ = [
-    "DIGIT_SEQUENCES",
+    "DIGIT_RULES",
     "OPERATIONS",
     "PUBLISHED_RANGES",
     "SUM_FUNCTIONS",
@@ -57,6 +57,7 @@ __all__ = [
     "ByDigit",
     "Copy",
     "DigitPairs",
+    "DigitRule",
     "DigitSequence",
     "DigitSet",
     "Digits",
