@@ -1,11 +1,11 @@
-"""Where data come from. A task knows its inputs' range, its wider test range, and when an answer is right.
+"""Where data come from: examples by key, fixed splits, and when an answer is right (:class:`Task`). No model.
 
-It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
-:class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
-:class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`,
-:class:`DigitPairs`, :class:`EvenDigits`. Symbols: :class:`Programs`, :class:`Scan`,
-``extrapolate.tasks.mathematics``. Environments: :class:`GridTime` (for
-Gymnasium: ``extrapolate.tasks.grid_time_env``).
+Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`; :class:`SubsetProduct` and
+:class:`SubsetFunction`, of sums over some of many numbers. Images: :func:`load_digits`, :class:`EvenDigits`,
+:class:`DigitPairs`, :class:`DigitSequence` with a :class:`DigitRule`. Sequences: :class:`Addition`, :class:`Copy` and
+the others of ``extrapolate.tasks.algorithms``. These are tasks; the data sets of other shapes are not yet:
+:class:`NumberWords`, :class:`Programs`, :class:`Scan`, ``extrapolate.tasks.mathematics``. Environments are none:
+:class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
 from extrapolate.tasks.algorithms import (
