@@ -177,8 +177,8 @@ def test_training_sequences_have_every_length_and_right_answers() -> None:
     ("make", "message"),
     [
         (lambda: Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
-        (lambda: Addition(longest=2), "addition has no sequences of up to 2 places: .*from 3 up"),
-        (lambda: BCDMultiplication(longest=8), "has no sequences of up to 8 places: .*8 k"),
+        (lambda: Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
+        (lambda: BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
         (lambda: Copy(tested=()), "copy is tested on no length: give one in `tested`"),
     ],
 )

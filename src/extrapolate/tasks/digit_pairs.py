@@ -1,6 +1,6 @@
 """Two digits and their product: which pairs are learned from, which are kept unseen, and their pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -32,7 +32,7 @@ class DigitPairs:
             own. None: the two images.
     """
 
-    digits: Digits
+    digits: Digits = field(repr=False)
     fold: int = 0
     folds: int = 10
     canvas: int | None = None
@@ -57,7 +57,7 @@ class DigitPairs:
         Pictures are (batch, 2, 1, S, S), or (batch, 2, canvas, canvas).
         """
         training, seen = self._sample_from
-        return _multiplied(*self.pictured(training, seen, ops.uniform(key, (batch, self.numbers))))
+        return _with_products(*self.render(training, seen, ops.uniform(key, (batch, self.numbers))))
 
     @cached_property
     def _sample_from(self) -> tuple["ByDigit", Tensor]:
@@ -72,7 +72,7 @@ class DigitPairs:
         validation, test = ByDigit.of(self.digits.validation), ByDigit.of(self.digits.test)
         chosen = {"validation": (validation, seen), "interpolation": (test, seen), "test": (test, unseen)}
         u = self.fixed_numbers()
-        return {name: _multiplied(*self.pictured(*each, u)) for name, each in chosen.items()}
+        return {name: _with_products(*self.render(*each, u)) for name, each in chosen.items()}
 
     def fixed_numbers(self) -> Tensor:
         """The numbers in [0, 1) that the pictures of all splits are chosen by, (N, numbers)."""
@@ -83,7 +83,7 @@ class DigitPairs:
         """bool (N,): whether the product (N, 1) is right once rounded."""
         return (prediction.round() == target)[..., 0]
 
-    def pictured(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    def render(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of ``pairs`` (P, 2) chosen by ``u`` (N, numbers) in [0, 1), and their digits, int64 (N, 2)."""
         labels = pairs[(u[:, 0] * len(pairs)).long()]
         images = digits.pictured(labels, u[:, 1:3])
@@ -126,6 +126,6 @@ def placed(images: Tensor, u: Tensor, size: int) -> Tensor:
     return taken * inside[..., 0, :, None] * inside[..., 1, None, :]
 
 
-def _multiplied(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """With the products (N, 1) in place of the labels (N, 2)."""
+def _with_products(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace the labels (N, 2) by their products (N, 1)."""
     return pictures, labels.prod(-1, keepdim=True).to(pictures.dtype)

@@ -1,7 +1,7 @@
 """What follows from a sequence of digits: how many there are of each, their sum, their product."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -90,7 +90,7 @@ class DigitSequence:
     """
 
     rule: DigitRule
-    digits: Digits
+    digits: Digits = field(repr=False)
 
     @cached_property
     def _training(self) -> DigitSet:
@@ -98,7 +98,7 @@ class DigitSequence:
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Training images (batch, T, 1, S, S), and the answer after each, (batch, T, outputs)."""
-        return self._shown(self._training, self.rule.draw_keyed(batch, len(self._training), key))
+        return self._render(self._training, self.rule.draw_keyed(batch, len(self._training), key))
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Images and answers: ``validation``, as long as in training; ``test``, as long as the longest published."""
@@ -110,9 +110,9 @@ class DigitSequence:
     def _fixed(self, digits: DigitSet, length: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
         allowed, generator = self.rule.allowed(digits), torch.Generator().manual_seed(seed)
         drawn = self.rule.draw(count, length, len(allowed), generator)
-        return self._shown(allowed, drawn.to(allowed.labels.device))
+        return self._render(allowed, drawn.to(allowed.labels.device))
 
-    def _shown(self, digits: DigitSet, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    def _render(self, digits: DigitSet, drawn: Tensor) -> tuple[Tensor, Tensor]:
         answers = self.rule.answers(digits.labels[drawn])
         return digits.images[drawn.T], answers.movedim(0, 1)
 

@@ -1,6 +1,6 @@
 """Pictures with several digits, and how many of them are even."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class EvenDigits:
         ValueError: more digits than cells, or none at most.
     """
 
-    digits: Digits
+    digits: Digits = field(repr=False)
     fewest: int = 1
     most: int = 5
     side: int = 3

@@ -67,13 +67,13 @@ class DigitsProductPart:
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             u = ops.uniform(key, (settings.batch, task.numbers))
-            return _squared_error(model, *task.pictured(training, given["seen"], u))
+            return _squared_error(model, *task.render(training, given["seen"], u))
 
         def measures(model: nn.Module, seen: Tensor, unseen: Tensor, u: Tensor) -> dict[str, Tensor]:
-            known, labels = _right(model, *task.pictured(test, seen, u))
-            new, _ = _right(model, *task.pictured(test, unseen, u))
+            known, labels = _right(model, *task.render(test, seen, u))
+            new, _ = _right(model, *task.render(test, unseen, u))
             return {
-                "validation_error": _squared_error(model, *task.pictured(validation, seen, u)),
+                "validation_error": _squared_error(model, *task.render(validation, seen, u)),
                 "seen_accuracy": known,
                 "unseen_accuracy": new,
                 "label_accuracy": labels.mean(),

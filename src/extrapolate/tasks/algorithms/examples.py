@@ -65,8 +65,8 @@ class Algorithm(ABC):
     that is equally likely. An answer is right when every place is, padding included.
 
     Args:
-        longest: places of the longest training sequences; 41 are those of two operands of 20 digits.
-        tested: places of the test sequences, rising; the last are the split ``test``.
+        longest: length of the longest training sequences; two operands of 20 digits and their operator have 41.
+        tested: lengths of the test sequences, rising; the last is that of the split ``test``.
 
     Raises:
         UserError: the task has no sequences of such lengths, or ``tested`` is empty.
@@ -81,9 +81,7 @@ class Algorithm(ABC):
 
     def __post_init__(self) -> None:
         if not self.lengths:
-            raise UserError(
-                f"{self.name} has no sequences of up to {self.longest} places: {self.length_rule}"
-            )
+            raise UserError(f"{self.name} has no sequences up to length {self.longest}: {self.length_rule}")
         if not self.tested:
             raise UserError(f"{self.name} is tested on no length: give one in `tested`")
         for length in self.tested:
@@ -120,7 +118,7 @@ class Algorithm(ABC):
         """
 
     def sample(self, batch: int, key: Tensor) -> Examples:
-        """Training sequences of ``longest`` places. They are drawn one key at a time, not under ``vmap``."""
+        """Training sequences, padded to ``longest``. Takes one key at a time: ``vmap`` cannot map it."""
         generator, lengths = generator_of(key), self.lengths
         length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
         symbols, answer = self.examples(batch, length, generator).padded(self.longest)
@@ -130,12 +128,8 @@ class Algorithm(ABC):
         """``validation``, of the longest training length; ``test``, of the last tested; ``test_N``, of the others."""
         *nearer, longest = self.tested
         lengths = {"validation": self.lengths[-1], **{f"test_{n}": n for n in nearer}, "test": longest}
-        return {
-            name: self.examples(
-                FIXED, length, torch.Generator().manual_seed(1 if name == "validation" else 2)
-            )
-            for name, length in lengths.items()
-        }
+        generator = torch.Generator().manual_seed(1)
+        return {name: self.examples(FIXED, length, generator) for name, length in lengths.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (B,): whether all classes of a sequence are right; int64 (B, n) each."""
