@@ -37,7 +37,8 @@ def test_answer_is_the_product_of_both_sums() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_subsets_are_runs_that_overlap_by_half_wherever_they_begin(seed: int) -> None:
-    subsets = SubsetProduct(PUBLISHED_RANGES[6]).subsets(torch.Generator().manual_seed(seed))
+    task = SubsetProduct(PUBLISHED_RANGES[6])
+    subsets = task.place_subsets(torch.Generator().manual_seed(seed)).subsets
     first, second = (subsets[:, i].nonzero().flatten().tolist() for i in (0, 1))
     assert first == list(range(first[0], first[0] + 25))
     assert second == list(range(first[0] + 13, first[0] + 38))
@@ -46,6 +47,8 @@ def test_subsets_are_runs_that_overlap_by_half_wherever_they_begin(seed: int) ->
 def test_subsets_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         SubsetProduct(PUBLISHED_RANGES[6], subset_ratio=0.9, overlap_ratio=0.1)
+    with pytest.raises(ValueError, match="start=63: choose 0 to 62"):
+        SubsetProduct(PUBLISHED_RANGES[6], start=63)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ SMOKE, LAPTOP = EXPERIMENT.presets["smoke"], EXPERIMENT.presets["laptop"]
 
 
 def test_answer_is_the_number_of_even_digits_to_be_seen() -> None:
-    task, digits = EvenDigits(), load_digits().test
+    digits = load_digits().test
+    task = EvenDigits(load_digits())
     pictures, answers = task.pictured(digits, torch.rand(100, task.numbers))
     assert pictures.shape == (100, 1, 24, 24)
     seen = []
@@ -41,7 +42,7 @@ def test_answer_is_the_number_of_even_digits_to_be_seen() -> None:
 @pytest.mark.parametrize(("fewest", "most"), [(6, 5), (1, 10), (-1, 3), (0, 0)])
 def test_numbers_of_digits_that_do_not_fit_are_refused(fewest: int, most: int) -> None:
     with pytest.raises(ValueError, match="do not fit into 9 cells"):
-        EvenDigits(fewest, most)
+        EvenDigits(load_digits(), fewest, most)
 
 
 # ---------------------------------------------------------------------------------------------- the models

@@ -26,13 +26,13 @@ SMOKE, LAPTOP = EXPERIMENT.presets["smoke"], EXPERIMENT.presets["laptop"]
 
 
 def test_folds_part_the_hundred_pairs() -> None:
-    folds = [DigitPairs().of_fold(fold) for fold in range(10)]
+    folds = [DigitPairs(load_digits(), fold).pairs for fold in range(10)]
     every = {(a, b) for a in range(10) for b in range(10)}
     for seen, unseen in folds:
         assert (len(seen), len(unseen)) == (90, 10)
         assert {tuple(pair) for pair in torch.cat([seen, unseen]).tolist()} == every
     assert {tuple(pair) for _, unseen in folds for pair in unseen.tolist()} == every
-    assert torch.equal(DigitPairs().of_fold(13)[1], folds[3][1])
+    assert torch.equal(DigitPairs(load_digits(), 13).pairs[1], folds[3][1])
 
 
 def test_images_of_a_digit_show_it() -> None:

@@ -26,7 +26,7 @@ from extrapolate.experiments.digits_sequence.part import GREATEST
 from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.eye import Eye
 from extrapolate.report import write_page
-from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence, DigitSet, load_digits
+from extrapolate.tasks import DIGIT_RULES, DigitRule, DigitSet, load_digits
 from extrapolate.training.loop import run_plan
 from resuming import assert_resumes_alike
 from silent import Silent
@@ -119,13 +119,13 @@ def test_answers_after_each_image() -> None:
     labels = torch.tensor([3, 1, 3])
     counts = torch.zeros(3, 10)
     counts[:, 3], counts[:, 1] = torch.tensor([1.0, 1.0, 2.0]), torch.tensor([0.0, 1.0, 1.0])
-    assert torch.equal(DIGIT_SEQUENCES["count"].answers(labels), counts)
-    assert DIGIT_SEQUENCES["sum"].answers(labels).tolist() == [[3], [4], [7]]
-    assert DIGIT_SEQUENCES["product"].answers(labels).tolist() == [[3], [3], [9]]
+    assert torch.equal(DIGIT_RULES["count"].answers(labels), counts)
+    assert DIGIT_RULES["sum"].answers(labels).tolist() == [[3], [4], [7]]
+    assert DIGIT_RULES["product"].answers(labels).tolist() == [[3], [3], [9]]
 
 
-@pytest.mark.parametrize("rule", DIGIT_SEQUENCES.values(), ids=list(DIGIT_SEQUENCES))
-def test_sequences_are_drawn_from_the_allowed_digits(rule: DigitSequence) -> None:
+@pytest.mark.parametrize("rule", DIGIT_RULES.values(), ids=list(DIGIT_RULES))
+def test_sequences_are_drawn_from_the_allowed_digits(rule: DigitRule) -> None:
     digits = rule.allowed(load_digits().test)
     assert int(digits.labels.min()) == rule.lowest
     chosen = rule.draw(50, rule.tested[-1], len(digits), torch.Generator().manual_seed(0))
@@ -172,7 +172,7 @@ def exact(unit: torch.nn.Module, size: int) -> torch.nn.Module:
 def test_unit_with_exact_weights_accumulates_as_the_rule_asks(
     kind: type[Accumulator], unit: type[torch.nn.Module], task: str
 ) -> None:
-    rule, labels = DIGIT_SEQUENCES[task], torch.randint(1, 10, (6, 4))
+    rule, labels = DIGIT_RULES[task], torch.randint(1, 10, (6, 4))
     accumulator, perfect = kind(unit, rule.outputs, rule.start), KINDS[REFERENCE].memory(rule)
     exact(accumulator.unit, rule.outputs)
     features = F.one_hot(labels, 10).float() if task == "count" else labels[..., None].float()
@@ -190,7 +190,7 @@ def test_weight_made_once_gives_the_same_answers() -> None:
 
 
 def test_unused_inputs_are_drawn_to_the_start() -> None:
-    accumulator = KINDS["NMU"].memory(DIGIT_SEQUENCES["product"])
+    accumulator = KINDS["NMU"].memory(DIGIT_RULES["product"])
     assert isinstance(accumulator, Accumulator)
     with torch.no_grad():
         accumulator.unit.get_parameter("weight").copy_(torch.tensor([[1.0, 0.25]]))
@@ -201,7 +201,7 @@ def test_unused_inputs_are_drawn_to_the_start() -> None:
 
 @pytest.mark.parametrize(("name", "task"), [(n, t) for n, kind in KINDS.items() for t in kind.rules])
 def test_every_model_answers_after_each_image(name: str, task: str) -> None:
-    rule = DIGIT_SEQUENCES[task]
+    rule = DIGIT_RULES[task]
     reader = Reader(8, KINDS[name].memory(rule))
     assert reader(torch.rand(3, 2, 1, 8, 8)).shape == (3, 2, rule.outputs)
 

@@ -41,7 +41,7 @@ KNOWN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def test_answer_is_the_function_of_both_sums_over_all_steps(name: str) -> None:
     task = SubsetFunction(SUM_FUNCTIONS[name], Sequences(NARROW, 3), Sequences(NARROW, 5), in_features=16)
     generator = torch.Generator().manual_seed(7)
-    subsets = task.subsets(generator)
+    subsets = task.place_subsets(generator).subsets
     x = task.test.sample(6, 16, generator)
     assert x.shape == (5, 6, 16)
     first, second = (subsets[:, i].numpy() == 1 for i in (0, 1))
@@ -110,7 +110,7 @@ def test_each_replica_has_its_own_function_and_subsets() -> None:
     replicas = part.replicas()
     given = part.plan(replicas).given
     assert given["chosen"].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
-    x = part._validation(torch.device("cpu"))
+    x = part._inputs("validation", torch.device("cpu"))
     errors = part._errors(replicas, x)
     for i, name in enumerate(("add", "add", "mul", "mul")):
         target = SubsetFunction(SUM_FUNCTIONS[name], *_ends("static"), in_features=8).answer(
@@ -127,7 +127,7 @@ def _ends(kind: str) -> tuple[Sequences, Sequences]:
 def test_score_of_the_untrained_is_about_a_hundred() -> None:
     part = FunctionsPart("static", "Linear", replace(STATIC_SMOKE, seeds=3, functions=("mul",)))
     replicas = part.replicas()
-    errors = part._errors(replicas, part._validation(torch.device("cpu")))
+    errors = part._errors(replicas, part._inputs("validation", torch.device("cpu")))
     assert sorted(part._scores(errors, errors))[1] == pytest.approx(100)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Outcome, experiment_named, run
-from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, Range, RangePair, SingleModule
 from extrapolate.training.watch import Quiet, Watch
 
 ANSWERS: dict[str, Callable[[float, float], float]] = {
@@ -39,12 +39,14 @@ def generator(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("in_features", [2, 10])
 def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: int) -> None:
     each = task(operation, in_features=in_features)
-    for draw in (each.validation, each.test):
-        x, y = draw(50, generator())
+    for name, inputs in each.ranges.sample_fixed((50, in_features)).items():
+        x, y = each.splits(50)[name]
+        assert torch.equal(x, inputs.float())
         assert x.shape == (50, in_features)
         assert y.shape == (50, 1)
-        assert x.dtype == y.dtype == torch.float64
-        assert y[:, 0].tolist() == [ANSWERS[operation](a, b) for a, b in x[:, :2].tolist()]
+        exact = each.operation(inputs)
+        assert exact[:, 0].tolist() == [ANSWERS[operation](a, b) for a, b in inputs[:, :2].tolist()]
+        torch.testing.assert_close(y, exact.float(), rtol=1e-5, atol=1e-5)
 
 
 def test_operations_are_the_published_four() -> None:
@@ -58,16 +60,16 @@ def test_operations_are_the_published_four() -> None:
 
 @pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
 def test_sets_come_from_their_ranges_and_are_the_same_for_the_same_seed(pair: RangePair) -> None:
-    each = task("mul", pair)
-    for draw, range_ in ((each.validation, pair.train), (each.test, pair.test)):
-        x, y = draw(2000, generator(3))
+    for name, range_ in (("validation", pair.train), ("test", pair.test)):
+        x = pair.sample_fixed((2000, 2))[name]
+        assert x.dtype == torch.float64
         inside = [(low <= x) & (x <= high) for low, high in range_.intervals]
         assert torch.stack(inside).any(0).all()
         assert all(bool(side.any()) for side in inside)
-        again_x, again_y = draw(2000, generator(3))
-        assert torch.equal(x, again_x)
-        assert torch.equal(y, again_y)
-        assert not torch.equal(x, draw(2000, generator(4))[0])
+        assert torch.equal(x, pair.sample_fixed((2000, 2))[name])
+        again, other = (range_.sample((2000, 2), generator(seed)) for seed in (3, 4))
+        assert torch.equal(again, range_.sample((2000, 2), generator(3)))
+        assert not torch.equal(again, other)
 
 
 def nearly(operation: str, x: np.ndarray, epsilon: float) -> np.ndarray:
@@ -86,7 +88,7 @@ def nearly(operation: str, x: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 def threshold_by_hand(each: SingleModule, operation: str, epsilon: float, count: int) -> float:
-    x = each.test(count, generator(0))[0].numpy()
+    x = each.ranges.test.sample((count, each.in_features), generator(0)).numpy()
     exact = np.array([ANSWERS[operation](a, b) for a, b in x[:, :2].tolist()])
     return float(np.mean((nearly(operation, x, epsilon) - exact) ** 2))
 
@@ -124,7 +126,7 @@ def test_threshold_uses_a_million_samples_and_no_generator_of_the_user() -> None
 
 def test_threshold_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = task("add").threshold(count=1000)
-    monkeypatch.setattr(SingleModule, "test", None)
+    monkeypatch.setattr(Range, "sample", None)
     assert task("add").threshold(count=1000) == first
 
 

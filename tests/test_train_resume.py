@@ -330,7 +330,7 @@ def test_work_is_counted_and_not_timed() -> None:
     counts = []
     for _ in range(2):
         with WorkCounter() as work:
-            torch.ones(300, 200) @ torch.ones(200, 100) + torch.ones(100)
+            _ = torch.ones(300, 200) @ torch.ones(200, 100) + torch.ones(100)
         counts.append((work.seconds, work.shareable))
     assert counts[0] == counts[1]
     assert counts[0][0] > 0

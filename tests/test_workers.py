@@ -12,7 +12,7 @@ import pytest
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named, run, with_options
 from extrapolate.experiments.main_guard import explain_ended_workers
-from extrapolate.training import Watch
+from extrapolate.training.watch import Watch
 from silent import Silent
 
 SCRIPT = """

@@ -1,11 +1,11 @@
-"""Where data come from. A task knows its inputs' range, its wider test range, and when an answer is right.
+"""Where data come from: examples by key, fixed splits, and when an answer is right (:class:`Task`). No model.
 
-It knows no model. Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`;
-:class:`SubsetProduct` and :class:`SubsetFunction`, of sums over some of many numbers. Language:
-:class:`NumberWords`. Images: :func:`load_digits`, :class:`DigitSequence`,
-:class:`DigitPairs`, :class:`EvenDigits`. Symbols: :class:`Programs`, :class:`Scan`,
-``extrapolate.tasks.mathematics``. Environments: :class:`GridTime` (for
-Gymnasium: ``extrapolate.tasks.grid_time_env``).
+Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`; :class:`SubsetProduct` and
+:class:`SubsetFunction`, of sums over some of many numbers. Images: :func:`load_digits`, :class:`EvenDigits`,
+:class:`DigitPairs`, :class:`DigitSequence` with a :class:`DigitRule`. Sequences: :class:`Addition`, :class:`Copy` and
+the others of ``extrapolate.tasks.algorithms``. These are tasks; the data sets of other shapes are not yet:
+:class:`NumberWords`, :class:`Programs`, :class:`Scan`, ``extrapolate.tasks.mathematics``. Environments are none:
+:class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
 from extrapolate.tasks.algorithms import (
@@ -22,7 +22,7 @@ from extrapolate.tasks.algorithms import (
 )
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
 from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, placed
-from extrapolate.tasks.digit_sequences import DIGIT_SEQUENCES, DigitSequence
+from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
 from extrapolate.tasks.grid_time import GridTime
@@ -42,9 +42,10 @@ from extrapolate.tasks.scan import Scan
 from extrapolate.tasks.sentences import VOCABULARY, Sentences
 from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
+from extrapolate.tasks.task import Task
 
 __all__ = [
-    "DIGIT_SEQUENCES",
+    "DIGIT_RULES",
     "OPERATIONS",
     "PUBLISHED_RANGES",
     "SUM_FUNCTIONS",
@@ -56,6 +57,7 @@ __all__ = [
     "ByDigit",
     "Copy",
     "DigitPairs",
+    "DigitRule",
     "DigitSequence",
     "DigitSet",
     "Digits",
@@ -82,6 +84,7 @@ __all__ = [
     "SubsetFunction",
     "SubsetProduct",
     "SumFunction",
+    "Task",
     "in_words",
     "load_digits",
     "parse_range",

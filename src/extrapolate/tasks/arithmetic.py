@@ -7,7 +7,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from extrapolate.tasks.ranges import RangePair
+from extrapolate import ops
+from extrapolate.tasks.ranges import RangePair, spread
 
 
 def _relevant(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,15 +76,27 @@ class SingleModule:
         if self.in_features < 2:
             raise ValueError(f"in_features must be at least 2 (the two operands), got {self.in_features}")
 
-    def validation(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """float64 inputs (count, I) from the training range, and their answers (count, 1)."""
-        x = self.ranges.train.sample((count, self.in_features), generator)
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 inputs (batch, I) from the training range, and their answers (batch, 1)."""
+        # the ends as numbers of float32, as trainings of many ranges at once have them
+        low, high = torch.tensor(self.ranges.train.intervals[0], device=key.device)
+        return self.sample_between(low, high, batch, key)
+
+    def sample_between(self, low: Tensor, high: Tensor, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`sample`, from the range of these scalars: under ``vmap`` each replica may have its own."""
+        # drawn with the batch contiguous, which lets a fused step vectorise over it
+        x = spread(ops.uniform(key, (self.in_features, batch)).movedim(0, -1), low, high)
         return x, self.operation(x)
 
-    def test(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """float64 inputs (count, I) from the extrapolation range, and their answers (count, 1)."""
-        x = self.ranges.test.sample((count, self.in_features), generator)
-        return x, self.operation(x)
+    def splits(self, count: int = 10_000) -> dict[str, tuple[Tensor, Tensor]]:
+        """``count`` float32 inputs (count, I) from either range, and their answers (count, 1)."""
+        self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
+        inputs = {name: x.float() for name, x in self.ranges.sample_fixed((count, self.in_features)).items()}
+        return {name: (x, self.operation(x)) for name, x in inputs.items()}
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
+        return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:
         """The mean squared error on the extrapolation range of a unit whose weights are all ε off.
@@ -95,5 +108,6 @@ class SingleModule:
 
 @lru_cache(maxsize=256)
 def _threshold(task: SingleModule, epsilon: float, count: int) -> float:
-    x, target = task.test(count, torch.Generator().manual_seed(0))
+    x = task.ranges.test.sample((count, task.in_features), torch.Generator().manual_seed(0))
+    target = task.operation(x)
     return float((task.operation.nearly(x, target, epsilon) - target).square().mean())

@@ -53,6 +53,9 @@ class Digits:
     validation: DigitSet
     test: DigitSet
 
+    def to(self, device: torch.device | str) -> "Digits":
+        return Digits(*(each.to(device) for each in (self.training, self.validation, self.test)))
+
 
 def load_digits(folder: Path | None = None) -> Digits:
     """scikit-learn's 1,797 digits of 8 × 8 pixels; with a ``folder`` the MNIST images (28 × 28) in it.

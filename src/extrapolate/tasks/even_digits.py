@@ -1,11 +1,15 @@
 """Pictures with several digits, and how many of them are even."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from extrapolate.tasks.digits import DigitSet
+from extrapolate import ops
+from extrapolate.tasks.digits import Digits, DigitSet
+
+#: Pictures that choose the best step, and that are tested on.
+VALIDATED, TESTED = 500, 1_000
 
 
 @dataclass(frozen=True)
@@ -14,12 +18,13 @@ class EvenDigits:
 
     With 4, 7 and 2 in three of nine cells the answer is 2. From ``fewest`` to ``most`` digits, each number equally
     likely; published with up to five (Trask et al. 2018, after Seguí et al. 2015). An answer is right when it
-    rounds to the number.
+    rounds to the number. Pictures lie on the device of ``digits``.
 
     Raises:
         ValueError: more digits than cells, or none at most.
     """
 
+    digits: Digits = field(repr=False)
     fewest: int = 1
     most: int = 5
     side: int = 3
@@ -29,9 +34,39 @@ class EvenDigits:
             raise ValueError(f"from {self.fewest} to {self.most} digits do not fit into {self.side**2} cells")
 
     @property
+    def size(self) -> int:
+        """Pixels a side of a picture."""
+        return self.side * self.digits.training.size
+
+    @property
     def numbers(self) -> int:
         """Random numbers that a picture takes."""
         return 1 + 2 * self.side**2
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (batch, 1, side S, side S) of training images, and their answers (batch,)."""
+        return self.pictured(self.digits.training, ops.uniform(key, (batch, self.numbers)))
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Pictures and answers: ``validation``, of validation images, the other two of test images.
+
+        ``interpolation`` has as many digits as the training, ``test`` more of them, up to one in every cell.
+        """
+        cells = self.side**2
+        more = replace(self, fewest=min(self.most + 1, cells), most=cells)
+        return {
+            "validation": self._fixed(self.digits.validation, VALIDATED, 1),
+            "interpolation": self._fixed(self.digits.test, TESTED, 2),
+            "test": more._fixed(self.digits.test, TESTED, 2),
+        }
+
+    def _fixed(self, digits: DigitSet, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        u = torch.rand((count, self.numbers), generator=torch.Generator().manual_seed(seed))
+        return self.pictured(digits, u.to(digits.labels.device))
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether the number is right once rounded."""
+        return prediction.round() == target
 
     def pictured(self, digits: DigitSet, u: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (N, 1, side S, side S) of ``digits``, and the answers (N,), from ``u`` (N, numbers) in [0, 1)."""

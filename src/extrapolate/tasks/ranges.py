@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from extrapolate import ops
 from extrapolate.errors import UserError
 
 
@@ -47,6 +48,11 @@ class Range:
         side = torch.randint(len(self.intervals), shape, generator=generator)
         return spread(uniform, ends[side, 0], ends[side, 1])
 
+    def sample_keyed(self, shape: tuple[int, ...], key: Tensor) -> Tensor:
+        """float32 numbers of ``shape`` from the only interval, a function of ``key`` (see :func:`ops.uniform`)."""
+        ((low, high),) = self.intervals
+        return spread(ops.uniform(key, shape), low, high)
+
     def __str__(self) -> str:
         return "∪".join(_name(low, high) for low, high in self.intervals)
 
@@ -66,6 +72,13 @@ class RangePair:
     def __post_init__(self) -> None:
         if len(self.train.intervals) != 1:
             raise RangeError(f"training range {self.train}: must be one interval")
+
+    def sample_fixed(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
+        """float64 numbers of ``shape`` by split, ``validation`` and ``test``; the same at every call."""
+        return {
+            name: each.sample(shape, torch.Generator().manual_seed(seed))
+            for name, each, seed in (("validation", self.train, 1), ("test", self.test, 2))
+        }
 
     def __str__(self) -> str:
         return str(self.train)

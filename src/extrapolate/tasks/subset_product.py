@@ -1,6 +1,6 @@
 """The product of two sums over parts of many numbers: which inputs matter has to be found out too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -18,19 +18,30 @@ class SubsetProduct:
 
     Of 8 numbers, with subsets of half of them that overlap by half and begin at the second number:
     (9, 1, 2, 3, 4, 5, 6, 9) gives (1 + 2 + 3 + 4) × (3 + 4 + 5 + 6) = 180; the nines don't matter. Published:
-    100 numbers, subsets of a quarter that overlap by half. It is solved when the squared error on the wider
-    range is below :meth:`threshold`.
+    100 numbers, subsets of a quarter that overlap by half, at a random place for each seed. It is solved when the
+    squared error on the wider range is below :meth:`threshold`.
+
+    Args:
+        start: the input that the first subset begins with.
+
+    Raises:
+        ValueError: the subsets do not fit into the inputs.
     """
 
     ranges: RangePair
     in_features: int = 100
     subset_ratio: float = 0.25
     overlap_ratio: float = 0.5
+    start: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 1 or not 0 <= self.overlap_ratio <= 1 or self.span > self.in_features:
             raise ValueError(
                 f"two subsets of {self.size} overlapping by {self.overlap} do not fit into {self.in_features} inputs"
+            )
+        if not 0 <= self.start <= self.in_features - self.span:
+            raise ValueError(
+                f"start={self.start}: choose 0 to {self.in_features - self.span}, for the subsets to fit in"
             )
 
     @property
@@ -48,15 +59,17 @@ class SubsetProduct:
         """Numbers from the first of the one to the last of the other."""
         return 2 * self.size - self.overlap
 
-    def subsets(self, generator: torch.Generator) -> Tensor:
-        """Which input is in which subset: 0 and 1, float32 (in_features, 2), from a random place on."""
+    def place_subsets(self, generator: torch.Generator) -> "SubsetProduct":
+        """This task with its subsets at a random place."""
         start = int(torch.randint(self.in_features - self.span + 1, (), generator=generator))
-        return self._subsets_from(start)
+        return replace(self, start=start)
 
-    def _subsets_from(self, start: int) -> Tensor:
+    @property
+    def subsets(self) -> Tensor:
+        """Which input is in which subset: 0 and 1, float32 (in_features, 2)."""
         subsets = torch.zeros(self.in_features, 2)
-        second = start + self.size - self.overlap
-        subsets[start : start + self.size, 0] = 1
+        second = self.start + self.size - self.overlap
+        subsets[self.start : self.start + self.size, 0] = 1
         subsets[second : second + self.size, 1] = 1
         return subsets
 
@@ -66,13 +79,20 @@ class SubsetProduct:
         sums = x @ subsets
         return sums[..., :1] * sums[..., 1:]
 
-    def validation(self, count: int, generator: torch.Generator) -> Tensor:
-        """float64 inputs (count, in_features) from the training range."""
-        return self.ranges.train.sample((count, self.in_features), generator)
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 inputs (batch, in_features) from the training range, and their answers (batch, 1)."""
+        x = self.ranges.train.sample_keyed((batch, self.in_features), key)
+        return x, self.answer(x, self.subsets.to(x.device))
 
-    def test(self, count: int, generator: torch.Generator) -> Tensor:
-        """float64 inputs (count, in_features) from the extrapolation range."""
-        return self.ranges.test.sample((count, self.in_features), generator)
+    def splits(self, count: int = 10_000) -> dict[str, tuple[Tensor, Tensor]]:
+        """``count`` float32 inputs (count, in_features) from either range, and their answers (count, 1)."""
+        self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
+        inputs = {name: x.float() for name, x in self.ranges.sample_fixed((count, self.in_features)).items()}
+        return {name: (x, self.answer(x, self.subsets)) for name, x in inputs.items()}
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
+        return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 100_000) -> float:
         """The mean squared error on the extrapolation range of sums whose weights are all ε off, multiplied.
@@ -86,10 +106,10 @@ class SubsetProduct:
 @lru_cache(maxsize=64)
 def _threshold(task: SubsetProduct, epsilon: float, count: int) -> float:
     generator = torch.Generator().manual_seed(0)
-    exact = task._subsets_from(0).double()
+    exact = replace(task, start=0).subsets.double()
     nearly = exact + epsilon * (1 - 2 * exact)
     total = 0.0
     for done in range(0, count, CHUNK):
-        x = task.test(min(CHUNK, count - done), generator)
+        x = task.ranges.test.sample((min(CHUNK, count - done), task.in_features), generator)
         total += float((task.answer(x, nearly) - task.answer(x, exact)).square().sum())
     return total / count

@@ -8,17 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from extrapolate import ops
 from extrapolate.errors import UserError
 from extrapolate.experiments.arithmetic_dataset.models import NETWORKS, Network
 from extrapolate.experiments.arithmetic_dataset.settings import ArithmeticDatasetSettings
 from extrapolate.tasks import RangePair, SubsetProduct
-from extrapolate.tasks.ranges import spread
 from extrapolate.training import History, Penalty, Replicas, Warmup
 from extrapolate.training.plan import Plan
-
-#: Seeds of the fixed sets, the same for every network and seed.
-VALIDATION_SEED, TEST_SEED = 1, 2
 
 #: The scale of the penalty on the weights of both layers.
 PENALTY = 10.0
@@ -66,10 +61,10 @@ class ArithmeticDatasetPart:
 
     def plan(self, replicas: Replicas) -> Plan:
         settings, task, threshold = self.settings, self.task, self._threshold()
-        low, high = self.ranges.train.intervals[0]
+        shape = settings.batch, task.in_features
 
         def shared(key: Tensor) -> dict[str, Tensor]:
-            return {"x": spread(ops.uniform(key, (settings.batch, task.in_features)), low, high)}
+            return {"x": task.ranges.train.sample_keyed(shape, key)}
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return _squared_error(model, given["x"], given["subsets"])
@@ -126,14 +121,13 @@ class ArithmeticDatasetPart:
 
     def _subsets(self, replicas: Replicas) -> Tensor:
         """(R, in_features, 2), those of each replica's seed."""
-        drawn = [self.task.subsets(torch.Generator().manual_seed(seed)) for seed in replicas.seeds]
-        return torch.stack(drawn).to(replicas.device)
+        tasks = [self.task.place_subsets(torch.Generator().manual_seed(seed)) for seed in replicas.seeds]
+        return torch.stack([task.subsets for task in tasks]).to(replicas.device)
 
     def _evaluate(self, replicas: Replicas) -> Any:
-        samples, device = self.settings.samples, replicas.device
         subsets = self._subsets(replicas)
-        validation = self.task.validation(samples, torch.Generator().manual_seed(VALIDATION_SEED)).to(device)
-        test = self.task.test(samples, torch.Generator().manual_seed(TEST_SEED)).to(device)
+        inputs = self.ranges.sample_fixed((self.settings.samples, self.task.in_features))
+        validation, test = (inputs[name].to(replicas.device) for name in ("validation", "test"))
         call = replicas.bind(_squared_error, training=False, dtype=torch.float64)
         errors = vmap(call, in_dims=(0, 0, None, None, 0))
 

@@ -6,18 +6,13 @@ import polars as pl
 
 from extrapolate.experiments.digit_images import BETAS
 from extrapolate.experiments.digits_parity.claims import claims
-from extrapolate.experiments.digits_parity.part import (
-    ENOUGH,
-    LEARNING_RATE,
-    TASK,
-    TESTED,
-    VALIDATED,
-    DigitsParityPart,
-)
+from extrapolate.experiments.digits_parity.part import ENOUGH, LEARNING_RATE, DigitsParityPart
 from extrapolate.experiments.digits_parity.settings import PRESETS, DigitsParitySettings
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
+from extrapolate.tasks import EvenDigits
+from extrapolate.tasks.even_digits import TESTED, VALIDATED
 
 
 class DigitsParityExperiment:
@@ -41,9 +36,9 @@ class DigitsParityExperiment:
         return [
             f"Adam (second decay {BETAS[1]:g}), rate {LEARNING_RATE:g} falling to 0, squared error, {settings.batch} "
             f"pictures a step, made anew; images: {settings.data}; training, validation and test share none.",
-            f"From one to {TASK.most} digits in different cells of {TASK.side} × {TASK.side} (published: anywhere on "
-            "a picture of 100 × 100). Two convolutions of 3 × 3 in steps of 2 (8 and 16 channels), a linear layer to "
-            "64 features, ReLU, then the output layer.",
+            f"From one to {EvenDigits.most} digits in different cells of {EvenDigits.side} × {EvenDigits.side} "
+            "(published: anywhere on a picture of 100 × 100). Two convolutions of 3 × 3 in steps of 2 (8 and 16 "
+            "channels), a linear layer to 64 features, ReLU, then the output layer.",
             "Output layers: affine (free weights and a bias), linear (no bias), NAC (weights tanh·σ, no bias), "
             "NAC-bias (and a bias).",
             f"{VALIDATED} pictures of validation images choose the best step, {TESTED:,} of test images are the "

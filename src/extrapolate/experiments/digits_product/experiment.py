@@ -10,13 +10,13 @@ from extrapolate.experiments.digits_product.part import (
     ENOUGH,
     LEARNING_RATE,
     PENALTY,
-    TESTED,
     DigitsProductPart,
 )
 from extrapolate.experiments.digits_product.settings import PRESETS, DigitsProductSettings
 from extrapolate.experiments.experiment import Claim, Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
+from extrapolate.tasks.digit_pairs import TESTED
 
 
 class DigitsProductExperiment:

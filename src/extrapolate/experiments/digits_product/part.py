@@ -1,6 +1,6 @@
 """One way to multiply, on one kind of images: all its seeds trained at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -12,7 +12,7 @@ from extrapolate import ops
 from extrapolate.experiments.digit_images import BETAS, digits_of
 from extrapolate.experiments.digits_product.models import READERS, UNITS, Multiplier, canvas_of
 from extrapolate.experiments.digits_product.settings import DigitsProductSettings
-from extrapolate.tasks import ByDigit, DigitPairs, placed
+from extrapolate.tasks import ByDigit, DigitPairs
 from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
 from extrapolate.training.plan import Plan
 
@@ -20,9 +20,6 @@ LEARNING_RATE, PENALTY = 5e-3, 100.0
 
 #: The units whose own penalty counts, and that are published with it.
 PENALISED = ("NMU", "StochasticNMU", "BatchStochasticNMU")
-
-#: Pictures of seen pairs, and of unseen ones, that a model is tested on; how they are drawn is the same for all.
-TESTED, TEST_SEED = 400, 2
 
 #: The share of products of unseen pairs that must be right.
 ENOUGH = 0.9
@@ -43,6 +40,12 @@ class DigitsProductPart:
     def name(self) -> str:
         return f"{self.unit}-{self.images}"
 
+    @property
+    def task(self) -> DigitPairs:
+        digits = digits_of(self.settings.data).to(self.settings.device)
+        canvas = None if self.images == "isolated" else canvas_of(digits.training.size)
+        return DigitPairs(digits, canvas=canvas)
+
     def about(self) -> dict[str, Any]:
         size = digits_of(self.settings.data).training.size
         return {"unit": self.unit, "images": self.images, "size": size, "seeds": self.settings.seeds}
@@ -56,24 +59,22 @@ class DigitsProductPart:
         return Replicas.build(build, range(self.settings.seeds), device=self.settings.device)
 
     def plan(self, replicas: Replicas) -> Plan:
-        settings, digits = self.settings, digits_of(self.settings.data)
+        settings, task = self.settings, self.task
         training, validation, test = (
-            ByDigit.of(each.to(replicas.device)) for each in (digits.training, digits.validation, digits.test)
+            ByDigit.of(each) for each in (task.digits.training, task.digits.validation, task.digits.test)
         )
-        seen, unseen = (
-            torch.stack(each).to(replicas.device)
-            for each in zip(*map(DigitPairs().of_fold, replicas.seeds), strict=True)
-        )
+        pairs = [replace(task, fold=seed).pairs for seed in replicas.seeds]
+        seen, unseen = (torch.stack(each) for each in zip(*pairs, strict=True))
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            u = ops.uniform(key, (settings.batch, self._numbers))
-            return _squared_error(model, *self._pictured(training, given["seen"], u))
+            u = ops.uniform(key, (settings.batch, task.numbers))
+            return _squared_error(model, *task.render(training, given["seen"], u))
 
         def measures(model: nn.Module, seen: Tensor, unseen: Tensor, u: Tensor) -> dict[str, Tensor]:
-            known, labels = _right(model, *self._pictured(test, seen, u))
-            new, _ = _right(model, *self._pictured(test, unseen, u))
+            known, labels = _right(model, *task.render(test, seen, u))
+            new, _ = _right(model, *task.render(test, unseen, u))
             return {
-                "validation_error": _squared_error(model, *self._pictured(validation, seen, u)),
+                "validation_error": _squared_error(model, *task.render(validation, seen, u)),
                 "seen_accuracy": known,
                 "unseen_accuracy": new,
                 "label_accuracy": labels.mean(),
@@ -81,8 +82,7 @@ class DigitsProductPart:
             }
 
         call = vmap(replicas.bind(measures, training=False), in_dims=(0, 0, None, 0, 0, None))
-        u = torch.rand((TESTED, self._numbers), generator=torch.Generator().manual_seed(TEST_SEED))
-        u = u.to(replicas.device)
+        u = task.fixed_numbers()
 
         def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             with torch.no_grad():
@@ -103,19 +103,6 @@ class DigitsProductPart:
             solved=lambda measures: measures["unseen_accuracy"] >= ENOUGH,
             compile=False,  # patches and products of many sizes: compiling takes longer than it saves
         )
-
-    @property
-    def _numbers(self) -> int:
-        """Random numbers that a picture takes: for the pair, the two images, and where they lie."""
-        return 3 if self.images == "isolated" else 7
-
-    def _pictured(self, digits: ByDigit, pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures of ``pairs`` (P, 2) drawn with ``u`` (N, ·), and their digits (N, 2)."""
-        labels = pairs[(u[:, 0] * len(pairs)).long()]
-        images = digits.pictured(labels, u[:, 1:3])
-        if self.images == "isolated":
-            return images, labels
-        return placed(images, u[:, 3:].unflatten(-1, (2, 2)), canvas_of(images.shape[-1])), labels
 
     def _penalties(self) -> tuple[Penalty, ...]:
         """The units' own, growing from 3 % to 4 % of the steps, as published."""

@@ -12,10 +12,10 @@ from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.digits_sequence.settings import PRESETS, DigitsSequenceSettings
 from extrapolate.experiments.experiment import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, student, success_rate
-from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence
+from extrapolate.tasks import DIGIT_RULES, DigitRule
 
 PUBLISHED, LEAST = PRESETS["paper"], PRESETS["laptop"]
-RULES = {rule.title: rule for rule in DIGIT_SEQUENCES.values()}
+RULES = {rule.title: rule for rule in DIGIT_RULES.values()}
 
 #: How many times closer an accumulator must be than the recurrent network, and which task is judged so for which.
 TIMES = 10.0
@@ -63,7 +63,7 @@ def _images(length: int) -> str:
 
 
 def _closer(
-    rule: DigitSequence, unit: str, rows: pl.DataFrame, plain: pl.DataFrame, settings: DigitsSequenceSettings
+    rule: DigitRule, unit: str, rows: pl.DataFrame, plain: pl.DataFrame, settings: DigitsSequenceSettings
 ) -> Claim:
     longest = rows["length"][0]
     column = f"error_{longest}"
@@ -82,7 +82,7 @@ def _closer(
     )
 
 
-def _as_close(rule: DigitSequence, unit: str, rows: pl.DataFrame, settings: DigitsSequenceSettings) -> Claim:
+def _as_close(rule: DigitRule, unit: str, rows: pl.DataFrame, settings: DigitsSequenceSettings) -> Claim:
     known = rows["solved"].drop_nulls()
     rate = success_rate(int(known.sum()), len(known))
     longest = rows["length"][0]
@@ -106,7 +106,7 @@ def _judged(
     measured: Estimate,
     holds: bool,
     told: str,
-    rule: DigitSequence,
+    rule: DigitRule,
     settings: DigitsSequenceSettings,
 ) -> Claim:
     enough = settings.steps >= LEAST.steps and settings.longest >= rule.tested[-1]
@@ -124,7 +124,7 @@ def _judged(
     )
 
 
-def _cut_short(rule: DigitSequence, settings: DigitsSequenceSettings) -> str:
+def _cut_short(rule: DigitRule, settings: DigitsSequenceSettings) -> str:
     short = cut_short(settings, PUBLISHED, "sequences")
     if settings.seeds < PUBLISHED.seeds:
         short.append(f"{settings.seeds} of {PUBLISHED.seeds} seeds")

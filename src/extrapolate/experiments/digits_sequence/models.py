@@ -12,7 +12,7 @@ from extrapolate import nn
 from extrapolate.experiments.cells import GRU, LSTM, RNN
 from extrapolate.experiments.digit_images import LEARNING_RATE
 from extrapolate.experiments.eye import DeepEye
-from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence
+from extrapolate.tasks import DIGIT_RULES, DigitRule
 
 #: What the eye gives the recurrent networks of an image; the size of their state.
 FEATURES, HIDDEN = 10, 32
@@ -116,8 +116,8 @@ class Kind:
     ``penalty`` is the scale of its units' own, ``unused`` that of :meth:`Accumulator.unused`, for single answers.
     """
 
-    memory: Callable[[DigitSequence], Recurrent | _FromStart]
-    rules: tuple[str, ...] = tuple(DIGIT_SEQUENCES)
+    memory: Callable[[DigitRule], Recurrent | _FromStart]
+    rules: tuple[str, ...] = tuple(DIGIT_RULES)
     rate: float = LEARNING_RATE
     penalty: float = 0.0
     unused: float = 0.0

@@ -8,11 +8,10 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate import ops
 from extrapolate.experiments.digit_images import adam, digits_of
 from extrapolate.experiments.digits_sequence.models import KINDS, Accumulator, Kind, Reader
 from extrapolate.experiments.digits_sequence.settings import DigitsSequenceSettings
-from extrapolate.tasks import DIGIT_SEQUENCES, DigitSequence, DigitSet
+from extrapolate.tasks import DIGIT_RULES, DigitRule, DigitSet
 from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
 from extrapolate.training.plan import Plan
 
@@ -27,7 +26,7 @@ LONGER = {"count": 4}
 GREATEST = 1e60
 
 #: Every length that some task is tested at.
-LENGTHS = sorted({length for rule in DIGIT_SEQUENCES.values() for length in rule.tested})
+LENGTHS = sorted({length for rule in DIGIT_RULES.values() for length in rule.tested})
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class DigitsSequencePart:
         return KINDS[self.model]
 
     @property
-    def rule(self) -> DigitSequence:
-        return DIGIT_SEQUENCES[self.task]
+    def rule(self) -> DigitRule:
+        return DIGIT_RULES[self.task]
 
     @property
     def steps(self) -> int:
@@ -78,7 +77,7 @@ class DigitsSequencePart:
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             assert isinstance(model, Reader)
-            drawn = (ops.uniform(key, (rule.training, settings.batch)) * len(training)).long()
+            drawn = rule.draw_keyed(settings.batch, len(training), key)
             features = _seen(model, training.images, drawn)
             answers = model.memory(features)
             value = (answers - rule.answers(training.labels[drawn])).square().mean()
@@ -156,7 +155,7 @@ class DigitsSequencePart:
         return {}
 
 
-def _drawn(rule: DigitSequence, count: int, length: int, digits: DigitSet, seed: int) -> Tensor:
+def _drawn(rule: DigitRule, count: int, length: int, digits: DigitSet, seed: int) -> Tensor:
     """Sequences (T, N) of ``digits``, the same for all models."""
     generator = torch.Generator().manual_seed(seed)
     return rule.draw(count, length, len(digits), generator).to(digits.labels.device)

@@ -9,18 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from extrapolate import ops
 from extrapolate.experiments.functions.models import RECURRENT, STATIC, Build
 from extrapolate.experiments.functions.settings import FunctionsSettings
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
-from extrapolate.tasks.ranges import spread
 from extrapolate.training import History, Penalty, Replicas, Warmup
 from extrapolate.training.plan import Plan
 
 PENALTY = 10.0
-
-#: Seeds of the fixed sets, the same for every model and seed.
-VALIDATION_SEED, TEST_SEED = 1, 2
 
 #: Replicas that are tested at once: a thousand steps of them all would fill the memory.
 TESTED_AT_ONCE = 8
@@ -95,9 +90,8 @@ class FunctionsPart:
 
     def plan(self, replicas: Replicas) -> Plan:
         settings, train, rate = self.settings, self.form.train, self.form.learning_rate
-        low, high = train.range.intervals[0]
-        shape = (train.length, settings.batch, settings.in_features)
-        validation = self._validation(replicas.device)
+        batch, in_features = settings.batch, settings.in_features
+        validation = self._inputs("validation", replicas.device)
         start = settings.steps // 2
 
         def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
@@ -114,7 +108,7 @@ class FunctionsPart:
             evaluate_every=settings.evaluate_every,
             best_by="validation_mse",
             given=self._given(replicas),
-            shared=lambda key: {"x": spread(ops.uniform(key, shape), low, high)},
+            shared=lambda key: {"x": train.sample_keyed(batch, in_features, key)},
             penalties=(Penalty(Warmup(settings.steps * 2 // 3, start, PENALTY)),),
             compile=settings.compile,
         )
@@ -122,9 +116,9 @@ class FunctionsPart:
     def _given(self, replicas: Replicas) -> dict[str, Tensor]:
         """Each replica's subsets (R, I, 2), and which function is its own (R, F)."""
         count, seeds = len(self.tasks), self.settings.seeds
-        drawn = [self.tasks[0].subsets(torch.Generator().manual_seed(seed)) for seed in replicas.seeds]
+        generators = [torch.Generator().manual_seed(seed) for seed in replicas.seeds]
         given = {
-            "subsets": torch.stack(drawn),
+            "subsets": torch.stack([self.tasks[0].place_subsets(each).subsets for each in generators]),
             "chosen": torch.eye(count).repeat_interleave(seeds, 0),
         }
         return {name: value.to(replicas.device) for name, value in given.items()}
@@ -133,13 +127,9 @@ class FunctionsPart:
         answers = torch.cat([task.answer(x, subsets) for task in self.tasks], -1)
         return (model(x)[..., 0] - answers @ chosen).square().mean()
 
-    def _validation(self, device: torch.device) -> Tensor:
-        generator = torch.Generator().manual_seed(VALIDATION_SEED)
-        return self.form.train.sample(self.settings.samples, self.settings.in_features, generator).to(device)
-
-    def _test(self, device: torch.device) -> Tensor:
-        generator = torch.Generator().manual_seed(TEST_SEED)
-        return self.form.test.sample(self.settings.samples, self.settings.in_features, generator).to(device)
+    def _inputs(self, split: str, device: torch.device) -> Tensor:
+        """Of ``validation`` or ``test``, the same for every model and seed."""
+        return self.tasks[0].sample_fixed(self.settings.samples)[split].to(device)
 
     @torch.no_grad()
     def _errors(self, replicas: Replicas, x: Tensor) -> Tensor:
@@ -152,7 +142,7 @@ class FunctionsPart:
     def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
         settings, count = self.settings, len(replicas)
         untrained = self.replicas()
-        validation, test = self._validation(replicas.device), self._test(replicas.device)
+        validation, test = (self._inputs(split, replicas.device) for split in ("validation", "test"))
         error, before = self._errors(replicas, test), self._errors(untrained, test)
         interpolation, before_it = history.at_best("validation_mse"), self._errors(untrained, validation)
         thresholds = torch.tensor([task.threshold(settings.epsilon) for task in self.tasks])

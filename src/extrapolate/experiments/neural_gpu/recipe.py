@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +21,7 @@ from extrapolate.experiments.neural_gpu.optimizers import TRAINERS
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.optim import GradientNoise
 from extrapolate.tasks import Algorithm, Examples
+from extrapolate.tasks.algorithms import generator_of
 from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.metrics import Evaluate
@@ -97,8 +97,7 @@ class Recipe:
 
     def generator(self, stream: int, step: int) -> torch.Generator:
         """The random numbers of one step, of a stream of this seed."""
-        words = np.random.SeedSequence((self.seeds[0], stream, step)).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+        return generator_of(torch.tensor([self.seeds[0], stream, step]))
 
     def drawn(self, stream: int, step: int, device: torch.device) -> dict[str, Tensor]:
         """What :func:`costs` takes, of one step: its batches, and the slack they are given."""

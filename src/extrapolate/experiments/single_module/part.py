@@ -7,19 +7,17 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate import ops
 from extrapolate.experiments.single_module.settings import SingleModuleSettings
 from extrapolate.experiments.single_module.surfaces import surfaces
 from extrapolate.experiments.single_module.units import UNITS, UnitSetup
 from extrapolate.tasks import OPERATIONS, SingleModule
-from extrapolate.tasks.ranges import spread
 from extrapolate.training import History, Replicas
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
 from extrapolate.training.plan import Plan
 from extrapolate.training.restart import Restart
 
-#: Seeds of the fixed sets, the same for every unit and seed.
-VALIDATION_SEED, TEST_SEED = 1, 2
+#: The task's splits, by what is measured on them.
+SPLITS = {"validation_mse": "validation", "extrapolation_mse": "test"}
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,11 @@ class SingleModulePart:
 
     def plan(self, replicas: Replicas) -> Plan:
         settings, recipe, thresholds = self.settings, self.setup.recipe, self._thresholds()
+        task = self.tasks[0]  # the tasks differ by their ranges alone
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            # drawn with the batch contiguous, which lets a fused step vectorise over it
-            uniform = ops.uniform(key, (settings.in_features, settings.batch)).movedim(0, -1)
-            x = spread(uniform, given["low"], given["high"])
-            return mean_squared_error(model, x, OPERATIONS[self.operation](x))
+            x, y = task.sample_between(given["low"], given["high"], settings.batch, key)
+            return mean_squared_error(model, x, y)
 
         return Plan(
             loss=loss,
@@ -126,15 +123,14 @@ class SingleModulePart:
         return {"low": ends[:, 0].contiguous(), "high": ends[:, 1].contiguous()}
 
     def _evaluate(self, replicas: Replicas) -> Any:
-        settings = self.settings
-        validation, test = [], []
+        settings, device = self.settings, replicas.device
+        measures: dict[str, list[FixedData]] = {name: [] for name in SPLITS}
         for index, task in enumerate(self.tasks):
             rows = slice(index * settings.seeds, (index + 1) * settings.seeds)
-            x, y = task.validation(settings.samples, torch.Generator().manual_seed(VALIDATION_SEED))
-            validation.append(FixedData(rows, x.to(replicas.device), y.to(replicas.device)))
-            x, y = task.test(settings.samples, torch.Generator().manual_seed(TEST_SEED))
-            test.append(FixedData(rows, x.to(replicas.device), y.to(replicas.device)))
-        measures = {"validation_mse": validation, "extrapolation_mse": test}
+            inputs = task.ranges.sample_fixed((settings.samples, task.in_features))
+            for name, pieces in measures.items():
+                x = inputs[SPLITS[name]]
+                pieces.append(FixedData(rows, x.to(device), task.operation(x).to(device)))
         return regression_errors(replicas, measures, compile=settings.compile)
 
 

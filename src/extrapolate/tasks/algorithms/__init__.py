@@ -1,14 +1,23 @@
 """Algorithms on sequences of symbols, with exact references: copy, reverse, duplicate, sort; arithmetic on digits.
 
-A task is a small frozen dataclass: ``Addition(base=2).examples(count, length, generator)`` gives :class:`Examples`.
-Operands come at random, with long carries, or from families built to make networks fail.
+A task is a small frozen dataclass: ``Addition(base=2).examples(count, length, generator)`` gives :class:`Examples`;
+with its lengths, as in ``Addition(longest=41, tested=(201, 401))``, a training takes it as it is. Operands come at
+random, with long carries, or from families built to make networks fail.
 """
 
 from extrapolate.tasks.algorithms.adversarial import addition_families, multiplication_families
 from extrapolate.tasks.algorithms.arithmetic import Addition, Multiplication
 from extrapolate.tasks.algorithms.bcd import BCDMultiplication
 from extrapolate.tasks.algorithms.digits import digits_of, numbers_of
-from extrapolate.tasks.algorithms.examples import PAD, PLUS, TIMES, Algorithm, Examples, together
+from extrapolate.tasks.algorithms.examples import (
+    PAD,
+    PLUS,
+    TIMES,
+    Algorithm,
+    Examples,
+    generator_of,
+    together,
+)
 from extrapolate.tasks.algorithms.expression import decimal, parsed
 from extrapolate.tasks.algorithms.operands import (
     Draw,
@@ -39,6 +48,7 @@ __all__ = [
     "carry_operands",
     "decimal",
     "digits_of",
+    "generator_of",
     "hard_operands",
     "multiplication_families",
     "numbers_of",

@@ -1,7 +1,8 @@
 """Addition and multiplication of two numbers of equal width, digit by digit."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,13 +16,17 @@ from extrapolate.tasks.algorithms.digits import (
     numbers_of,
     significant,
 )
-from extrapolate.tasks.algorithms.examples import PAD, PLUS, SYMBOLS, TIMES, Examples, check_length
+from extrapolate.tasks.algorithms.examples import PAD, PLUS, SYMBOLS, TIMES, Algorithm, Examples
 from extrapolate.tasks.algorithms.operands import Draw, uniform_operands
 
 
 @dataclass(frozen=True)
-class _Arithmetic(ABC):
+class _Arithmetic(Algorithm):
     """What addition and multiplication share, described in :class:`Multiplication`."""
+
+    length_rule: ClassVar[str] = "two operands and the operator between them need an odd number from 3 up"
+    #: The operator's symbol.
+    operator: ClassVar[int]
 
     base: int = 2
     aligned: bool = False
@@ -30,15 +35,7 @@ class _Arithmetic(ABC):
 
     def __post_init__(self) -> None:
         check_base(self.base)
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
-
-    @property
-    @abstractmethod
-    def operator(self) -> int:
-        """The operator's symbol."""
+        super().__post_init__()
 
     @abstractmethod
     def computed(self, a: Tensor, b: Tensor) -> Tensor:
@@ -57,7 +54,7 @@ class _Arithmetic(ABC):
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
         """``count`` examples of ``length`` = 2 d + 1 places."""
-        check_length(self, length, "two operands and the operator between them need an odd number from 3 up")
+        self.check_length(length)
         return self.of_digits(*self.operands(count, length // 2, self.base, generator))
 
     def of_numbers(self, pairs: list[tuple[int, int]], width: int | None = None) -> Examples:
@@ -106,13 +103,8 @@ class Addition(_Arithmetic):
     automaton can. See :class:`Multiplication` for the arguments.
     """
 
-    @property
-    def name(self) -> str:
-        return "addition"
-
-    @property
-    def operator(self) -> int:
-        return PLUS
+    name: ClassVar[str] = "addition"
+    operator: ClassVar[int] = PLUS
 
     def computed(self, a: Tensor, b: Tensor) -> Tensor:
         return added(a, b, self.base)
@@ -132,13 +124,8 @@ class Multiplication(_Arithmetic):
         operands: how those of random examples are drawn.
     """
 
-    @property
-    def name(self) -> str:
-        return "multiplication"
-
-    @property
-    def operator(self) -> int:
-        return TIMES
+    name: ClassVar[str] = "multiplication"
+    operator: ClassVar[int] = TIMES
 
     def computed(self, a: Tensor, b: Tensor) -> Tensor:
         return multiplied(a, b, self.base)

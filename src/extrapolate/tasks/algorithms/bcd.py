@@ -1,13 +1,14 @@
 """Decimal multiplication in binary-coded digits: the coding in which it has been learned."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from extrapolate.tasks.algorithms.digits import digits_of, multiplied
-from extrapolate.tasks.algorithms.examples import SYMBOLS, TIMES, Examples, check_length
+from extrapolate.tasks.algorithms.examples import SYMBOLS, TIMES, Algorithm, Examples
 from extrapolate.tasks.algorithms.operands import Draw, uniform_operands
 
 BASE, BITS = 10, 4
@@ -17,7 +18,7 @@ END = 2
 
 
 @dataclass(frozen=True)
-class BCDMultiplication:
+class BCDMultiplication(Algorithm):
     """7 · 8 in one digit: ``1 1 1 2 * 0 0 0 3`` becomes ``0 1 1 2 1 0 1 2``, that is 6 and 5.
 
     Each decimal digit, least significant first, is four bits, least significant first, the fourth raised by 2.
@@ -25,18 +26,25 @@ class BCDMultiplication:
     class v + 1. Source: the code of Freivalds & Liepins 2017 (arXiv 1702.08727).
     """
 
+    name: ClassVar[str] = "multiplication in BCD"
+    length_rule: ClassVar[str] = "operands of k decimal digits need 8 k + 1 of them"
+
     operands: Draw = uniform_operands
 
-    name = "multiplication in BCD"
-    symbols = SYMBOLS
-    classes = 5
+    @property
+    def symbols(self) -> int:
+        return SYMBOLS
+
+    @property
+    def classes(self) -> int:
+        return 5
 
     def takes(self, length: int) -> bool:
         return length > 1 and length % (2 * BITS) == 1
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
         """``count`` examples of ``length`` = 8 k + 1 places."""
-        check_length(self, length, "operands of k decimal digits need 8 k + 1 of them")
+        self.check_length(length)
         return self.of_digits(*self.operands(count, length // (2 * BITS), BASE, generator))
 
     def of_numbers(self, pairs: list[tuple[int, int]], width: int) -> Examples:

@@ -1,7 +1,8 @@
 """Tasks on sequences of symbols that mean nothing: copy, reverse, duplicate, sort; and adding one."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,22 +10,21 @@ from torch.nn import functional as F
 
 from extrapolate.errors import UserError
 from extrapolate.tasks.algorithms.digits import check_base, incremented
-from extrapolate.tasks.algorithms.examples import Examples, check_length
+from extrapolate.tasks.algorithms.examples import Algorithm, Examples
 
 
 @dataclass(frozen=True)
-class _OnSequences(ABC):
+class _OnSequences(Algorithm):
     """``kinds`` symbols, numbered from 1."""
+
+    length_rule: ClassVar[str] = "give 1 or more"
 
     kinds: int = 2
 
     def __post_init__(self) -> None:
         if self.kinds < 1:
             raise UserError(f"{self.kinds} kinds of symbols: give 1 or more")
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
+        super().__post_init__()
 
     @property
     def symbols(self) -> int:
@@ -39,7 +39,7 @@ class _OnSequences(ABC):
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
         """``count`` examples of ``length`` symbols, each drawn evenly."""
-        check_length(self, length, "give 1 or more")
+        self.check_length(length)
         return self.of(torch.randint(1, self.kinds + 1, (count, length), generator=generator))
 
     @abstractmethod
@@ -51,9 +51,7 @@ class _OnSequences(ABC):
 class Copy(_OnSequences):
     """``1 2 2`` stays ``1 2 2``."""
 
-    @property
-    def name(self) -> str:
-        return "copy"
+    name: ClassVar[str] = "copy"
 
     def of(self, symbols: Tensor) -> Examples:
         return Examples(symbols, symbols)
@@ -63,9 +61,7 @@ class Copy(_OnSequences):
 class Reverse(_OnSequences):
     """``1 2 2`` becomes ``2 2 1``."""
 
-    @property
-    def name(self) -> str:
-        return "reverse"
+    name: ClassVar[str] = "reverse"
 
     def of(self, symbols: Tensor) -> Examples:
         return Examples(symbols, symbols.flip(1))
@@ -75,16 +71,15 @@ class Reverse(_OnSequences):
 class Duplicate(_OnSequences):
     """``1 2`` and three of padding become ``1 2 1 2`` and one: of n places the first half, rounded down, is used."""
 
-    @property
-    def name(self) -> str:
-        return "duplicate"
+    name: ClassVar[str] = "duplicate"
+    length_rule: ClassVar[str] = "give 2 or more"
 
     def takes(self, length: int) -> bool:
         return length >= 2
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
         """``count`` examples of ``length`` places, half of them symbols."""
-        check_length(self, length, "give 2 or more")
+        self.check_length(length)
         half = torch.randint(1, self.kinds + 1, (count, length // 2), generator=generator)
         return self.of(half).padded(length)
 
@@ -96,9 +91,7 @@ class Duplicate(_OnSequences):
 class Sort(_OnSequences):
     """``2 1 2`` becomes ``1 2 2``; of two kinds it is counting."""
 
-    @property
-    def name(self) -> str:
-        return "sort"
+    name: ClassVar[str] = "sort"
 
     def of(self, symbols: Tensor) -> Examples:
         return Examples(symbols, symbols.sort(1).values)
@@ -111,12 +104,11 @@ class Increment(_OnSequences):
     Digit v is symbol v + 1. What is carried out of the last place is lost.
     """
 
+    name: ClassVar[str] = "increment"
+
     def __post_init__(self) -> None:
         check_base(self.kinds)
-
-    @property
-    def name(self) -> str:
-        return "increment"
+        super().__post_init__()
 
     def of(self, symbols: Tensor) -> Examples:
         return Examples(symbols, incremented(symbols - 1, self.kinds) + 1)

@@ -1,0 +1,287 @@
+"""The protocol that tasks follow: examples by key, fixed splits, a criterion; and what the experiments train on."""
+
+import doctest
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+
+from extrapolate.errors import UserError
+from extrapolate.experiments import experiment_named
+from extrapolate.experiments.digits_sequence.models import Reader
+from extrapolate.tasks import (
+    DIGIT_RULES,
+    OPERATIONS,
+    PUBLISHED_RANGES,
+    SUM_FUNCTIONS,
+    Addition,
+    BCDMultiplication,
+    Copy,
+    DigitPairs,
+    DigitSequence,
+    Duplicate,
+    EvenDigits,
+    GridTime,
+    Increment,
+    Multiplication,
+    Reverse,
+    Sequences,
+    SingleModule,
+    Sort,
+    SubsetFunction,
+    SubsetProduct,
+    Task,
+    load_digits,
+    parse_range,
+    task,
+)
+from extrapolate.tasks.algorithms import hard_operands
+from extrapolate.training import Replicas
+from extrapolate.training.plan import Plan
+
+DIGITS = load_digits()
+NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
+
+ARITHMETIC: dict[str, Task] = {
+    **{f"{name} of two": SingleModule(each, PUBLISHED_RANGES[6]) for name, each in OPERATIONS.items()},
+    "mul of two in ten": SingleModule(OPERATIONS["mul"], PUBLISHED_RANGES[2], in_features=10),
+    "product of sums": SubsetProduct(PUBLISHED_RANGES[6], in_features=16, start=3),
+    "quotient of sums": SubsetFunction(SUM_FUNCTIONS["div"], Sequences(NARROW), Sequences(WIDE), 16),
+    "root of a long sum": SubsetFunction(SUM_FUNCTIONS["root"], Sequences(NARROW, 3), Sequences(WIDE, 9), 8),
+}
+IMAGES: dict[str, Task] = {
+    "even digits": EvenDigits(DIGITS),
+    "two digits": DigitPairs(DIGITS),
+    "two digits on a canvas": DigitPairs(DIGITS, fold=3, canvas=12),
+    **{f"{name} of digits": DigitSequence(rule, DIGITS) for name, rule in DIGIT_RULES.items()},
+}
+ALGORITHMS: dict[str, Task] = {
+    "addition": Addition(operands=hard_operands, longest=15, tested=(21, 31, 41)),
+    "multiplication": Multiplication(10, aligned=True, longest=15, tested=(21,)),
+    "multiplication in BCD": BCDMultiplication(longest=17, tested=(33,)),
+    **{
+        kind.name: kind(3, longest=9, tested=(11, 20)) for kind in (Copy, Reverse, Duplicate, Sort, Increment)
+    },
+}
+MAPPABLE = ARITHMETIC | IMAGES
+TASKS = MAPPABLE | ALGORITHMS
+
+every_task = pytest.mark.parametrize("name", TASKS)
+
+KEYS = torch.tensor([[0, 0, 7], [1, 0, 7], [0, 0, 8]])
+
+
+@cache
+def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
+    return dict(TASKS[name].splits())
+
+
+# --------------------------------------------------------------------------------------------- the protocol
+
+
+def test_examples_of_the_docstring_run() -> None:
+    found = doctest.testmod(task)
+    assert (found.failed, found.attempted > 0) == (0, True)
+
+
+def test_objects_without_the_three_methods_are_no_tasks() -> None:
+    assert not isinstance(GridTime(), Task)
+    assert not isinstance(DIGIT_RULES["sum"], Task)
+
+
+@every_task
+def test_batch_follows_from_the_key(name: str) -> None:
+    each = TASKS[name]
+    assert isinstance(each, Task)
+    first, *others = (each.sample(6, key) for key in KEYS)
+    assert isinstance(first, tuple)
+    assert all(len(tensor) == 6 for tensor in first)
+    assert all(map(torch.equal, first, each.sample(6, KEYS[0])))
+    for other in others:
+        assert [tensor.shape for tensor in other] == [tensor.shape for tensor in first]
+        assert not torch.equal(other[0], first[0])
+
+
+@pytest.mark.parametrize("name", MAPPABLE)
+def test_keys_of_several_replicas_are_sampled_at_once(name: str) -> None:
+    together = vmap(partial(MAPPABLE[name].sample, 6))(KEYS)
+    for row, key in enumerate(KEYS):
+        inputs, targets = MAPPABLE[name].sample(6, key)
+        assert torch.equal(together[0][row], inputs)
+        torch.testing.assert_close(together[1][row], targets)
+
+
+@every_task
+def test_splits_are_the_same_at_every_call(name: str) -> None:
+    again = TASKS[name].splits()
+    assert {"validation", "test"} <= set(again)
+    assert again.keys() == splits_of(name).keys()
+    for split, tensors in again.items():
+        assert len({len(tensor) for tensor in tensors}) == 1
+        assert all(map(torch.equal, tensors, splits_of(name)[split]))
+
+
+@every_task
+def test_splits_hold_what_a_loss_takes_in_training(name: str) -> None:
+    sampled = TASKS[name].sample(2, KEYS[0])
+    for tensors in splits_of(name).values():
+        assert [tensor.dtype for tensor in tensors] == [tensor.dtype for tensor in sampled]
+        assert [tensor.dim() for tensor in tensors] == [tensor.dim() for tensor in sampled]
+
+
+@every_task
+def test_right_answers_are_solved_and_wrong_ones_are_not(name: str) -> None:
+    each = TASKS[name]
+    for *_, target in splits_of(name).values():
+        assert each.solved(target, target).dtype == torch.bool
+        assert each.solved(target, target).all()
+        assert not each.solved(2 * target + 1, target).any()
+        one_wrong = target.clone()
+        one_wrong[0] = 1e6 * target[0] + 1e6
+        solved = each.solved(one_wrong, target)
+        assert solved.tolist() == (False if solved.dim() == 0 else [False] + [True] * (len(target) - 1))
+
+
+@pytest.mark.parametrize("name", MAPPABLE)
+def test_several_predictions_are_judged_at_once(name: str) -> None:
+    *_, target = splits_of(name)["test"]
+    solved = vmap(TASKS[name].solved, in_dims=(0, None))(torch.stack([target, 2 * target + 1]), target)
+    assert solved.reshape(2, -1).all(1).tolist() == [True, False]
+
+
+# ------------------------------------------------------------------------------------------- the algorithms
+
+
+def test_algorithm_is_tested_on_the_lengths_asked_for() -> None:
+    shapes = {name: tuple(answer.shape) for name, (_, answer) in splits_of("addition").items()}
+    assert shapes == {"validation": (128, 15), "test_21": (128, 21), "test_31": (128, 31), "test": (128, 41)}
+
+
+def test_training_sequences_have_every_length_and_right_answers() -> None:
+    each, lengths = Addition(longest=9), set()
+    for step in range(40):
+        symbols, answer = each.sample(4, torch.tensor([0, 0, step]))
+        length = int((symbols[0] != 0).sum())
+        lengths.add(length)
+        assert not symbols[:, length:].any()
+        width = length // 2
+        exact = each.of_digits(symbols[:, :width] - 1, symbols[:, width + 1 : length] - 1)
+        assert torch.equal(exact.answer, answer[:, :length])
+    assert lengths == {3, 5, 7, 9}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
+        (lambda: Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
+        (lambda: BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
+        (lambda: Copy(tested=()), "copy is tested on no length: give one in `tested`"),
+    ],
+)
+def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(
+    make: Callable[[], Task], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+# --------------------------------------------------------------------------- what the experiments train on
+
+KEY = torch.tensor([1, 0, 1_000])
+
+
+class Recorder(nn.Module):
+    """Keeps its input and answers with ``answer`` of it."""
+
+    def __init__(self, answer: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Any:
+        self.seen = x
+        return self.answer(x)
+
+
+def planned(experiment: str, part: int = 0) -> tuple[Plan, Replicas, Any]:
+    found = experiment_named(experiment)
+    settings = found.presets["smoke"]
+    chosen = found.parts(settings)[part]
+    replicas = chosen.replicas()
+    return chosen.plan(replicas), replicas, settings
+
+
+def loss_of(plan: Plan, model: nn.Module, row: int) -> Tensor:
+    return plan.loss(model, KEY, {name: value[row] for name, value in plan.given.items()})
+
+
+def test_single_module_trains_on_the_tasks_samples() -> None:
+    plan, replicas, settings = planned("single-module")
+    for row in range(len(replicas)):
+        model = Recorder(lambda x: x.new_zeros(len(x), 1))
+        loss = loss_of(plan, model, row)
+        pair = settings.ranges[row // settings.seeds]
+        each = SingleModule(OPERATIONS[settings.operations[0]], pair, settings.in_features)
+        x, y = each.sample(settings.batch, KEY)
+        assert torch.equal(model.seen, x)
+        assert torch.equal(loss, y.square().mean())
+
+
+def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
+    plan, replicas, settings = planned("arithmetic-dataset")
+    assert plan.shared is not None
+    for seed in replicas.seeds:
+        generator = torch.Generator().manual_seed(seed)
+        each = SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
+        model = Recorder(lambda x: x.new_zeros(len(x), 1))
+        loss = plan.loss(model, KEY, plan.shared(KEY) | {"subsets": plan.given["subsets"][seed]})
+        x, y = each.sample(settings.batch, KEY)
+        assert torch.equal(model.seen, x)
+        assert torch.equal(loss, y.square().mean())
+
+
+@pytest.mark.parametrize("experiment", ["functions-static", "functions-recurrent"])
+def test_functions_train_on_the_tasks_samples(experiment: str) -> None:
+    plan, _, settings = planned(experiment)
+    assert plan.shared is not None
+    steps = plan.shared(KEY)["x"]
+    function = SUM_FUNCTIONS[settings.functions[0]]
+    each = SubsetFunction(function, Sequences(NARROW, len(steps)), Sequences(WIDE), settings.in_features)
+    assert torch.equal(each.sample(settings.batch, KEY)[0], steps.movedim(0, 1))
+
+
+def test_even_digits_are_counted_on_the_tasks_samples() -> None:
+    plan, _, settings = planned("digits-parity")
+    model = Recorder(lambda x: x.new_zeros(len(x)))
+    loss = loss_of(plan, model, 0)
+    pictures, answers = EvenDigits(DIGITS).sample(settings.batch, KEY)
+    assert torch.equal(model.seen, pictures)
+    assert torch.equal(loss, answers.square().mean())
+
+
+@pytest.mark.parametrize("canvas", [None, 12])
+def test_digits_are_multiplied_on_the_tasks_samples(canvas: int | None) -> None:
+    plan, replicas, settings = planned("digits-product", 0 if canvas is None else -1)
+    for fold in replicas.seeds:
+        model = Recorder(lambda x: (x.new_zeros(len(x), 2), x.new_zeros(len(x), 1)))
+        loss = loss_of(plan, model, fold)
+        pictures, products = DigitPairs(DIGITS, fold, canvas=canvas).sample(settings.batch, KEY)
+        assert torch.equal(model.seen, pictures)
+        torch.testing.assert_close(loss, products.square().mean())
+
+
+def test_sequences_of_digits_train_on_the_tasks_samples() -> None:
+    plan, replicas, settings = planned("digits-sequence")
+    rule = DIGIT_RULES[settings.tasks[0]]
+    recorder, model = Recorder(lambda x: x.new_zeros(*x.shape[:2], rule.outputs)), replicas[0]
+    assert isinstance(model, Reader)
+    model.add_module("eye", nn.Identity())
+    model.add_module("memory", recorder)
+    loss = loss_of(plan, model, 0)
+    images, answers = DigitSequence(rule, DIGITS).sample(settings.batch, KEY)
+    assert torch.equal(recorder.seen, images.movedim(1, 0))
+    torch.testing.assert_close(loss, answers.square().mean())
