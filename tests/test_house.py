@@ -21,7 +21,7 @@ STORIES = (
     {"experiments"},
     {"training", "inspect", "keras"},
     {"nn", "optim", "tasks", "ops"},
-    {"errors", "files", "threads", "_lazy"},
+    {"errors", "files", "threads", "batches", "_lazy"},
 )
 STORY_OF = {room: story for story, rooms in enumerate(STORIES) for room in rooms}
 #: Modules are made of operators; tasks sample with ``ops.uniform``, whose numbers follow from a key alone.

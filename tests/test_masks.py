@@ -524,3 +524,25 @@ def test_importing_does_not_bring_the_compiler() -> None:
     code = "import sys, extrapolate.inspect\nprint(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert {"numba", "torch._dynamo", "scipy", "polars"} & set(told.split()) == set()
+
+
+def test_batches_by_name_give_the_masks_of_batches_in_order() -> None:
+    """As loaders in the style of Hugging Face give them."""
+    torch.manual_seed(0)
+    module = nn.Linear(4, 2)
+    x, y = torch.randn(16, 4), torch.randint(2, (16,))
+
+    def loss(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(model(inputs), labels)
+
+    learned = [
+        learn_masks(module, loss, {"it": [batch]}, steps=5, learning=Learning(learning_rate=1.0))["it"]
+        for batch in ((x, y), {"inputs": x, "labels": y})
+    ]
+    assert torch.equal(learned[0]["weight"], learned[1]["weight"])
+    with pytest.raises(
+        TypeError, match=r"a batch that is a mapping \(dict\) is given by name, .*labels=\.\.\."
+    ):
+        learn_masks(module, lambda model, batch: batch, {"it": [{"inputs": x, "labels": y}]}, steps=1)
+    with pytest.raises(UserError, match="mapping"):
+        learn_masks(module, loss, {"it": [("a text", x)]}, steps=1)  # type: ignore[dict-item]

@@ -1,12 +1,12 @@
 """The batch of each step: from fixed rows, a task, a loader, or one of these for each replica."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import vmap
 from torch.utils import _pytree as pytree
 
@@ -44,15 +44,6 @@ def joined(own: Any, shared: Any) -> Any:
 
 def _is_nothing(half: Any) -> bool:
     return isinstance(half, tuple) and not half
-
-
-def call_on_batch(function: Callable[..., Any], model: nn.Module, batch: Any) -> Any:
-    """``function(model, *batch)`` for a tuple or list, ``**batch`` for a mapping, else ``function(model, batch)``."""
-    if isinstance(batch, tuple | list):
-        return function(model, *batch)
-    if isinstance(batch, Mapping):
-        return function(model, **batch)
-    return function(model, batch)
 
 
 class Stateless:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from extrapolate.batches import call_on_batch
 from extrapolate.optim import GradientNoise
 from extrapolate.training.clip import Clip
 from extrapolate.training.data import feed_of
-from extrapolate.training.feeds import NoData, call_on_batch
+from extrapolate.training.feeds import NoData
 from extrapolate.training.first_step import FirstStep
 from extrapolate.training.history import History
 from extrapolate.training.loop import run_plan

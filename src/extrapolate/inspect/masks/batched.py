@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,10 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils import _pytree as pytree
 
+from extrapolate.batches import call_on_batch
 from extrapolate.errors import UserError
 
-#: ``loss(model, *batch)``: the mean loss of a part of a batch, a scalar. ``model`` is called like the module.
+#: Tensors (B, ...): a tuple, a list, or a mapping of them.
+Batch = Sequence[Tensor] | Mapping[str, Tensor]
+
+#: ``loss(model, *batch)``, of a mapping ``loss(model, **batch)``: the mean loss of a part of a batch, a scalar.
+#: ``model`` is called like the module.
 Loss = Callable[..., Tensor]
 
 #: Names to tensors (K, ...): a module's parameters under K masks.
@@ -21,7 +27,7 @@ Drawn = dict[str, Tensor]
 
 
 class MaskedLosses:
-    """``losses(drawn, batch)``: the batch cut into K parts, part k under mask k; their losses, (K,).
+    """``losses(drawn, batch)``: the tensors of a batch cut into K parts, part k under mask k; their losses, (K,).
 
     The first call finds out whether the module can be mapped over masks; if not, it says so once, as a
     RuntimeWarning that names the operator, and from then on a loop does the same.
@@ -33,32 +39,33 @@ class MaskedLosses:
         self._buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
         self._parameters = {name: value.detach() for name, value in module.named_parameters()}
         self._mapped = vmap(self._one, randomness="different")
-        self._way: Callable[[Drawn, Sequence[Tensor]], Tensor] | None = None
+        self._way: Callable[[Drawn, Batch], Tensor] | None = None
 
-    def __call__(self, drawn: Drawn, batch: Sequence[Tensor]) -> Tensor:
+    def __call__(self, drawn: Drawn, batch: Batch) -> Tensor:
         masks = len(next(iter(drawn.values())))
-        parts = [each.view(masks, -1, *each.shape[1:]) for each in map(torch.Tensor.contiguous, batch)]
+        parts = pytree.tree_map(lambda each: each.contiguous().view(masks, -1, *each.shape[1:]), batch)
         if self._way is None:
             self._way = self._choose(drawn, parts)
         return self._way(drawn, parts)
 
-    def _one(self, drawn: Drawn, part: Sequence[Tensor]) -> Tensor:
+    def _one(self, drawn: Drawn, part: Batch) -> Tensor:
         def model(*args: Any, **kwargs: Any) -> Any:
             return functional_call(self._module, {**self._parameters, **self._buffers, **drawn}, args, kwargs)
 
-        value = self._loss(model, *part)
+        value = call_on_batch(self._loss, model, part)
         if not isinstance(value, Tensor) or value.dim() != 0:
             raise UserError(
                 f"the loss must be a scalar tensor, the mean over the batch; it gave {_shown(value)}"
             )
         return value
 
-    def looped(self, drawn: Drawn, parts: Sequence[Tensor]) -> Tensor:
+    def looped(self, drawn: Drawn, parts: Batch) -> Tensor:
         """The same as the mapped call, mask by mask; ``parts`` (K, B/K, ...)."""
-        alone = [dict(zip(drawn, row, strict=True)) for row in zip(*drawn.values(), strict=True)]
-        return torch.stack([self._one(*each) for each in zip(alone, zip(*parts, strict=True), strict=True)])
+        rows = range(len(next(iter(drawn.values()))))
+        alone = [pytree.tree_map(lambda value, row=row: value[row], (drawn, parts)) for row in rows]
+        return torch.stack([self._one(*each) for each in alone])
 
-    def _choose(self, drawn: Drawn, parts: Sequence[Tensor]) -> Callable[[Drawn, Sequence[Tensor]], Tensor]:
+    def _choose(self, drawn: Drawn, parts: Batch) -> Callable[[Drawn, Batch], Tensor]:
         apart = {name: value.detach().requires_grad_() for name, value in drawn.items()}
         try:
             total = self._mapped(apart, parts).sum()

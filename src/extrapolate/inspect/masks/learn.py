@@ -10,17 +10,15 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from extrapolate.errors import UserError
-from extrapolate.inspect.masks.batched import Loss, ready
+from extrapolate.inspect.masks.batched import Batch, Loss, ready
 from extrapolate.inspect.masks.choice import Choice, weights
 from extrapolate.inspect.masks.learner import Learning, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 from extrapolate.inspect.masks.states import read_states, write_states
 
-Batch = Tensor | Sequence[Tensor]
-
-#: Batches of one function: tensors (B, ...), or several in a sequence. A DataLoader, begun anew when it ends; or
-#: ``batch(step)``, the batch of a step.
-Batches = Iterable[Batch] | Callable[[int], Batch]
+#: Batches of one function: tensors (B, ...), or several in a tuple, list or mapping. A DataLoader, begun again when
+#: it ends; or ``batch(step)``, the batch of a step.
+Batches = Iterable[Tensor | Batch] | Callable[[int], Tensor | Batch]
 
 #: Seconds between two progress calls, and between two checkpoints.
 PROGRESS_SECONDS, CHECKPOINT_SECONDS = 0.2, 5.0
@@ -67,7 +65,8 @@ def learn_masks(
     Args:
         module: any module, trained. One with an operator that cannot be mapped over masks (``nn.LSTM``) is
             run in a loop over them, with a RuntimeWarning.
-        loss: ``loss(model, *batch)``: the mean loss over a batch; ``model`` is called like ``module``.
+        loss: ``loss(model, *batch)``, of a mapping ``loss(model, **batch)``: the mean loss over a batch; ``model`` is
+            called like ``module``.
         functions: by name, batches of the examples that make up one function.
         steps: steps of each mask.
         learning: rate, pressure, masks a step and the like.
@@ -131,16 +130,22 @@ def learn(
     watch.progress(steps, None)
 
 
-def _from(batches: Batches, learner: MaskLearner) -> Iterator[Sequence[Tensor]]:
+def _from(batches: Batches, learner: MaskLearner) -> Iterator[Batch]:
     """The batches from the learner's next step on, without end."""
     if callable(batches):
         endless = map(batches, itertools.count(learner.steps_done))
     else:
         endless = itertools.islice(_again(learner.name, batches), learner.steps_done, None)
-    return ((batch,) if isinstance(batch, Tensor) else batch for batch in endless)
+    return map(_as_tree, endless)
 
 
-def _again(name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+def _as_tree(batch: Tensor | Batch) -> Batch:
+    if isinstance(batch, Tensor):
+        return (batch,)
+    return dict(batch) if isinstance(batch, Mapping) else batch
+
+
+def _again(name: str, batches: Iterable[Tensor | Batch]) -> Iterator[Tensor | Batch]:
     while True:
         empty = True
         for batch in batches:

@@ -1,16 +1,17 @@
 """One function's mask while it is learned: its logits, their optimizer, and a step."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.utils import _pytree as pytree
 
 from extrapolate.errors import UserError
 from extrapolate.inspect.masks.adam import put_back, saved
-from extrapolate.inspect.masks.batched import Loss, MaskedLosses
+from extrapolate.inspect.masks.batched import Batch, Loss, MaskedLosses
 from extrapolate.inspect.masks.choice import Choice, maskable, weights
 from extrapolate.inspect.masks.mask import Mask
 from extrapolate.inspect.masks.sampling import draw
@@ -87,8 +88,8 @@ class MaskLearner:
         ]
         self.module = module
 
-    def step(self, batch: Sequence[Tensor]) -> float:
-        """One step on a batch of tensors (B, ...); returns the mean loss under the drawn masks.
+    def step(self, batch: Batch) -> float:
+        """One step on a batch of tensors (B, ...), or a mapping of them; returns the mean loss under the drawn masks.
 
         Raises:
             UserError: the batch cannot be cut into K equal parts, or the loss or a gradient is not finite.
@@ -157,9 +158,14 @@ class MaskLearner:
         if norm > self.learning.clip:
             clip_grads_with_norm_(learned, self.learning.clip, total, foreach=True)
 
-    def _check(self, batch: Sequence[Tensor]) -> None:
-        sizes = {len(each) if each.dim() else 0 for each in batch}
-        for i, each in enumerate(batch):
+    def _check(self, batch: Batch) -> None:
+        tensors = pytree.tree_leaves(batch)
+        if not all(isinstance(each, Tensor) for each in tensors):
+            raise UserError(
+                f"{self.name}: a batch is a tensor, or a tuple, list or mapping (dict) of tensors"
+            )
+        sizes = {len(each) if each.dim() else 0 for each in tensors}
+        for i, each in enumerate(tensors):
             size = len(each) if each.dim() else 0
             if size == 0 or size % self.learning.masks:
                 raise UserError(
