@@ -1,5 +1,7 @@
 """``train`` with a user's own model, loss and data: kinds of data, calls, metrics, schedules, callbacks, errors."""
 
+import io
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -364,6 +366,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule that is a scheduler already": (
         {"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule is a function"
     ),
+    "a way that is none": ({"vectorize": "yes"}, "vectorize='yes' must be one of 'auto', True, False"),
+    "no threads": ({"num_threads": 0}, "num_threads=0 must be at least 1"),
+    "an optimizer with a closure": ({"optimizer": torch.optim.LBFGS}, "LBFGS"),
+    "validation of a loss by key": ({"data": None, "validation": (X, Y)}, "give metrics to measure"),
+    "validation read once": ({"validation": iter([(X, Y)])}, "cannot be read at every evaluation"),
+    "an empty validation loader": ({"validation": DataLoader(Subset(Rows(), []), 2)}, "validation data has no"),
     "a callback that hears nothing": ({"callbacks": [print]}, "neither on_evaluation nor after_step"),
     "an exhausted iterator": ({"data": iter([(X, Y)])}, "no further batch"),
     "loaders of unlike batches": (
@@ -380,6 +388,12 @@ def test_bad_input_is_one_clear_line(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("optimizer", [SGD([torch.zeros(1)]), "Adam", lambda parameters: None])
+def test_an_optimizer_that_is_no_function_of_the_parameters_is_refused(optimizer: Any) -> None:
+    with pytest.raises(TypeError, match=r"such as partial\(torch\.optim\.Adam, lr=1e-3\)"):
+        trained(optimizer=optimizer)
+
+
 def test_a_single_module_is_refused_with_the_remedy() -> None:
     with pytest.raises(TypeError, match=r"Replicas\(\[module\]\)"):
         train(linear(), mse, (X, Y), steps=1, optimizer=SGD)  # type: ignore[arg-type]
@@ -388,3 +402,67 @@ def test_a_single_module_is_refused_with_the_remedy() -> None:
 def test_frozen_models_are_refused() -> None:
     with pytest.raises(ValueError, match="all parameters are frozen"):
         train(built(2, lambda: linear().requires_grad_(False)), mse, (X, Y), steps=1, optimizer=SGD)
+
+
+# ------------------------------------------------------------------------------------------------- progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_training_shows_its_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
+    for quiet, shown in ((-1.0, True), (60.0, False)):
+        monkeypatch.setattr("extrapolate.training.progress.QUIET_SECONDS", quiet)
+        screen = Terminal()
+        monkeypatch.setattr("sys.stderr", screen)
+        train(built(2), mse, (X, Y), steps=5, optimizer=SGD)
+        assert ("5/5" in screen.getvalue()) == shown
+
+
+def test_a_long_compilation_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(function: Any, **options: Any) -> Any:
+        def call(*args: Any) -> Any:
+            time.sleep(0.2)
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr("torch.compile", slow)
+    for seconds, announced in ((0.01, True), (60.0, False)):
+        monkeypatch.setattr("extrapolate.training.compiled.ANNOUNCE_SECONDS", seconds)
+        train(built(2), mse, (X, Y), steps=2, optimizer=SGD, compile=True)
+        assert ("compiling the training step" in capsys.readouterr().err) == announced
+
+
+def test_batches_may_hold_texts_and_objects_of_their_own() -> None:
+    class Graph:
+        def __init__(self, x: Tensor, y: Tensor) -> None:
+            self.x, self.y = x, y
+
+    def on_graph(model: torch_nn.Module, graph: Graph) -> Tensor:
+        return mse(model, graph.x, graph.y)
+
+    def with_names(model: torch_nn.Module, x: Tensor, y: Tensor, names: list[str]) -> Tensor:
+        assert len(names) == len(x)
+        return mse(model, x, y)
+
+    named = DataLoader([(x, y, "a name") for x, y in zip(X, Y, strict=True)], batch_size=8)  # type: ignore[arg-type]
+    for loss, data in ((on_graph, Repeated([Graph(X, Y)])), (with_names, named)):
+        replicas = built()
+        train(replicas, loss, data, steps=150, optimizer=ADAM)
+        assert solved(replicas)
+
+
+class Repeated:
+    """An iterable of ready batches."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)

@@ -112,7 +112,11 @@ def train(
     A training continued from a checkpoint ends with the numbers of an undisturbed one, bit for bit, with tensors, a
     ``Task`` or no data. A loader with ``state_dict`` is restored too; any other begins its epoch again.
     """
-    _check(replicas, steps, eval_every, mode, monitor, metrics or {}, data, validation)
+    _check_replicas(replicas)
+    _check_counts(steps=steps, eval_every=eval_every, num_threads=num_threads)
+    _check_choice("mode", mode, ("min", "max"))
+    _check_choice("vectorize", vectorize, ("auto", True, False))
+    _check_monitor(monitor, metrics or {}, only_by_key=data is None and validation is not None)
     device = replicas.device
     share = num_threads is None and device.type == "cpu" and torch.get_num_threads() > 1
     first = FirstStep(vectorize, torch.get_num_threads() if share else None)
@@ -125,7 +129,7 @@ def train(
 
     plan = Plan(
         loss=step_loss,
-        optimizer=optimizer,
+        optimizer=lambda parameters: _optimizer(optimizer, parameters),
         steps=steps,
         evaluate=evaluation_of(replicas, loss, metrics or {}, data, validation, batch_size),
         evaluate_every=eval_every or max(1, steps // EVALUATIONS),
@@ -149,33 +153,45 @@ def train(
     return history
 
 
-def _check(
-    replicas: Replicas,
-    steps: int,
-    eval_every: int | None,
-    mode: str,
-    monitor: str,
-    metrics: Metrics,
-    data: Any,
-    validation: Any,
-) -> None:
-    if isinstance(replicas, nn.Module):
-        raise TypeError("train takes Replicas: wrap a single module as Replicas([module])")
-    if steps < 0:
-        raise ValueError(f"steps={steps} must be at least 0")
-    if eval_every is not None and eval_every < 1:
-        raise ValueError(f"eval_every={eval_every} must be at least 1")
-    if mode not in ("min", "max"):
-        raise ValueError(f"mode={mode!r} must be 'min' or 'max'")
-    if monitor != "loss" and monitor not in metrics:
-        raise ValueError(
-            f"monitor={monitor!r} is no metric: give 'loss'"
-            + (f", or one of {', '.join(map(repr, metrics))}" if metrics else ", or pass it in metrics")
+def _check_replicas(replicas: Replicas) -> None:
+    if not isinstance(replicas, Replicas):
+        raise TypeError(
+            f"train takes Replicas, got {type(replicas).__name__}: wrap a single module as Replicas([module])"
         )
     if not replicas.trainable:
         raise ValueError("all parameters are frozen: there is nothing to train")
-    if data is None and validation is not None and not metrics:
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        least = 0 if name == "steps" else 1
+        if count is not None and count < least:
+            raise ValueError(f"{name}={count} must be at least {least}")
+
+
+def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, known))}")
+
+
+def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None:
+    if monitor != "loss" and monitor not in metrics:
+        known = f", or one of {', '.join(map(repr, metrics))}" if metrics else ", or pass it in metrics"
+        raise ValueError(f"monitor={monitor!r} is no metric: give 'loss'{known}")
+    if only_by_key and not metrics:
         raise ValueError("without data the loss takes a key: give metrics to measure on the validation data")
+
+
+def _optimizer(optimizer: Callable[[list[Tensor]], Optimizer], parameters: list[Tensor]) -> Optimizer:
+    example = "such as partial(torch.optim.Adam, lr=1e-3)"
+    if isinstance(optimizer, Optimizer) or not callable(optimizer):
+        raise TypeError(f"optimizer is a function of the list of stacked parameters, {example}")
+    made = optimizer(parameters)
+    if not isinstance(made, Optimizer):
+        raise TypeError(f"optimizer must make a torch optimizer, {example}; it made {type(made).__name__}")
+    if isinstance(made, torch.optim.LBFGS):
+        raise ValueError("LBFGS evaluates the loss several times per step, which train does not offer")
+    return made
 
 
 def _scheduler(lr_schedule: LRSchedule, optimizer: Optimizer) -> LRScheduler:
