@@ -160,11 +160,14 @@ def away_from_poles(box: Box, layers: Sequence[Layer], names: Sequence[str]) -> 
             raise ValueError(
                 f"{names[index]} must be positive for this module; its range is ({low:g}, {high:g})"
             )
-        if index in first.positive or (index in first.nonzero and low == 0):
-            sides[index] = (low if low > 0 else margin, high)
-        elif index in first.nonzero and high == 0:
+        pole = low <= 0 <= high and index in first.nonzero
+        if low <= 0 and index in first.positive:
+            sides[index] = (POLE_MARGIN * high, high)
+        elif pole and -low < margin:
+            sides[index] = (margin, high)
+        elif pole and high < margin:
             sides[index] = (low, -margin)
-        elif index in first.nonzero and low < 0 < high:
+        elif pole:
             away[index] = margin
     return replace(box, sides=tuple(sides), away=tuple(away))
 

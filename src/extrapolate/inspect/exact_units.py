@@ -138,6 +138,9 @@ ZERO = (Fraction(0),)
 #: Of a weight that may be any fraction.
 LARGEST_DENOMINATOR = 100
 
+#: Weights whose fractions are searched at once.
+CHUNK = 2**14
+
 
 @dataclass(frozen=True)
 class ExactWeights:
@@ -188,13 +191,16 @@ def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeight
     number would count as exact.
     """
     value = weight.detach().double().flatten().nan_to_num(0.0, 0.0, 0.0)
-    denominator = torch.ones_like(value)
-    for q in range(LARGEST_DENOMINATOR, 0, -1):
-        near = (value - (value * q).round() / q).abs() <= tolerance / q**2
-        denominator = denominator.masked_fill(near, q)
-    denominators = [int(q) for q in denominator.tolist()]
+    denominators = [q for part in value.split(CHUNK) for q in _smallest_denominators(part, tolerance)]
     exact = [Fraction(round(v * q), q) for v, q in zip(value.tolist(), denominators, strict=True)]
     return _weights(name, weight, exact, [tolerance / q**2 for q in denominators])
+
+
+def _smallest_denominators(value: Tensor, tolerance: float) -> list[int]:
+    """Of each entry the smallest q with a p/q near it; 1 where there is none."""
+    q = torch.arange(1, LARGEST_DENOMINATOR + 1)
+    near = (value[:, None] - (value[:, None] * q).round() / q).abs() <= tolerance / q**2
+    return q[near.int().argmax(-1)].tolist()  # argmax gives the first of equals, and 0 without any
 
 
 def _weights(name: str, weight: Tensor, exact: list[Fraction], allowed: list[float]) -> ExactWeights:

@@ -12,7 +12,7 @@ from torch import nn
 from extrapolate.inspect.exact_units import Layer, WeightDistance, snap
 
 #: How many fresh weights are drawn per layer, in how many initialisations at least and at most.
-FRESH_WEIGHTS, FEWEST, MOST = 5000, 10, 500
+FRESH_WEIGHTS, FEWEST, MOST = 5000, 10, 300
 
 #: The probability of being nearer than the nearest fresh weights is interpolated from this many of them.
 NEAREST = 10
