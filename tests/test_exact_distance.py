@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import sympy
 import torch
-from exact_cases import CASES, a, b, inalu, near
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from exact_cases import CASES, a, b, inalu, near
 from extrapolate import nn as units
 from extrapolate.inspect import Box, Snapped, exact, exact_rule
 
