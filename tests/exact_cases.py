@@ -25,11 +25,13 @@ class Case:
 def near(unit: nn.Module, noise: float, **parameters: list) -> nn.Module:
     """``unit`` with the given parameters, each up to ``noise`` away, inside its box."""
     rng = torch.Generator().manual_seed(1)
+    boxes = dict(units.boxes(unit))
     for name, values in parameters.items():
         exact = torch.tensor(values)
         off = noise * (2 * torch.rand(exact.shape, generator=rng) - 1)
-        unit.get_parameter(name.replace("__", ".")).copy_(exact + off)
-    units.clamp_to_box_(unit)
+        low, high = boxes.get(name, (-torch.inf, torch.inf))
+        inside = (exact + off >= low) & (exact + off <= high)
+        unit.get_parameter(name).copy_(torch.where(inside, exact + off, exact - off))
     return unit
 
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from exact_cases import CASES, a, b, inalu, near
 from extrapolate import nn as units
-from extrapolate.inspect import Box, Snapped, exact, exact_rule
+from extrapolate.inspect import InputBox, Snapped, exact, exact_rule
 
 NAMES = ["a", "b"]
 
 
-def inside(box: Box, count: int, seed: int) -> Tensor:
+def inside(box: InputBox, count: int, seed: int) -> Tensor:
     """Random points of a box; half of them lie near its poles."""
     rng = np.random.default_rng(seed)
     low, high = np.array(box.sides).T

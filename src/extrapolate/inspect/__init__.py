@@ -7,7 +7,7 @@ Weight masks, for any module: :func:`learn_masks` gives a :class:`Mask` a functi
 """
 
 from extrapolate.inspect.exact import exact
-from extrapolate.inspect.exact_box import Box, BoxError
+from extrapolate.inspect.exact_box import BoxError, InputBox
 from extrapolate.inspect.exact_result import Exact, ExactCertificate
 from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
 from extrapolate.inspect.exact_untrained import UntrainedChance
@@ -27,10 +27,10 @@ from extrapolate.inspect.sparsity import sparsity_error
 
 __all__ = [
     "Applied",
-    "Box",
     "BoxError",
     "Exact",
     "ExactCertificate",
+    "InputBox",
     "JointLearner",
     "Learning",
     "Mask",

@@ -29,7 +29,7 @@ CORNERS, RANDOM = 4096, 2048
 
 
 @dataclass(frozen=True)
-class Box:
+class InputBox:
     """The inputs on which a module and its formula are compared.
 
     Attributes:
@@ -79,7 +79,7 @@ class BoxError:
         unbounded: why there is no bound; None if there is one.
     """
 
-    box: Box
+    box: InputBox
     names: tuple[str, ...]
     bound: float | None
     sampled: float
@@ -112,7 +112,7 @@ class BoxError:
 PLACES = 6
 
 
-def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> Box:
+def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> InputBox:
     """The stated box, or the training range out to ten times its ends, or that of [-1, 1].
 
     Raises:
@@ -121,11 +121,11 @@ def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> Box
     if box is not None and trained_on is not None:
         raise ValueError("state either box or trained_on, not both")
     if box is not None:
-        return Box(_sides("box", box, width), "as stated", (0.0,) * width)
+        return InputBox(_sides("box", box, width), "as stated", (0.0,) * width)
     ranges = _sides("trained_on", ASSUMED if trained_on is None else trained_on, width)
     origin = "by default, 10 times [-1, 1]" if trained_on is None else "10 times the training range"
     sides = tuple((min(low, TIMES * low), max(high, TIMES * high)) for low, high in ranges)
-    return Box(sides, origin, (0.0,) * width)
+    return InputBox(sides, origin, (0.0,) * width)
 
 
 def _sides(name: str, value: Ranges, width: int) -> tuple[Pair, ...]:
@@ -146,7 +146,7 @@ def _sides(name: str, value: Ranges, width: int) -> tuple[Pair, ...]:
     return sides
 
 
-def away_from_poles(box: Box, layers: Sequence[Layer], names: Sequence[str]) -> Box:
+def away_from_poles(box: InputBox, layers: Sequence[Layer], names: Sequence[str]) -> InputBox:
     """Leave out the inputs near 0 at which the first layer with weights has no value.
 
     Raises:
@@ -177,7 +177,7 @@ def box_error(
     layers: Sequence[Layer],
     expressions: Sequence[sympy.Expr],
     symbols: Sequence[sympy.Symbol],
-    box: Box,
+    box: InputBox,
     *,
     allowed: float,
     seed: int,
@@ -211,7 +211,7 @@ def box_error(
     )
 
 
-def _bounds(layers: Sequence[Layer], box: Box, outputs: int) -> tuple[Tensor, str]:
+def _bounds(layers: Sequence[Layer], box: InputBox, outputs: int) -> tuple[Tensor, str]:
     """One bound per output, infinite where there is none; and the reason for that."""
     low, high = torch.tensor(box.sides, dtype=torch.float64).unbind(-1)
     twin = Twin.same(low, high, torch.tensor(box.away, dtype=torch.float64))
@@ -223,7 +223,7 @@ def _bounds(layers: Sequence[Layer], box: Box, outputs: int) -> tuple[Tensor, st
     return twin.gap, "the formula may have no value somewhere in the box: state a smaller box"
 
 
-def _points(box: Box, seed: int) -> Tensor:
+def _points(box: InputBox, seed: int) -> Tensor:
     """Corners and random points of the box, (N, I)."""
     rng = np.random.default_rng(seed)
     ends = box.ends()

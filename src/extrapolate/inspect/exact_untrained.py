@@ -37,7 +37,7 @@ class UntrainedChance:
 
     def words(self) -> str:
         probability = f"{self.chance:.1e}" if self.chance >= 1e-12 else "below 1e-12"
-        return f"the probability that an untrained module is as near is {probability} ({self.allowed:.0e} is allowed)"
+        return f"the probability that an untrained module is as near is {probability} ({self.allowed:g} is allowed)"
 
 
 def untrained_chance(
