@@ -175,7 +175,7 @@ def test_the_result_prints_the_three_answers() -> None:
     assert lines[:3] == ["Exact:", "  y0 = a*b", "  y1 = b"]
     for words in (
         "The snapped weights stand for these expressions: equal in fractions at 24 random points",
-        "|module - formula| for inputs in [1, 20] (10 times the training range):",
+        "|module - formula| of y1 for inputs in [1, 20] (10 times the training range):",
         "largest sampled",
         "the probability that an untrained module is as near",
     ):

@@ -65,7 +65,8 @@ def test_trained_linear_layers_are_found(weight: list[float], off: float) -> Non
 
 
 def test_a_fraction_that_an_untrained_weight_meets_by_chance_is_no_finding() -> None:
-    layer = near(nn.Linear(1, 1, bias=False), 0.0, weight=[[0.5 + 1e-4]])
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.5 + 1e-4)
     result = exact(layer)
     assert not result.found
     certificate = result.certificate

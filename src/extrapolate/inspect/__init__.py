@@ -7,6 +7,7 @@ Weight masks, for any module: :func:`learn_masks` gives a :class:`Mask` a functi
 """
 
 from extrapolate.inspect.exact import exact
+from extrapolate.inspect.exact_bounds import Twin
 from extrapolate.inspect.exact_box import BoxError, InputBox
 from extrapolate.inspect.exact_result import Exact, ExactCertificate
 from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
@@ -39,6 +40,7 @@ __all__ = [
     "PerLayer",
     "Snapped",
     "Stopped",
+    "Twin",
     "UntrainedChance",
     "WeightDistance",
     "exact",

@@ -70,7 +70,12 @@ def _unbounded_if_nan(gap: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Twin:
-    """What a module computes, what its formula computes, and a bound ``gap`` ≥ |module - formula|."""
+    """What a module computes and what its formula computes, for every input of a box.
+
+    Attributes:
+        module, formula: the values of the two.
+        gap: |module - formula| ≤ gap at every input.
+    """
 
     module: Interval
     formula: Interval

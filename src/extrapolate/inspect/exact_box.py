@@ -27,6 +27,13 @@ POLE_MARGIN = 0.01
 #: Points compared: corners of the box, all of them if there are no more, and random points.
 CORNERS, RANDOM = 4096, 2048
 
+#: Inputs that are written out.
+LISTED = 6
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items[:LISTED]) + (", …" if len(items) > LISTED else "")
+
 
 @dataclass(frozen=True)
 class InputBox:
@@ -46,11 +53,10 @@ class InputBox:
         if len(set(self.sides)) == 1:
             where = f"inputs in [{self.sides[0][0]:g}, {self.sides[0][1]:g}]"
         else:
-            where = ", ".join(
-                f"{n} in [{low:g}, {high:g}]" for n, (low, high) in zip(names, self.sides, strict=True)
-            )
+            sides = zip(names, self.sides, strict=True)
+            where = _listed([f"{name} in [{low:g}, {high:g}]" for name, (low, high) in sides])
         cut = [f"|{name}| ≥ {away:g}" for name, away in zip(names, self.away, strict=True) if away]
-        return f"{where}{''.join(f', {each}' for each in cut)} ({self.origin})"
+        return f"{where}{f', {_listed(cut)}' if cut else ''} ({self.origin})"
 
     def ends(self) -> list[list[float]]:
         """Of each input the ends of its interval, or of its two intervals."""
@@ -103,13 +109,7 @@ class BoxError:
         return f"{bound}; largest sampled: {self.sampled:.2g}"
 
     def place_in_words(self) -> str:
-        pairs = list(zip(self.names, self.place, strict=True))
-        place = ", ".join(f"{name} = {value:.4g}" for name, value in pairs[:PLACES])
-        return place + (", …" if len(pairs) > PLACES else "")
-
-
-#: Inputs of a place that are written out.
-PLACES = 6
+        return _listed([f"{name} = {at:.4g}" for name, at in zip(self.names, self.place, strict=True)])
 
 
 def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> InputBox:

@@ -95,7 +95,7 @@ def _evidence(certificate: ExactCertificate, snapped: Sequence[sympy.Expr]) -> l
     )
     lines = [f"  The snapped weights stand for {stands_for}: {agrees}."]
     if (error := certificate.error) is not None:
-        lines.append(f"  |module - formula| for {error.box.words(error.names)}:")
+        lines.append(f"  |module - formula| of y{error.output} for {error.box.words(error.names)}:")
         lines.append(f"    {error.words()} at {error.place_in_words()}.")
     if certificate.untrained is not None:
         lines.append(f"  Weights are at most {certificate.distance or 0.0:.2g} from exact values;")
