@@ -35,9 +35,9 @@ def answer(**changes: Any) -> dict[str, Any]:
         "noise": 0.01,
         "noise_grows": True,
         "residual_structure": -0.1,
-        "verified": True,
-        "verified_points": 24,
-        "verified_reach": 5e5,
+        "agrees_in_fractions": True,
+        "checked_points": 24,
+        "checked_reach": 5e5,
         "undefined": ["b = 0: division by zero"],
         "time_limit_struck": False,
         "reason": None,
@@ -122,7 +122,7 @@ def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
     reason = "the best formula leaves 40% of the variance unexplained"
     none = {"found": False, "expression": None, "latex": None, "mathml": None, "fallback": "0.5*a + 3"}
     content = answer(**none, reason=reason)
-    content["certificate"] |= {"reason": reason, "verified": False, "time_limit_struck": True}
+    content["certificate"] |= {"reason": reason, "agrees_in_fractions": False, "time_limit_struck": True}
     reader = read(page(tmp_path, content))
     assert "No formula found for y" in reader.text
     assert reason[0].upper() + reason[1:] in reader.text

@@ -1,6 +1,6 @@
 """From a table of numbers to the formula in it, as a scikit-learn estimator.
 
-:class:`ArithmeticRegressor` finds, verifies and predicts; the rest are what it hands out, and the way from a
+:class:`ArithmeticRegressor` finds, checks and predicts; the rest are what it hands out, and the way from a
 file to its arrays and from its formula to a file.
 """
 

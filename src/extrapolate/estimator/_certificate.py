@@ -32,7 +32,7 @@ ENOUGH_ROWS = 60
 TREE_ROWS = 5000
 
 
-UNVERIFIED = Agreement(points=0, reach=0.0, disagreement="not compared")
+NOT_COMPARED = Agreement(points=0, reach=0.0, disagreement="not compared")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Certificate:
         noise_grows: whether the noise is proportional to the value.
         residual_structure: the share of the errors' variance that trees over all columns explain, out of
             bag; None where it was not needed or there are too few rows.
-        verified: the expression equals the formula's own equation in rational arithmetic; only asked of a
-            formula that is claimed.
-        verified_points, verified_reach: on how many points, and how far out.
+        agrees_in_fractions: the expression equals the formula's own equation in rational arithmetic; compared
+            only for a formula that is claimed.
+        checked_points, checked_reach: on how many points, and the largest magnitude of their inputs.
         undefined: in words, where the expression has no value.
         time_limit_struck: the search was cut short; another run may find another formula.
         reason: why no formula is claimed; None if one is.
@@ -63,9 +63,9 @@ class Certificate:
     noise: float
     noise_grows: bool
     residual_structure: float | None
-    verified: bool
-    verified_points: int
-    verified_reach: float
+    agrees_in_fractions: bool
+    checked_points: int
+    checked_reach: float
     undefined: tuple[str, ...]
     time_limit_struck: bool
     reason: str | None
@@ -87,9 +87,11 @@ def certify(
     """Gathers the evidence; ``reason`` names the first piece that is missing."""
     residual = None if candidate.exact else residual_structure(candidate, table, seed)
     reason = why_not(candidate, table, residual)
-    agreement = verify(formula, symbols, seed) if reason is None else UNVERIFIED
+    agreement = agreement_in_fractions(formula, symbols, seed) if reason is None else NOT_COMPARED
     if reason is None and not agreement.equal:
-        reason = f"the expression could not be verified in rational arithmetic: {agreement.disagreement}"
+        reason = (
+            f"the expression does not agree with the formula in rational arithmetic: {agreement.disagreement}"
+        )
     return Certificate(
         exact=candidate.exact,
         inner_error=candidate.inner_error,
@@ -98,17 +100,17 @@ def certify(
         noise=candidate.sigma / table.size if candidate.proportional else candidate.sigma,
         noise_grows=candidate.proportional,
         residual_structure=residual,
-        verified=agreement.equal,
-        verified_points=agreement.points,
-        verified_reach=agreement.reach,
+        agrees_in_fractions=agreement.equal,
+        checked_points=agreement.points,
+        checked_reach=agreement.reach,
         undefined=formula.undefined(symbols),
         time_limit_struck=time_limit_struck,
         reason=reason,
     )
 
 
-def verify(formula: Formula, symbols: Sequence[sympy.Symbol], seed: int) -> Agreement:
-    """The printed expression against the formula's equation in fractions; under a root, its square."""
+def agreement_in_fractions(formula: Formula, symbols: Sequence[sympy.Symbol], seed: int) -> Agreement:
+    """Compare the printed expression with the formula's equation in fractions; under a root, its square."""
     expression = rational(formula.expression(symbols)) ** formula.structure.root
     return compare([expression], symbols, lambda x: [formula.radicand(x)], formula.domains(), seed)
 

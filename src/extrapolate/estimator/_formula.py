@@ -1,4 +1,4 @@
-"""A structure with its numbers: what predicts, what is printed, and what is verified."""
+"""A structure with its numbers: what predicts, what is printed, and what is checked in fractions."""
 
 import keyword
 import math
@@ -81,7 +81,7 @@ class Formula:
         return value / divisor
 
     def domains(self) -> list[Domain]:
-        """Where the columns are drawn from to verify the formula."""
+        """Where the columns are drawn from to compare the formula in fractions."""
         terms = [*self.structure.numerator, *self.structure.denominator]
         roots = [
             math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)

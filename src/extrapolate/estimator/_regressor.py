@@ -45,8 +45,9 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
     """Finds the arithmetic formula in a table, or says that there is none.
 
     Many replicas of small networks, whose weights are exponents and signs, are trained at once; what they are
-    near is snapped, refitted in float64, judged by description length on inner rows and on outer rows kept
-    aside, and verified. Where no formula is found, it predicts by the best linear model, or by the mean.
+    near is snapped, refitted in float64, and judged by description length on inner rows and on outer rows
+    kept aside. The printed formula is compared with the fitted one in exact fractions. Where no formula is found,
+    it predicts by the best linear model, or by the mean.
 
     Args:
         replicas: networks of each architecture that are trained at once.

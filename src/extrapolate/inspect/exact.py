@@ -1,133 +1,168 @@
-"""From a trained arithmetic module to its formula, with proof; or a sentence why there is none."""
+"""From a trained arithmetic module to its formula, with the evidence; or a sentence why there is none."""
 
+import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy
 import torch
 from torch import nn
 
-from extrapolate.inspect import exact_additive, exact_multiplicative
+from extrapolate.inspect import exact_additive, exact_gated, exact_log_space, exact_multiplicative
+from extrapolate.inspect.exact_box import Ranges, away_from_poles, box_error, choose_box
 from extrapolate.inspect.exact_rational import Domain, compare
-from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, snap
+from extrapolate.inspect.exact_result import Exact, ExactCertificate
+from extrapolate.inspect.exact_units import Layer, NeverExactError, WeightDistance, snap
+from extrapolate.inspect.exact_untrained import untrained_chance
 
-#: The rooms whose rules are registered by their import.
-RULES = (exact_additive, exact_multiplicative)
-
-
-@dataclass(frozen=True)
-class ExactCertificate:
-    """The evidence for, or against, an exact formula.
-
-    Attributes:
-        weights: every snapped weight with its distance; empty where the module has no exact weights.
-        distance: the largest of the distances; None without weights.
-        verified: the snapped network's own equation, in fractions, equals the expressions.
-        points, reach: on how many random integers and fractions, and how far out.
-        undefined: in words, where the formula has no value or the module departs from it.
-        reason: why there is no formula; None if there is one.
-    """
-
-    weights: tuple[WeightDistance, ...]
-    distance: float | None
-    verified: bool
-    points: int
-    reach: float
-    undefined: tuple[str, ...]
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Exact:
-    """What :func:`exact` found.
-
-    Attributes:
-        expressions: one sympy expression an output; None where the module is not near an exact solution.
-        symbols: its inputs.
-        certificate: the evidence.
-    """
-
-    expressions: tuple[sympy.Expr, ...] | None
-    symbols: tuple[sympy.Symbol, ...]
-    certificate: ExactCertificate
-
-    @property
-    def found(self) -> bool:
-        return self.expressions is not None
+#: The files whose rules are registered by their import.
+RULES = (exact_additive, exact_multiplicative, exact_log_space, exact_gated)
 
 
 @torch.no_grad()
 def exact(
-    module: nn.Module, *, names: Sequence[str] | None = None, tolerance: float = 1e-2, seed: int = 0
+    module: nn.Module,
+    *,
+    names: Sequence[str] | None = None,
+    tolerance: float = 1e-2,
+    box: Ranges | None = None,
+    trained_on: Ranges | None = None,
+    max_error: float = 1e-2,
+    max_chance: float = 1e-4,
+    seed: int = 0,
 ) -> Exact:
-    """The formula that ``module`` has learned: a unit, ``nn.Linear``, or an ``nn.Sequential`` of them.
+    """Find the formula that ``module`` has learned: a unit, ``nn.Linear``, or an ``nn.Sequential`` of them.
 
-    Every weight is snapped to the exact value of its kind. If all are within ``tolerance`` of it, the formula
-    is read off symbolically and compared with the snapped network's own equation in rational arithmetic.
+    Every weight is snapped to the exact value of its kind. Three questions are then answered apart, and the
+    module is exact if all three answers are good:
+
+    1. Which formula do the snapped weights stand for? It is read off symbolically and compared with the
+       snapped network's own equation in rational arithmetic.
+    2. How far is the module itself, with its weights as they are, from that formula? On a box of inputs,
+       |module - formula| is bounded by interval arithmetic and sampled. The bound may be ``max_error`` times
+       the largest value of the formula. A module without a bound is not exact.
+    3. Are the weights nearer to exact values than those of an untrained module? The probability that all
+       weights of an untrained module are as near is at most ``max_chance``.
+
+    The module is evaluated in float64 and in evaluation mode; it is not changed. Where the formula has a pole
+    at an input of 0 that the box contains, magnitudes below 1 % of the input's largest are left out.
 
     Args:
         names: of the inputs; x0, x1, ... without.
         tolerance: how far a weight may be from its exact value. A weight of ``nn.Linear`` may be any fraction
-            p/q, but has to be within tolerance/q² of it.
-        seed: decides the points of the comparison.
+            p/q with q ≤ 100, but has to be within tolerance/q² of it.
+        box: range (low, high) of every input, or one pair per input.
+        trained_on: instead of ``box``, the range of the training inputs; the box reaches from it to 10 times
+            its ends. Without either it is taken as (-1, 1), and the box is [-10, 10].
+        max_error: largest bound, as a share of the formula's largest value on the box.
+        max_chance: largest probability that an untrained module is as near to exact.
+        seed: decides which points are compared and which fresh weights are drawn.
+
+    Raises:
+        TypeError: ``module`` is no torch module.
+        ValueError: names, box or trained_on do not fit the module's inputs.
     """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"exact reads a torch.nn.Module, and this is a {type(module).__name__}")
+    plain = copy.deepcopy(module).to("cpu", torch.float64).eval()
     try:
-        layers = [_named(snap(layer, tolerance), name) for name, layer in _layers(module, "")]
+        layers = [Layer(prefix, layer, snap(layer, tolerance)) for prefix, layer in _parts(plain, "")]
     except NeverExactError as error:
         return _none(str(error))
     if not layers:
         return _none("the module is empty")
-    weights = tuple(weight for layer in layers for weight in layer.weights)
-    far = [weight for weight in weights if not weight.near]
-    if far:
-        worst = max(far, key=lambda each: each.distance / each.allowed)
-        return _none(
-            f"{len(far)} of {len(weights)} weights are not near an exact value; the worst, {worst.name} = "
-            f"{worst.value:.6g}, is {worst.distance:.2g} from {worst.exact} ({worst.allowed:.2g} is allowed)",
-            weights,
-        )
-    width = _in_features(module)
-    symbols = tuple(sympy.Symbol(name) for name in (names or [f"x{index}" for index in range(width)]))
-    if len(symbols) != width:
-        raise ValueError(f"the module has {width} inputs, but names has {len(symbols)}")
-    return _verified(layers, symbols, weights, seed)
+    if not any(True for _ in module.parameters()):
+        return _none("the module has no parameters, so it has learned nothing")
+    symbols = _symbols(names, _in_features(plain))
+    region = choose_box(len(symbols), box, trained_on)
+    weights = tuple(weight for layer in layers for weight in layer.weights())
+    if far := [weight for weight in weights if not weight.near]:
+        return _none(_far_weights(far, len(weights)), weights)
+
+    formula = _snapped_formula(layers, symbols, seed)
+    region = away_from_poles(region, layers, [str(symbol) for symbol in symbols])
+    certificate = replace(
+        formula,
+        weights=weights,
+        error=box_error(plain, layers, formula.snapped or (), symbols, region, allowed=max_error, seed=seed),
+        untrained=untrained_chance(layers, tolerance=tolerance, allowed=max_chance, seed=seed),
+    )
+    certificate = replace(certificate, reason=formula.reason or _why_not(certificate))
+    expressions = certificate.snapped if certificate.reason is None else None
+    return Exact(expressions, symbols, _snapped_module(module, layers), certificate)
 
 
-def _verified(
-    layers: list[Snapped], symbols: tuple[sympy.Symbol, ...], weights: tuple[WeightDistance, ...], seed: int
-) -> Exact:
+def _symbols(names: Sequence[str] | None, width: int) -> tuple[sympy.Symbol, ...]:
+    names = [f"x{index}" for index in range(width)] if names is None else list(names)
+    if len(names) != width:
+        raise ValueError(f"the module has {width} inputs, but names has {len(names)}")
+    if len(set(names)) != width:
+        raise ValueError(f"names must differ from each other; got {names}")
+    return tuple(sympy.Symbol(name) for name in names)
+
+
+def _far_weights(far: Sequence[WeightDistance], count: int) -> str:
+    worst = max(far, key=lambda each: each.distance / each.allowed)
+    return (
+        f"{len(far)} of {count} weights are not near an exact value; the worst, {worst.name} = "
+        f"{worst.value:.6g}, is {worst.distance:.2g} from {worst.exact} ({worst.allowed:.2g} is allowed)"
+    )
+
+
+def _snapped_formula(
+    layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int
+) -> ExactCertificate:
+    """The formula of the snapped weights, and whether it equals the snapped network in fractions."""
     values: list[sympy.Expr] = list(symbols)
     undefined: list[str] = []
     for layer in layers:
-        values = layer.expressions(values)
-        undefined += [*_poles(values), *layer.limits]
+        values = layer.snapped.expressions(values)
+        undefined += [*_poles(values), *layer.snapped.limits]
 
     def evaluate(x: Sequence[Fraction]) -> Sequence[Fraction]:
         for layer in layers:
-            x = layer.evaluate(x)
+            x = layer.snapped.evaluate(x)
         return x
 
-    domain = Domain(positive=True, root=2) if any(layer.roots for layer in layers) else Domain()
-    mixed = [domain] * len(symbols)
-    agreement = compare(values, symbols, evaluate, mixed, seed)
+    roots = any(layer.snapped.roots for layer in layers)
+    domain = Domain(positive=True, root=2) if roots else Domain()
+    agreement = compare(values, symbols, evaluate, [domain] * len(symbols), seed)
     if agreement.points == 0:  # such as a logarithm of several negative inputs
         agreement = compare(values, symbols, evaluate, [replace(domain, positive=True)] * len(symbols), seed)
-    reason = None
-    if not agreement.equal:
-        reason = (
-            f"the expression is not verified: {agreement.disagreement or 'undefined at every point tried'}"
-        )
-    certificate = ExactCertificate(
-        weights=weights,
-        distance=max((weight.distance for weight in weights), default=0.0),
-        verified=agreement.equal,
-        points=agreement.points,
-        reach=agreement.reach,
+    differs = agreement.disagreement or "undefined at every point tried"
+    return ExactCertificate(
+        snapped=tuple(values),
+        snapped_agrees=agreement.equal,
+        checked_points=agreement.points,
+        checked_reach=agreement.reach,
         undefined=tuple(dict.fromkeys(undefined)),
-        reason=reason,
+        reason=None if agreement.equal else f"the expression is not the snapped network's: {differs}",
     )
-    return Exact(tuple(values) if agreement.equal else None, symbols, certificate)
+
+
+def _why_not(certificate: ExactCertificate) -> str | None:
+    """Why the module is not exact although its weights are near exact values."""
+    assert certificate.error is not None
+    assert certificate.untrained is not None
+    if not certificate.error.near:
+        return f"the module is not near the formula of its snapped weights: {certificate.error.words()}"
+    if not certificate.untrained.unlikely:
+        return certificate.untrained.words()
+    return None
+
+
+def _snapped_module(module: nn.Module, layers: Sequence[Layer]) -> nn.Module | None:
+    """A copy of ``module`` with exact weights; None where a rule states none for parameters of its layer."""
+    snapped = copy.deepcopy(module).eval()
+    for (_, copied), layer in zip(_parts(snapped, ""), layers, strict=True):
+        own = dict(copied.named_parameters())
+        stated = layer.snapped.parameters or {}
+        if own.keys() != stated.keys():
+            return None
+        for name, value in stated.items():
+            own[name].copy_(value)
+    return snapped
 
 
 def _poles(expressions: Sequence[sympy.Expr]) -> Iterator[str]:
@@ -141,24 +176,18 @@ def _poles(expressions: Sequence[sympy.Expr]) -> Iterator[str]:
                 yield f"{base} < 0: even root of a negative number"
 
 
-def _layers(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
+def _parts(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         for name, part in module._modules.items():  # named_children() gives a layer that is used twice once
             assert part is not None
-            yield from _layers(part, f"{prefix}{name}.")
+            yield from _parts(part, f"{prefix}{name}.")
     else:
         yield prefix, module
 
 
-def _named(layer: Snapped, prefix: str) -> Snapped:
-    return replace(
-        layer, weights=tuple(replace(weight, name=f"{prefix}{weight.name}") for weight in layer.weights)
-    )
-
-
 def _in_features(module: nn.Module) -> int:
     """Of the first layer that has a weight."""
-    for _, layer in _layers(module, ""):
+    for _, layer in _parts(module, ""):
         for name in ("in_features", "junction", "w_hat", "weight"):
             value = getattr(layer, name, None)
             if isinstance(value, int):
@@ -171,5 +200,4 @@ def _in_features(module: nn.Module) -> int:
 
 
 def _none(reason: str, weights: tuple[WeightDistance, ...] = ()) -> Exact:
-    distance = max((weight.distance for weight in weights), default=None)
-    return Exact(None, (), ExactCertificate(weights, distance, False, 0, 0.0, (), reason))
+    return Exact(None, (), None, ExactCertificate(weights=weights, reason=reason))

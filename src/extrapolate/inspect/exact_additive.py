@@ -1,70 +1,116 @@
 """Exact weights of what adds: the units and ``nn.Linear``."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import sympy
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from extrapolate.inspect.exact_bounds import Twin
 from extrapolate.inspect.exact_units import (
     BITS,
     TRITS,
-    Matrix,
+    ExactWeights,
     Snapped,
-    WeightDistance,
     exact_rule,
-    rows,
     snap_to,
     snap_to_fraction,
 )
 from extrapolate.nn import MCFC, NAC, NAU
+
+#: Where tanh, sigmoid and softmax are exactly 0 or 1 in every floating-point type.
+SATURATED = 1000.0
 
 
 def rational(value: Fraction) -> sympy.Expr:
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def affine(weight: Matrix, bias: list[Fraction], weights: list[WeightDistance]) -> Snapped:
+def affine(
+    weight: ExactWeights, bias: ExactWeights | None = None, parameters: Mapping[str, Tensor] | None = None
+) -> Snapped:
     """y = W x + b."""
+    matrix = weight.matrix
+    shift = bias.fractions if bias else [Fraction(0)] * len(matrix)
+
+    def enclose(x: Twin) -> Twin:
+        products = (weight.twin * x).sum()
+        return products + bias.twin if bias else products
+
     return Snapped(
-        tuple(weights),
+        (*weight.distances, *(bias.distances if bias else ())),
         evaluate=lambda x: [
             sum((w * v for w, v in zip(row, x, strict=True)), start=b)
-            for row, b in zip(weight, bias, strict=True)
+            for row, b in zip(matrix, shift, strict=True)
         ],
         expressions=lambda x: [
             sympy.Add(rational(b), *(rational(w) * v for w, v in zip(row, x, strict=True)))
-            for row, b in zip(weight, bias, strict=True)
+            for row, b in zip(matrix, shift, strict=True)
         ],
+        parameters=parameters,
+        enclose=enclose,
     )
 
 
-@exact_rule(NAC, NAU)
+def saturated_trits(exact: Tensor) -> dict[str, Tensor]:
+    """Ŵ and M̂ with tanh(Ŵ)·σ(M̂) = ``exact``, of -1, 0 and 1."""
+    return {"w_hat": SATURATED * exact, "m_hat": torch.full_like(exact, SATURATED)}
+
+
+def saturated_bits(exact: Tensor) -> Tensor:
+    """Logits whose sigmoid is ``exact``, of 0 and 1."""
+    return SATURATED * (2 * exact - 1)
+
+
+def saturated_shares(exact: Tensor) -> dict[str, Tensor]:
+    """Parameters of an MCFC with the weight ``exact`` (O, I) of 0 and 1, at most one 1 per column.
+
+    Inputs that no output takes go to an output whose gate is closed.
+    """
+    open_gate = exact.amax(1)
+    shares = exact.clone()
+    shares[open_gate.argmin()] += 1 - exact.sum(0)
+    return {
+        "junction": saturated_bits(shares),
+        "gate_weight": saturated_bits(open_gate)[:, None],
+        "gate_bias": torch.zeros_like(open_gate),
+    }
+
+
+@exact_rule(NAU)
+def _boxed_trits(unit: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(unit, NAU)
+    weight = snap_to("weight", unit.weight, TRITS, tolerance)
+    return affine(weight, parameters={"weight": weight.exact})
+
+
+@exact_rule(NAC)
 def _trits(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NAC | NAU)
-    weight = unit.effective_weight()
-    flat, distances = snap_to("weight", weight, TRITS, tolerance)
-    return affine(rows(flat, weight.shape), [Fraction(0)] * len(weight), distances)
+    assert isinstance(unit, NAC)
+    weight = snap_to("weight", unit.effective_weight(), TRITS, tolerance)
+    return affine(weight, parameters=saturated_trits(weight.exact))
 
 
 @exact_rule(MCFC)
 def _shares(unit: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(unit, MCFC)
-    weight = unit.effective_weight()
-    flat, distances = snap_to("weight", weight, BITS, tolerance)
-    return affine(rows(flat, weight.shape), [Fraction(0)] * len(weight), distances)
+    weight = snap_to("weight", unit.effective_weight(), BITS, tolerance)
+    return affine(weight, parameters=saturated_shares(weight.exact))
 
 
 @exact_rule(nn.Linear)
 def _linear(unit: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(unit, nn.Linear)
-    flat, distances = snap_to_fraction("weight", unit.weight, tolerance)
-    bias = [Fraction(0)] * unit.out_features
-    if unit.bias is not None:
-        bias, more = snap_to_fraction("bias", unit.bias, tolerance)
-        distances += more
-    return affine(rows(flat, unit.weight.shape), bias, distances)
+    weight = snap_to_fraction("weight", unit.weight, tolerance)
+    if unit.bias is None:
+        return affine(weight, parameters={"weight": weight.exact})
+    bias = snap_to_fraction("bias", unit.bias, tolerance)
+    return affine(weight, bias, {"weight": weight.exact, "bias": bias.exact})
 
 
 @exact_rule(nn.Identity)
 def _identity(unit: nn.Module, tolerance: float) -> Snapped:
-    return Snapped((), evaluate=lambda x: list(x), expressions=lambda x: list(x))
+    return Snapped(
+        (), evaluate=lambda x: x, expressions=lambda x: list(x), parameters={}, enclose=lambda x: x
+    )

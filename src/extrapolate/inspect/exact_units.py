@@ -1,13 +1,15 @@
 """What it means for one unit to be exact: a registry from the class of a unit to its snapped twin."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy
+import torch
 from torch import Tensor, nn
 
+from extrapolate.inspect.exact_bounds import Twin
 from extrapolate.inspect.exact_rational import Evaluate
 
 Matrix = list[list[Fraction]]
@@ -48,9 +50,13 @@ class Snapped:
     Attributes:
         weights: every weight that was snapped; those that make no difference are left out.
         evaluate: the unit's own equation, in fractions.
-        expressions: the same in sympy, one an output, for given input expressions.
+        expressions: the same in sympy, one per output, for given input expressions.
         roots: inputs must be squares for the equation to stay rational.
         limits: in words, where the unit departs from its expression.
+        parameters: values by name that make the unit its expression; None where none are known.
+        enclose: the unit's own equation in twins, which bounds its distance from the expression; None where
+            there is none, and then the unit is never called exact.
+        nonzero, positive: indices of the inputs that must not be 0, or must be above 0.
     """
 
     weights: tuple[WeightDistance, ...]
@@ -58,6 +64,23 @@ class Snapped:
     expressions: Callable[[Sequence[sympy.Expr]], list[sympy.Expr]]
     roots: bool = False
     limits: tuple[str, ...] = ()
+    parameters: Mapping[str, Tensor] | None = None
+    enclose: Callable[[Twin], Twin] | None = None
+    nonzero: frozenset[int] = frozenset()
+    positive: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a network and its snapped twin; ``prefix`` is its place, such as ``0.``."""
+
+    prefix: str
+    module: nn.Module
+    snapped: Snapped
+
+    def weights(self) -> list[WeightDistance]:
+        """Its weights, named by their place in the network."""
+        return [replace(weight, name=f"{self.prefix}{weight.name}") for weight in self.snapped.weights]
 
 
 Rule = Callable[[nn.Module, float], Snapped]
@@ -66,7 +89,7 @@ _RULES: dict[type[nn.Module], Rule] = {}
 
 
 def exact_rule(*kinds: type[nn.Module]) -> Callable[[Rule], Rule]:
-    """Registers ``rule(unit, tolerance)`` for these classes, and for subclasses that compute what they do."""
+    """Register ``rule(unit, tolerance)`` for these classes, and for subclasses with the same function."""
 
     def register(rule: Rule) -> Rule:
         _RULES.update(dict.fromkeys(kinds, rule))
@@ -112,48 +135,80 @@ TRITS = (Fraction(-1), Fraction(0), Fraction(1))
 POWERS = tuple(Fraction(k, 2) for k in range(-6, 7))
 ZERO = (Fraction(0),)
 
+#: Of a weight that may be any fraction.
+LARGEST_DENOMINATOR = 100
 
-def snap_to(
-    name: str, weight: Tensor, choices: Sequence[Fraction], tolerance: float
-) -> tuple[list[Fraction], list[WeightDistance]]:
-    """Each entry of ``weight`` at the nearest of ``choices``, flat, and how far that is."""
-    distances = []
-    for index, value in zip(_indices(weight), weight.detach().flatten().tolist(), strict=True):
-        exact = min(choices, key=lambda each, value=value: abs(float(each) - value))
-        distances.append(WeightDistance(f"{name}{index}", value, exact, tolerance))
-    return [each.exact for each in distances], distances
+#: Weights whose fractions are searched at once.
+CHUNK = 2**14
 
 
-def snap_to_fraction(
-    name: str, weight: Tensor, tolerance: float
-) -> tuple[list[Fraction], list[WeightDistance]]:
-    """Each entry at the fraction p/q with the smallest q that lies within ``tolerance``/q².
+@dataclass(frozen=True)
+class ExactWeights:
+    """The entries of one weight tensor, each at an exact value.
+
+    Attributes:
+        value: the tensor before snapping.
+        distances: its entries in order.
+    """
+
+    value: Tensor
+    distances: list[WeightDistance]
+
+    @property
+    def fractions(self) -> list[Fraction]:
+        return [each.exact for each in self.distances]
+
+    @property
+    def matrix(self) -> Matrix:
+        """Of a weight (O, I)."""
+        columns = self.value.shape[1]
+        flat = self.fractions
+        return [flat[start : start + columns] for start in range(0, len(flat), columns)]
+
+    @property
+    def exact(self) -> Tensor:
+        """The exact values, float64, of the shape of ``value``."""
+        return torch.tensor([float(each) for each in self.fractions], dtype=torch.float64).reshape(
+            self.value.shape
+        )
+
+    @property
+    def twin(self) -> Twin:
+        return Twin.constants(self.value, self.exact)
+
+
+def snap_to(name: str, weight: Tensor, choices: Sequence[Fraction], tolerance: float) -> ExactWeights:
+    """Each entry of ``weight`` at the nearest of ``choices``."""
+    grid = torch.tensor([float(each) for each in choices], dtype=torch.float64)
+    nearest = (weight.detach().double()[..., None] - grid).abs().argmin(-1).flatten().tolist()
+    return _weights(name, weight, [choices[index] for index in nearest], [tolerance] * len(nearest))
+
+
+def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeights:
+    """Each entry at the fraction p/q with the smallest q ≤ 100 that lies within ``tolerance``/q², or an integer.
 
     Any number has fractions within about 1/q²: a more complicated one must be met more closely, or every
     number would count as exact.
     """
-    distances = []
-    for index, value in zip(_indices(weight), weight.detach().flatten().tolist(), strict=True):
-        if not math.isfinite(value):
-            distances.append(WeightDistance(f"{name}{index}", value, Fraction(0), tolerance))
-            continue
-        best = WeightDistance(f"{name}{index}", value, Fraction(round(value)), tolerance)
-        for q in range(2, 101):
-            if best.near:
-                break
-            tried = WeightDistance(best.name, value, Fraction(round(value * q), q), tolerance / q**2)
-            best = tried if tried.near else best
-        distances.append(best)
-    return [each.exact for each in distances], distances
+    value = weight.detach().double().flatten().nan_to_num(0.0, 0.0, 0.0)
+    denominators = [q for part in value.split(CHUNK) for q in _smallest_denominators(part, tolerance)]
+    exact = [Fraction(round(v * q), q) for v, q in zip(value.tolist(), denominators, strict=True)]
+    return _weights(name, weight, exact, [tolerance / q**2 for q in denominators])
+
+
+def _smallest_denominators(value: Tensor, tolerance: float) -> list[int]:
+    """Of each entry the smallest q with a p/q near it; 1 where there is none."""
+    q = torch.arange(1, LARGEST_DENOMINATOR + 1)
+    near = (value[:, None] - (value[:, None] * q).round() / q).abs() <= tolerance / q**2
+    return q[near.int().argmax(-1)].tolist()  # argmax gives the first of equals, and 0 without any
+
+
+def _weights(name: str, weight: Tensor, exact: list[Fraction], allowed: list[float]) -> ExactWeights:
+    parts = zip(_indices(weight), weight.detach().flatten().tolist(), exact, allowed, strict=True)
+    distances = [WeightDistance(f"{name}{index}", value, at, within) for index, value, at, within in parts]
+    return ExactWeights(weight.detach(), distances)
 
 
 def _indices(weight: Tensor) -> list[str]:
-    indices: list[tuple[int, ...]] = [()]
-    for size in weight.shape:
-        indices = [(*index, k) for index in indices for k in range(size)]
+    indices = itertools.product(*map(range, weight.shape))
     return [f"[{', '.join(map(str, index))}]" for index in indices]
-
-
-def rows(flat: Sequence[Fraction], shape: Sequence[int]) -> Matrix:
-    """A flat list as a matrix (O, I)."""
-    return [list(flat[start : start + shape[1]]) for start in range(0, shape[0] * shape[1], shape[1])]

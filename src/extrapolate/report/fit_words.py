@@ -32,10 +32,10 @@ def evidence(found: dict[str, Any]) -> list[str]:
     told.append(_errors(found))
     if not certificate["exact"] and found["found"]:
         told.append(_noise(certificate))
-    if certificate["verified"]:
+    if certificate["agrees_in_fractions"]:
         told.append(
-            f"Verified in exact fractions at {certificate['verified_points']} random points"
-            f"{_reach(certificate['verified_reach'])}."
+            "The printed formula equals the fitted one in exact fractions at "
+            f"{certificate['checked_points']} random points{_reach(certificate['checked_reach'])}."
         )
     if found["found"]:
         places = certificate["undefined"]

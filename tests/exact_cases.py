@@ -1,0 +1,128 @@
+"""Modules of every kind that ``exact`` reads, as training leaves them: weights within ``noise`` of exact ones."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+import torch
+from torch import Tensor, nn
+
+from extrapolate import nn as units
+
+a, b = sympy.symbols("a b")
+
+
+@dataclass(frozen=True)
+class Case:
+    """``build(noise)`` gives a module that stands for ``formula`` of a and b."""
+
+    build: Callable[[float], nn.Module]
+    formula: list[sympy.Expr]
+
+
+@torch.no_grad()
+def near(unit: nn.Module, noise: float, **parameters: list) -> nn.Module:
+    """``unit`` with the given parameters, each up to ``noise`` away, inside its box."""
+    rng = torch.Generator().manual_seed(1)
+    boxes = dict(units.boxes(unit))
+    for name, values in parameters.items():
+        exact = torch.tensor(values)
+        off = noise * (2 * torch.rand(exact.shape, generator=rng) - 1)
+        low, high = boxes.get(name, (-torch.inf, torch.inf))
+        inside = (exact + off >= low) & (exact + off <= high)
+        unit.get_parameter(name).copy_(torch.where(inside, exact + off, exact - off))
+    return unit
+
+
+@torch.no_grad()
+def saturated(unit: nn.Module, noise: float, trits: list, prefix: str = "") -> nn.Module:
+    """``unit`` with tanh(w_hat)·sigmoid(m_hat) about ``noise`` from -1, 0 and 1."""
+    size = math.log(1 / noise)
+    unit.get_parameter(f"{prefix}w_hat").copy_(size * torch.tensor(trits))
+    unit.get_parameter(f"{prefix}m_hat").fill_(size)
+    return unit
+
+
+def logits(noise: float, bits: list) -> Tensor:
+    """Of ``bits`` of 0 and 1, missed by ``noise`` after a sigmoid."""
+    return math.log(1 / noise) * (2 * torch.tensor(bits) - 1)
+
+
+@torch.no_grad()
+def inalu(noise: float, gate: float, added: list, multiplied: list) -> nn.Module:
+    unit = units.INALU(2, 1)
+    saturated(unit, noise, added, "additive.")
+    saturated(unit, noise, multiplied, "multiplicative.")
+    unit.gate.copy_(logits(noise, [gate]))
+    return unit
+
+
+@torch.no_grad()
+def mass(kind: type[nn.Module], noise: float, prefix: str = "mcfc.", **more: list) -> nn.Module:
+    """Both inputs go to the first output; the gate of the second is closed."""
+    unit = near(kind(2, 2), noise, **more)
+    unit.get_parameter(f"{prefix}junction").copy_(logits(noise, [[1.0, 1.0], [0.0, 0.0]]))
+    unit.get_parameter(f"{prefix}gate_weight").copy_(logits(noise, [[1.0], [0.0]]))
+    return unit
+
+
+@torch.no_grad()
+def mnac(noise: float) -> nn.Module:
+    unit = units.MNAC(2, 1)
+    unit.w_hat.copy_(logits(noise, [[1.0, 0.0]]))
+    return unit
+
+
+def stack(noise: float) -> nn.Module:
+    """(a + b)·(a - b)/2."""
+    return nn.Sequential(
+        near(units.NAU(2, 2), noise, weight=[[1.0, 1.0], [1.0, -1.0]]),
+        nn.Sequential(near(units.NMU(2, 1), noise, weight=[[1.0, 1.0]]), nn.Identity()),
+        near(nn.Linear(1, 1), noise, weight=[[0.5]], bias=[0.0]),
+    )
+
+
+ONE, QUOTIENT = sympy.Integer(1), [[1.0, 0.0, 0.0, 1.0]]
+
+CASES = {
+    "NAC": Case(lambda n: saturated(units.NAC(2, 1), n, [[1.0, -1.0]]), [a - b]),
+    "NAU": Case(lambda n: near(units.NAU(2, 1), n, weight=[[1.0, -1.0]]), [a - b]),
+    "MCFC": Case(lambda n: mass(units.MCFC, n, ""), [a + b, sympy.Integer(0)]),
+    "NMU": Case(lambda n: near(units.NMU(2, 2), n, weight=[[1.0, 1.0], [0.0, 1.0]]), [a * b, b]),
+    "StochasticNMU": Case(lambda n: near(units.StochasticNMU(2, 1), n, weight=[[1.0, 1.0]]), [a * b]),
+    "BatchStochasticNMU": Case(lambda n: near(units.BatchStochasticNMU(2, 1), n, weight=[[1.0, 0.0]]), [a]),
+    "MNAC": Case(mnac, [a]),
+    "NACMul": Case(lambda n: saturated(units.NACMul(2, 1), n, [[1.0, -1.0]]), [sympy.Abs(a) / sympy.Abs(b)]),
+    "NRU": Case(lambda n: near(units.NRU(2, 1), n, weight=[[1.0, -1.0]]), [a / b]),
+    "NRU, unused input": Case(lambda n: near(units.NRU(2, 1), n, weight=[[1.0, 0.0]]), [a]),
+    "NRUSeparateSign": Case(lambda n: near(units.NRUSeparateSign(2, 1), n, weight=[[1.0, -1.0]]), [a / b]),
+    "RealNPU": Case(lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, -1.0]], gate=[1.0, 1.0]), [a / b]),
+    "RealNPU, closed gate": Case(
+        lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, 0.3]], gate=[1.0, 0.0]), [a]
+    ),
+    "RealNPU, unused input": Case(
+        lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, 0.0]], gate=[1.0, 0.4]), [a]
+    ),
+    "ModifiedRealNPU": Case(
+        lambda n: near(units.ModifiedRealNPU(2, 1), n, weight=[[1.0, -1.0]], gate=[1.0, 1.0]), [a / b]
+    ),
+    "NPU": Case(
+        lambda n: near(units.NPU(2, 1), n, weight=[[0.5, 2.0]], gate=[1.0, 1.0], weight_imag=[[0.0, 0.0]]),
+        [sympy.sqrt(a) * b**2],
+    ),
+    "NMRU": Case(lambda n: near(units.NMRU(2, 1), n, weight=QUOTIENT), [a / b]),
+    "GatedNMRU": Case(
+        lambda n: near(units.GatedNMRU(2, 1), n, weight=QUOTIENT, gate=[1.0, 0.2, 0.2, 1.0]), [a / b]
+    ),
+    "INALU, sum": Case(lambda n: inalu(n, 1.0, [[1.0, -1.0]], [[1.0, 1.0]]), [a - b]),
+    "INALU, quotient": Case(lambda n: inalu(n, 0.0, [[1.0, 1.0]], [[1.0, -1.0]]), [a / b]),
+    "MulMCFC": Case(lambda n: mass(units.MulMCFC, n), [a * b, ONE]),
+    "MulMCFCSignINALU": Case(lambda n: mass(units.MulMCFCSignINALU, n), [a * b, ONE]),
+    "MulMCFCSignRealNPU": Case(lambda n: mass(units.MulMCFCSignRealNPU, n, gate=[1.0, 1.0]), [a * b, ONE]),
+    "Linear": Case(
+        lambda n: near(nn.Linear(2, 1), n, weight=[[1.8, -0.5]], bias=[32.0]),
+        [sympy.Rational(9, 5) * a - b / 2 + 32],
+    ),
+    "Sequential": Case(stack, [(a + b) * (a - b) / 2]),
+}

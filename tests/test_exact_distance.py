@@ -1,0 +1,253 @@
+"""``exact``: how far a module is from the formula of its snapped weights, and what that decides."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from exact_cases import CASES, a, b, inalu, near
+from extrapolate import nn as units
+from extrapolate.inspect import InputBox, Snapped, exact, exact_rule
+
+NAMES = ["a", "b"]
+
+
+def inside(box: InputBox, count: int, seed: int) -> Tensor:
+    """Random points of a box; half of them lie near its poles."""
+    rng = np.random.default_rng(seed)
+    low, high = np.array(box.sides).T
+    points = rng.uniform(low, high, (count, len(low)))
+    points[count // 2 :] *= 10 ** rng.uniform(-3, 0, (count - count // 2, 1))
+    away = np.array(box.away)
+    points = np.where(np.abs(points) < away, np.copysign(away, points), points)
+    return torch.from_numpy(np.clip(points, low, high))
+
+
+def values(expressions: Sequence[sympy.Expr], points: Tensor) -> Tensor:
+    function = sympy.lambdify([a, b], list(expressions), "numpy")
+    columns = [
+        np.broadcast_to(np.asarray(column, float), len(points)) for column in function(*points.numpy().T)
+    ]
+    return torch.from_numpy(np.stack(columns, -1))
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-5])
+@pytest.mark.parametrize("kind", CASES)
+def test_trained_modules_are_found_on_the_default_box(kind: str, noise: float) -> None:
+    result = exact(CASES[kind].build(noise), names=NAMES)
+    assert result.found, result
+    error = result.certificate.error
+    assert error is not None
+    assert error.bound is not None
+    assert error.sampled <= error.bound <= 1e-2 * error.size
+    assert error.box.origin == "by default, 10 times [-1, 1]"
+
+
+# the NAC starts so near to saturation that two weights within 1e-4 are no evidence of a training
+@pytest.mark.parametrize("kind", sorted(CASES.keys() - {"NAC", "NACMul"}))
+def test_weights_within_1e_4_are_near_enough(kind: str) -> None:
+    result = exact(CASES[kind].build(1e-4), names=NAMES)
+    assert result.found, result
+
+
+@given(
+    kind=st.sampled_from(sorted(CASES)),
+    noise=st.floats(-8, -2).map(lambda power: 10**power),
+    ends=st.lists(st.floats(-50, 50), min_size=4, max_size=4),
+    seed=st.integers(0, 10**6),
+)
+def test_no_input_of_the_box_is_further_than_the_bound(
+    kind: str, noise: float, ends: list[float], seed: int
+) -> None:
+    box = [(min(pair), max(pair) + 60) for pair in (ends[:2], ends[2:])]
+    module = CASES[kind].build(noise)
+    certificate = exact(module, names=NAMES, tolerance=0.2, box=box, max_chance=1.0, seed=seed).certificate
+    if certificate.error is None:  # weights of such noise may be nearer to another value
+        return
+    error = certificate.error
+    assert certificate.snapped is not None
+    bound = torch.inf if error.bound is None else error.bound
+    points = inside(error.box, 2000, seed)
+    with torch.no_grad():
+        apart = module.double().eval()(points) - values(certificate.snapped, points)
+    assert float(apart[:, error.output].abs().max()) <= bound
+    assert error.sampled <= bound
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_the_snapped_network_computes_the_formula(kind: str) -> None:
+    result = exact(CASES[kind].build(1e-5), names=NAMES)
+    assert result.module is not None
+    assert result.expressions is not None
+    assert result.certificate.error is not None
+    points = inside(result.certificate.error.box, 500, 0)
+    expected = values(result.expressions, points)
+    with torch.no_grad():
+        torch.testing.assert_close(result.module(points.float()), expected.float(), rtol=2e-5, atol=2e-5)
+    again = exact(result.module, names=NAMES)
+    assert again.expressions == result.expressions
+    assert again.certificate.error is not None
+    assert again.certificate.error.sampled <= (again.certificate.error.bound or 0.0)
+
+
+def test_the_users_module_is_not_changed() -> None:
+    module = CASES["Sequential"].build(1e-5)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.random.get_rng_state()
+    result = exact(module)
+    assert result.module is not module
+    assert module.training
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_module_far_from_its_formula_is_not_exact() -> None:
+    """Eight weights of 0.009 snap to 0, so the formula is 1; at inputs of 10^4 the module gives 4.7e15."""
+    unit = units.NMU(8, 1)
+    unit.weight.data.fill_(0.009)
+    result = exact(unit)
+    assert not result.found
+    assert result.expressions is None
+    certificate = result.certificate
+    assert certificate.snapped == (sympy.Integer(1),)
+    assert certificate.snapped_agrees
+    assert certificate.error is not None
+    # at inputs of 10: (0.009·10 + 0.991)^8 - 1
+    assert certificate.error.bound == pytest.approx(1.081**8 - 1, rel=0.01)
+    assert certificate.error.sampled == pytest.approx(1.081**8 - 1)
+    assert "at most 0.86, 0.86 of the formula's size 1 (0.01 is allowed)" in str(certificate.reason)
+    far = exact(unit, box=(-1e4, 1e4)).certificate.error
+    assert far is not None
+    assert far.sampled == pytest.approx(4.7e15, rel=0.01)
+
+
+def test_the_box_decides() -> None:
+    unit = near(units.NMU(2, 1), 0.0, weight=[[1.0, 2e-4]])
+    assert exact(unit, box=(-1, 1)).found
+    assert exact(unit, trained_on=(-1, 1)).found
+    assert not exact(unit, trained_on=(-100, 100)).found
+    assert not exact(unit, box=[(-1, 1), (0, 1e3)]).found
+    assert exact(unit, box=[(0, 1e3), (-1, 1)]).found
+    assert exact(unit, box=(-1000, 1000), max_error=0.3).found
+
+
+def test_the_training_range_is_taken_ten_times() -> None:
+    unit = near(units.NMU(2, 1), 0.0, weight=[[1.0, 1.0]])
+    for trained_on, side in {(1, 2): (1, 20), (-2, 2): (-20, 20), (-2, -1): (-20, -1)}.items():
+        error = exact(unit, trained_on=trained_on).certificate.error
+        assert error is not None
+        assert error.box.sides == (side, side)
+        assert error.box.origin == "10 times the training range"
+
+
+def test_inputs_near_a_pole_are_left_out_only_where_the_box_holds_it() -> None:
+    unit = near(units.NRU(2, 1), 1e-5, weight=[[1.0, -1.0]])
+    for box, sides, away in (
+        ((-10, 10), ((-10, 10), (-10, 10)), (0.0, 0.1)),
+        ((0, 10), ((0, 10), (0.1, 10)), (0.0, 0.0)),
+        ((-0.05, 10), ((-0.05, 10), (0.1, 10)), (0.0, 0.0)),
+        ((-10, 0.05), ((-10, 0.05), (-10, -0.1)), (0.0, 0.0)),
+        ((1e-6, 10), ((1e-6, 10), (1e-6, 10)), (0.0, 0.0)),
+    ):
+        result = exact(unit, box=box, names=NAMES)
+        error = result.certificate.error
+        assert error is not None
+        assert (error.box.sides, error.box.away) == (sides, away)
+        assert result.found
+    assert "|b| ≥ 0.1" in str(exact(unit, names=NAMES))
+
+
+def test_inputs_that_must_be_positive_are_taken_from_one_percent_of_the_largest() -> None:
+    unit = CASES["MulMCFC"].build(1e-5)
+    for box, side in {(-1000, 5): (0.05, 5), (0, 5): (0.05, 5), (1e-3, 5): (1e-3, 5)}.items():
+        error = exact(unit, box=box).certificate.error
+        assert error is not None
+        assert error.box.sides == (side, side)
+
+
+def test_the_constants_of_a_unit_count() -> None:
+    """RealNPU divides by |x| + 2^-23, which is far from |x| at 1e-6."""
+    unit = near(units.RealNPU(2, 1), 0.0, weight=[[1.0, -1.0]], gate=[1.0, 1.0])
+    assert exact(unit, box=(1e-3, 1)).found
+    assert not exact(unit, box=(1e-6, 1)).found
+
+
+def test_a_pole_inside_a_network_leaves_no_bound() -> None:
+    network = nn.Sequential(
+        near(units.NAU(2, 1), 1e-6, weight=[[1.0, -1.0]]), near(units.NRU(1, 1), 1e-6, weight=[[-1.0]])
+    )
+    result = exact(network, names=NAMES)
+    assert not result.found
+    assert result.certificate.snapped == (1 / (a - b),)
+    assert result.certificate.error is not None
+    assert result.certificate.error.bound is None
+    assert "no bound" in str(result.certificate.reason)
+    assert exact(network, box=[(5, 10), (1, 2)]).found
+
+
+def test_the_bound_sees_what_samples_miss() -> None:
+    """The closed multiplication path of this INALU leaks 1e-4·|a|/|b|, up to 1e5 near b = 0."""
+    unit = inalu(1e-4, 1.0, [[1.0, -1.0]], [[1.0, -1.0]])
+    result = exact(unit, names=NAMES)
+    assert not result.found
+    error = result.certificate.error
+    assert error is not None
+    assert error.bound is not None
+    assert error.bound > 1e3 > error.sampled
+    assert exact(unit, box=(1, 10), names=NAMES).expressions == (a - b,)
+
+
+class Doubler(nn.Module):
+    in_features = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x
+
+
+def test_a_rule_without_bounds_gives_no_exact_module() -> None:
+    @exact_rule(Doubler)
+    def rule(unit: nn.Module, tolerance: float) -> Snapped:
+        return Snapped((), evaluate=lambda x: [2 * x[0]], expressions=lambda x: [2 * x[0]])
+
+    result = exact(Doubler())
+    assert not result.found
+    assert result.module is None
+    assert result.certificate.snapped == (2 * result.symbols[0],)
+    assert "the rule of Doubler has no `enclose`" in str(result.certificate.reason)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"box": [(0, 1), (0, 1), (0, 1)]}, "each of the 2 inputs"),
+        ({"box": 3.0}, "box must be"),
+        ({"box": (1, 1)}, "low < high"),
+        ({"box": (2, 1)}, "low < high"),
+        ({"trained_on": [(0, 1), (0, float("inf"))]}, "trained_on needs finite"),
+        ({"box": (0, 1), "trained_on": (0, 1)}, "not both"),
+        ({"names": ["a"]}, "2 inputs"),
+        ({"names": ["a", "a"]}, "differ"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        exact(CASES["NMU"].build(1e-5), **arguments)
+
+
+def test_a_box_where_the_module_has_no_value() -> None:
+    with pytest.raises(ValueError, match="b must be positive"):
+        exact(CASES["MulMCFC"].build(1e-5), box=[(1, 2), (-2, -1)], names=NAMES)
+
+
+def test_something_that_is_no_torch_module() -> None:
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module, and this is a list"):
+        exact([1, 2])  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,113 @@
+"""``exact`` refuses modules whose weights are no nearer to exact values than those of an untrained one."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from exact_cases import near, saturated
+from extrapolate import nn as units
+from extrapolate.inspect import exact
+
+KINDS: dict[str, Callable[[], nn.Module]] = {
+    **{
+        f"{kind.__name__}({inputs}, {outputs})": lambda kind=kind, shape=(inputs, outputs): kind(*shape)
+        for kind in (
+            units.NAC,
+            units.NAU,
+            units.MCFC,
+            units.NMU,
+            units.StochasticNMU,
+            units.BatchStochasticNMU,
+            units.MNAC,
+            units.NACMul,
+            units.NRU,
+            units.NRUSeparateSign,
+            units.RealNPU,
+            units.NPU,
+            units.ModifiedRealNPU,
+            units.NMRU,
+            units.GatedNMRU,
+            units.INALU,
+            units.MulMCFC,
+            units.MulMCFCSignINALU,
+            units.MulMCFCSignRealNPU,
+        )
+        for inputs, outputs in ((1, 1), (2, 1))
+    },
+    "Linear(1, 1)": lambda: nn.Linear(1, 1),
+    "Linear(1, 1) without bias": lambda: nn.Linear(1, 1, bias=False),
+    "Linear(2, 1)": lambda: nn.Linear(2, 1),
+    "Linear(1, 3)": lambda: nn.Linear(1, 3),
+    "Linear(8, 8)": lambda: nn.Linear(8, 8),
+    "Sequential": lambda: nn.Sequential(units.NAU(2, 1), units.NMU(1, 1)),
+    "Sequential of linear layers": lambda: nn.Sequential(
+        nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    ),
+    "one layer twice": lambda: nn.Sequential(*[nn.Linear(1, 1, bias=False)] * 2),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_200_untrained_modules_are_refused(kind: str) -> None:
+    torch.manual_seed(0)
+    modules = [KINDS[kind]() for _ in range(200)]
+    assert [str(result) for result in map(exact, modules) if result.found] == []
+
+
+@pytest.mark.parametrize(
+    ("weight", "off"), [([0.5, 0.25], 1e-5), ([0.3, -1.75], 1e-6), ([2.0, 0.0], 1e-4), ([1 / 3, 0.0], 1e-5)]
+)
+def test_trained_linear_layers_are_found(weight: list[float], off: float) -> None:
+    result = exact(near(nn.Linear(2, 1), off, weight=[weight], bias=[1.0]))
+    assert result.found, result
+
+
+def test_a_fraction_that_an_untrained_weight_meets_by_chance_is_no_finding() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.5 + 1e-4)
+    result = exact(layer)
+    assert not result.found
+    certificate = result.certificate
+    assert certificate.error is not None
+    assert certificate.error.near
+    assert certificate.untrained is not None
+    # 0.04 of the allowed distance 0.01/2²; fractions with q ≤ 100 cover 0.07 of the line
+    assert certificate.untrained.chance == pytest.approx(0.04 * 0.07, rel=0.6)
+    assert "untrained" in str(certificate.reason)
+    assert exact(layer, max_chance=0.01).found
+    layer.weight.data.fill_(0.5)
+    assert exact(layer).found
+
+
+def test_a_nac_that_starts_saturated_needs_nearer_weights() -> None:
+    """NAC(2, 1) starts with logits up to 9.5, so weights within 1e-4 are common in untrained modules."""
+    refused = exact(saturated(units.NAC(2, 1), 1e-4, [[1.0, -1.0]]))
+    assert not refused.found
+    assert "untrained" in str(refused.certificate.reason)
+    assert exact(saturated(units.NAC(2, 1), 1e-6, [[1.0, -1.0]])).found
+    assert exact(saturated(units.NAC(8, 1), 1e-4, [[1.0, -1.0] * 4])).found
+
+
+def test_weights_that_are_exact_before_training_are_no_evidence() -> None:
+    """The NPU's imaginary weights start at 0; a chance counts its other weights alone."""
+    real = exact(near(units.RealNPU(1, 1), 1e-5, weight=[[2.0]], gate=[1.0])).certificate.untrained
+    complex_ = exact(near(units.NPU(1, 1), 1e-5, weight=[[2.0]], gate=[1.0])).certificate.untrained
+    assert real is not None
+    assert complex_ is not None
+    assert complex_.chance == pytest.approx(real.chance, rel=0.8)
+
+
+class Stated(units.NAU):
+    """A NAU whose start is its answer."""
+
+    def reset_parameters(self) -> None:
+        nn.init.ones_(self.weight)
+
+
+def test_a_module_that_starts_exact_has_learned_nothing() -> None:
+    result = exact(near(Stated(2, 1), 0.0, weight=[[1.0, 1.0]]))
+    assert not result.found
+    assert result.certificate.untrained is not None
+    assert result.certificate.untrained.chance == 1.0
