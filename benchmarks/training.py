@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from extrapolate import Replicas, train
 
-ROWS, BATCH, STEPS = 10_000, 128, 300
+ROWS, BATCH, STEPS = 10_000, 128, 1_000
 THREADS = torch.get_num_threads()
 
 X = torch.rand(ROWS, 4, generator=torch.Generator().manual_seed(0))

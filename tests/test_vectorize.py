@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch import nn as torch_nn
+from torch._dynamo import config as dynamo_config
 from torch.nn import functional as F
 
 from extrapolate import ops
@@ -189,7 +190,6 @@ def test_the_trial_changes_no_weight_buffer_or_random_state(factory: Any) -> Non
 
 def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """As batches of text padded to their longest sequence, or the last batch of an epoch."""
-    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 2)
     compile = torch.compile
     monkeypatch.setattr(
         "torch.compile",
@@ -201,7 +201,8 @@ def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(monkeypatch:
         replicas = Replicas.build(Unused, range(2))
         settings: dict[str, Any] = {"steps": 9, "optimizer": ADAM, "compile": compiled, "restore_best": False}
         if compiled:
-            with pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
+            limit = dynamo_config.patch(recompile_limit=2)
+            with limit, pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
                 train(replicas, entropy, Batches(batches), **settings)
             assert len(caught) == 1
         else:

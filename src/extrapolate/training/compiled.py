@@ -36,19 +36,21 @@ def warned_once() -> Iterator[None]:
         _reasons.reset(token)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """``function`` fused at its first call, and again for other shapes; eager, with a warning, where it cannot be.
 
+    ``eager`` is called instead where that is quicker than ``function`` uncompiled, and gives the same.
     ``function`` must be pure: a call that fails to compile is repeated eagerly. Shapes beyond those that the
     compiler takes (8, ``torch._dynamo.config.recompile_limit``) run eagerly, all others stay compiled.
     """
     fused = torch.compile(_with_code_of_its_own(function), fullgraph=True, dynamic=False, options=FUSE_MORE)
+    eager = eager or function
     begun = failed = False
 
     def call(*args: Any) -> Any:
         nonlocal begun, failed
         if failed:
-            return function(*args)
+            return eager(*args)
         try:
             if begun:
                 return fused(*args)
@@ -64,7 +66,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             failed = not begun
             _warn(str(error).strip().splitlines()[0])
-            return function(*args)
+            return eager(*args)
 
     return call
 

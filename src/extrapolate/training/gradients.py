@@ -24,24 +24,45 @@ if TYPE_CHECKING:
 #: returned do not contain.
 Gradients = Callable[[State, State, Tensor, Any, Any, Tensor], tuple[State, Tensor]]
 
+#: How ``vmap`` maps these arguments. Parts that sample from torch's global generator (dropout) do so for each
+#: replica (``randomness="different"``).
+IN_DIMS = (0, 0, 0, 0, None, None)
+
 
 def mapped(replicas: Replicas, plan: Plan) -> Gradients:
     """All replicas in one call, mapped by ``vmap`` and, if the plan says so, fused by ``torch.compile``."""
-    step = mapped_eagerly(replicas, plan)
-    return compiled(step) if plan.compile else step
+    eager = mapped_eagerly(replicas, plan)
+    return compiled(_differentiated_inside(replicas, plan), eager) if plan.compile else eager
 
 
 def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
+    """The losses by ``vmap``, their gradients by ordinary ``autograd``: a third less time than ``vmap(grad)``.
+
+    A replica's loss depends on its own parameters only, so the gradient of the sum is that of each.
+    """
+    losses_of = vmap(_call(replicas, plan), in_dims=IN_DIMS, randomness="different")
+    bounded = vmap(lambda slopes: _bounded(slopes, plan)) if plan.clip else None
+
+    def step(trained: State, *rest: Any) -> tuple[State, Tensor]:
+        leaves = {name: value.detach().requires_grad_() for name, value in trained.items()}
+        with torch.enable_grad():
+            totals, losses = losses_of(leaves, *rest)
+            found = _gradients(totals.sum(), list(leaves.values()))
+        slopes = dict(zip(leaves, found, strict=True))
+        return bounded(slopes) if bounded else slopes, losses.detach()
+
+    return step
+
+
+def _differentiated_inside(replicas: Replicas, plan: Plan) -> Gradients:
+    """``vmap(grad)``, which can be compiled as one graph."""
     call = _call(replicas, plan)
 
-    def one(trained: State, fixed: State, *rest: Any) -> tuple[State, Tensor]:
-        # grad looks through all its arguments: only what it must see is one (buffers may be updated in place)
-        differentiated = grad_and_value(lambda trained, fixed: call(trained, fixed, *rest), has_aux=True)
-        slopes, (_, value) = differentiated(trained, fixed)
+    def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
+        slopes, (_, value) = grad_and_value(call, has_aux=True)(trained, *rest)
         return _bounded(slopes, plan), value
 
-    # "different": parts that sample from torch's global generator (dropout) do so for each replica
-    return vmap(one, in_dims=(0, 0, 0, 0, None, None), randomness="different")
+    return vmap(one, in_dims=IN_DIMS, randomness="different")
 
 
 def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
