@@ -434,7 +434,7 @@ def test_a_long_compilation_is_announced(
 
     monkeypatch.setattr("torch.compile", slow)
     for seconds, announced in ((0.01, True), (60.0, False)):
-        monkeypatch.setattr("extrapolate.training.compiled.ANNOUNCE_SECONDS", seconds)
+        monkeypatch.setattr("extrapolate.training.first_step.ANNOUNCE_SECONDS", seconds)
         train(built(2), mse, (X, Y), steps=2, optimizer=SGD, compile=True)
         assert ("compiling the training step" in capsys.readouterr().err) == announced
 

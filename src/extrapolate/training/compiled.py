@@ -1,7 +1,5 @@
 """``torch.compile`` where it works, plain eager where it does not."""
 
-import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +8,6 @@ from types import FunctionType
 from typing import Any
 
 import torch
-
-#: Seconds of compiling before it is announced.
-ANNOUNCE_SECONDS = 3.0
 
 #: Recompute instead of storing what several readers want: a step of many small models is bound by memory,
 #: and a hidden layer that never leaves the registers makes a ReLU network's step three times faster.
@@ -52,10 +47,7 @@ def compiled(function: Callable[..., Any], eager: Callable[..., Any] | None = No
         if failed:
             return eager(*args)
         try:
-            if begun:
-                return fused(*args)
-            with _announced():
-                result = fused(*args)
+            result = fused(*args)
             begun = True
             return result
         except Exception as error:
@@ -69,19 +61,6 @@ def compiled(function: Callable[..., Any], eager: Callable[..., Any] | None = No
             return eager(*args)
 
     return call
-
-
-@contextmanager
-def _announced() -> Iterator[None]:
-    """While inside, a compilation of over :data:`ANNOUNCE_SECONDS` says what takes so long."""
-    text = "compiling the training step, once for each shape of a batch: this can take a minute\n"
-    timer = threading.Timer(ANNOUNCE_SECONDS, lambda: sys.stderr.write(text))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _warn(reason: str) -> None:

@@ -1,9 +1,11 @@
 """What a training settles at its first step: whether ``vmap`` maps it, and how many threads its work is worth."""
 
 import random
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,9 @@ from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
 from extrapolate.training.work import WorkCounter, is_worth_sharing
+
+#: Seconds of compiling before it is announced.
+ANNOUNCE_SECONDS = 3.0
 
 
 @dataclass
@@ -37,9 +42,11 @@ class FirstStep:
 
         def compute(*args: Any) -> Any:
             nonlocal chosen
-            if chosen is None:
-                chosen = self._choose(replicas, plan, args)
-            return chosen(*args)
+            if chosen is not None:
+                return chosen(*args)
+            chosen = self._choose(replicas, plan, args)
+            with _announced() if plan.compile else nullcontext():
+                return chosen(*args)
 
         return compute
 
@@ -100,3 +107,16 @@ def _leaving_no_trace(replicas: Replicas) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """While inside, a compilation of over :data:`ANNOUNCE_SECONDS` says what takes so long."""
+    text = "compiling the training step, once for each shape of a batch: this can take a minute\n"
+    timer = threading.Timer(ANNOUNCE_SECONDS, lambda: sys.stderr.write(text))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
