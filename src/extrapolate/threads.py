@@ -47,7 +47,8 @@ def share(work: Callable[[int, int], None], count: int, nanoseconds: float) -> N
 def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     """Carries out all jobs, on as many threads as torch may use; they should let go of Python's lock.
 
-    A thread takes the next job when it is done with one. Inside a job torch records no gradient and uses one thread.
+    A thread takes the next job when it is done with one. Inside a job torch uses one thread, records no gradient, and
+    does not autocast.
 
     Raises:
         What a job raises, once none is running any more; jobs that have not begun by then are left out.
@@ -56,8 +57,9 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     inference = torch.is_inference_mode_enabled()
 
     def work() -> None:
-        # the modes belong to a thread; inference_mode(False) would turn gradients on
-        with one_thread(), torch.inference_mode(inference), torch.no_grad():
+        # each thread has modes of its own; inference_mode(False) turns gradients on, so no_grad comes after it
+        modes = torch.inference_mode(inference), torch.no_grad(), torch.autocast("cpu", enabled=False)
+        with one_thread(), modes[0], modes[1], modes[2]:
             while left and not raised:
                 try:
                     job = left.popleft()

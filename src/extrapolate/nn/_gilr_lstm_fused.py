@@ -131,7 +131,7 @@ class _Pieces:
 
 
 class _GILRLSTM(torch.autograd.Function):
-    """Threads share the sequences, in the same groups however many threads there are."""
+    """Threads share the sequences, in groups that do not depend on the number of threads."""
 
     @staticmethod
     def forward(ctx, definition, x, s0, c0, *parameters):
