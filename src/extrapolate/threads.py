@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -47,8 +47,8 @@ def share(work: Callable[[int, int], None], count: int, nanoseconds: float) -> N
 def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     """Carries out all jobs, on as many threads as torch may use; they should let go of Python's lock.
 
-    A thread takes the next job when it is done with one. Inside a job torch uses one thread, records no gradient, and
-    does not autocast.
+    A thread takes the next job when it is done with one. Inside a job torch uses one thread. To be called where torch
+    records no gradient and does not autocast, as it does on the other threads.
 
     Raises:
         What a job raises, once none is running any more; jobs that have not begun by then are left out.
@@ -57,9 +57,7 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     inference = torch.is_inference_mode_enabled()
 
     def work() -> None:
-        # each thread has modes of its own; inference_mode(False) turns gradients on, so no_grad comes after it
-        modes = torch.inference_mode(inference), torch.no_grad(), torch.autocast("cpu", enabled=False)
-        with one_thread(), modes[0], modes[1], modes[2]:
+        with one_thread():
             while left and not raised:
                 try:
                     job = left.popleft()
@@ -70,7 +68,16 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
                 except BaseException as error:  # raised by the caller, whose thread it may not be
                     raised.append(error)
 
-    others = [_pool(os.getpid()).submit(work) for _ in range(min(len(jobs), torch.get_num_threads()) - 1)]
+    def help_out() -> None:
+        with torch.inference_mode(inference), torch.no_grad():  # inference_mode(False) turns gradients on
+            work()
+
+    others = []
+    with suppress(
+        RuntimeError
+    ):  # no thread is to be had, as when the interpreter ends: the caller does it all
+        for _ in range(min(len(jobs), torch.get_num_threads()) - 1):
+            others.append(_pool(os.getpid()).submit(help_out))
     try:
         work()
     finally:

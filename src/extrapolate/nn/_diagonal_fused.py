@@ -176,7 +176,8 @@ class _Steps(torch.autograd.Function):
             error[group] = mine
             adjoints[group.start] = (*adjoint.gates.sums(), *adjoint.candidate.sums())
 
-        at_once([partial(walk, group) for group in ctx.groups])
+        with torch.autocast("cpu", enabled=False):  # as in the forward pass
+            at_once([partial(walk, group) for group in ctx.groups])
         each = [adjoints[group.start] for group in ctx.groups]
         return error, *(sum(more, first) for first, *more in zip(*each, strict=True)), *[None] * 4
 

@@ -163,7 +163,8 @@ class _GILRLSTM(torch.autograd.Function):
                 *(dy[group], ds[group], dc[group], None if dx is None else dx[group], into),
             )
 
-        at_once([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
+        with torch.autocast("cpu", enabled=False):  # the kernels are of float32
+            at_once([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
         totals = [sum(each[1:], each[0]) for each in zip(*into, strict=True)]
         return None, dx, ds, dc, *weights.unscaled(totals)
 
