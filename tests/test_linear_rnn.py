@@ -159,6 +159,33 @@ def test_gilr_lstm_in_pieces_equals_its_definition(rows: int, steps: int, bias: 
         assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
 
 
+@pytest.mark.usefixtures("shared_work")
+def test_gilr_lstm_gives_the_same_bits_on_one_thread_and_on_two() -> None:
+    stack, x = nn.GILRLSTM(3, 5, batch_first=True), torch.randn(7, 300, 3, requires_grad=True)
+    definition = nn.GILRLSTM(3, 5, batch_first=True, dtype=torch.float64)
+    definition.load_state_dict(stack.state_dict())
+    results = []
+    for threads, model in ((1, stack), (2, stack), (1, definition)):
+        torch.set_num_threads(threads)
+        y, (s, c) = model(x.to(model.layers[0].recurrent.weight.dtype))
+        results.append([y, s, c, *torch.autograd.grad(y.square().mean(), [x, *model.parameters()])])
+    for one, two, exact in zip(*results, strict=True):
+        assert torch.equal(one, two)
+        torch.testing.assert_close(one, exact.float(), rtol=1e-4, atol=1e-5)
+    torch.set_num_threads(2)
+    with torch.inference_mode():
+        assert torch.equal(stack(x)[0], results[0][0])
+
+
+def test_gilr_lstm_has_the_same_gradient_under_autocast() -> None:
+    stack, x = nn.GILRLSTM(3, 5), torch.randn(6, 2, 3)
+    loss = stack(x)[0].square().sum()
+    once = torch.autograd.grad(loss, list(stack.parameters()), retain_graph=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = torch.autograd.grad(loss, list(stack.parameters()))
+    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
+
+
 def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:
     stack, x = nn.GILRLSTM(3, 4), torch.randn(5, 2, 3, requires_grad=True)
     (slope,) = torch.autograd.grad(stack(x)[0].square().sum(), x, create_graph=True)

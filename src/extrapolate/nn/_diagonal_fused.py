@@ -25,8 +25,8 @@ from extrapolate.nn._diagonal_cell import (
     Weights,
     diagonal_steps,
 )
-from extrapolate.nn._fused import gradient
-from extrapolate.threads import at_once, cut
+from extrapolate.nn._fused import gradient, groups
+from extrapolate.threads import at_once
 
 #: What a step leaves for the backward pass: its state, gates' and candidate's preactivations, what dropout keeps.
 _Trace = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -133,9 +133,7 @@ def _groups(state: Tensor, steps: int) -> list[slice]:
     """Groups of sequences; each walks through all steps by itself."""
     count, length, width = state.shape
     a_step = length * width * NANOSECONDS
-    units = max(1, min(count, int(count * a_step / STEP)))
-    edges = cut(units, steps * a_step * count / units)
-    return [slice(count * start // units, count * stop // units) for start, stop in edges]
+    return groups(count, STEP / a_step, steps * a_step)
 
 
 class _Steps(torch.autograd.Function):
@@ -204,6 +202,6 @@ def run(
         cell = _Cell(state[group], weights, span[group], worth[group], treatment)
         last[group], totals[group.start] = _answer(cell, state[group], [each[group] for each in kept])
 
-    groups = _groups(state, len(steps))
-    at_once([partial(walk, group) for group in groups])
-    return last, state.new_tensor(sum(totals[group.start] for group in groups))
+    shared = _groups(state, len(steps))
+    at_once([partial(walk, group) for group in shared])
+    return last, state.new_tensor(sum(totals[group.start] for group in shared))

@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from extrapolate.nn._fused import Definition, gradient
-from extrapolate.threads import at_once, cut
+from extrapolate.nn._fused import Definition, gradient, groups
+from extrapolate.threads import at_once
 
 #: Rows (steps times sequences) of a piece: its gates, 6 H floats a row, stay in a second-level cache for H to 64.
 PIECE_ROWS = 512
@@ -137,7 +137,7 @@ class _GILRLSTM(torch.autograd.Function):
     def forward(ctx, definition, x, s0, c0, *parameters):
         weights = _Weights(*parameters)
         y, s, c = x.new_empty(*x.shape[:2], weights.width), s0.clone(), c0.clone()
-        ctx.groups = [slice(*each) for each in cut(len(x), x.shape[1] * weights.nanoseconds())]
+        ctx.groups = groups(len(x), PIECE_ROWS / x.shape[1], x.shape[1] * weights.nanoseconds())
         ctx.borders, ctx.definition = {}, definition
         ctx.save_for_backward(x, s0, c0, *parameters)
 
