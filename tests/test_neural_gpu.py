@@ -370,8 +370,8 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
     model, left = nn.DiagonalNeuralGPU(5, 3, 6), []
     record = _diagonal_fused._record
 
-    def watched(cell: _diagonal_fused._Cell, state: Tensor, steps: range):
-        last, total, traces = record(cell, state, steps)
+    def watched(cell: _diagonal_fused._Cell, state: Tensor, kept: list[Tensor]):
+        last, total, traces = record(cell, state, kept)
         left.extend(weakref.ref(each) for trace in traces for each in trace)
         return last, total, traces
 

@@ -39,7 +39,7 @@ def cut(count: int, nanoseconds: float) -> list[tuple[int, int]]:
     return [(count * i // chunks, count * (i + 1) // chunks) for i in range(chunks)]
 
 
-def share(work: Callable[[int, int], None], count: int, nanoseconds: float) -> None:
+def share(work: Callable[[int, int], Any], count: int, nanoseconds: float) -> None:
     """Calls ``work(start, stop)`` for the ranges of ``cut``, on as many threads as torch may use."""
     at_once([partial(work, *edges) for edges in cut(count, nanoseconds)])
 

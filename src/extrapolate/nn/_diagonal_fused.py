@@ -8,7 +8,7 @@ groups that do not depend on the number of threads.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import cycle
 
 import numpy as np
@@ -176,8 +176,8 @@ class _Steps(torch.autograd.Function):
 
         with torch.autocast("cpu", enabled=False):  # as in the forward pass
             at_once([partial(walk, group) for group in ctx.groups])
-        each = [adjoints[group.start] for group in ctx.groups]
-        return error, *(sum(more, first) for first, *more in zip(*each, strict=True)), *[None] * 4
+        parts = zip(*(adjoints[group.start] for group in ctx.groups), strict=True)
+        return error, *(reduce(torch.add, part) for part in parts), *[None] * 4
 
 
 def _definition(span, worth, steps, treatment, state, *weights):

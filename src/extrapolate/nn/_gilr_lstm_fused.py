@@ -4,7 +4,7 @@ Of the forward pass only the states between pieces are kept; the backward pass w
 first and computes each one's gates again. So a training step needs memory for the input, the output and one piece.
 """
 
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -165,7 +165,7 @@ class _GILRLSTM(torch.autograd.Function):
 
         with torch.autocast("cpu", enabled=False):  # the kernels are of float32
             at_once([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
-        totals = [sum(each[1:], each[0]) for each in zip(*into, strict=True)]
+        totals = [reduce(torch.add, each) for each in zip(*into, strict=True)]
         return None, dx, ds, dc, *weights.unscaled(totals)
 
 
