@@ -1,29 +1,22 @@
-"""A GILR-LSTM layer on a CPU, a piece of time at a time: gates stay in the caches.
+"""A GILR-LSTM layer on a CPU, a piece of time at a time: gates never leave the nearest caches.
 
 Of the forward pass only the states between pieces are kept; the backward pass walks the pieces from the last to the
 first and computes each one's gates again. So a training step needs memory for the input, the output and one piece.
-
-Threads share the sequences, in groups that do not depend on the number of threads. If there is one group only, they
-share the rows of its products.
 """
 
-from collections.abc import Callable
 from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
 from extrapolate.nn._fused import Definition, gradient, groups
-from extrapolate.threads import at_once, one_thread, share
+from extrapolate.threads import at_once
 
-#: Gates of a piece, 6 H a row (a step of a sequence): 16 MB, which a last-level cache holds.
-PIECE = 2**22
-
-#: Rows of a group at the least.
-ROWS = 512
+#: Rows (steps times sequences) of a piece: its gates, 6 H floats a row, stay in a second-level cache for H to 64.
+PIECE_ROWS = 512
 
 #: What one thread does in a nanosecond: multiplications and additions of a product, and sigmoids.
-OPERATIONS, SIGMOIDS = 80.0, 2.5
+FLOPS, SIGMOIDS = 40.0, 0.8
 
 
 class _Weights:
@@ -48,8 +41,9 @@ class _Weights:
         self.recurrent = recurrent * self.scale4[:, None]
 
     def nanoseconds(self) -> float:
-        """What a row costs one thread."""
-        return _cost(self.surrogate, self.entering, self.recurrent, sigmoids=6 * self.width)
+        """What a step of one sequence costs one thread."""
+        products = (each.numel() for each in (self.surrogate, self.entering, self.recurrent))
+        return 2 * sum(products) / FLOPS + 6 * self.width / SIGMOIDS
 
     def zeros(self) -> list[Tensor]:
         """Gradients to add to: of surrogate, its bias, entering, its bias, recurrent."""
@@ -65,18 +59,13 @@ class _Weights:
         ]
 
 
-def _cost(*weights: Tensor, sigmoids: int = 0) -> float:
-    """Nanoseconds of a row: its products with these weights, and sigmoids."""
-    return 2 * sum(each.numel() for each in weights) / OPERATIONS + sigmoids / SIGMOIDS
-
-
 class _Pieces:
     """Some sequences (B, T, I), walked through a piece of time at a time, and the buffers all pieces share."""
 
     def __init__(self, x: Tensor, weights: _Weights) -> None:
         self.x, self.weights, self.count, width = x, weights, x.shape[0], weights.width
-        self.steps = min(x.shape[1], max(1, PIECE // (6 * width * self.count)))
-        rows = self.count * self.steps
+        self.steps = max(1, PIECE_ROWS // self.count)
+        rows = self.count * min(self.steps, x.shape[1])
         self.gates, self.gates4, self.out = (x.new_empty(rows * n * width) for n in (2, 4, 1))
 
     def spans(self) -> list[tuple[int, int]]:
@@ -84,41 +73,29 @@ class _Pieces:
         return [(start, min(start + self.steps, length)) for start in range(0, length, self.steps)]
 
     def run(self, start: int, end: int, s0: Tensor, c0: Tensor) -> tuple[Tensor, ...]:
-        """Of one piece: rows of input, gates and states before each step; states (B, steps + 1, H); output."""
+        """Input rows, gates, states (B, steps + 1, H) and output of one piece."""
         from extrapolate.nn import _gilr_lstm_kernels as kernels
 
         weights, count, width, steps = self.weights, self.count, self.weights.width, end - start
-        gates = self.gates[: count * steps * 2 * width].view(count * steps, 2 * width)
-        gates4 = self.gates4[: count * steps * 4 * width].view(count * steps, 4 * width)
-        out = self.out[: count * steps * width].view(count, steps, width)
+        rows = self.x[:, start:end].reshape(count * steps, -1)
+        gates = self.gates[: len(rows) * 2 * width].view(len(rows), 2 * width)
+        gates4 = self.gates4[: len(rows) * 4 * width].view(len(rows), 4 * width)
+        out = self.out[: len(rows) * width].view(count, steps, width)
         s, c = (self.x.new_empty(count, steps + 1, width) for _ in range(2))
         s[:, 0], c[:, 0] = s0, c0
-        with one_thread():
-            rows = self.x[:, start:end].reshape(count * steps, -1)
-
-        def enter(i: int, j: int) -> None:
-            torch.addmm(weights.surrogate_bias, rows[i:j], weights.surrogate.T, out=gates[i:j]).sigmoid_()
-            torch.addmm(weights.entering_bias, rows[i:j], weights.entering.T, out=gates4[i:j])
-
-        def recur(i: int, j: int) -> None:
-            gates4[i:j].addmm_(before[i:j], weights.recurrent.T).sigmoid_()
-
-        share(enter, len(rows), _cost(weights.surrogate, weights.entering, sigmoids=2 * width))
+        torch.addmm(weights.surrogate_bias, rows, weights.surrogate.T, out=gates).sigmoid_()
         kernels.surrogate(gates.view(count, steps, -1).numpy(), s.numpy())
-        with one_thread():
-            before = s[:, :-1].reshape(len(rows), width)
-        share(recur, len(rows), _cost(weights.recurrent, sigmoids=4 * width))
+        torch.addmm(weights.entering_bias, rows, weights.entering.T, out=gates4)
+        gates4.addmm_(s[:, :-1].reshape(len(rows), width), weights.recurrent.T).sigmoid_()
         kernels.cell(gates4.view(count, steps, -1).numpy(), c.numpy(), out.numpy())
-        return rows, gates, gates4, before, s, c, out
+        return rows, gates, gates4, s, c, out
 
     def forward(self, s: Tensor, c: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Writes the output, and the last states over those given; returns the states before each piece."""
         borders = []
         for start, end in self.spans():
             borders.append((s.clone(), c.clone()))
-            *_, states, cells, out = self.run(start, end, s, c)
-            with one_thread():
-                y[:, start:end] = out
+            *_, states, cells, y[:, start:end] = self.run(start, end, s, c)
             s.copy_(states[:, -1])
             c.copy_(cells[:, -1])
         return borders
@@ -137,43 +114,20 @@ class _Pieces:
 
         weights = self.weights
         for (start, end), (s0, c0) in zip(reversed(self.spans()), reversed(borders), strict=True):
-            rows, gates, gates4, before, s, c, _ = self.run(start, end, s0, c0)
+            rows, gates, gates4, s, c, _ = self.run(start, end, s0, c0)
             by_step = (self.count, end - start, -1)
-            with one_thread():
-                error = dy[:, start:end].contiguous()
-            kernels.cell_adjoint(gates4.view(by_step).numpy(), c.numpy(), error.numpy(), dc.numpy())
-            to_state = _product(gates4, weights.recurrent).view(by_step)
+            error = dy[:, start:end].contiguous().numpy()
+            kernels.cell_adjoint(gates4.view(by_step).numpy(), c.numpy(), error, dc.numpy())
+            to_state = (gates4 @ weights.recurrent).view(by_step)
             kernels.surrogate_adjoint(gates.view(by_step).numpy(), s.numpy(), to_state.numpy(), ds.numpy())
             if dx is not None:
-                parts = _product(gates4, weights.entering), _product(gates, weights.surrogate)
-                with one_thread():
-                    dx[:, start:end] = (parts[0] + parts[1]).view(by_step)
-            _add_product(into[0], gates, rows)
-            _add_product(into[2], gates4, rows)
-            _add_product(into[4], gates4, before)
-            with one_thread():
-                into[1] += gates.sum(0)
-                into[3] += gates4.sum(0)
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b; threads share the rows."""
-    out = a.new_empty(len(a), b.shape[1])
-    share(lambda i, j: torch.mm(a[i:j], b, out=out[i:j]), len(a), _cost(b))
-    return out
-
-
-def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += aᵀ @ b; threads share the rows of ``total``."""
-    share(lambda i, j: total[i:j].addmm_(a[:, i:j].T, b), len(total), _cost(b))
-
-
-def _walk_all(walks: list[Callable[[], None]]) -> None:
-    """Walks at once; what a lone one shares by itself would be done on one thread inside :func:`at_once`."""
-    if len(walks) == 1:
-        walks[0]()
-    else:
-        at_once(walks)
+                back = torch.addmm(gates4 @ weights.entering, gates, weights.surrogate)
+                dx[:, start:end] = back.view(by_step)
+            into[0].addmm_(gates.T, rows)
+            into[1] += gates.sum(0)
+            into[2].addmm_(gates4.T, rows)
+            into[3] += gates4.sum(0)
+            into[4].addmm_(gates4.T, s[:, :-1].reshape(len(rows), -1))
 
 
 class _GILRLSTM(torch.autograd.Function):
@@ -183,14 +137,14 @@ class _GILRLSTM(torch.autograd.Function):
     def forward(ctx, definition, x, s0, c0, *parameters):
         weights = _Weights(*parameters)
         y, s, c = x.new_empty(*x.shape[:2], weights.width), s0.clone(), c0.clone()
-        ctx.groups = groups(len(x), ROWS / x.shape[1], x.shape[1] * weights.nanoseconds())
+        ctx.groups = groups(len(x), PIECE_ROWS / x.shape[1], x.shape[1] * weights.nanoseconds())
         ctx.borders, ctx.definition = {}, definition
         ctx.save_for_backward(x, s0, c0, *parameters)
 
         def walk(group: slice) -> None:
             ctx.borders[group.start] = _Pieces(x[group], weights).forward(s[group], c[group], y[group])
 
-        _walk_all([partial(walk, group) for group in ctx.groups])
+        at_once([partial(walk, group) for group in ctx.groups])
         return y, s, c
 
     @staticmethod
@@ -210,7 +164,7 @@ class _GILRLSTM(torch.autograd.Function):
             )
 
         with torch.autocast("cpu", enabled=False):  # the kernels are of float32
-            _walk_all([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
+            at_once([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
         totals = [reduce(torch.add, each) for each in zip(*into, strict=True)]
         return None, dx, ds, dc, *weights.unscaled(totals)
 
