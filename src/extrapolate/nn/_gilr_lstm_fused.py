@@ -1,7 +1,8 @@
-"""A GILR-LSTM layer on a CPU, a piece of time at a time: gates never leave the nearest caches.
+"""A GILR-LSTM layer on a CPU, a piece of time at a time: gates do not leave the caches.
 
 Of the forward pass only the states between pieces are kept; the backward pass walks the pieces from the last to the
-first and computes each one's gates again. So a training step needs memory for the input, the output and one piece.
+first and computes each one's gates again. So a training step needs memory for the input, the output, and one piece of
+each group: threads share the sequences, in groups that do not depend on the number of threads.
 """
 
 from functools import partial, reduce
@@ -12,11 +13,11 @@ from torch import Tensor
 from extrapolate.nn._fused import Definition, gradient, groups
 from extrapolate.threads import at_once
 
-#: Rows (steps times sequences) of a piece: its gates, 6 H floats a row, stay in a second-level cache for H to 64.
-PIECE_ROWS = 512
+#: Rows (steps times sequences) of a piece at the least, and its gates, 6 H a row: 2 MB, near the processor.
+ROWS, GATES = 512, 2**19
 
 #: What one thread does in a nanosecond: multiplications and additions of a product, and sigmoids.
-FLOPS, SIGMOIDS = 40.0, 0.8
+OPERATIONS, SIGMOIDS = 80.0, 2.5
 
 
 class _Weights:
@@ -43,7 +44,7 @@ class _Weights:
     def nanoseconds(self) -> float:
         """What a step of one sequence costs one thread."""
         products = (each.numel() for each in (self.surrogate, self.entering, self.recurrent))
-        return 2 * sum(products) / FLOPS + 6 * self.width / SIGMOIDS
+        return 2 * sum(products) / OPERATIONS + 6 * self.width / SIGMOIDS
 
     def zeros(self) -> list[Tensor]:
         """Gradients to add to: of surrogate, its bias, entering, its bias, recurrent."""
@@ -64,7 +65,7 @@ class _Pieces:
 
     def __init__(self, x: Tensor, weights: _Weights) -> None:
         self.x, self.weights, self.count, width = x, weights, x.shape[0], weights.width
-        self.steps = max(1, PIECE_ROWS // self.count)
+        self.steps = max(1, max(ROWS, GATES // (6 * width)) // self.count)
         rows = self.count * min(self.steps, x.shape[1])
         self.gates, self.gates4, self.out = (x.new_empty(rows * n * width) for n in (2, 4, 1))
 
@@ -131,13 +132,11 @@ class _Pieces:
 
 
 class _GILRLSTM(torch.autograd.Function):
-    """Threads share the sequences, in groups that do not depend on the number of threads."""
-
     @staticmethod
     def forward(ctx, definition, x, s0, c0, *parameters):
         weights = _Weights(*parameters)
         y, s, c = x.new_empty(*x.shape[:2], weights.width), s0.clone(), c0.clone()
-        ctx.groups = groups(len(x), PIECE_ROWS / x.shape[1], x.shape[1] * weights.nanoseconds())
+        ctx.groups = groups(len(x), ROWS / x.shape[1], x.shape[1] * weights.nanoseconds())
         ctx.borders, ctx.definition = {}, definition
         ctx.save_for_backward(x, s0, c0, *parameters)
 
