@@ -128,15 +128,22 @@ def test_one_thread_starts_no_other() -> None:
 
 
 def test_torch_uses_one_thread_inside_a_job_and_as_many_as_before_outside(two: None) -> None:
-    found: list[int] = []
-    at_once([lambda: found.append(torch.get_num_threads())] * 4)
-    assert found == [1, 1, 1, 1]
+    threads._pool.cache_clear()  # a thread that torch meets for the first time
+    found, both, caller = [], threading.Barrier(2), threading.get_ident()
+
+    def job() -> None:
+        both.wait(10)
+        found.append(torch.get_num_threads())
+        if threading.get_ident() != caller:
+            time.sleep(0.02)  # the other thread ends last
+
+    at_once([job] * 2)
+    assert found == [1, 1]
     assert torch.get_num_threads() == 2
-    later: list[int] = []
-    new = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    new = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
     new.start()
     new.join()
-    assert later == [2]
+    assert found[-1] == 2
 
 
 def test_jobs_of_a_job_run_on_its_thread(two: None) -> None:

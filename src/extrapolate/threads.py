@@ -57,33 +57,34 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     inference = torch.is_inference_mode_enabled()
 
     def work() -> None:
-        with one_thread():
-            while left and not raised:
-                try:
-                    job = left.popleft()
-                except IndexError:  # it was another thread's
-                    return
-                try:
-                    job()
-                except BaseException as error:  # raised by the caller, whose thread it may not be
-                    raised.append(error)
+        while left and not raised:
+            try:
+                job = left.popleft()
+            except IndexError:  # it was another thread's
+                return
+            try:
+                job()
+            except BaseException as error:  # raised by the caller, whose thread it may not be
+                raised.append(error)
 
     def help_out() -> None:
-        with torch.inference_mode(inference), torch.no_grad():  # inference_mode(False) turns gradients on
+        # inference_mode(False) turns gradients on, so no_grad comes after it
+        with one_thread(), torch.inference_mode(inference), torch.no_grad():
             work()
 
-    others = []
-    with suppress(
-        RuntimeError
-    ):  # no thread is to be had, as when the interpreter ends: the caller does it all
-        for _ in range(min(len(jobs), torch.get_num_threads()) - 1):
-            others.append(_pool(os.getpid()).submit(help_out))
-    try:
-        work()
-    finally:
-        for each in others:
-            if not each.cancel():  # it has begun
-                each.result()
+    others, wanted = [], min(len(jobs), torch.get_num_threads()) - 1
+    with (
+        one_thread()
+    ):  # until the others are done: threads that torch meets later take over the last number set
+        try:
+            with suppress(RuntimeError):  # the interpreter ends, and no thread begins any more
+                for _ in range(wanted):
+                    others.append(_pool(os.getpid()).submit(help_out))
+            work()
+        finally:
+            for each in others:
+                if not each.cancel():  # it has begun
+                    each.result()
     if raised:
         raise raised[0]
 
