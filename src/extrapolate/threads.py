@@ -73,9 +73,8 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
             work()
 
     others, wanted = [], min(len(jobs), torch.get_num_threads()) - 1
-    with (
-        one_thread()
-    ):  # until the others are done: threads that torch meets later take over the last number set
+    # until the others are done: a thread that is new to torch takes over the number that was set last
+    with one_thread():
         try:
             with suppress(RuntimeError):  # the interpreter ends, and no thread begins any more
                 for _ in range(wanted):
