@@ -1,10 +1,13 @@
 """What every test starts from: the same seed, Hypothesis without a clock, the devices this machine has."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import settings
+
+from extrapolate import threads
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -19,6 +22,16 @@ DEVICES = [
     "cpu",
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
 ]
+
+
+@pytest.fixture
+def shared_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two threads, which share the work of a kernel however short it is."""
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "CHUNK", 1)
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -157,15 +157,17 @@ def test_nan_stays_in_its_channel_and_a_reset_ends_it() -> None:
         assert kernels.forward(a, b, h0, reset, False).isnan().sum() == 3
 
 
-@pytest.mark.parametrize(("n", "width"), [(3, 100), (1, 200)])
-def test_threads_change_no_bit(n: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "ENOUGH_FOR_A_THREAD", 1)
+@pytest.mark.usefixtures("shared_work")
+@pytest.mark.parametrize(("n", "width", "parts"), [(3, 100, 3), (1, 300, 4), (1, 100, 1)])
+def test_threads_change_no_bit(n: int, width: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sequences are shared, and channels where there are threads enough."""
     a, b, h0 = inputs(n, 50, width, torch.float32)
     results = []
     for threads in (1, 2, 3, 7):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         h = cpu.forward(a, b, h0, None, False)
         results.append((h, *cpu.adjoint(b, a, h, h0, None, False)))
+    assert len(list(cpu._parts(b.shape))) == parts
     for other in results[1:]:
         for found, wanted in zip(other, results[0], strict=True):
             assert torch.equal(found, wanted)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from extrapolate import nn
 from extrapolate.errors import UserError
+from extrapolate.nn import _gilr_lstm_fused
 
 STACKS: list[type[nn.LinearRNN]] = [nn.GILR, nn.GILRLSTM, nn.QRNN, nn.SRU]
 
@@ -143,8 +144,11 @@ def test_gradients_of_both_orders(kind: type[nn.LinearRNN]) -> None:
 
 @pytest.mark.parametrize(("rows", "steps"), [(1, 1300), (3, 400), (600, 2), (2, 1)])
 @pytest.mark.parametrize("bias", [False, True])
-def test_gilr_lstm_in_pieces_equals_its_definition(rows: int, steps: int, bias: bool) -> None:
+def test_gilr_lstm_in_pieces_equals_its_definition(
+    rows: int, steps: int, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """float32 on a CPU goes a piece of time at a time; float64 takes the definition."""
+    monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)  # pieces of 512 rows
     fast = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True)
     slow = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True, dtype=torch.float64)
     slow.load_state_dict(fast.state_dict())
@@ -157,6 +161,34 @@ def test_gilr_lstm_in_pieces_equals_its_definition(rows: int, steps: int, bias: 
         answers.append([y, s1, c1, *torch.autograd.grad(loss, [*given, *stack.parameters()])])
     for found, wanted in zip(*answers, strict=True):
         assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+
+
+@pytest.mark.usefixtures("shared_work")
+def test_gilr_lstm_gives_the_same_bits_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)
+    stack, x = nn.GILRLSTM(3, 5, batch_first=True), torch.randn(7, 300, 3, requires_grad=True)
+    definition = nn.GILRLSTM(3, 5, batch_first=True, dtype=torch.float64)
+    definition.load_state_dict(stack.state_dict())
+    results = []
+    for threads, model, dtype in ((1, stack, x.dtype), (2, stack, x.dtype), (1, definition, torch.float64)):
+        torch.set_num_threads(threads)
+        y, (s, c) = model(x.to(dtype))
+        results.append([y, s, c, *torch.autograd.grad(y.square().mean(), [x, *model.parameters()])])
+    for one, two, exact in zip(*results, strict=True):
+        assert torch.equal(one, two)
+        torch.testing.assert_close(one, exact.float(), rtol=1e-4, atol=1e-5)
+    torch.set_num_threads(2)
+    with torch.inference_mode():
+        assert torch.equal(stack(x)[0], results[0][0])
+
+
+def test_gilr_lstm_has_the_same_gradient_under_autocast() -> None:
+    stack, x = nn.GILRLSTM(3, 5), torch.randn(6, 2, 3)
+    loss = stack(x)[0].square().sum()
+    once = torch.autograd.grad(loss, list(stack.parameters()), retain_graph=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = torch.autograd.grad(loss, list(stack.parameters()))
+    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
 
 
 def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:

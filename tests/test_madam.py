@@ -98,16 +98,14 @@ def test_kernel_equals_its_definition(lr: float, maximize: bool) -> None:
         torch.testing.assert_close(kernel, definition, rtol=1e-5, atol=1e-30)
 
 
+@pytest.mark.usefixtures("shared_work")
 def test_kernel_gives_the_same_bits_on_one_thread_and_on_two() -> None:
     start, gradient = torch.randn(300_001), torch.randn(300_001)
     results = []
     for threads in (1, 2):
         weight = start.clone()
         torch.set_num_threads(threads)
-        try:
-            steps(Madam([weight]), [weight], [[gradient]] * 3)
-        finally:
-            torch.set_num_threads(1)
+        steps(Madam([weight]), [weight], [[gradient]] * 3)
         results.append(weight)
     assert torch.equal(*results)
 

@@ -116,18 +116,16 @@ def test_drawn_mask_has_the_value_of_the_threshold_and_the_gradient_of_the_sigmo
     torch.testing.assert_close(logits.grad.double(), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.usefixtures("shared_work")
 @pytest.mark.parametrize("masks", [1, 2, 3, 4, 7])
 def test_kernel_draws_what_the_definition_draws(masks: int) -> None:
-    shape = (257, 130)  # enough for two threads
+    shape = (257, 130)
     logits, weight, upstream = 5 * torch.randn(shape), torch.randn(shape), torch.randn(masks, *shape)
-    odds, u = sampling.odds(logits), sampling.uniform(KEY, masks, logits.shape)
-    torch.set_num_threads(2)
-    try:
-        drawn = kernel.masked(odds, weight, KEY, masks)
-        by_logit = kernel.logit_gradient(odds, weight, KEY, upstream)
-        by_weight = kernel.weight_gradient(odds, weight, KEY, upstream)
-    finally:
-        torch.set_num_threads(1)
+    odds, u = kernel.odds(logits), sampling.uniform(KEY, masks, logits.shape)
+    drawn = kernel.masked(odds, weight, KEY, masks)
+    by_logit = kernel.logit_gradient(odds, weight, KEY, upstream)
+    by_weight = kernel.weight_gradient(odds, weight, KEY, upstream)
+    assert torch.equal(odds, sampling.odds(logits))
     assert torch.equal(drawn, sampling.masked(odds, weight, u))
     expected = sampling.logit_gradient(odds, weight, u, upstream), sampling.weight_gradient(odds, u, upstream)
     torch.testing.assert_close((by_logit, by_weight), expected, rtol=1e-5, atol=1e-6)

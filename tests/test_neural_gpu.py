@@ -311,6 +311,19 @@ def test_fused_training_step_of_full_size_equals_the_plain_one(monkeypatch: pyte
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
 
 
+@pytest.mark.usefixtures("shared_work")
+def test_fused_steps_give_the_same_bits_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_diagonal_fused, "STEP", 1.0)
+    model, symbols = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), torch.randint(1, 5, (5, 7))
+    model.key = KEY
+    on_two, plain = both(model, symbols, monkeypatch)
+    torch.set_num_threads(1)
+    on_one, _ = both(model, symbols, monkeypatch)
+    for one, two, other in zip(on_one, on_two, plain, strict=True):
+        assert torch.equal(one, two)
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
 def test_fused_gradient_can_be_differentiated_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.DiagonalNeuralGPU(5, 3, 4)
     weight = model.cell.candidate.weight
@@ -357,8 +370,8 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
     model, left = nn.DiagonalNeuralGPU(5, 3, 6), []
     record = _diagonal_fused._record
 
-    def watched(cell: _diagonal_fused._Cell, state: Tensor, steps: range):
-        last, total, traces = record(cell, state, steps)
+    def watched(cell: _diagonal_fused._Cell, state: Tensor, kept: list[Tensor]):
+        last, total, traces = record(cell, state, kept)
         left.extend(weakref.ref(each) for trace in traces for each in trace)
         return last, total, traces
 

@@ -1,49 +1,62 @@
-"""Work shared among threads: those that torch itself computes with, where its OpenMP library can be asked for them.
+"""Work shared among threads: how many chunks it is cut into, and threads of our own that claim them one by one.
 
-Threads of our own would have to compete with torch's, which for a while after their work wait in a busy loop.
+A program that holds a core delays a thread there by several milliseconds at a time. So short work stays on the
+caller's thread; longer work is cut into many chunks, and the caller waits only for threads that have claimed one. A
+team of OpenMP would make it wait for all threads, whether they have ever begun or not.
 """
 
-import ctypes
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import torch
 
-#: Does what is left of some jobs; called by every thread of a team.
-_Body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+#: Nanoseconds of one thread from which on work is shared: about as long as a thread may have to wait for its core.
+WORTH_SHARING = 5_000_000
 
-#: A team of OpenMP does not survive a fork: a child made by it takes threads of its own.
-_HOME = os.getpid()
+#: Nanoseconds of a chunk at the least: long beside the 10 microseconds that claiming it costs.
+CHUNK = 500_000
+
+#: Chunks at the most: the last one is short beside the whole then.
+CHUNKS = 32
 
 
-def cut(count: int, worth: int) -> list[tuple[int, int]]:
-    """``count`` elements as ranges (start, stop), one for each thread that torch may use.
+def cut(count: int, nanoseconds: float) -> list[tuple[int, int]]:
+    """Cuts ``count`` elements into ranges (start, stop): into one if they are less work than :data:`WORTH_SHARING`.
+
+    The ranges do not depend on the number of threads, so results cannot.
 
     Args:
-        worth: elements below which another thread costs more than it brings.
+        nanoseconds: what an element costs one thread.
     """
-    threads = max(1, min(torch.get_num_threads(), count // worth))
-    return [(count * i // threads, count * (i + 1) // threads) for i in range(threads)]
+    whole = count * nanoseconds
+    chunks = min(count, CHUNKS, int(whole / CHUNK)) if whole >= WORTH_SHARING else 1
+    return [(count * i // chunks, count * (i + 1) // chunks) for i in range(chunks)]
+
+
+def share(work: Callable[[int, int], Any], count: int, nanoseconds: float) -> None:
+    """Calls ``work(start, stop)`` for the ranges of ``cut``, on as many threads as torch may use."""
+    at_once([partial(work, *edges) for edges in cut(count, nanoseconds)])
 
 
 def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
     """Carries out all jobs, on as many threads as torch may use; they should let go of Python's lock.
 
+    A thread takes the next job when it is done with one. Inside a job torch uses one thread. To be called where torch
+    records no gradient and does not autocast, as it does on the other threads.
+
     Raises:
         What a job raises, once none is running any more; jobs that have not begun by then are left out.
     """
-    threads = min(len(jobs), torch.get_num_threads())
-    if threads <= 1:
-        for job in jobs:
-            job()
-        return
     left, raised = deque(jobs), []
+    inference = torch.is_inference_mode_enabled()
 
-    def work(_: int | None = None) -> None:
+    def work() -> None:
         while left and not raised:
             try:
                 job = left.popleft()
@@ -51,33 +64,42 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
                 return
             try:
                 job()
-            except BaseException as error:  # raised by the caller: it cannot pass through OpenMP
+            except BaseException as error:  # raised by the caller, whose thread it may not be
                 raised.append(error)
 
-    team = _team()
-    if team is not None and os.getpid() == _HOME:
-        team(_Body(work), None, threads, 0)
-    else:
-        others = [_pool(os.getpid()).submit(work) for _ in range(threads - 1)]
-        work()
-        for each in others:
-            each.result()
+    def help_out() -> None:
+        # inference_mode(False) turns gradients on, so no_grad comes after it
+        with one_thread(), torch.inference_mode(inference), torch.no_grad():
+            work()
+
+    others, wanted = [], min(len(jobs), torch.get_num_threads()) - 1
+    # until the others are done: a thread that is new to torch takes over the number that was set last
+    with one_thread():
+        try:
+            with suppress(RuntimeError):  # the interpreter ends, and no thread begins any more
+                for _ in range(wanted):
+                    others.append(_pool(os.getpid()).submit(help_out))
+            work()
+        finally:
+            for each in others:
+                if not each.cancel():  # it has begun
+                    each.result()
     if raised:
         raise raised[0]
 
 
-@functools.cache
-def _team() -> Callable[..., None] | None:
-    """``GOMP_parallel(function, data, threads, flags)`` of the OpenMP library in this process; libomp has it too."""
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While inside, torch computes on this thread alone. Switching costs less than a microsecond."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        team = ctypes.CDLL(None).GOMP_parallel
-    except (AttributeError, OSError, TypeError):
-        return None
-    team.argtypes, team.restype = [_Body, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
-    return team
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @functools.lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
     """The threads of this process: a child made by fork has none of its parent's."""
-    return ThreadPoolExecutor(thread_name_prefix="extrapolate")
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="extrapolate")

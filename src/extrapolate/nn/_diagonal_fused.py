@@ -2,11 +2,13 @@
 
 A step is two convolutions and passes over the numbers. Every nonlinearity's slope is 0 or constant, and the
 saturation needs no tensor of its own: its slope is added to the preactivation's. The backward pass computes r ⊙ s and
-what convolutions multiply again: a step leaves 4¼ numbers for each of its state's.
+what convolutions multiply again: a step leaves 4¼ numbers for each of its state's. Threads share the sequences, in
+groups that do not depend on the number of threads.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import cycle
 
 import numpy as np
@@ -23,10 +25,17 @@ from extrapolate.nn._diagonal_cell import (
     Weights,
     diagonal_steps,
 )
-from extrapolate.nn._fused import gradient
+from extrapolate.nn._fused import gradient, groups
+from extrapolate.threads import at_once
 
 #: What a step leaves for the backward pass: its state, gates' and candidate's preactivations, what dropout keeps.
 _Trace = tuple[Tensor, Tensor, Tensor, Tensor]
+
+#: What a number of the state costs one thread in a step.
+NANOSECONDS = 12.0
+
+#: Nanoseconds of a group's step at the least: long beside the calls of the kernels that make it up.
+STEP = 250_000
 
 
 def usable(x: Tensor) -> bool:
@@ -50,13 +59,7 @@ class _Cell:
         self.kernels, self.scale = kernels, np.float32(1 / treatment.probability)
         grid = treatment.grid
         self.grid = None if grid is None else (np.float32(grid.levels), np.float32(grid.share))
-        self.passed, self.treatment = torch.empty_like(like), treatment
-        self.everything = torch.ones(like.shape, dtype=torch.bool)
-
-    def kept(self, state: Tensor, step: int) -> Tensor:
-        """bool (B, n, m), what dropout leaves."""
-        kept = self.treatment.kept
-        return self.everything if kept is None else kept(state, step)
+        self.passed = torch.empty_like(like)
 
     def step(self, trace: _Trace, after: Tensor) -> float:
         """Fills the trace, whose state and dropout are given, and the state after; returns the saturation."""
@@ -97,26 +100,40 @@ def _preactivations(state: Tensor) -> tuple[Tensor, Tensor]:
     return state.new_empty(*state.shape[:-1], 2 * state.shape[-1]), torch.empty_like(state)
 
 
-def _answer(cell: _Cell, state: Tensor, steps: range) -> tuple[Tensor, Tensor]:
+def _answer(cell: _Cell, state: Tensor, kept: Sequence[Tensor]) -> tuple[Tensor, float]:
     """The last state and all saturation; what a step leaves is written over by the next one."""
     total, (gates, new) = 0.0, _preactivations(state)
     rooms = cycle((torch.empty_like(state), torch.empty_like(state)))
-    for step in steps:
+    for left in kept:
         after = next(rooms)
-        total += cell.step((state, gates, new, cell.kept(state, step)), after)
+        total += cell.step((state, gates, new, left), after)
         state = after
-    return state, state.new_tensor(total)
+    return state, total
 
 
-def _record(cell: _Cell, state: Tensor, steps: range) -> tuple[Tensor, Tensor, list[_Trace]]:
+def _record(cell: _Cell, state: Tensor, kept: Sequence[Tensor]) -> tuple[Tensor, float, list[_Trace]]:
     """The last state, all saturation, and what each step leaves."""
     total, traces = 0.0, []
-    for step in steps:
-        trace, after = (state, *_preactivations(state), cell.kept(state, step)), torch.empty_like(state)
+    for left in kept:
+        trace, after = (state, *_preactivations(state), left), torch.empty_like(state)
         total += cell.step(trace, after)
         traces.append(trace)
         state = after
-    return state, state.new_tensor(total), traces
+    return state, total, traces
+
+
+def _kept(state: Tensor, steps: range, treatment: Treatment) -> list[Tensor]:
+    """bool (B, n, m) of each step, what dropout leaves."""
+    if treatment.kept is None:
+        return [torch.ones(state.shape, dtype=torch.bool)] * len(steps)
+    return [treatment.kept(state, step) for step in steps]
+
+
+def _groups(state: Tensor, steps: int) -> list[slice]:
+    """Groups of sequences; each walks through all steps by itself."""
+    count, length, width = state.shape
+    a_step = length * width * NANOSECONDS
+    return groups(count, STEP / a_step, steps * a_step)
 
 
 class _Steps(torch.autograd.Function):
@@ -124,26 +141,43 @@ class _Steps(torch.autograd.Function):
     def forward(ctx, state, gates, gates_bias, candidate, candidate_bias, span, worth, steps, treatment):
         weights = (gates, gates_bias, candidate, candidate_bias)
         ctx.save_for_backward(state, *weights)
-        ctx.cell = partial(_Cell, span=span, worth=worth, treatment=treatment)
         begun = state.detach().contiguous()
-        last, total, ctx.traces = _record(ctx.cell(begun, weights), begun, steps)
+        kept, last = _kept(begun, steps, treatment), torch.empty_like(begun)
+        ctx.groups, ctx.traces, totals = _groups(begun, len(steps)), {}, {}
+
+        def walk(group: slice) -> None:
+            cell = _Cell(begun[group], weights, span[group], worth[group], treatment)
+            found = _record(cell, begun[group], [each[group] for each in kept])
+            last[group], totals[group.start], ctx.traces[group.start] = found
+
+        at_once([partial(walk, group) for group in ctx.groups])
+        ctx.settings = span, worth, treatment
         if treatment.kept is not None:  # the same again
-            left = [trace[-1] for trace in ctx.traces]
-            treatment = replace(treatment, kept=lambda like, step: left[steps.index(step)])
+            treatment = replace(treatment, kept=lambda like, step: kept[steps.index(step)])
         ctx.definition = partial(_definition, span, worth, steps, treatment)
-        return last, total
+        return last, state.new_tensor(sum(totals[group.start] for group in ctx.groups))
 
     @staticmethod
     def backward(ctx, error, pull):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
             return *gradient(ctx.definition, ctx.saved_tensors, (error, pull)), *[None] * 4
-        error = error.clone(memory_format=torch.contiguous_format)
+        error, adjoints = error.clone(memory_format=torch.contiguous_format), {}
+        (span, worth, treatment), weights = ctx.settings, ctx.saved_tensors[1:]
+
+        def walk(group: slice) -> None:
+            mine = error[group]
+            adjoint = _Adjoint(_Cell(mine, weights, span[group], worth[group], treatment), pull)
+            other = torch.empty_like(mine)
+            for trace in reversed(ctx.traces[group.start]):
+                adjoint.step(trace, mine, other)
+                mine, other = other, mine
+            error[group] = mine
+            adjoints[group.start] = (*adjoint.gates.sums(), *adjoint.candidate.sums())
+
         with torch.autocast("cpu", enabled=False):  # as in the forward pass
-            adjoint, dstate = _Adjoint(ctx.cell(error, ctx.saved_tensors[1:]), pull), torch.empty_like(error)
-            for trace in reversed(ctx.traces):
-                adjoint.step(trace, error, dstate)
-                error, dstate = dstate, error
-            return error, *adjoint.gates.sums(), *adjoint.candidate.sums(), *[None] * 4
+            at_once([partial(walk, group) for group in ctx.groups])
+        parts = zip(*(adjoints[group.start] for group in ctx.groups), strict=True)
+        return error, *(reduce(torch.add, part) for part in parts), *[None] * 4
 
 
 def _definition(span, worth, steps, treatment, state, *weights):
@@ -161,5 +195,13 @@ def run(
     """``diagonal_steps`` of the same arguments, which is used where a gradient is differentiated again."""
     if torch.is_grad_enabled():
         return _Steps.apply(state, *weights, span, worth, steps, treatment)  # pyright: ignore[reportReturnType]
-    state = state.contiguous()
-    return _answer(_Cell(state, weights, span, worth, treatment), state, steps)
+    state, totals = state.contiguous(), {}
+    kept, last = _kept(state, steps, treatment), torch.empty_like(state)
+
+    def walk(group: slice) -> None:
+        cell = _Cell(state[group], weights, span[group], worth[group], treatment)
+        last[group], totals[group.start] = _answer(cell, state[group], [each[group] for each in kept])
+
+    shared = _groups(state, len(steps))
+    at_once([partial(walk, group) for group in shared])
+    return last, state.new_tensor(sum(totals[group.start] for group in shared))

@@ -1,10 +1,12 @@
-"""What layers with kernels of their own share: when these serve, and gradients through the definition instead."""
+"""What layers with kernels of their own share: when these serve, groups of sequences, gradients by the definition."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from extrapolate.threads import cut
 
 #: A layer's plain computation, whose outputs its kernels give too.
 Definition = Callable[..., Any]
@@ -20,6 +22,18 @@ def usable(x: Tensor) -> bool:
     except ImportError:
         return False
     return True
+
+
+def groups(count: int, least: float, nanoseconds: float) -> list[slice]:
+    """Cuts ``count`` sequences into groups for threads to share; they do not depend on the number of threads.
+
+    Args:
+        least: sequences of a group at the least, if there are as many.
+        nanoseconds: what a sequence costs one thread.
+    """
+    units = max(1, min(count, int(count / least)))
+    edges = cut(units, nanoseconds * count / units)
+    return [slice(count * start // units, count * stop // units) for start, stop in edges]
 
 
 def gradient(

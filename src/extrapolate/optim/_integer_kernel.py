@@ -7,6 +7,7 @@ if the parameter holds floats.
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false, reportOperatorIssue=false
 # (numba's decorated functions and type objects carry no useful static types)
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,14 +17,17 @@ from torch import Tensor
 
 from extrapolate.optim import _codes
 from extrapolate.optim._formulas import correction, rates_of, tiny
-from extrapolate.optim._threads import share
 from extrapolate.optim._words import SECOND, STEP, STREAM
+from extrapolate.threads import share
 
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry
 
 #: Words to a chunk: whole bytes in every width, and its buffers stay in the fastest cache.
 CHUNK = 1024
+
+#: What a word costs one thread.
+NANOSECONDS = 2.5
 
 #: Columns of the settings, float32.
 TAKE, LARGEST, TINY = range(3)
@@ -109,8 +113,8 @@ def _decode(words, bits, bound, table, weights):
 
 @njit(nogil=True, cache=True)
 def _move_share(
-    start, stop, codes, second, gradient, weights, keys, corrections, factors, usable, bound, bits, settings, table,
-    random,
+    codes, second, gradient, weights, keys, corrections, factors, usable, bound, bits, settings, table, random,
+    start, stop,
 ):  # fmt: skip
     """Chunks ``start`` to ``stop`` of all rows laid end to end; ``weights`` has no columns if not wanted."""
     count = gradient.shape[1]
@@ -152,10 +156,8 @@ def move(entry: "Entry", base: float, *, decode: bool) -> None:
         entry.parameter.detach().numpy().reshape(rows, count) if decode else np.empty((rows, 0), np.float32)
     )
     chunks = rows * -(-count // CHUNK)
-    share(
+    move_chunks = partial(
         _move_share,
-        chunks,
-        CHUNK,
         state["codes"].numpy().reshape(rows, -1),
         state["second_moment"].numpy().view(np.uint16).reshape(rows, count),
         entry.gradient.detach().numpy().reshape(rows, count),
@@ -170,3 +172,4 @@ def move(entry: "Entry", base: float, *, decode: bool) -> None:
         _codes.magnitudes(base, bits, torch.device("cpu")).numpy(),
         group["rounding"] == "stochastic",
     )
+    share(move_chunks, chunks, CHUNK * NANOSECONDS)

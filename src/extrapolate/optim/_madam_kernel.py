@@ -9,6 +9,7 @@ shared among threads by elements, whatever their shapes. It computes what ``mada
 # (numba's decorated functions and type objects carry no useful static types)
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,8 @@ from numba import carray, float32, int64, njit
 from torch import Tensor
 
 from extrapolate.optim._formulas import rates_of
-from extrapolate.optim._threads import floats_at, share
+from extrapolate.optim._usable_kernel import floats_at
+from extrapolate.threads import share
 
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry
@@ -29,6 +31,9 @@ BETA, GRADIENT_BOUND = range(2)
 
 #: Columns of the table of rows (one for each tensor and model), float32. CORRECTION is 1 / (1 − βᵗ).
 USED, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(7)
+
+#: What an element costs one thread.
+NANOSECONDS = 0.7
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; small multiples of the first are exact
@@ -81,7 +86,7 @@ def _move_row(w, g, v, row, tiny):
 
 
 @njit(nogil=True, cache=True)
-def _move_share(start, stop, tensors, rows, tiny):
+def _move_share(tensors, rows, tiny, start, stop):
     """Elements ``start`` to ``stop`` of all tensors laid end to end."""
     begin, at_row = int64(0), int64(0)
     for t in range(tensors.shape[0]):
@@ -146,4 +151,4 @@ def move(entries: list["Entry"], tiny: float) -> None:
     rows = np.empty((sum(map(len, usable)), 7), np.float32)
     _prepare(tensors, settings, np.concatenate(rates), np.concatenate(usable), rows)
     elements = int((tensors[:, ROWS] * tensors[:, SIZE]).sum())
-    share(_move_share, elements, 1, tensors, rows, np.float32(tiny))
+    share(partial(_move_share, tensors, rows, np.float32(tiny)), elements, NANOSECONDS)

@@ -210,9 +210,9 @@ def _usable_models(members: list[Entry], device: torch.device, leading: tuple[in
         plain = [each for each in gradients if each.dtype == torch.float32 and each.is_contiguous()]
         gradients = [each for each in gradients if each.dtype != torch.float32 or not each.is_contiguous()]
         if plain:
-            from extrapolate.optim import _threads  # the kernel's compiler is a slow import
+            from extrapolate.optim import _usable_kernel  # the kernel's compiler is a slow import
 
-            usable = torch.from_numpy(_threads.usable_rows(plain, math.prod(leading))).reshape(leading)
+            usable = torch.from_numpy(_usable_kernel.usable_rows(plain, math.prod(leading))).reshape(leading)
     for each in gradients:
         usable &= (each.abs() < LARGEST_GRADIENT[each.dtype]).reshape(*leading, -1).all(-1)
     return usable

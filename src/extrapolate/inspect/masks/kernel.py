@@ -8,21 +8,21 @@ the way back.
 # (numba's decorated functions and type objects carry no useful static types)
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
 from numba import float32, int32, njit, uint32
 from torch import Tensor
 
+from extrapolate.inspect.masks import sampling
 from extrapolate.ops.random.reference import PARITY
-from extrapolate.threads import at_once, cut
+from extrapolate.threads import share
 
 #: Masks that share the two random words of a counter: each takes half a word.
 FOUR = 4
 
-#: Weights below which a second thread costs more than it brings.
-WORTH_A_THREAD = 1 << 15
+#: What a weight costs one thread, for each four masks.
+NANOSECONDS = 1.3
 
 
 @njit(inline="always")
@@ -128,6 +128,18 @@ def _add_kept(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
         out[i] = total + out[i] if more is not None else total
 
 
+def odds(logits: Tensor) -> Tensor:
+    """What :func:`.sampling.odds` gives; contiguous float32 on the CPU."""
+    out = torch.empty_like(logits)
+    values, results = logits.view(-1), out.view(-1)
+
+    def work(start: int, stop: int) -> None:
+        results[start:stop] = sampling.odds(values[start:stop])
+
+    share(work, len(values), NANOSECONDS)
+    return out
+
+
 def masked(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
     """What :func:`.sampling.masked` gives with the numbers of ``key``; contiguous float32 on the CPU."""
     out = torch.empty((masks, *weight.shape), dtype=torch.float32)
@@ -157,7 +169,7 @@ def _over_fours(
     masks: Tensor,
     out: Tensor | None,
 ) -> None:
-    """``function`` over all masks, four at a time; the weights are shared among as many threads as torch may use."""
+    """``function`` over all masks, four at a time; threads share the weights."""
     seed, stream, step = key.tolist()
     odds_, weight_ = (each.detach().numpy().reshape(-1) for each in (odds, weight))
     rows = masks.detach().numpy().reshape(len(masks), -1)
@@ -171,4 +183,4 @@ def _over_fours(
             ends = () if result is None else (result[here], True if j else None)
             function(*word, odds_[here], weight_[here], *four, *ends)
 
-    at_once([partial(work, *edges) for edges in cut(len(odds_), WORTH_A_THREAD)])
+    share(work, len(odds_), NANOSECONDS * -(-len(rows) // FOUR))

@@ -59,14 +59,17 @@ def weight_gradient(odds: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
 class _Draw(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
-        against = odds(logits)
-        ctx.save_for_backward(against, weight, key)
         ctx.masks = masks
         if _fused(logits, weight):
             from extrapolate.inspect.masks import kernel  # its compiler is a slow import
 
-            return kernel.masked(against, weight, key, masks)
-        return masked(against, weight, uniform(key, masks, logits.shape))
+            against = kernel.odds(logits)
+            drawn = kernel.masked(against, weight, key, masks)
+        else:
+            against = odds(logits)
+            drawn = masked(against, weight, uniform(key, masks, logits.shape))
+        ctx.save_for_backward(against, weight, key)
+        return drawn
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:

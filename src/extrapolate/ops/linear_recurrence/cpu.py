@@ -1,14 +1,15 @@
 """The CPU kernels: one walk over time, all channels of a step side by side, compiled in the process by numba.
 
 Memory is walked in one direction (channels upwards as time goes forward, downwards as it goes back): the other
-costs three times as much. A carry of one row stays in the nearest cache. Sequences and ranges of channels are
-shared among threads; the order of operations of a channel never changes, so results do not depend on threads.
+costs three times as much. A carry of one row stays in the nearest cache. Threads share the sequences, and ranges of
+channels where there are many more threads; the order of operations of a channel never changes, so results do not
+depend on threads.
 """
 
 # pyright: reportCallIssue=false
 # (numba's intrinsics take one argument fewer than they are written with)
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -28,11 +29,14 @@ from extrapolate.ops.linear_recurrence._lanes import (
 from extrapolate.ops.linear_recurrence._rows import Rows, reset_rows
 from extrapolate.threads import at_once, cut
 
-#: Channels a thread takes at the least: whole cache lines, and long enough runs of them.
+#: Channels of a range at the least: whole cache lines, and long enough runs of them.
 CHANNELS = 64
 
-#: Elements below which a second thread costs more than it saves.
-ENOUGH_FOR_A_THREAD = 2**17
+#: Ranges of channels of one sequence at the least: a walk over parts of rows takes twice as long for each number.
+ENOUGH_RANGES = 4
+
+#: What an element costs one thread, in either direction.
+NANOSECONDS = 0.35
 
 #: Bytes of a result that is written past the caches: it would push everything else out of them.
 STREAMED = 2**25
@@ -95,24 +99,15 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
         arrived()
 
 
-def _parts(shape: torch.Size, threads: int) -> Iterator[tuple[range, int, int]]:
-    """Sequences first; where there are fewer than threads, each is cut into ranges of channels too."""
-    count, _, width = shape
-    pieces = max(1, min(-(-threads // count), width // CHANNELS))
-    per_piece = -(-width // pieces // LANES) * LANES
-    groups = min(threads, count)
-    for group in range(groups):
-        rows = range(count * group // groups, count * (group + 1) // groups)
-        for low in range(0, width, per_piece):
-            yield rows, low, min(low + per_piece, width)
-
-
-def _share(shape: torch.Size, work: Callable[[range, int, int], None]) -> None:
-    threads = len(cut(shape.numel(), ENOUGH_FOR_A_THREAD))
-    if threads < 2:
-        work(range(shape[0]), 0, shape[2])
-    else:
-        at_once([partial(work, *part) for part in _parts(shape, threads)])
+def _parts(shape: torch.Size) -> Iterator[tuple[range, int, int]]:
+    """Sequences, and ranges of their channels: one range, unless there are threads enough that more of them pay."""
+    count, length, width = shape
+    chunks = len(cut(shape.numel(), NANOSECONDS))
+    ranges = min(chunks, torch.get_num_threads() // count, width // CHANNELS)
+    per_range = -(-width // ranges // LANES) * LANES if ranges >= ENOUGH_RANGES else width
+    for start, stop in cut(count, length * width * NANOSECONDS):
+        for low in range(0, width, per_range):
+            yield range(start, stop), low, min(low + per_range, width)
 
 
 def _streams(*results: Tensor) -> bool:
@@ -140,7 +135,7 @@ def forward_into(
                 *(length, low, high, reverse, streamed),
             )
 
-    _share(out.shape, work)
+    at_once([partial(work, *part) for part in _parts(out.shape)])
 
 
 def adjoint_into(
@@ -171,7 +166,7 @@ def adjoint_into(
                 *(length, low, high, reverse, streamed),
             )
 
-    _share(h.shape, work)
+    at_once([partial(work, *part) for part in _parts(h.shape)])
     return dh0
 
 

@@ -1,10 +1,10 @@
-"""What the numba kernels of this room share: addresses as arrays, and elements shared among threads."""
+"""The CPU kernel that finds gradients whose squares are not finite, and addresses as arrays for all kernels here."""
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportPrivateImportUsage=false
 # (numba's decorated functions and type objects carry no useful static types)
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,10 @@ from numba import carray, int64, njit, types, uint32
 from numba.extending import intrinsic
 from torch import Tensor
 
-from extrapolate.threads import at_once, cut
+from extrapolate.threads import share
 
-#: Elements below which a second thread costs more than it brings.
-WORTH_A_THREAD = 1 << 16
+#: What an element costs one thread that looks whether it is usable.
+NANOSECONDS = 0.06
 
 #: float32 bits, without the sign, of 2**64, whose square overflows; above are infinity and NaN too.
 _TOO_LARGE = 0x5F800000
@@ -39,12 +39,6 @@ floats_at = _pointer_to(types.float32)
 words_at = _pointer_to(types.uint32)
 
 
-def share(function: Callable[..., None], count: int, size: int, *arguments: Any) -> None:
-    """``function(start, stop, *arguments)`` over ``count`` pieces of ``size`` elements, on torch's many threads."""
-    edges = cut(count, -(-WORTH_A_THREAD // size))
-    at_once([partial(function, start, stop, *arguments) for start, stop in edges])
-
-
 @njit(nogil=True, cache=True)
 def _largest(words):
     """The largest magnitude, as float32 bits; comparing bits, unlike adding floats, is vectorised."""
@@ -55,7 +49,7 @@ def _largest(words):
 
 
 @njit(nogil=True, cache=True)
-def _mark_share(start, stop, tensors, usable):
+def _mark_share(tensors, usable, start, stop):
     begin = int64(0)
     for t in range(tensors.shape[0]):
         size = tensors[t, 1]
@@ -72,5 +66,5 @@ def usable_rows(gradients: Sequence[Tensor], rows: int) -> np.ndarray:
     """bool (rows): whether row r of all gradients (rows, ...) has finite squares; contiguous float32 on the CPU."""
     tensors = np.array([(each.data_ptr(), each.numel() // rows) for each in gradients], np.int64)
     usable = np.ones(rows, np.bool_)
-    share(_mark_share, int(tensors[:, 1].sum()) * rows, 1, tensors, usable)
+    share(partial(_mark_share, tensors, usable), int(tensors[:, 1].sum()) * rows, NANOSECONDS)
     return usable
