@@ -2,8 +2,7 @@
 
 A step is two convolutions and passes over the numbers. Every nonlinearity's slope is 0 or constant, and the
 saturation needs no tensor of its own: its slope is added to the preactivation's. The backward pass computes r ⊙ s and
-what convolutions multiply again: a step leaves 4¼ numbers for each of its state's. Threads share the sequences, in
-groups that do not depend on the number of threads.
+what convolutions multiply again: a step leaves 4¼ numbers for each of its state's. Threads share the sequences.
 """
 
 from collections.abc import Sequence
