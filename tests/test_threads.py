@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extrapolate import threads
-from extrapolate.threads import CHUNK, CHUNKS, WORTH_SHARING, at_once, cut, one_thread, share
+from extrapolate.threads import CHUNK, CHUNKS, WORTH_SHARING, at_once, cut, share, thread_limit
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_work_is_cut_from_five_milliseconds_on() -> None:
 
 def test_ranges_do_not_depend_on_the_number_of_threads(two: None) -> None:
     shared = cut(10**6, 100.0)
-    with one_thread():
+    with thread_limit(1):
         assert cut(10**6, 100.0) == shared
 
 

@@ -69,12 +69,12 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
 
     def help_out() -> None:
         # inference_mode(False) turns gradients on, so no_grad comes after it
-        with one_thread(), torch.inference_mode(inference), torch.no_grad():
+        with thread_limit(1), torch.inference_mode(inference), torch.no_grad():
             work()
 
     others, wanted = [], min(len(jobs), torch.get_num_threads()) - 1
     # until the others are done: a thread that is new to torch takes over the number that was set last
-    with one_thread():
+    with thread_limit(1):
         try:
             with suppress(RuntimeError):  # the interpreter ends, and no thread begins any more
                 for _ in range(wanted):
@@ -89,11 +89,12 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """While inside, torch computes on this thread alone. Switching costs less than a microsecond."""
+def thread_limit(threads: int | None) -> Iterator[None]:
+    """While inside, torch computes with this many threads; None changes nothing. Switching takes under 1 µs."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
+        if threads is not None:
+            torch.set_num_threads(threads)
         yield
     finally:
         torch.set_num_threads(before)

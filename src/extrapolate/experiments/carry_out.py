@@ -1,13 +1,11 @@
 """Trains one part and writes all it leaves."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import torch
+from collections.abc import Callable
 
 from extrapolate.experiments.experiment import Part, Staged
 from extrapolate.experiments.folder import RunFolder, write_table
 from extrapolate.experiments.later import Later
+from extrapolate.threads import thread_limit
 from extrapolate.training.checkpoint import Checkpoint, write
 from extrapolate.training.loop import run_plan
 from extrapolate.training.watch import Watch
@@ -22,7 +20,7 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
     One core: a step of some hundred small models is too short to share (two threads are no faster on an idle
     machine and many times slower on a busy one), and its numbers don't depend on how many there are.
     """
-    with _one_core():
+    with thread_limit(1):
         replicas = part.replicas()
         plan = part.plan(replicas)
         checkpoint = place.part(part.name, "checkpoint.safetensors")
@@ -41,13 +39,3 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
     write_table(place.part(part.name, "parquet"), rows)
     for each in (checkpoint, *later.parent.glob(f"{later.stem}*{later.suffix}")):
         each.unlink(missing_ok=True)
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

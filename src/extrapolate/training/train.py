@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from extrapolate.batches import call_on_batch
 from extrapolate.optim import GradientNoise
+from extrapolate.threads import thread_limit
 from extrapolate.training.clip import Clip
 from extrapolate.training.data import feed_of
 from extrapolate.training.feeds import NoData
@@ -27,7 +28,6 @@ from extrapolate.training.progress import terminal_progress
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.schedule import SCHEDULES, Schedule
 from extrapolate.training.watch import Interrupted, stop_on_signals
-from extrapolate.training.work import thread_limit
 
 #: Evaluations of a training that does not say how many it wants.
 EVALUATIONS = 20

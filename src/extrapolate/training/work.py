@@ -1,7 +1,5 @@
 """How many threads a training takes on a CPU: judged by the work of one step, counted operation by operation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -53,16 +51,3 @@ def _seconds(func: Any, args: Any, kwargs: Any, result: Any) -> float:
 def is_worth_sharing(work: WorkCounter) -> bool:
     """Whether at least half of the work lies in operations that gain from a second thread."""
     return work.shareable > 0 and work.shareable >= work.seconds / 2
-
-
-@contextmanager
-def thread_limit(threads: int | None) -> Iterator[None]:
-    """While inside, torch computes with ``threads`` threads; None: with as many as before. Restored afterwards."""
-    before = torch.get_num_threads()
-    try:
-        if threads is not None and threads != before:
-            torch.set_num_threads(threads)
-        yield
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
