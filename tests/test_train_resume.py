@@ -119,6 +119,32 @@ def test_a_resumed_training_equals_an_undisturbed_one(
     assert_same(run(name, path), run(name))
 
 
+SCHEDULERS: dict[str, Any] = {
+    "MultiStepLR": partial(lr_scheduler.MultiStepLR, milestones=[5, 12], gamma=0.5),
+    "SequentialLR": lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [lr_scheduler.LinearLR(optimizer, total_iters=8), lr_scheduler.ExponentialLR(optimizer, 0.9)],
+        milestones=[8],
+    ),
+    "ChainedScheduler": lambda optimizer: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(optimizer, total_iters=4), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    ),
+    "CosineAnnealingWarmRestarts": partial(lr_scheduler.CosineAnnealingWarmRestarts, T_0=6),
+    "CyclicLR": partial(lr_scheduler.CyclicLR, base_lr=1e-4, max_lr=1e-3, step_size_up=5),
+    "LambdaLR": partial(lr_scheduler.LambdaLR, lr_lambda=lambda step: 0.9**step),
+    "PolynomialLR": partial(lr_scheduler.PolynomialLR, total_iters=30),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_scheduler_of_torch_resumes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a" / "new folder" / "training.safetensors"
+    settings = {"lr_schedule": SCHEDULERS[name], "optimizer": partial(torch.optim.SGD, lr=1e-3, momentum=0.9)}
+    with pytest.raises(KeyboardInterrupt):
+        run("tensors", path, callbacks=[InterruptAt(10)], **settings)
+    assert_same(run("tensors", path, **settings), run("tensors", **settings))
+
+
 def test_ctrl_c_says_how_to_continue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "training.safetensors"
     with pytest.raises(KeyboardInterrupt):

@@ -285,6 +285,58 @@ def test_settings_that_are_equal_are_not_told_apart() -> None:
     assert len(Replicas([torch_nn.LSTM(2, 3), torch_nn.LSTM(2, 3)])) == 2
 
 
+def attending() -> torch_nn.Module:
+    layer = torch_nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True)
+    return torch_nn.Sequential(
+        torch_nn.Unflatten(1, (1, 6)), layer, torch_nn.Flatten(), torch_nn.Linear(6, 2)
+    )
+
+
+def spectral() -> torch_nn.Module:
+    normed = torch_nn.utils.parametrizations.spectral_norm(torch_nn.Linear(6, 6))
+    return torch_nn.Sequential(normed, torch_nn.Linear(6, 2))
+
+
+def weight_normed() -> torch_nn.Module:
+    return torch_nn.Sequential(torch_nn.utils.parametrizations.weight_norm(torch_nn.Linear(6, 2)))
+
+
+class Tied(torch_nn.Module):
+    """Two layers of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch_nn.Linear(6, 6), torch_nn.Linear(6, 6)
+        self.second.weight, self.out = self.first.weight, torch_nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.second(torch.relu(self.first(x))))
+
+
+@pytest.mark.parametrize("factory", [attending, spectral, weight_normed, Tied])
+def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> None:
+    """Attention, parametrizations, and weights that are shared."""
+    torch.manual_seed(1)
+    alone = factory()
+    torch.manual_seed(1)
+    replicas = Replicas([factory()], seeds=[1])
+    assert len(Replicas([factory(), factory()])) == 2
+    optimizer = torch.optim.SGD(alone.parameters(), lr=0.1)
+    for step in range(5):
+        rows = (ops.uniform(torch.tensor([1, 0, step]), (16,)) * len(X)).long()
+        optimizer.zero_grad()
+        entropy(alone, X[rows], Y[rows]).backward()
+        optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's fast path for attention, which vmap cannot map
+        train(
+            replicas, entropy, (X, Y), steps=5, optimizer=partial(torch.optim.SGD, lr=0.1), batch_size=16,
+            restore_best=False,
+        )  # fmt: skip
+    with torch.no_grad():
+        torch.testing.assert_close(replicas[0].eval()(X), alone.eval()(X), rtol=1e-5, atol=1e-5)
+
+
 # ------------------------------------------------------------------------------------ what replicas can do
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 #: What torch keeps in a module besides its settings: compared as tensors and parts, or not at all.
 _KEPT_BY_TORCH = {name for name in vars(nn.Module()) if name not in {"training"}} | {"training"}
@@ -33,8 +34,9 @@ def check_alike(modules: Sequence[nn.Module]) -> None:
 
 
 def _differences(one: nn.Module, other: nn.Module, path: str) -> Iterator[str]:
-    if type(one) is not type(other):
-        yield f"{path or 'the module'} is {type(one).__name__} and {type(other).__name__}"
+    kinds = type_before_parametrizations(one), type_before_parametrizations(other)
+    if kinds[0] is not kinds[1]:
+        yield f"{path or 'the module'} is {kinds[0].__name__} and {kinds[1].__name__}"
         return
     yield from _tensor_differences(one, other, path)
     settings = _settings(one), _settings(other)

@@ -86,6 +86,8 @@ def _on(functions: Metrics, sets: Sets) -> Evaluate:
 
 
 def _scalar(name: str, value: Any) -> Tensor:
+    if not isinstance(value, Tensor | int | float):
+        raise ValueError(f"metric {name!r} must return a scalar for one replica, got {type(value).__name__}")
     value = torch.as_tensor(value)
     if value.dim():
         raise ValueError(

@@ -145,7 +145,7 @@ def train(
         compile=compile,
         gradients=first,
     )
-    path = None if checkpoint is None else Path(checkpoint)
+    path = None if checkpoint is None else _checked_path(Path(checkpoint))
     with thread_limit(1 if share else num_threads):
         history = _run(replicas, plan, path)
     if restore_best and len(history.steps):
@@ -180,6 +180,14 @@ def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None
         raise ValueError(f"monitor={monitor!r} is no metric: give 'loss'{known}")
     if only_by_key and not metrics:
         raise ValueError("without data the loss takes a key: give metrics to measure on the validation data")
+
+
+def _checked_path(path: Path) -> Path:
+    """A path that can be written to: an error now, not at the first checkpoint."""
+    if path.is_dir():
+        raise ValueError(f"checkpoint={str(path)!r} is a folder: give a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _optimizer(optimizer: Callable[[list[Tensor]], Optimizer], parameters: list[Tensor]) -> Optimizer:
