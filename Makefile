@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow docs lint results clean
+.PHONY: demo test slow lint results clean
 .DELETE_ON_ERROR:
 
 # torch comes first and pinned: any open range could bring a build with several GB of CUDA libraries.
@@ -18,15 +18,11 @@ demo: .venv/installed
 	$(BIN)/extrapolate run single-module --units NMU,StochasticNMU
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal --ignore tests/test_docs.py
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
 
 # What needs more than five seconds a test, and nothing else.
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
-
-# Every Python snippet of the README and of docs/training.md.
-docs: .venv/installed
-	$(BIN)/python -m pytest tests/test_docs.py
 
 lint: .venv/installed
 	$(BIN)/ruff check
