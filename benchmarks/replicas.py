@@ -94,7 +94,7 @@ def usual(unit: str, seconds: float) -> dict[str, Any]:
         optimizer.zero_grad()
         loss = (model(x) - y).square().mean()
         for each in penalties:
-            loss = loss + each.schedule(step) * each.measure(model)
+            loss = loss + each.weight(step) * each.measure(model)
         loss.backward()
         optimizer.step()
         nn.clamp_to_box_(model)

@@ -152,6 +152,38 @@ def test_ctrl_c_says_how_to_continue(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"stopped at step 3 of 40; run it again to continue from {path}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("eval_every", [7, STEPS])
+def test_ctrl_c_in_the_last_step_is_not_lost(eval_every: int, tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        run("tensors", path, callbacks=[InterruptAt(STEPS)], eval_every=eval_every)
+    assert_same(run("tensors", path, eval_every=eval_every), run("tensors", eval_every=eval_every))
+
+
+def test_a_learning_rate_that_is_a_tensor_is_scheduled_and_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+
+    def settings() -> dict[str, Any]:
+        made = partial(torch.optim.Adam, lr=torch.tensor(0.01))
+        return {"optimizer": made, "lr_schedule": partial(lr_scheduler.ExponentialLR, gamma=0.9)}
+
+    with pytest.raises(KeyboardInterrupt):
+        run("tensors", path, callbacks=[InterruptAt(11)], **settings())
+    assert_same(run("tensors", path, **settings()), run("tensors", **settings()))
+
+
+def test_metrics_that_were_not_measured_from_the_start_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+    run("tensors", path, steps=14)
+    with pytest.raises(ValueError, match="the metrics are now loss, but none at the evaluations before"):
+        run(
+            "tensors",
+            path,
+            validation=(X, Y),
+            lr_schedule=partial(lr_scheduler.CosineAnnealingLR, T_max=STEPS),
+        )
+
+
 def test_a_finished_training_has_a_checkpoint_and_is_not_repeated(tmp_path: Path) -> None:
     path = tmp_path / "training.safetensors"
     first = run("tensors", str(path))  # type: ignore[arg-type]
@@ -229,6 +261,14 @@ def test_a_loader_with_a_state_is_restored(tmp_path: Path) -> None:
     assert_same(with_loader(Stateful, path), with_loader(Stateful))
 
 
+@pytest.mark.parametrize("step", [5, 10])
+def test_a_loader_saved_at_the_end_of_its_epoch_begins_the_next(step: int, tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        with_loader(Stateful, path, callbacks=[InterruptAt(step)])
+    assert_same(with_loader(Stateful, path), with_loader(Stateful))
+
+
 def test_any_other_loader_begins_its_epoch_again_with_one_warning(tmp_path: Path) -> None:
     path = tmp_path / "training.safetensors"
 
@@ -275,6 +315,10 @@ OTHERS = {
     "batch size": Other({"batch_size": 9}, names="its batch size is 128, not 9"),
     "rows": Other(data=(X[:20], Y[:20]), names="its rows of data is 30, not 20"),
     "kind of data": Other(data=Sums(), names="its data is"),
+    "values of data": Other(data=(X, 2 * Y), names="its digest of the data is"),
+    "learning rate": Other(
+        {"optimizer": partial(torch.optim.Adam, lr=0.5)}, names="its optimizer settings is .*lr=0.01"
+    ),
     "model": Other(factory=lambda: torch_nn.Linear(2, 1), names="another model: tensor"),
 }
 

@@ -2,8 +2,10 @@
 
 import random
 import warnings
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,54 @@ def test_a_call_that_cannot_be_mapped_falls_back_too() -> None:
         replicas(X)  # said once
 
 
+def test_the_trial_may_write_into_what_it_is_given() -> None:
+    """A projection inside the forward pass is done once for each step."""
+
+    class Shrinking(torch_nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch_nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                self.layer.weight.mul_(0.5)
+            return self.layer(x)
+
+    before = torch_nn.Linear(6, 2)
+    for vectorize in (True, False):
+        replicas = Replicas.build(Shrinking, [0])
+        before = replicas.parameters["layer.weight"].clone()
+        train(
+            replicas, entropy, (X, Y), steps=1, optimizer=partial(torch.optim.SGD, lr=0.0), vectorize=vectorize,
+            restore_best=False,
+        )  # fmt: skip
+        torch.testing.assert_close(replicas.parameters["layer.weight"], 0.5 * before)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (X, Y),
+        {"x": X, "y": Y},
+        [(X, Y)] * 2,
+        torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, Y), 64),
+    ],
+    ids=["tensors", "mapping", "one for each", "loader"],
+)
+def test_a_training_on_any_data_is_compiled(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one graph; a warning, which is an error in these tests, would say that it is not."""
+    compile = torch.compile
+    monkeypatch.setattr(
+        "torch.compile", lambda function, **options: compile(function, backend="eager", fullgraph=True)
+    )
+    ends = []
+    for compiled in (True, False):
+        replicas = Replicas.build(Unused, range(2))
+        train(replicas, entropy, data, steps=4, optimizer=ADAM, compile=compiled, restore_best=False)
+        ends.append(replicas.parameters["used.weight"])
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=1e-6)
+
+
 def test_vectorize_true_fails_where_vmap_cannot_map() -> None:
     with pytest.raises(ValueError, match="vectorize=True, but vmap cannot map this training: "):
         train(Replicas.build(Recurrent, range(2)), entropy, (X, Y), steps=1, optimizer=ADAM, vectorize=True)
@@ -252,12 +302,41 @@ UNLIKE: dict[str, tuple[Callable[[], torch_nn.Module], Callable[[], torch_nn.Mod
     "function": (lambda: Function(torch.relu), lambda: Function(torch.tanh), "function is relu and tanh"),
     "closure": (lambda: scaled(2.0), lambda: scaled(3.0), "function is"),
     "part": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.Sequential()), "1 is ReLU and Sequential"),
+    "order of parts": (
+        lambda: torch_nn.Sequential(OrderedDict(a=torch_nn.Linear(6, 6), r=torch_nn.ReLU())),
+        lambda: torch_nn.Sequential(OrderedDict(r=torch_nn.ReLU(), a=torch_nn.Linear(6, 6))),
+        "has the parts a, r and r, a",
+    ),
+    "hook": (lambda: torch_nn.Linear(6, 2), lambda: hooked(), "forward hooks is"),
+    "dtype of a setting": (lambda: Function(torch.float32), lambda: Function(torch.float64), "function is"),
+    "keyword default": (lambda: Function(with_default(1)), lambda: Function(with_default(2)), "function is"),
+    "getter": (lambda: Function(itemgetter(0)), lambda: Function(itemgetter(1)), "function is"),
+    "method of another": (
+        lambda: Function(Counter("aa").most_common), lambda: Function(Counter("ab").most_common), "function is"
+    ),
     "number of parts": (
         lambda: torch_nn.Sequential(torch_nn.Linear(6, 2)),
         lambda: torch_nn.Sequential(torch_nn.Linear(6, 2), torch_nn.ReLU()),
         "has the parts 0 and 0, 1",
     ),
 }  # fmt: skip
+
+
+def with_default(value: int) -> Any:
+    def function(x: Tensor, *, factor: int = value) -> Tensor:
+        return factor * x
+
+    return function
+
+
+def hooked() -> torch_nn.Module:
+    layer = torch_nn.Linear(6, 2)
+    layer.register_forward_hook(double)
+    return layer
+
+
+def double(module: torch_nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return 2 * output
 
 
 def scaled(factor: float) -> torch_nn.Module:

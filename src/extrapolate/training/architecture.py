@@ -24,8 +24,11 @@ def check_alike(modules: Sequence[nn.Module]) -> None:
             of a tensor, or in what is frozen. The message names the first part that differs.
     """
     first = modules[0]
+    names = list(dict(first.named_parameters()))  # what is tied stands here once
     for index, other in enumerate(modules[1:], 1):
         found = next(_differences(first, other, ""), None)
+        if found is None and list(dict(other.named_parameters())) != names:
+            found = "they tie their parameters in different ways"
         if found is not None:
             raise ValueError(
                 f"replicas must be of one architecture, but modules 0 and {index} differ: {found}. Train "
@@ -45,7 +48,7 @@ def _differences(one: nn.Module, other: nn.Module, path: str) -> Iterator[str]:
         if name not in settings[0] or name not in settings[1] or not alike(a, b):
             yield f"{_join(path, name)} is {_short(a)} and {_short(b)}"
     parts = dict(one.named_children()), dict(other.named_children())
-    if parts[0].keys() != parts[1].keys():
+    if list(parts[0]) != list(parts[1]):
         yield f"{path or 'the module'} has the parts {', '.join(parts[0])} and {', '.join(parts[1])}"
         return
     for name, part in parts[0].items():
@@ -75,7 +78,10 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _settings(module: nn.Module) -> dict[str, Any]:
-    return {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH}
+    """What is set on a module beside tensors and parts, and what is hooked into its forward pass."""
+    hooks = {"forward hooks": module._forward_hooks, "forward pre-hooks": module._forward_pre_hooks}
+    own = {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH}
+    return own | {name: list(found.values()) for name, found in hooks.items() if found}
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -95,41 +101,66 @@ _open: set[tuple[int, int]] = set()
 
 def _equal(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
-        return False
+        return isinstance(one, nn.Module) and isinstance(other, nn.Module) and _alike_modules(one, other)
     match one:
         case nn.Parameter():  # a list of them beside the registered ones, as torch's LSTM has
-            return one.shape == other.shape
+            return one.shape == other.shape and one.dtype == other.dtype
         case weakref.ref():
             return alike(one(), other())
         case Tensor():
-            return one.shape == other.shape and torch.equal(one, other)
+            return one.dtype == other.dtype and torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
         case np.ndarray():
-            return np.array_equal(one, other)
+            return one.dtype == other.dtype and str(one.tolist()) == str(other.tolist())
         case float():
             return one == other or (one != one and other != other)
         case Mapping():
-            return list(one) == list(other) and all(alike(one[key], other[key]) for key in one)
+            return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
         case list() | tuple():
             return len(one) == len(other) and all(map(alike, one, other))
         case functools.partial():
             return alike((one.func, one.args, one.keywords), (other.func, other.args, other.keywords))
         case types.FunctionType():
-            return one.__code__ == other.__code__ and alike(_held(one), _held(other))
-        case types.MethodType():  # of the module itself, which is being compared
-            return one.__func__ is other.__func__
-        case nn.Module():  # inside a list or a function: torch does not know it as a part
-            return next(_differences(one, other, ""), None) is None
+            return alike(_held(one), _held(other))
+        case types.MethodType():
+            return one.__func__ is other.__func__ and alike(one.__self__, other.__self__)
+        case nn.Module():
+            return _alike_modules(one, other)
         case torch.Generator():
             return True
+        case type() | types.BuiltinFunctionType():
+            return False  # another one than the first, which was compared before
+    return _alike_objects(one, other)
+
+
+def _alike_modules(one: nn.Module, other: nn.Module) -> bool:
+    return next(_differences(one, other, ""), None) is None
+
+
+def _alike_objects(one: Any, other: Any) -> bool:
+    """By their attributes, where they have any, else by their own equality, else by what would be pickled."""
+    if getattr(one, "__dict__", None):
+        return alike(vars(one), vars(other))
     if type(one).__eq__ is not object.__eq__:
         return bool(one == other)
-    return alike(getattr(one, "__dict__", None), getattr(other, "__dict__", None))
+    try:
+        return bool(one.__reduce_ex__(2)[1:] == other.__reduce_ex__(2)[1:])
+    except TypeError:
+        return False
 
 
 def _held(function: types.FunctionType) -> tuple[Any, ...]:
-    """The defaults and the enclosed values of a function; enclosed modules are compared where they are kept."""
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    return function.__defaults__, [each for each in cells if not isinstance(each, nn.Module)]
+    """What a function does: its code, but not the line it stands on, its defaults, and the values it encloses."""
+    code = function.__code__
+    consts = [str(each.co_code) if isinstance(each, types.CodeType) else each for each in code.co_consts]
+    cells = [_content(cell) for cell in function.__closure__ or ()]
+    return code.co_code, code.co_names, consts, function.__defaults__, function.__kwdefaults__, cells
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it has none yet
+        return None
 
 
 def _join(path: str, name: str) -> str:

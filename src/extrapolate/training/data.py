@@ -43,7 +43,7 @@ def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: tor
         return FixedRows(moved(tensors, device), batch)
     if is_task(data):
         return TaskFeed(data, batch, device)
-    if isinstance(data, list | tuple):
+    if isinstance(data, list):
         if len(data) != len(seeds):
             raise ValueError(
                 f"a list of data holds one for each of the {len(seeds)} replicas, got {len(data)}"
@@ -51,6 +51,8 @@ def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: tor
         return _each(
             [feed_of(own, batch_size, (seed,), device) for own, seed in zip(data, seeds, strict=True)]
         )
+    if isinstance(data, tuple):
+        raise ValueError("a tuple of data holds tensors; one data set for each replica is a list")
     if isinstance(data, Dataset):
         return LoaderFeed(_loader(data, batch, seeds), device)
     if not isinstance(data, Iterable):
@@ -79,6 +81,9 @@ def fixed_tensors(data: Any) -> Any:
     """
     if isinstance(data, TensorDataset):
         data = data.tensors
+    parts = data.values() if isinstance(data, Mapping) else data if isinstance(data, list | tuple) else [data]
+    if any(isinstance(each, np.ndarray) for each in parts):
+        raise ValueError("NumPy arrays are not taken: give tensors, torch.from_numpy(array)")
     if isinstance(data, Tensor):
         data = (data,)
     if isinstance(data, Mapping):

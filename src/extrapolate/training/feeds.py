@@ -1,8 +1,10 @@
 """The batch of each step: from fixed rows, a task, a loader, or one of these for each replica."""
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -43,7 +45,7 @@ def joined(own: Any, shared: Any) -> Any:
 
 
 def _is_nothing(half: Any) -> bool:
-    return isinstance(half, tuple) and not half
+    return isinstance(half, tuple) and len(half) == 0  # `not half` of tensors cannot be compiled
 
 
 class Stateless:
@@ -63,12 +65,25 @@ class NoData(Stateless):
         return NOTHING, NOTHING
 
 
+def digest_of(tensors: Any) -> str:
+    """A digest of a tree of tensors: shapes, types and values."""
+    digest = hashlib.blake2b(digest_size=8)
+    for leaf in pytree.tree_leaves(tensors):
+        digest.update(f"{leaf.dtype} {tuple(leaf.shape)}".encode())
+        digest.update(leaf.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 @dataclass
 class FixedRows(Stateless):
     """Rows of fixed tensors, sampled with replacement by each replica's key."""
 
     tensors: Any
     batch: int
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.tensors)
 
     def __post_init__(self) -> None:
         self.count = len(pytree.tree_leaves(self.tensors)[0])
@@ -92,6 +107,10 @@ class OwnRows(Stateless):
 
     tensors: Any
     batch: int
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.tensors)
 
     def __post_init__(self) -> None:
         first = pytree.tree_leaves(self.tensors)[0]
@@ -132,6 +151,7 @@ class LoaderFeed:
         self.loader, self.device = loader, device
         self.batches: Iterator[Any] | None = None
         self.taken = 0
+        self.may_be_at_its_end = False  # a restored loader continues there
 
     def __call__(self, keys: Tensor) -> tuple[Any, Any]:
         return NOTHING, self.next()
@@ -144,9 +164,9 @@ class LoaderFeed:
             for batch in self.batches:
                 self.taken += 1
                 return moved(dict(batch) if isinstance(batch, Mapping) else batch, self.device)
-            if not self.taken:
+            if not self.taken and not self.may_be_at_its_end:
                 break
-            self.batches = None
+            self.batches, self.may_be_at_its_end = None, False
         raise ValueError(
             "the data has no further batch: it is empty, or an iterator that ends; give a DataLoader with examples"
         )
@@ -158,6 +178,7 @@ class LoaderFeed:
     def restore(self, state: dict[str, Any]) -> None:
         if "loader" in state and hasattr(self.loader, "load_state_dict"):
             self.loader.load_state_dict(state["loader"])  # type: ignore[attr-defined]
+            self.may_be_at_its_end = True
         elif state.get("taken"):
             warnings.warn(
                 f"{type(self.loader).__name__} has no state_dict: the resumed training begins its epoch again, so "

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from extrapolate.training.gradients import Gradients, mapped, mapped_eagerly, one_by_one
@@ -90,10 +91,11 @@ class FirstStep:
 
 
 def _try(step: Gradients, args: tuple[Any, ...], work: WorkCounter) -> None:
-    trained, fixed, *rest = args
+    """One step on copies: a forward pass or a loss may write into what it is given."""
+    copies = pytree.tree_map(lambda each: each.clone() if isinstance(each, Tensor) else each, args)
     with work, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say is said by the step itself
-        step(trained, pytree.tree_map(torch.clone, fixed), *rest)
+        step(*copies)
 
 
 @contextmanager

@@ -91,9 +91,15 @@ def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
 
 
 def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
-    """Zeros for what the loss does not use, as ``torch.func.grad`` gives."""
+    """Zeros for what the loss does not use, as ``torch.func.grad`` gives.
+
+    Raises:
+        ValueError: it uses none of them.
+    """
     if not total.requires_grad:
-        return tuple(torch.zeros_like(leaf) for leaf in leaves)
+        raise ValueError(
+            "the loss does not depend on the model's parameters: it was detached or rounded on the way"
+        )
     return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
 
 

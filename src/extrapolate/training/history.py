@@ -62,6 +62,11 @@ class History:
                 raise ValueError(f"measure {name!r} must be a tensor ({len(replicas)},), got {shape}")
         if self.monitor not in metrics and self.monitor != "loss":
             raise ValueError(f"monitor={self.monitor!r} is not among the metrics {sorted(metrics)}")
+        if len(self.steps) and metrics.keys() != self.metrics.keys():
+            raise ValueError(
+                f"the metrics are now {', '.join(metrics) or 'none'}, but {', '.join(self.metrics) or 'none'} at the "
+                "evaluations before: resume with the metrics and validation data that the training began with"
+            )
         rows = {name: value.detach().to("cpu", torch.float64)[None] for name, value in metrics.items()}
         loss = torch.full((len(replicas),), torch.nan) if train_loss is None else train_loss
         before = self._best_score()
@@ -96,8 +101,9 @@ class History:
         return float(self.seconds[-1]) if len(self.seconds) else 0.0
 
     def at_best(self, name: str) -> Tensor:
-        """float64 (R,): metric ``name`` at each replica's best evaluation."""
-        return self.metrics[name].gather(0, self._scores().argmin(0)[None])[0]
+        """float64 (R,): metric ``name``, or ``train_loss``, at each replica's best evaluation."""
+        values = self.train_loss if name == "train_loss" else self.metrics[name]
+        return values.gather(0, self._scores().argmin(0)[None])[0]
 
     def first_below(self, name: str, threshold: Tensor) -> list[int | None]:
         """Each replica's first evaluated step with metric ``name`` below its threshold (R,); None if never."""

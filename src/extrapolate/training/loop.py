@@ -106,7 +106,7 @@ class _Run:
             state.step, state.history.latest() | {"train_loss": state.history.train_loss[-1]}
         )
         if plan.restart is not None:
-            state.starts.begin_anew(plan.restart, state.replicas, state.step, means)
+            state.starts.begin_anew(plan.restart, state.replicas, state.step, means.float())
 
     def _save_after(self, seconds: float) -> None:
         """Write a checkpoint if the last one is at least so many seconds old."""
@@ -149,15 +149,15 @@ def _stepper(state: TrainingState, plan: Plan, callbacks: Callbacks) -> Callable
     keys = replicas.keys()
     step_word = keys[:, 2]
     scales = torch.zeros(len(plan.penalties), device=replicas.device)
-    schedules = [(scales[i], each.schedule) for i, each in enumerate(plan.penalties)]
+    weights = [(scales[i], each.weight) for i, each in enumerate(plan.penalties)]
     rates = [(group, group["initial_lr"], plan.rate) for group in optimizer.param_groups if plan.rate]
     boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
 
     @torch.no_grad()
     def take_step(step: int) -> None:
         step_word.fill_(step)
-        for scale, schedule in schedules:
-            scale.fill_(schedule(step))
+        for scale, weight in weights:
+            scale.fill_(weight(step))
         own, shared = feed(keys)
         slopes, losses = compute(trained, fixed, keys, own, shared, scales)
         for name, value in trained.items():

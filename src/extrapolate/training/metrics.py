@@ -65,6 +65,7 @@ def _on(functions: Metrics, sets: Sets) -> Evaluate:
     """The functions on all batches of ``sets``, averaged over the examples."""
 
     @torch.no_grad()
+    @torch.random.fork_rng(devices=[])  # a loader samples a seed, which no training step may notice
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         sums = {name: torch.zeros(len(replicas), dtype=torch.float64) for name in functions}
         total = 0
@@ -75,6 +76,8 @@ def _on(functions: Metrics, sets: Sets) -> Evaluate:
                 return {name: _scalar(name, call_on_batch(f, model, batch)) for name, f in functions.items()}
 
             count = count_of(joined(own, shared))
+            if not count:
+                continue
             for name, value in replicas.map(measure, own).items():
                 sums[name] += count * value.to("cpu", torch.float64)
             total += count

@@ -18,9 +18,13 @@ class Penalty:
     ``measure`` is what the modules state themselves, unless said otherwise.
     """
 
-    schedule: Schedule
+    schedule: Schedule | float
     measure: Callable[[nn.Module], Tensor | float] = penalty
     loss_below: float = math.inf
+
+    def weight(self, step: int) -> float:
+        """The factor at a step: that of the schedule, or the number."""
+        return self.schedule(step) if callable(self.schedule) else self.schedule
 
     def of(self, model: nn.Module, loss: Tensor, scale: Tensor) -> Tensor:
         """The penalty of one replica at a step whose scale is ``scale``."""

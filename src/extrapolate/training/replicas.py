@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 
 from extrapolate.errors import UserError
 from extrapolate.files import replacing
@@ -67,9 +67,8 @@ class Replicas:
         if next(modules[0].parameters(), None) is None:
             raise ValueError(f"{type(modules[0]).__name__} has no parameters: there is nothing to train")
         check_alike(modules)
-        parameters, buffers = stack_module_state(list(modules))
-        self.parameters: State = {name: value.detach() for name, value in parameters.items()}
-        self.buffers: State = {name: value.detach() for name, value in buffers.items()}
+        self.parameters = _stacked([dict(each.named_parameters()) for each in modules])
+        self.buffers = _stacked([dict(each.named_buffers()) for each in modules])
         self.vectorized = True
         self.template = copy.deepcopy(modules[0])
 
@@ -180,6 +179,11 @@ class Replicas:
         try:
             with safe_open(path, "pt") as file:
                 values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                checkpoint = "digest" in (file.metadata() or {})
+            if checkpoint:
+                raise ValueError(
+                    "it is a checkpoint of train; call train again to resume it, then replicas.save"
+                )
             self.load_state_dict(values)
         except FileNotFoundError:
             raise UserError(f"there is no file {path}") from None
@@ -255,12 +259,18 @@ class Replicas:
     def __call__(self, x: Tensor) -> Tensor:
         """The replicas' outputs (R, ...) in evaluation mode.
 
+        ``replicas[i]`` comes in training mode: call its ``eval()`` to compare.
         ``x`` with a leading axis of R entries gives each replica its own input; any other ``x`` is shared by
         all. To share a batch of exactly R examples, give ``x.expand(R, *x.shape)``.
         """
         if x.dim() and len(x) == len(self):
             return self.map(lambda model, own: model(own), x)
         return self.map(lambda model: model(x))
+
+
+@torch.no_grad()
+def _stacked(values: Sequence[Mapping[str, Tensor]]) -> State:
+    return {name: torch.stack([each[name] for each in values]) for name in values[0]}
 
 
 def _shortened(seeds: Sequence[int]) -> str:

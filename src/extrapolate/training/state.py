@@ -32,6 +32,8 @@ class TrainingState:
     starts: Starts
     loss_sums: Tensor
     settled: dict[str, Any]
+    optimizer_settings: list[str]
+    schedule_settings: str
     step: int = 0
 
     @classmethod
@@ -39,20 +41,26 @@ class TrainingState:
         """The state before the first step."""
         optimizer = plan.optimizer(list(replicas.trainable.values()))
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
+            rate = group["lr"]
+            group.setdefault("initial_lr", rate.clone() if isinstance(rate, Tensor) else rate)
+        optimizer_settings = [_plain(group) for group in optimizer.param_groups]
+        scheduler = plan.lr_schedule(optimizer) if plan.lr_schedule else None
         return cls(
             replicas,
             optimizer,
-            plan.lr_schedule(optimizer) if plan.lr_schedule else None,
+            scheduler,
             plan.batches,
             History.of(replicas, plan.best_by, plan.mode),
             Starts.of(replicas),
-            torch.zeros(2, len(replicas), device=replicas.device),
+            torch.zeros(2, len(replicas), dtype=torch.float64, device=replicas.device),
             plan.settled,
+            optimizer_settings,
+            "" if scheduler is None else _plain(scheduler.state_dict()),
         )
 
     def record(self, losses: Tensor) -> None:
         """Add one step's losses (R,)."""
+        losses = losses.double()  # float32 would lose the last of many thousand steps
         self.loss_sums[0].add_(losses)
         self.loss_sums[1].addcmul_(losses, losses)
 
@@ -102,6 +110,9 @@ class TrainingState:
             "data": type(self.feed).__name__,
             "batch size": getattr(self.feed, "batch", None),
             "rows of data": getattr(self.feed, "count", None),
+            "digest of the data": getattr(self.feed, "digest", None),
+            "optimizer settings": self.optimizer_settings,
+            "schedule settings": self.schedule_settings,
         }
 
     def _cuda_rng(self) -> Tensor | None:
@@ -146,12 +157,21 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": saved["optimizer"], "param_groups": groups})
         if self.scheduler is not None:
             self.scheduler.load_state_dict(saved["scheduler"])
+            for group, rate in zip(self.optimizer.param_groups, saved["scheduler"]["_last_lr"], strict=True):
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].copy_(torch.as_tensor(rate))
         self.feed.restore(saved["feed"])
         self.settled.update(saved["settled"])
         self.step = saved["step"]
         torch.set_rng_state(saved["torch_rng"])
         if saved["cuda_rng"] is not None:
             torch.cuda.set_rng_state(saved["cuda_rng"], self.replicas.device)
+
+
+def _plain(settings: dict[str, Any]) -> str:
+    """The numbers and texts among settings, as a text to compare."""
+    kept = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str)}
+    return ", ".join(f"{name}={value}" for name, value in sorted(kept.items()))
 
 
 def _check_fit(targets: dict[str, Tensor], values: dict[str, Tensor], source: str) -> None:

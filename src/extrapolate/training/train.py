@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +31,9 @@ from extrapolate.training.watch import Interrupted, stop_on_signals
 
 #: Evaluations of a training that does not say how many it wants.
 EVALUATIONS = 20
+
+#: Columns of :meth:`History.to_polars` beside the metrics.
+RESERVED = {"step", "seconds", "replica", "seed", "train_loss"}
 
 LRSchedule = Schedule | Callable[[Optimizer], LRScheduler]
 
@@ -114,6 +117,7 @@ def train(
     """
     _check_replicas(replicas)
     _check_counts(steps=steps, eval_every=eval_every, num_threads=num_threads)
+    _check_sequences(penalties=penalties, callbacks=callbacks)
     _check_choice("mode", mode, ("min", "max"))
     _check_choice("vectorize", vectorize, ("auto", True, False))
     _check_monitor(monitor, metrics or {}, only_by_key=data is None and validation is not None)
@@ -174,7 +178,19 @@ def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, known))}")
 
 
+def _check_sequences(**values: object) -> None:
+    for name, value in values.items():
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name} is a list, got {type(value).__name__}")
+
+
 def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None:
+    if not isinstance(metrics, Mapping):
+        raise ValueError(
+            f'metrics is a dict of functions, such as {{"mae": f}}, got {type(metrics).__name__}'
+        )
+    for name in RESERVED & metrics.keys():
+        raise ValueError(f"a metric cannot be called {name!r}: the history has a column of that name")
     if monitor != "loss" and monitor not in metrics:
         known = f", or one of {', '.join(map(repr, metrics))}" if metrics else ", or pass it in metrics"
         raise ValueError(f"monitor={monitor!r} is no metric: give 'loss'{known}")
@@ -197,6 +213,9 @@ def _optimizer(optimizer: Callable[[list[Tensor]], Optimizer], parameters: list[
     made = optimizer(parameters)
     if not isinstance(made, Optimizer):
         raise TypeError(f"optimizer must make a torch optimizer, {example}; it made {type(made).__name__}")
+    given = {id(each) for each in parameters}
+    if any(id(each) not in given for group in made.param_groups for each in group["params"]):
+        raise ValueError(f"the optimizer must be made of the parameters it is given, {example}")
     if isinstance(made, torch.optim.LBFGS):
         raise ValueError("LBFGS evaluates the loss several times per step, which train does not offer")
     return made
@@ -235,9 +254,13 @@ def _run(replicas: Replicas, plan: Plan, checkpoint: Path | None) -> History:
         with stop_on_signals() as flag:
             progress.stops = lambda: bool(flag)
             try:
-                return run_plan(replicas, plan, checkpoint=checkpoint, watch=progress)
+                history = run_plan(replicas, plan, checkpoint=checkpoint, watch=progress)
+                message = f"stopped at its last step; it is saved in {checkpoint}"
             except Interrupted as stopped:
-                message = f"{stopped}; run it again to continue from {checkpoint}"
+                history, message = None, f"{stopped}; run it again to continue from {checkpoint}"
+    if flag.signal is not None:
         sys.stderr.write(f"{message}\n")
-    signal.raise_signal(flag.signal or signal.SIGINT)
-    raise KeyboardInterrupt(message)
+        signal.raise_signal(flag.signal)
+    if history is None:
+        raise KeyboardInterrupt(message)
+    return history
