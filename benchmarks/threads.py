@@ -36,7 +36,7 @@ TURN = 0.05
 #: Seconds between turns: the threads of the last one have stopped waiting for work by then.
 PAUSE = 0.02
 
-#: Holds the core it is told, until its input closes.
+#: Holds the core that it reads, until its input closes.
 HOLD = "import os, sys, threading; os.sched_setaffinity(0, {int(sys.argv[1])}); \
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()\nwhile True: pass"
 

@@ -101,16 +101,8 @@ def sample_rows(keys: Tensor, batch: int, count: int) -> Tensor:
     return ((high + low / FLOAT32_ROWS) * count).long().clamp_max(count - 1)
 
 
-@dataclass
-class OwnRows(Stateless):
+class OwnRows(FixedRows):
     """Rows of each replica's own tensors, (R, N, ...), sampled with replacement by its key."""
-
-    tensors: Any
-    batch: int
-
-    @cached_property
-    def digest(self) -> str:
-        return digest_of(self.tensors)
 
     def __post_init__(self) -> None:
         first = pytree.tree_leaves(self.tensors)[0]

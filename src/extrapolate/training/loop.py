@@ -109,7 +109,7 @@ class _Run:
             state.starts.begin_anew(plan.restart, state.replicas, state.step, means.float())
 
     def _save_after(self, seconds: float) -> None:
-        """Write a checkpoint if the last one is at least so many seconds old."""
+        """Write a checkpoint if the last one is at least ``seconds`` old."""
         if self.checkpoint is not None and time.monotonic() - self.saved_at >= seconds:
             checkpoints.write(self.checkpoint, self.state.to_checkpoint())
             self.saved_at = time.monotonic()

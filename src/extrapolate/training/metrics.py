@@ -20,7 +20,7 @@ Evaluate = Callable[[Replicas, Tensor], dict[str, Tensor]]
 #: The functions to measure, by name.
 Metrics = Mapping[str, Callable[..., Any]]
 
-#: Batches to measure on, anew for each evaluation: pairs (own, shared) as a feed gives.
+#: Batches to measure on, read again at each evaluation: pairs (own, shared) as a feed gives.
 Sets = Callable[[], Iterable[tuple[Any, Any]]]
 
 
