@@ -99,6 +99,18 @@ def test_both_ways_end_with_the_same_weights_and_measures(name: str) -> None:
     torch.testing.assert_close(errors[0], errors[1], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_fused_optimizers_step_as_others_do_both_ways(fused: bool) -> None:
+    """They read parameters and gradients by their memory, whatever its layout."""
+    ends = []
+    for vectorize in (True, False):
+        replicas = Replicas.build(normed, range(3))
+        adam = partial(torch.optim.Adam, lr=1e-2, fused=fused)
+        train(replicas, entropy, (X, Y), steps=20, optimizer=adam, restore_best=False, vectorize=vectorize)
+        ends.append(replicas.parameters["0.weight"])
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-4, atol=1e-5)
+
+
 def test_what_a_loss_does_not_use_stays_and_what_it_uses_moves() -> None:
     for vectorize in (True, False):
         replicas = Replicas.build(Unused, range(2))

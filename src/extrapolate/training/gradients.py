@@ -48,7 +48,8 @@ def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
         with torch.enable_grad():
             totals, losses = losses_of(leaves, *rest)
             found = _gradients(totals.sum(), list(leaves.values()))
-        slopes = dict(zip(leaves, found, strict=True))
+        # laid out as the parameters are: fused optimizers read both memories side by side
+        slopes = {name: slope.contiguous() for name, slope in zip(leaves, found, strict=True)}
         return bounded(slopes) if bounded else slopes, losses.detach()
 
     return step
@@ -81,8 +82,9 @@ def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
         for row, key in enumerate(keys):
             leaves = {name: value[row].detach().requires_grad_() for name, value in trained.items()}
             with torch.enable_grad():
-                total, losses[row] = call(leaves, row_of(fixed, row), key, row_of(own, row), shared, scales)
+                total, loss = call(leaves, row_of(fixed, row), key, row_of(own, row), shared, scales)
                 found = _gradients(total, list(leaves.values()))
+            losses[row] = loss.detach()
             for name, slope in _bounded(dict(zip(leaves, found, strict=True)), plan).items():
                 slopes[name][row] = slope
         return slopes, losses
