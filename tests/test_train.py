@@ -366,7 +366,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a monitor beside the metrics": (
         {"monitor": "mae", "metrics": {"error": mse}}, "monitor='mae' is no metric: give 'loss', or one of 'error'"
     ),
-    "a mode that is none": ({"mode": "best"}, "mode='best'"),
+    "an unknown mode": ({"mode": "best"}, "mode='best'"),
     "steps below 0": ({"steps": -1}, "steps=-1"),
     "evaluations without steps between": ({"eval_every": 0}, "eval_every=0"),
     "a list of another number": ({"data": [(X, Y)] * 3}, "each of the 2 replicas, got 3"),
@@ -376,7 +376,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule that is a scheduler already": (
         {"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule is a function"
     ),
-    "a way that is none": ({"vectorize": "yes"}, "vectorize='yes' must be one of 'auto', True, False"),
+    "an unknown vectorize": ({"vectorize": "yes"}, "vectorize='yes' must be one of 'auto', True, False"),
     "no threads": ({"num_threads": 0}, "num_threads=0 must be at least 1"),
     "an optimizer with a closure": ({"optimizer": torch.optim.LBFGS}, "LBFGS"),
     "validation of a loss by key": ({"data": None, "validation": (X, Y)}, "give metrics to measure"),

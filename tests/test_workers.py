@@ -1,4 +1,4 @@
-"""What a person is told when worker processes end before their work."""
+"""The error messages for worker processes that end before their work is done."""
 
 import multiprocessing
 import os

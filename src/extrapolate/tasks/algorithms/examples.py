@@ -69,7 +69,7 @@ class Algorithm(ABC):
         tested: lengths of the test sequences, rising; the last is that of the split ``test``.
 
     Raises:
-        UserError: the task has no sequences of such lengths, or ``tested`` is empty.
+        UserError: the task has no sequences of these lengths, or ``tested`` is empty.
     """
 
     name: ClassVar[str]
