@@ -25,7 +25,7 @@ from extrapolate.experiments import EXPERIMENTS
 from extrapolate.experiments.single_module import SingleModuleSettings
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.tasks import PUBLISHED_RANGES
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted
 
 #: Ranges and seeds that give each number of replicas.
@@ -70,7 +70,7 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     replicas = part.replicas()
     watch = Stopwatch(seconds)
     with suppress(Interrupted):
-        run_plan(replicas, part.plan(replicas), watch=watch)
+        run_training(replicas, part.plan(replicas), watch=watch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 

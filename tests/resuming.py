@@ -8,7 +8,7 @@ import torch
 
 from extrapolate.experiments import Part
 from extrapolate.training import loop
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted
 
 
@@ -30,11 +30,11 @@ def assert_resumes_alike(part: Part, step: int, folder: Path, monkeypatch: pytes
     """``part`` stopped at ``step`` and gone on with has the weights and measures of ``part`` never stopped."""
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
     whole, halved = part.replicas(), part.replicas()
-    undisturbed = run_plan(whole, part.plan(whole))
+    undisturbed = run_training(whole, part.plan(whole))
     with pytest.raises(Interrupted):
-        run_plan(halved, part.plan(halved), checkpoint=folder / "checkpoint", watch=StopAt(step))
+        run_training(halved, part.plan(halved), checkpoint=folder / "checkpoint", watch=StopAt(step))
     resumed = part.replicas()
-    history = run_plan(resumed, part.plan(resumed), checkpoint=folder / "checkpoint")
+    history = run_training(resumed, part.plan(resumed), checkpoint=folder / "checkpoint")
     assert resumed.state.keys() == whole.state.keys()
     assert all(torch.equal(value, whole.state[name]) for name, value in resumed.state.items())
     assert all(torch.equal(value, undisturbed.metrics[name]) for name, value in history.metrics.items())

@@ -15,8 +15,8 @@ from extrapolate.experiments.intervals import difference_of_rates, success_rate
 from extrapolate.report import write_page
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training import Replicas
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from silent import Silent
 
 EXPERIMENT = experiment_named("arithmetic-dataset")
@@ -201,18 +201,18 @@ def test_what_is_shared_is_drawn_once_a_step_and_seen_by_every_replica() -> None
 
     replicas = Replicas.build(lambda: torch.nn.Linear(4, 1, bias=False), [5, 6])
     before = replicas.parameters["weight"].clone()
-    plan = Plan(
+    plan = TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
         steps=3,
         evaluate=lambda replicas, keys: {"e": replicas.map(lambda model: model(torch.ones(4)).sum())},
-        evaluate_every=3,
-        best_by="e",
-        given={"sign": torch.tensor([1.0, -1.0])},
-        shared=shared,
+        eval_every=3,
+        monitor="e",
+        per_replica={"sign": torch.tensor([1.0, -1.0])},
+        shared_batch=shared,
         compile=False,
     )
-    run_plan(replicas, plan)
+    run_training(replicas, plan)
     assert len({tuple(each.tolist()) for each in drawn}) == 3
     moved = before - replicas.parameters["weight"]
     torch.testing.assert_close(moved[0, 0], torch.stack(drawn).sum(0))

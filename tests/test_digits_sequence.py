@@ -27,7 +27,7 @@ from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.eye import Eye
 from extrapolate.report import write_page
 from extrapolate.tasks import DIGIT_RULES, DigitRule, DigitSet, load_digits
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from resuming import assert_resumes_alike
 from silent import Silent
 
@@ -292,7 +292,7 @@ def test_smoke_preset_goes_from_start_to_page(tmp_path: Path) -> None:
 def test_network_that_diverges_ends_with_finite_errors() -> None:
     part = EXPERIMENT.parts(replace(SMOKE, models=("NALU",), tasks=("sum",)))[-1]
     replicas = part.replicas()
-    history = run_plan(replicas, part.plan(replicas))
+    history = run_training(replicas, part.plan(replicas))
     for value in replicas.parameters.values():
         value.fill_(torch.nan)
     rows = part.rows(replicas, history)

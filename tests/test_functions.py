@@ -16,7 +16,7 @@ from extrapolate.experiments.functions.models import PAIRS, RECURRENT, STATIC, R
 from extrapolate.experiments.functions.part import FORMS, FunctionsPart
 from extrapolate.report import write_page
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted, Quiet
 from silent import Silent
 
@@ -108,7 +108,7 @@ def test_networks_take_steps_to_answers(builds: Mapping[str, Callable[[int, int]
 def test_each_replica_has_its_own_function_and_subsets() -> None:
     part = FunctionsPart("static", "Linear", STATIC_SMOKE)
     replicas = part.replicas()
-    given = part.plan(replicas).given
+    given = part.plan(replicas).per_replica
     assert given["chosen"].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     x = part._inputs("validation", torch.device("cpu"))
     errors = part._errors(replicas, x)
@@ -254,12 +254,12 @@ class _StopsAfter(Quiet):
 def test_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     part = FunctionsPart("recurrent", "NAU-NMU", RECURRENT_SMOKE)
     undisturbed, stopped = part.replicas(), part.replicas()
-    run_plan(undisturbed, part.plan(undisturbed))
+    run_training(undisturbed, part.plan(undisturbed))
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(Interrupted):
-        run_plan(stopped, part.plan(stopped), checkpoint=checkpoint, watch=_StopsAfter(1))
+        run_training(stopped, part.plan(stopped), checkpoint=checkpoint, watch=_StopsAfter(1))
     again = part.replicas()
-    run_plan(again, part.plan(again), checkpoint=checkpoint)
+    run_training(again, part.plan(again), checkpoint=checkpoint)
     for name, value in undisturbed.parameters.items():
         assert torch.equal(value, again.parameters[name]), name
 

@@ -19,8 +19,8 @@ from extrapolate import nn, ops
 from extrapolate.training import History, Penalty, Replicas, Warmup
 from extrapolate.training.compiled import compiled
 from extrapolate.training.evaluation import FixedData, regression_errors
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 
 
 def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -84,19 +84,19 @@ def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
     replicas = Replicas([nn.NMU(1, 1), nn.NMU(1, 1)])
     replicas.parameters["weight"].copy_(torch.tensor([0.3, 0.6]).view(2, 1, 1))
     weights = []
-    plan = Plan(
+    plan = TrainConfig(
         loss=lambda model, key, given: 0.0 * model(torch.ones(1)).sum(),
         optimizer=sgd(0.01),
         steps=8,
         evaluate=lambda replicas, keys: (
             weights.append(replicas.parameters["weight"].flatten().tolist()) or weight_of(replicas, keys)
         ),
-        evaluate_every=1,
-        best_by="sum",
+        eval_every=1,
+        monitor="sum",
         penalties=(Penalty(Warmup(6, start=2, scale=2.0)),),
         compile=False,
     )
-    run_plan(replicas, plan)
+    run_training(replicas, plan)
     low, high = 0.3, 0.6
     for step in range(8):
         moved = 0.01 * 2.0 * min(max((step - 2) / 4, 0.0), 1.0)
@@ -118,8 +118,8 @@ def test_weights_are_in_their_box_after_every_step(
         seen.append(replicas.parameters["1.weight"].abs().max())
         return {"e": weight.flatten(1).sum(1)}
 
-    plan = Plan(product_loss, sgd(0.7), 20, evaluate, 1, "e", compile=False)
-    run_plan(replicas, plan)
+    plan = TrainConfig(product_loss, sgd(0.7), 20, evaluate, 1, "e", compile=False)
+    run_training(replicas, plan)
     assert len(seen) == 20
     touching = (replicas.parameters["0.weight"] == high) | (replicas.parameters["0.weight"] == low)
     assert touching.any(), "a rate this high must have driven some weight to its wall"
@@ -137,7 +137,7 @@ SCORES = torch.tensor(
 )
 
 
-def scored() -> tuple[Replicas, Plan, list[Tensor]]:
+def scored() -> tuple[Replicas, TrainConfig, list[Tensor]]:
     """Four replicas whose single weight falls by 0.5 a step, measured by a table."""
     weights: list[Tensor] = []
 
@@ -146,13 +146,13 @@ def scored() -> tuple[Replicas, Plan, list[Tensor]]:
         row = SCORES[len(weights) - 1]
         return {"validation": row, "test": row + 10}
 
-    plan = Plan(
+    plan = TrainConfig(
         loss=lambda model, key, given: model(torch.ones(1)).sum(),
         optimizer=sgd(0.5),
         steps=8,
         evaluate=evaluate,
-        evaluate_every=2,
-        best_by="validation",
+        eval_every=2,
+        monitor="validation",
         compile=False,
     )
     return scalars(0.0, 10.0, 20.0, 30.0), plan, weights
@@ -160,7 +160,7 @@ def scored() -> tuple[Replicas, Plan, list[Tensor]]:
 
 def test_best_weights_are_those_of_the_lowest_measure() -> None:
     replicas, plan, weights = scored()
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     assert history.steps.tolist() == [2, 4, 6, 8]
     assert history.best_step.tolist()[:3] == [4, 8, 4]  # of equals the first
     expected = torch.stack([weights[1][0], weights[3][1], weights[1][2]])
@@ -182,7 +182,7 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
         at_evaluation.append({name: value.clone() for name, value in replicas.state.items()})
         return {"e": scores[len(at_evaluation) - 1]}
 
-    history = run_plan(replicas, Plan(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
+    history = run_training(replicas, TrainConfig(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
     moved = at_evaluation[1]["0.running_mean"] != at_evaluation[2]["0.running_mean"]
     assert moved.all(), "averages that stand still show nothing"
     replicas.load_state_dict(history.best)
@@ -193,14 +193,14 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
 
 def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
     replicas, plan, _ = scored()
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     assert history.best["weight"][3].item() == 30.0  # as it started
     assert torch.isnan(history.at_best("test")[3])
 
 
 def test_first_step_below_a_threshold() -> None:
     replicas, plan, _ = scored()
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
     assert history.first_below("validation", thresholds) == [4, 8, 4, None]
 
@@ -212,19 +212,19 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
         def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return given["rate"] * product_loss(model, key, given)
 
-        plan = Plan(
+        plan = TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
             steps=60,
             evaluate=lambda replicas, keys: {
                 "e": replicas.map(lambda model: model(torch.ones(2)).square().sum())
             },
-            evaluate_every=20,
-            best_by="e",
-            given={"rate": torch.tensor(rates)},
+            eval_every=20,
+            monitor="e",
+            per_replica={"rate": torch.tensor(rates)},
             compile=False,
         )
-        return replicas, run_plan(replicas, plan).metrics["e"]
+        return replicas, run_training(replicas, plan).metrics["e"]
 
     replicas, measures = trained((1, 2, 3), (1.0, torch.nan, 1.0))
     healthy, expected = trained((1, 3), (1.0, 1.0))
@@ -235,14 +235,14 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
 
 
 def test_measures_are_taken_at_the_end_too() -> None:
-    plan = Plan(product_loss, sgd(0.01), 7, weight_of, 3, "sum", compile=False)
-    assert run_plan(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps.tolist() == [3, 6, 7]
+    plan = TrainConfig(product_loss, sgd(0.01), 7, weight_of, 3, "sum", compile=False)
+    assert run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps.tolist() == [3, 6, 7]
 
 
 def test_best_measure_that_is_not_taken_is_refused() -> None:
-    plan = Plan(product_loss, sgd(0.01), 2, weight_of, 1, "validation", compile=False)
+    plan = TrainConfig(product_loss, sgd(0.01), 2, weight_of, 1, "validation", compile=False)
     with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
-        run_plan(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
+        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
 
 
 def test_progress_counts_the_solved_replicas() -> None:
@@ -257,7 +257,7 @@ def test_progress_counts_the_solved_replicas() -> None:
 
     replicas, plan, _ = scored()
     plan = replace(plan, solved=lambda measures: measures["validation"] < 3.5)
-    run_plan(replicas, plan, watch=Listener())
+    run_training(replicas, plan, watch=Listener())
     assert told[0] == (1, None)
     assert told[-1] == (8, 2)
 
@@ -265,14 +265,14 @@ def test_progress_counts_the_solved_replicas() -> None:
 # ------------------------------------------------------------------------------------------- compiling
 
 
-def product_plan(compile: bool) -> Plan:
-    return Plan(
+def product_plan(compile: bool) -> TrainConfig:
+    return TrainConfig(
         loss=product_loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
         steps=120,
         evaluate=weight_of,
-        evaluate_every=40,
-        best_by="sum",
+        eval_every=40,
+        monitor="sum",
         penalties=(Penalty(Warmup(60, 20)),),
         compile=compile,
     )
@@ -335,7 +335,7 @@ def test_compiled_training_equals_eager_training() -> None:
     ends = []
     for compile in (True, False):
         replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1, 2))
-        run_plan(replicas, product_plan(compile))
+        run_training(replicas, product_plan(compile))
         ends.append(replicas.parameters["weight"])
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-6)
 
@@ -352,7 +352,7 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
         data = FixedData(slice(0, 2), x, x[:, :1] * x[:, 1:])
         plan = product_plan(compile)
         evaluate = regression_errors(replicas, {"sum": [data]}, compile=compile)
-        return replicas, run_plan(replicas, replace(plan, evaluate=evaluate))
+        return replicas, run_training(replicas, replace(plan, evaluate=evaluate))
 
     no_compiler = inductor_config.patch({"cpp.cxx": (str(tmp_path / "no-such-compiler"),)})
     with warnings.catch_warnings(record=True) as caught, no_compiler:

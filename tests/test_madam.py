@@ -18,8 +18,8 @@ from torch import Tensor
 from extrapolate.nn import NMU
 from extrapolate.optim import Madam
 from extrapolate.training import Replicas
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 
 Array = NDArray[np.float64]
 
@@ -274,16 +274,16 @@ def test_replicas_train_as_each_would_alone() -> None:
 
     def trained(seeds: Sequence[int]) -> Replicas:
         replicas = Replicas.build(lambda: NMU(2, 1), seeds)
-        plan = Plan(
+        plan = TrainConfig(
             loss=lambda model, key, given: (model(x) - y).square().mean(),
             optimizer=lambda params: Madam(params, replica_dims=1),
             steps=30,
             evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].sum((1, 2))},
-            evaluate_every=30,
-            best_by="sum",
+            eval_every=30,
+            monitor="sum",
             compile=False,
         )
-        run_plan(replicas, plan)
+        run_training(replicas, plan)
         return replicas
 
     together = trained([3, 5, 8]).parameters["weight"]

@@ -19,8 +19,8 @@ from extrapolate.experiments.madam.problems import PROBLEMS
 from extrapolate.optim import Madam, PerReplica
 from extrapolate.tasks import VOCABULARY, Picture, Sentences
 from extrapolate.training import Replicas, StepDecay
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Quiet
 from silent import Silent
 
@@ -89,17 +89,17 @@ def test_a_killed_training_goes_on_with_its_rates(name: str, tmp_path: Path) -> 
         replicas = Replicas([torch_nn.Linear(3, 2)])
         for count in steps:
             replicas, watch = Replicas.build(lambda: torch_nn.Linear(3, 2), [0, 1]), _StopsAfter(count // 2)
-            plan = Plan(
+            plan = TrainConfig(
                 loss=_slope,
                 optimizer=lambda parameters: OPTIMIZERS[name](parameters, rates),
                 steps=count,
                 evaluate=watch.evaluate,
-                evaluate_every=2,
-                best_by="sum",
-                rate=StepDecay(5),
+                eval_every=2,
+                monitor="sum",
+                lr_schedule=StepDecay(5),
                 compile=False,
             )
-            history = run_plan(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
+            history = run_training(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
             assert len(history.steps)
         return replicas.parameters["weight"]
 

@@ -18,7 +18,7 @@ from extrapolate.experiments.options import with_options
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training.gradients import mapped, one_by_one
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted, Quiet
 from resuming import StopAt, assert_resumes_alike
 from silent import Silent
@@ -44,7 +44,7 @@ def test_copy_is_learned_on_eight_places_and_right_at_thirty_two() -> None:
 
     replicas = recipe.replicas("cpu")
     plan = recipe.plan(replicas, 400, 50, checks, lambda history: bool(history.metrics["error"][-1] == 0))
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     assert history.metrics["error"][-1].item() == 0
     assert history.metrics["loss"][-1].item() < 0.1
 
@@ -60,7 +60,7 @@ def test_copy_is_done_by_a_cellular_automaton() -> None:
 
     replicas = recipe.replicas("cpu")
     plan = recipe.plan(replicas, 800, 50, checks, lambda history: bool(history.metrics["error"][-1] == 0))
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     assert history.metrics["error"][-1].item() == 0
     model = recipe.network(replicas, 0)
     states = torch.stack(list(model.states(Copy().examples(4, 64, torch.Generator().manual_seed(0)).symbols)))
@@ -84,7 +84,7 @@ def test_other_optimizers_lower_the_loss_too(optimizer: str) -> None:
     recipe = Recipe(Copy(), (0,), 6, 0.0, 8, LengthBins((4,)), 1, settled, optimizer)
     replicas = recipe.replicas("cpu")
     plan = recipe.plan(replicas, 60, 20, lambda model: {"error": 1.0, "errors": 1.0})
-    losses = run_plan(replicas, plan).metrics["loss"][:, 0]
+    losses = run_training(replicas, plan).metrics["loss"][:, 0]
     assert losses[-1] < losses[0]
 
 
@@ -97,7 +97,7 @@ def test_networks_trained_together_learn_as_each_after_the_other() -> None:
     for gradients in (mapped, one_by_one):
         replicas = recipe.replicas("cpu")
         plan = recipe.plan(replicas, 6, 2, lambda model: {"error": 1.0, "errors": 1.0})
-        history = run_plan(replicas, replace(plan, gradients=gradients))
+        history = run_training(replicas, replace(plan, gradients=gradients))
         assert history.metrics["loss"].shape == (3, 2)
         trained.append(replicas.parameters)
     for name, value in trained[0].items():

@@ -12,7 +12,7 @@ from extrapolate.experiments.neural_gpu.recipe import Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet, rank
 from extrapolate.tasks import Copy
 from extrapolate.training import History, Replicas
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted, Quiet
 from resuming import StopAt
 
@@ -38,7 +38,7 @@ PART = NeuralGPUPart(
 def trained() -> tuple[Replicas, History]:
     """A network that copies with states rounded to quarters."""
     replicas = PART.replicas()
-    history = run_plan(replicas, PART.plan(replicas))
+    history = run_training(replicas, PART.plan(replicas))
     replicas.load_state_dict(history.best)
     return replicas, history
 

@@ -24,8 +24,8 @@ from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.gradients import one_by_one
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted
 from resuming import StopAt
 
@@ -142,16 +142,18 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
         return torch.optim.SGD(parameters, lr=0.1)
 
     pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
-    plan = Plan(loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one)
+    plan = TrainConfig(
+        loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one
+    )
     replicas = Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0])
-    history = run_plan(replicas, plan)
+    history = run_training(replicas, plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 
 
 # --------------------------------------------------------------------------------------- in a training
 
 
-def toy_plan(replicas: Replicas) -> Plan:
+def toy_plan(replicas: Replicas) -> TrainConfig:
     """Two weights pulled to 1; the loss that is told rises, so the rate falls."""
 
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -161,17 +163,17 @@ def toy_plan(replicas: Replicas) -> Plan:
         return {"loss": replicas.parameters["weight"].flatten()}
 
     feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas))
-    return Plan(
+    return TrainConfig(
         loss,
         lambda parameters: AdaMax(parameters, lr=1.0),
         100,
         evaluate,
         3,
         "loss",
-        given=feedback.numbers,
-        rate=feedback.schedule("rate"),
+        per_replica=feedback.numbers,
+        lr_schedule=feedback.schedule("rate"),
         feedback=feedback,
-        until=lambda history: len(history.steps) >= 8,
+        stop_when=lambda history: len(history.steps) >= 8,
         compile=False,
         gradients=one_by_one,
     )
@@ -188,17 +190,17 @@ def test_feedback_sets_rates_and_ends_a_training_and_is_found_again_when_resumed
         return layer
 
     whole = Replicas.build(build, range(2))
-    undisturbed = run_plan(whole, toy_plan(whole))
+    undisturbed = run_training(whole, toy_plan(whole))
     assert undisturbed.steps.tolist() == [3 * i for i in range(1, 9)]
     for stop in (12, 17):
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            run_plan(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
-        history = run_plan(resumed, toy_plan(resumed), checkpoint=path)
+            run_training(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
+        history = run_training(resumed, toy_plan(resumed), checkpoint=path)
         assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])
     # a rate that falls leaves a trace: the same training at its first rate goes further
     fixed = Replicas.build(build, range(2))
-    run_plan(fixed, replace(toy_plan(fixed), steps=24, until=None, feedback=None))
+    run_training(fixed, replace(toy_plan(fixed), steps=24, stop_when=None, feedback=None))
     assert bool((fixed.parameters["weight"] > whole.parameters["weight"]).all())

@@ -42,7 +42,7 @@ def test_part_is_the_arithmetic_datasets_with_its_own_network() -> None:
     replicas, others = part.replicas(), known.replicas()
     assert replicas[0][1].high == 1.5  # type: ignore[index]
     assert torch.equal(replicas.parameters["0.weight"], others.parameters["0.weight"])
-    assert torch.equal(part.plan(replicas).given["subsets"], known.plan(others).given["subsets"])
+    assert torch.equal(part.plan(replicas).per_replica["subsets"], known.plan(others).per_replica["subsets"])
 
 
 def test_options_are_the_arithmetic_datasets() -> None:

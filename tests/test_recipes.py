@@ -11,9 +11,9 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.restart import Restart
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted
 
 
@@ -29,17 +29,17 @@ def value_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"value": replicas.parameters["value"].clone()}
 
 
-def plan_of(loss: object, steps: int, **others: object) -> Plan:
+def plan_of(loss: object, steps: int, **others: object) -> TrainConfig:
     settings = {
         "loss": loss,
         "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=1.0),
         "steps": steps,
         "evaluate": value_of,
-        "evaluate_every": 1,
-        "best_by": "value",
+        "eval_every": 1,
+        "monitor": "value",
         "compile": False,
     }
-    return Plan(**(settings | others))  # type: ignore[arg-type]
+    return TrainConfig(**(settings | others))  # type: ignore[arg-type]
 
 
 # ----------------------------------------------------------------------------------------- schedules
@@ -68,7 +68,9 @@ def test_several_penalties_add_up() -> None:
         Penalty(Warmup(2), lambda model: model.value * 2),  # type: ignore[arg-type, operator]
     )
     replicas = Replicas([Level(), Level()])
-    history = run_plan(replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties))
+    history = run_training(
+        replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties)
+    )
     assert history.metrics["value"][:, 0].tolist() == pytest.approx([-0.5, -2.0, -4.5])
 
 
@@ -79,7 +81,9 @@ def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return 0 * model.value + given["loss"]  # type: ignore[operator]
 
-    run_plan(replicas, plan_of(loss, 1, penalties=(penalty,), given={"loss": torch.tensor([0.9, 1.1])}))
+    run_training(
+        replicas, plan_of(loss, 1, penalties=(penalty,), per_replica={"loss": torch.tensor([0.9, 1.1])})
+    )
     assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
 
 
@@ -109,18 +113,19 @@ def test_values_are_bounded_after_the_norm() -> None:
 def test_each_replica_is_clipped_by_its_own_norm() -> None:
     replicas = Replicas([Level(), Level()])
     slopes = torch.tensor([0.5, 50.0])
-    run_plan(
-        replicas, plan_of(lambda model, key, given: model.value * given["slope"], 1, given={"slope": slopes})
+    run_training(
+        replicas,
+        plan_of(lambda model, key, given: model.value * given["slope"], 1, per_replica={"slope": slopes}),
     )
     assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
     bounded = Replicas([Level(), Level()])
-    run_plan(
+    run_training(
         bounded,
         plan_of(
             lambda model, key, given: model.value * given["slope"],
             1,
-            given={"slope": slopes},
-            clip=Clip(norm=1.0),
+            per_replica={"slope": slopes},
+            grad_clip=Clip(norm=1.0),
         ),
     )
     assert bounded.parameters["value"].tolist() == pytest.approx([-0.5, -1.0], rel=1e-5)
@@ -152,7 +157,7 @@ def test_stuck_is_high_and_not_falling_for_long_enough() -> None:
     assert not restart.stuck(steps, mean, square, recently).any(), "counted from its last start"
 
 
-def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
+def stuck_plan(steps: int, seen: list[list[float]]) -> TrainConfig:
     """Replica 0's loss stays at 2; replica 1's is 0. Nothing moves but by a restart."""
 
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -162,14 +167,14 @@ def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
         seen.append(replicas.parameters["weight"].flatten().tolist())
         return {"error": torch.zeros(2)}
 
-    return Plan(
+    return TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
         steps=steps,
         evaluate=evaluate,
-        evaluate_every=10,
-        best_by="error",
-        given={"loss": torch.tensor([2.0, 0.0])},
+        eval_every=10,
+        monitor="error",
+        per_replica={"loss": torch.tensor([2.0, 0.0])},
         restart=Restart(lambda: nn.NMU(1, 1), after=30),
         compile=False,
     )
@@ -178,7 +183,7 @@ def stuck_plan(steps: int, seen: list[list[float]]) -> Plan:
 def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
     replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
     seen: list[list[float]] = []
-    run_plan(replicas, stuck_plan(90, seen))
+    run_training(replicas, stuck_plan(90, seen))
     first = [values[0] for values in seen]
     assert first[0] == first[1] == first[2] != first[3], "after 30 steps"
     assert len(set(first)) == 3, "and again 30 steps later, with yet other weights"
@@ -202,12 +207,12 @@ def test_restarts_are_the_same_when_stopped_in_between(
 ) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
     undisturbed = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    run_plan(undisturbed, stuck_plan(90, []))
+    run_training(undisturbed, stuck_plan(90, []))
     path = tmp_path / "checkpoint"
     for stop in (25, 47):
         replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
         with pytest.raises(Interrupted):
-            run_plan(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
+            run_training(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
     replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    run_plan(replicas, stuck_plan(90, []), checkpoint=path)
+    run_training(replicas, stuck_plan(90, []), checkpoint=path)
     assert torch.equal(replicas.parameters["weight"], undisturbed.parameters["weight"])

@@ -11,8 +11,8 @@ from torch import nn as torch_nn
 
 from extrapolate import nn, ops
 from extrapolate.training import History, Penalty, Replicas, Warmup
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 
 #: A rate at which 200 steps drive some weights to the wall of their box and leave others inside.
 STEPS, RATE = 200, 2e-3
@@ -36,15 +36,15 @@ def error_at_five(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"error": replicas.map(lambda model: (model(x) - 25).square().sum())}
 
 
-def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: Warmup = SCHEDULE) -> Plan:
-    return Plan(
+def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: Warmup = SCHEDULE) -> TrainConfig:
+    return TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=RATE),
         steps=steps,
         evaluate=error_at_five,
-        evaluate_every=50,
-        best_by="error",
-        given={"low": torch.tensor(lows)},
+        eval_every=50,
+        monitor="error",
+        per_replica={"low": torch.tensor(lows)},
         penalties=(Penalty(penalty),),
         compile=False,
     )
@@ -90,7 +90,7 @@ def test_replicas_end_where_separate_trainings_end(name: str) -> None:
     seeds = (3, 3, 17, 4)
     replicas = Replicas.build(FACTORIES[name], seeds)
     start = [replicas[i] for i in range(4)]
-    run_plan(replicas, plan())
+    run_training(replicas, plan())
     if "weight" in replicas.parameters:
         at_wall = (replicas.parameters["weight"] % 1 == 0).flatten(1).all(1)
         assert not at_wall.all(), "weights that all end at the wall compare nothing"
@@ -104,9 +104,9 @@ def test_replicas_end_where_separate_trainings_end(name: str) -> None:
 @pytest.mark.parametrize("name", FACTORIES)
 def test_result_of_a_seed_does_not_depend_on_who_is_trained_beside_it(name: str) -> None:
     beside = Replicas.build(FACTORIES[name], (5, 6, 7))
-    run_plan(beside, plan(lows=(1.0, -2.0, 0.1)))
+    run_training(beside, plan(lows=(1.0, -2.0, 0.1)))
     alone = Replicas.build(FACTORIES[name], (6,))
-    run_plan(alone, plan(lows=(-2.0,)))
+    run_training(alone, plan(lows=(-2.0,)))
     for each, value in alone.parameters.items():
         torch.testing.assert_close(value[0], beside.parameters[each][1], rtol=1e-6, atol=1e-6)
 
@@ -175,7 +175,7 @@ def test_dropout_differs_among_replicas_and_is_off_in_evaluation() -> None:
     torch.manual_seed(0)
     module = WithDropout()
     replicas = Replicas([copy.deepcopy(module) for _ in range(3)], seeds=(4, 4, 4))
-    history: History = run_plan(replicas, plan(steps=50, lows=(1.0, 1.0, 1.0)))
+    history: History = run_training(replicas, plan(steps=50, lows=(1.0, 1.0, 1.0)))
     # one start, one stream of data: only the dropped units can have driven them apart
     weights = replicas.parameters["layers.0.weight"]
     assert not torch.allclose(weights[0], weights[1])
@@ -194,7 +194,7 @@ def test_parameters_that_are_frozen_stay_as_they_are() -> None:
 
     replicas = Replicas.build(factory, (0, 1))
     start = {name: value.clone() for name, value in replicas.parameters.items()}
-    run_plan(replicas, plan(steps=5, lows=(1.0, 2.0)))
+    run_training(replicas, plan(steps=5, lows=(1.0, 2.0)))
     assert not torch.equal(replicas.parameters["1.weight"], start["1.weight"])
     assert torch.equal(replicas.parameters["0.weight"], start["0.weight"])
     assert not replicas[0].get_parameter("0.weight").requires_grad
@@ -207,7 +207,7 @@ def test_weights_that_are_frozen_may_lie_outside_their_box() -> None:
         return torch_nn.Sequential(outside.requires_grad_(False), nn.NMU(8, 1))
 
     replicas = Replicas.build(factory, (0, 1))
-    run_plan(replicas, plan(steps=3, lows=(1.0, 2.0)))
+    run_training(replicas, plan(steps=3, lows=(1.0, 2.0)))
     assert torch.equal(replicas.parameters["0.weight"], torch.full((2, 8, 2), 3.0))
 
 
@@ -242,7 +242,7 @@ def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
             lambda: torch_nn.Sequential(torch_nn.Linear(2, 8), torch_nn.Dropout(), torch_nn.Linear(8, 1)),
             (3, 4),
         )
-        run_plan(replicas, plan(steps=20, lows=(1.0, 2.0)))
+        run_training(replicas, plan(steps=20, lows=(1.0, 2.0)))
         assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
         return replicas.parameters["0.weight"]
 
@@ -252,7 +252,7 @@ def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
     assert torch.equal(first, trained())
 
 
-@pytest.mark.parametrize("wrong", [{"steps": -1}, {"evaluate_every": 0}])
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"eval_every": 0}])
 def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="plan: "):
+    with pytest.raises(ValueError, match="must be at least"):
         replace(plan(), **wrong)

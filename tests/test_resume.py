@@ -21,8 +21,8 @@ from extrapolate import nn, ops
 from extrapolate.experiments import experiment_named
 from extrapolate.training import CheckpointError, History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.checkpoint import read
-from extrapolate.training.loop import run_plan
-from extrapolate.training.plan import Plan
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, stop_on_signals
 
 STEPS, EVALUATE_EVERY = 60, 20
@@ -64,15 +64,15 @@ def adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=2e-3, fused=True)
 
 
-def plan(optimizer: Optimizer = adam) -> Plan:
-    return Plan(
+def plan(optimizer: Optimizer = adam) -> TrainConfig:
+    return TrainConfig(
         loss=loss,
         optimizer=optimizer,
         steps=STEPS,
         evaluate=evaluate,
-        evaluate_every=EVALUATE_EVERY,
-        best_by="error",
-        given={"low": torch.tensor([1.0, -2.0, 0.1])},
+        eval_every=EVALUATE_EVERY,
+        monitor="error",
+        per_replica={"low": torch.tensor([1.0, -2.0, 0.1])},
         penalties=(Penalty(Warmup(45, 15)),),
         compile=False,
     )
@@ -96,10 +96,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
 }
 
 
-def undisturbed(factory: Factory, plan: Plan) -> tuple[Replicas, History]:
+def undisturbed(factory: Factory, plan: TrainConfig) -> tuple[Replicas, History]:
     torch.manual_seed(5)
     replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, run_plan(replicas, plan)
+    return replicas, run_training(replicas, plan)
 
 
 @cache
@@ -107,16 +107,18 @@ def undisturbed_model(name: str) -> tuple[Replicas, History]:
     return undisturbed(MODELS[name], plan())
 
 
-def interrupted(factory: Factory, plan: Plan, path: Path, stops: tuple[int, ...]) -> tuple[Replicas, History]:
+def interrupted(
+    factory: Factory, plan: TrainConfig, path: Path, stops: tuple[int, ...]
+) -> tuple[Replicas, History]:
     """Stopped at each of ``stops``, every time continued with fresh objects, as by a new process."""
     torch.manual_seed(5)
     for stop in stops:
         with pytest.raises(Interrupted, match=f"step {stop} of {STEPS}"):
-            run_plan(Replicas.build(factory, (0, 1, 2)), plan, checkpoint=path, watch=StopAt(stop))
+            run_training(Replicas.build(factory, (0, 1, 2)), plan, checkpoint=path, watch=StopAt(stop))
         assert path.exists()
         torch.manual_seed(1000 + stop)  # what dropout draws from must come back with the checkpoint
     replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, run_plan(replicas, plan, checkpoint=path)
+    return replicas, run_training(replicas, plan, checkpoint=path)
 
 
 def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replicas, History]) -> None:
@@ -155,17 +157,19 @@ def test_stop_that_comes_with_the_last_step_changes_nothing(tmp_path: Path) -> N
     expected = undisturbed_model("dropout")
     torch.manual_seed(5)
     replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    history = run_plan(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
+    history = run_training(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
     assert_bit_for_bit((replicas, history), expected)
     # asked again, the finished training is read back without a step
     again = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit((again, run_plan(again, plan(), checkpoint=tmp_path / "c", watch=StopAt(1))), expected)
+    assert_bit_for_bit(
+        (again, run_training(again, plan(), checkpoint=tmp_path / "c", watch=StopAt(1))), expected
+    )
 
 
 def test_stop_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Interrupted):
-        run_plan(Replicas.build(MODELS["dropout"], (0, 1, 2)), plan(), watch=StopAt(3))
+        run_training(Replicas.build(MODELS["dropout"], (0, 1, 2)), plan(), watch=StopAt(3))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,14 +186,14 @@ def test_crash_goes_on_from_the_last_evaluation(tmp_path: Path, monkeypatch: pyt
 
     torch.manual_seed(5)
     with pytest.raises(MemoryError):
-        run_plan(
+        run_training(
             Replicas.build(MODELS["dropout"], (0, 1, 2)),
             replace(plan(), evaluate=failing),
             checkpoint=tmp_path / "c",
         )
     assert read(tmp_path / "c").about["step"] == EVALUATE_EVERY
     replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit((replicas, run_plan(replicas, plan(), checkpoint=tmp_path / "c")), expected)
+    assert_bit_for_bit((replicas, run_training(replicas, plan(), checkpoint=tmp_path / "c")), expected)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +211,12 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
 ) -> None:
     path = tmp_path / "c"
     with pytest.raises(Interrupted):
-        run_plan(
+        run_training(
             Replicas.build(MODELS["noise from keys"], (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25)
         )
     content = path.read_bytes()
     with pytest.raises(CheckpointError, match=str(path)):
-        run_plan(Replicas.build(factory, seeds), replace(plan(), best_by=best_by), checkpoint=path)
+        run_training(Replicas.build(factory, seeds), replace(plan(), monitor=best_by), checkpoint=path)
     assert path.read_bytes() == content
 
 
@@ -220,12 +224,12 @@ def test_damaged_checkpoint_stops_once_and_then_the_training_starts_anew(tmp_pat
     factory, path = MODELS["noise from keys"], tmp_path / "c"
     expected = undisturbed_model("noise from keys")
     with pytest.raises(Interrupted):
-        run_plan(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
+        run_training(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=str(path)):
-        run_plan(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path)
+        run_training(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path)
     replicas = Replicas.build(factory, (0, 1, 2))
-    assert_bit_for_bit((replicas, run_plan(replicas, plan(), checkpoint=path)), expected)
+    assert_bit_for_bit((replicas, run_training(replicas, plan(), checkpoint=path)), expected)
 
 
 # --------------------------------------------------------------------------------------------- signals

@@ -41,7 +41,7 @@ from extrapolate.tasks import (
 )
 from extrapolate.tasks.algorithms import hard_operands
 from extrapolate.training import Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 DIGITS = load_digits()
 NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
@@ -207,7 +207,7 @@ class Recorder(nn.Module):
         return self.answer(x)
 
 
-def planned(experiment: str, part: int = 0) -> tuple[Plan, Replicas, Any]:
+def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = experiment_named(experiment)
     settings = found.presets["smoke"]
     chosen = found.parts(settings)[part]
@@ -215,8 +215,8 @@ def planned(experiment: str, part: int = 0) -> tuple[Plan, Replicas, Any]:
     return chosen.plan(replicas), replicas, settings
 
 
-def loss_of(plan: Plan, model: nn.Module, row: int) -> Tensor:
-    return plan.loss(model, KEY, {name: value[row] for name, value in plan.given.items()})
+def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:
+    return plan.loss(model, KEY, {name: value[row] for name, value in plan.per_replica.items()})
 
 
 def test_single_module_trains_on_the_tasks_samples() -> None:
@@ -233,12 +233,12 @@ def test_single_module_trains_on_the_tasks_samples() -> None:
 
 def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
     plan, replicas, settings = planned("arithmetic-dataset")
-    assert plan.shared is not None
+    assert plan.shared_batch is not None
     for seed in replicas.seeds:
         generator = torch.Generator().manual_seed(seed)
         each = SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
         model = Recorder(lambda x: x.new_zeros(len(x), 1))
-        loss = plan.loss(model, KEY, plan.shared(KEY) | {"subsets": plan.given["subsets"][seed]})
+        loss = plan.loss(model, KEY, plan.shared_batch(KEY) | {"subsets": plan.per_replica["subsets"][seed]})
         x, y = each.sample(settings.batch, KEY)
         assert torch.equal(model.seen, x)
         assert torch.equal(loss, y.square().mean())
@@ -247,8 +247,8 @@ def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
 @pytest.mark.parametrize("experiment", ["functions-static", "functions-recurrent"])
 def test_functions_train_on_the_tasks_samples(experiment: str) -> None:
     plan, _, settings = planned(experiment)
-    assert plan.shared is not None
-    steps = plan.shared(KEY)["x"]
+    assert plan.shared_batch is not None
+    steps = plan.shared_batch(KEY)["x"]
     function = SUM_FUNCTIONS[settings.functions[0]]
     each = SubsetFunction(function, Sequences(NARROW, len(steps)), Sequences(WIDE), settings.in_features)
     assert torch.equal(each.sample(settings.batch, KEY)[0], steps.movedim(0, 1))

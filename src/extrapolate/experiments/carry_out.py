@@ -7,7 +7,7 @@ from extrapolate.experiments.folder import RunFolder, write_table
 from extrapolate.experiments.later import Later
 from extrapolate.threads import thread_limit
 from extrapolate.training.checkpoint import Checkpoint, write
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Watch
 
 #: ``begin(replicas, steps)``: training begins; returns what it reports to.
@@ -26,7 +26,7 @@ def carry_out(part: Part, place: RunFolder, begin: Begin) -> None:
         checkpoint = place.part(part.name, "checkpoint.safetensors")
         later = place.part(part.name, "later.safetensors")  # a part may write more files that begin so
         watch = begin(len(replicas), plan.steps + (part.more_steps if isinstance(part, Staged) else 0))
-        history = run_plan(replicas, plan, checkpoint=checkpoint, watch=watch)
+        history = run_training(replicas, plan, checkpoint=checkpoint, watch=watch)
         replicas.load_state_dict(history.best)
         if isinstance(part, Staged):
             part = part.go_on(replicas, later, Later(plan.steps, watch))

@@ -9,7 +9,7 @@ import polars as pl
 
 from extrapolate.experiments.intervals import Estimate
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Watch
 
 
@@ -57,7 +57,7 @@ class Part(Protocol):
 
     def replicas(self) -> Replicas: ...
 
-    def plan(self, replicas: Replicas) -> Plan: ...
+    def plan(self, replicas: Replicas) -> TrainConfig: ...
 
     def about(self) -> dict[str, Any]:
         """What a reader needs to rebuild the trained modules from their weights; JSON values."""

@@ -4,21 +4,21 @@ from typing import Any
 
 import torch
 
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 
-def no_training() -> Plan:
+def no_training() -> TrainConfig:
     """A plan of no steps."""
 
     def nothing(*_: Any) -> Any:
         raise AssertionError("nothing is trained")
 
-    return Plan(
+    return TrainConfig(
         loss=nothing,
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0),
         steps=0,
         evaluate=nothing,
-        evaluate_every=1,
-        best_by="",
+        eval_every=1,
+        monitor="",
         compile=False,
     )

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from extrapolate.training.gradients import Gradients, mapped, mapped_eagerly, one_by_one
-from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
 from extrapolate.training.work import WorkCounter, is_worth_sharing
 
@@ -26,7 +26,7 @@ ANNOUNCE_SECONDS = 3.0
 
 @dataclass
 class FirstStep:
-    """The ``gradients`` of a plan that decides at its first batch how they are computed.
+    """The ``gradients`` of a config that decides at its first batch how they are computed.
 
     The batch is tried on copies: the trial changes no weight, buffer or random state.
 
@@ -38,52 +38,54 @@ class FirstStep:
     vectorize: bool | str = "auto"
     threads: int | None = None
 
-    def __call__(self, replicas: Replicas, plan: Plan) -> Gradients:
+    def __call__(self, replicas: Replicas, config: TrainConfig) -> Gradients:
         chosen: Gradients | None = None
 
         def compute(*args: Any) -> Any:
             nonlocal chosen
             if chosen is not None:
                 return chosen(*args)
-            chosen = self._choose(replicas, plan, args)
-            with _announced() if plan.compile else nullcontext():
+            chosen = self._choose(replicas, config, args)
+            with _announced() if config.compile else nullcontext():
                 return chosen(*args)
 
         return compute
 
-    def _choose(self, replicas: Replicas, plan: Plan, args: tuple[Any, ...]) -> Gradients:
+    def _choose(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...]) -> Gradients:
         if self.vectorize is False and self.threads is None:
-            return one_by_one(replicas, plan)
+            return one_by_one(replicas, config)
         work = WorkCounter()
-        maps = self._maps(replicas, plan, args, work)
+        maps = self._maps(replicas, config, args, work)
         if self.threads is not None:
-            shares = plan.settled.setdefault("shares_work", is_worth_sharing(work))
+            shares = config.settled.setdefault("shares_work", is_worth_sharing(work))
             torch.set_num_threads(self.threads if shares else 1)
-        return (mapped if maps else one_by_one)(replicas, plan)
+        return (mapped if maps else one_by_one)(replicas, config)
 
-    def _maps(self, replicas: Replicas, plan: Plan, args: tuple[Any, ...], work: WorkCounter) -> bool:
+    def _maps(
+        self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter
+    ) -> bool:
         """Whether the step is mapped; its work is counted on the way."""
         if self.vectorize is False:
             with _leaving_no_trace(replicas):
-                _try(one_by_one(replicas, plan), args, work)
+                _try(one_by_one(replicas, config), args, work)
             return False
         failure: Exception | None = None
         with _leaving_no_trace(replicas):
             try:
                 with without_slow_fallback():
-                    _try(mapped_eagerly(replicas, plan), args, work)
+                    _try(mapped_eagerly(replicas, config), args, work)
                 return True
             except Exception as error:
                 failure = error
         with _leaving_no_trace(replicas):
-            _try(one_by_one(replicas, plan), args, work)  # raises what is not vmap's fault
+            _try(one_by_one(replicas, config), args, work)  # raises what is not vmap's fault
         if self.vectorize is True:
             raise ValueError(
                 f"vectorize=True, but vmap cannot map this training: {str(failure).strip().splitlines()[0]}"
             ) from failure
         with _leaving_no_trace(replicas), without_slow_fallback():
             layer = failing_layer(
-                replicas.template, lambda: _try(mapped_eagerly(replicas, plan), args, WorkCounter())
+                replicas.template, lambda: _try(mapped_eagerly(replicas, config), args, WorkCounter())
             )
         replicas.vectorized = False
         warn_one_by_one(failure, layer)

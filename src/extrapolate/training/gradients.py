@@ -15,7 +15,7 @@ from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.vectorize import row_of
 
 if TYPE_CHECKING:
-    from extrapolate.training.plan import Plan
+    from extrapolate.training.train_config import TrainConfig
 
 #: ``(trained, fixed, keys, own, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
 #:
@@ -29,19 +29,19 @@ Gradients = Callable[[State, State, Tensor, Any, Any, Tensor], tuple[State, Tens
 IN_DIMS = (0, 0, 0, 0, None, None)
 
 
-def mapped(replicas: Replicas, plan: Plan) -> Gradients:
-    """All replicas in one call, mapped by ``vmap`` and, if the plan says so, fused by ``torch.compile``."""
-    eager = mapped_eagerly(replicas, plan)
-    return compiled(_differentiated_inside(replicas, plan), eager) if plan.compile else eager
+def mapped(replicas: Replicas, config: TrainConfig) -> Gradients:
+    """All replicas in one call, mapped by ``vmap`` and, if the config says so, fused by ``torch.compile``."""
+    eager = mapped_eagerly(replicas, config)
+    return compiled(_differentiated_inside(replicas, config), eager) if config.compile else eager
 
 
-def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
+def mapped_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients:
     """The losses by ``vmap``, their gradients by ordinary ``autograd``: a third less time than ``vmap(grad)``.
 
     A replica's loss depends on its own parameters only, so the gradient of the sum is that of each.
     """
-    losses_of = vmap(_call(replicas, plan), in_dims=IN_DIMS, randomness="different")
-    bounded = vmap(lambda slopes: _bounded(slopes, plan)) if plan.clip else None
+    losses_of = vmap(_call(replicas, config), in_dims=IN_DIMS, randomness="different")
+    bounded = vmap(lambda slopes: _bounded(slopes, config)) if config.grad_clip else None
 
     def step(trained: State, *rest: Any) -> tuple[State, Tensor]:
         leaves = {name: value.detach().requires_grad_() for name, value in trained.items()}
@@ -55,24 +55,24 @@ def mapped_eagerly(replicas: Replicas, plan: Plan) -> Gradients:
     return step
 
 
-def _differentiated_inside(replicas: Replicas, plan: Plan) -> Gradients:
+def _differentiated_inside(replicas: Replicas, config: TrainConfig) -> Gradients:
     """``vmap(grad)``, which can be compiled as one graph."""
-    call = _call(replicas, plan)
+    call = _call(replicas, config)
 
     def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
         slopes, (_, value) = grad_and_value(call, has_aux=True)(trained, *rest)
-        return _bounded(slopes, plan), value
+        return _bounded(slopes, config), value
 
     return vmap(one, in_dims=IN_DIMS, randomness="different")
 
 
-def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
+def one_by_one(replicas: Replicas, config: TrainConfig) -> Gradients:
     """One replica after the other by ordinary ``autograd``: for layers without a batching rule, such as
     ``torch.nn.LSTM``, and for those whose fastest kernels ``vmap`` cannot map. Never compiled.
 
     The numbers are those of :func:`mapped` to rounding, except where a layer samples from torch's global generator.
     """
-    call = _call(replicas, plan)
+    call = _call(replicas, config)
 
     def step(
         trained: State, fixed: State, keys: Tensor, own: Any, shared: Any, scales: Tensor
@@ -85,7 +85,7 @@ def one_by_one(replicas: Replicas, plan: Plan) -> Gradients:
                 total, loss = call(leaves, row_of(fixed, row), key, row_of(own, row), shared, scales)
                 found = _gradients(total, list(leaves.values()))
             losses[row] = loss.detach()
-            for name, slope in _bounded(dict(zip(leaves, found, strict=True)), plan).items():
+            for name, slope in _bounded(dict(zip(leaves, found, strict=True)), config).items():
                 slopes[name][row] = slope
         return slopes, losses
 
@@ -105,13 +105,13 @@ def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
 
 
-def _call(replicas: Replicas, plan: Plan) -> Callable[..., tuple[Tensor, Tensor]]:
+def _call(replicas: Replicas, config: TrainConfig) -> Callable[..., tuple[Tensor, Tensor]]:
     """One replica's loss with its penalties, and without them."""
 
     def loss(model: nn.Module, key: Tensor, batch: Any, scales: Tensor) -> tuple[Tensor, Tensor]:
-        value = plan.loss(model, key, batch)
+        value = config.loss(model, key, batch)
         _check_scalar(value)
-        added = (each.of(model, value, scales[i]) for i, each in enumerate(plan.penalties))
+        added = (each.of(model, value, scales[i]) for i, each in enumerate(config.penalties))
         return sum(added, start=value), value
 
     call = replicas.bind(loss, training=True)
@@ -134,5 +134,5 @@ def _check_scalar(value: Any) -> None:
         )
 
 
-def _bounded(slopes: State, plan: Plan) -> State:
-    return plan.clip(slopes) if plan.clip else slopes
+def _bounded(slopes: State, config: TrainConfig) -> State:
+    return config.grad_clip(slopes) if config.grad_clip else slopes

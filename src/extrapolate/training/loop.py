@@ -15,9 +15,9 @@ from extrapolate.training.callbacks import Callbacks
 from extrapolate.training.checkpoint import CheckpointError
 from extrapolate.training.compiled import warned_once
 from extrapolate.training.history import History
-from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import EVALUATION_STREAM, Replicas
 from extrapolate.training.state import TrainingState
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, Quiet, Watch
 
 #: Seconds between two checkpoints at least, at evaluations and elsewhere, and between two progress calls.
@@ -26,10 +26,10 @@ CHECKPOINT_SECONDS_BETWEEN = 60.0
 PROGRESS_SECONDS = 0.2
 
 
-def run_plan(
-    replicas: Replicas, plan: Plan, *, checkpoint: Path | None = None, watch: Watch | None = None
+def run_training(
+    replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, watch: Watch | None = None
 ) -> History:
-    """Train ``replicas`` in place by ``plan``; returns what was measured. The replicas hold their last weights.
+    """Train ``replicas`` in place by ``config``; returns what was measured. The replicas hold their last weights.
 
     With a ``checkpoint`` path the training is saved there at evaluations, now and then between them, at the end
     and when asked to stop. It continues from there if the file exists: the final numbers are those of an
@@ -40,13 +40,13 @@ def run_plan(
         CheckpointError: the checkpoint is damaged (then it has been moved aside), of another training or of a
             longer one.
     """
-    state = TrainingState.of(replicas, plan)
+    state = TrainingState.of(replicas, config)
     with warned_once(), _own_generators(replicas):
         if checkpoint is not None and checkpoint.exists():
             state.restore(checkpoints.read(checkpoint), str(checkpoint))
-        if state.step > plan.steps:
+        if state.step > config.steps:
             raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
-        _Run(state, plan, checkpoint, watch or Quiet()).carry_out()
+        _Run(state, config, checkpoint, watch or Quiet()).carry_out()
     return state.history
 
 
@@ -65,48 +65,48 @@ class _Run:
     """The steps that are left, with an evaluation and perhaps a checkpoint now and then."""
 
     state: TrainingState
-    plan: Plan
+    config: TrainConfig
     checkpoint: Path | None
     watch: Watch
     saved_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.callbacks = Callbacks(self.plan.callbacks)
+        self.callbacks = Callbacks(self.config.callbacks)
         self.began = self.saved_at - self.state.history.seconds_so_far
-        self.take_step = _stepper(self.state, self.plan, self.callbacks)
+        self.take_step = _stepper(self.state, self.config, self.callbacks)
 
     def carry_out(self) -> None:
-        state, plan = self.state, self.plan
-        if plan.feedback is not None:
-            plan.feedback.update(state.history)
+        state, config = self.state, self.config
+        if config.feedback is not None:
+            config.feedback.update(state.history)
         resumed_at = state.step
-        while state.step < plan.steps and not self._done():
-            target = min(plan.steps, (state.step // plan.evaluate_every + 1) * plan.evaluate_every)
+        while state.step < config.steps and not self._done():
+            target = min(config.steps, (state.step // config.eval_every + 1) * config.eval_every)
             completed = self._run_until(target)
             if completed:
                 self._evaluate()
             stop = not completed or self.watch.stop_requested()
             self._save_after(0.0 if stop else CHECKPOINT_SECONDS)
-            if stop and state.step < plan.steps and not self._done():
-                raise Interrupted(f"stopped at step {state.step:,} of {plan.steps:,}")
+            if stop and state.step < config.steps and not self._done():
+                raise Interrupted(f"stopped at step {state.step:,} of {config.steps:,}")
         if state.step > resumed_at:
             self._save_after(0.0)
         self.watch.progress(state.step, self._count_solved())
 
     def _evaluate(self) -> None:
-        state, plan = self.state, self.plan
+        state, config = self.state, self.config
         keys = state.replicas.keys(state.step, EVALUATION_STREAM)
-        metrics = plan.evaluate(state.replicas, keys)
+        metrics = config.evaluate(state.replicas, keys)
         means = state.take_mean_losses()
         seconds = time.monotonic() - self.began
         state.history.add(state.step, metrics, state.replicas, means[0], seconds)
-        if plan.feedback is not None:
-            plan.feedback.update(state.history)
+        if config.feedback is not None:
+            config.feedback.update(state.history)
         self.callbacks.on_evaluation(
             state.step, state.history.latest() | {"train_loss": state.history.train_loss[-1]}
         )
-        if plan.restart is not None:
-            state.starts.begin_anew(plan.restart, state.replicas, state.step, means.float())
+        if config.restart is not None:
+            state.starts.begin_anew(config.restart, state.replicas, state.step, means.float())
 
     def _save_after(self, seconds: float) -> None:
         """Write a checkpoint if the last one is at least ``seconds`` old."""
@@ -116,7 +116,7 @@ class _Run:
 
     def _done(self) -> bool:
         """Whether no further step is wanted, judged by the evaluations so far."""
-        history, until = self.state.history, self.plan.until
+        history, until = self.state.history, self.config.stop_when
         return until is not None and len(history.steps) > 0 and until(history)
 
     def _run_until(self, target: int) -> bool:
@@ -134,23 +134,27 @@ class _Run:
         return True
 
     def _count_solved(self) -> int | None:
-        history, solved = self.state.history, self.plan.solved
+        history, solved = self.state.history, self.config.solved
         if solved is None or not len(history.steps):
             return None
         return int(solved(history.latest()).sum())
 
 
-def _stepper(state: TrainingState, plan: Plan, callbacks: Callbacks) -> Callable[[int], None]:
+def _stepper(state: TrainingState, config: TrainConfig, callbacks: Callbacks) -> Callable[[int], None]:
     """A function that takes step ``n`` of the training, with nothing allocated that the step need not."""
     replicas, optimizer, feed = state.replicas, state.optimizer, state.feed
-    compute = plan.gradients(replicas, plan)
+    compute = config.gradients(replicas, config)
     trained = replicas.trainable
     fixed = {name: value for name, value in replicas.state.items() if name not in trained}
     keys = replicas.keys()
     step_word = keys[:, 2]
-    scales = torch.zeros(len(plan.penalties), device=replicas.device)
-    weights = [(scales[i], each.weight) for i, each in enumerate(plan.penalties)]
-    rates = [(group, group["initial_lr"], plan.rate) for group in optimizer.param_groups if plan.rate]
+    scales = torch.zeros(len(config.penalties), device=replicas.device)
+    weights = [(scales[i], each.weight) for i, each in enumerate(config.penalties)]
+    rates = [
+        (group, group["initial_lr"], config.lr_schedule)
+        for group in optimizer.param_groups
+        if config.lr_schedule
+    ]
     boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
 
     @torch.no_grad()
@@ -164,9 +168,9 @@ def _stepper(state: TrainingState, plan: Plan, callbacks: Callbacks) -> Callable
             value.grad = slopes[name]
         for group, rate, factor in rates:
             group["lr"] = rate * factor(step)
-        if plan.noise is not None:
-            plan.noise.step = step  # where a resumed training goes on
-            plan.noise(optimizer)
+        if config.grad_noise is not None:
+            config.grad_noise.step = step  # where a resumed training goes on
+            config.grad_noise(optimizer)
         optimizer.step()
         if state.scheduler is not None:
             state.scheduler.step()

@@ -11,9 +11,9 @@ from extrapolate.training.checkpoint import Checkpoint, CheckpointError
 from extrapolate.training.feeds import Feed
 from extrapolate.training.history import History
 from extrapolate.training.packing import pack, unpack
-from extrapolate.training.plan import Plan
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.starts import Starts
+from extrapolate.training.train_config import TrainConfig
 
 
 @dataclass
@@ -37,23 +37,23 @@ class TrainingState:
     step: int = 0
 
     @classmethod
-    def of(cls, replicas: Replicas, plan: Plan) -> "TrainingState":
+    def of(cls, replicas: Replicas, config: TrainConfig) -> "TrainingState":
         """The state before the first step."""
-        optimizer = plan.optimizer(list(replicas.trainable.values()))
+        optimizer = config.optimizer(list(replicas.trainable.values()))
         for group in optimizer.param_groups:
             rate = group["lr"]
             group.setdefault("initial_lr", rate.clone() if isinstance(rate, Tensor) else rate)
         optimizer_settings = [_plain(group) for group in optimizer.param_groups]
-        scheduler = plan.lr_schedule(optimizer) if plan.lr_schedule else None
+        scheduler = config.lr_scheduler(optimizer) if config.lr_scheduler else None
         return cls(
             replicas,
             optimizer,
             scheduler,
-            plan.batches,
-            History.of(replicas, plan.best_by, plan.mode),
+            config.feed,
+            History.of(replicas, config.monitor, config.mode),
             Starts.of(replicas),
             torch.zeros(2, len(replicas), dtype=torch.float64, device=replicas.device),
-            plan.settled,
+            config.settled,
             optimizer_settings,
             "" if scheduler is None else _plain(scheduler.state_dict()),
         )

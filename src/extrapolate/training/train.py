@@ -20,13 +20,13 @@ from extrapolate.training.data import feed_of
 from extrapolate.training.feeds import NoData
 from extrapolate.training.first_step import FirstStep
 from extrapolate.training.history import History
-from extrapolate.training.loop import run_plan
+from extrapolate.training.loop import run_training
 from extrapolate.training.metrics import Metrics, evaluation_of
 from extrapolate.training.penalty import Penalty
-from extrapolate.training.plan import Plan
 from extrapolate.training.progress import terminal_progress
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.schedule import SCHEDULES, Schedule
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, stop_on_signals
 
 #: Evaluations of a training that does not say how many it wants.
@@ -131,27 +131,27 @@ def train(
     def step_loss(model: nn.Module, key: Tensor, batch: Any) -> Tensor:
         return loss(model, key) if isinstance(feed, NoData) else call_on_batch(loss, model, batch)
 
-    plan = Plan(
+    config = TrainConfig(
         loss=step_loss,
         optimizer=lambda parameters: _optimizer(optimizer, parameters),
         steps=steps,
         evaluate=evaluation_of(replicas, loss, metrics or {}, data, validation, batch_size),
-        evaluate_every=eval_every or max(1, steps // EVALUATIONS),
-        best_by=monitor,
+        eval_every=eval_every or max(1, steps // EVALUATIONS),
+        monitor=monitor,
         mode=mode,
-        feed=feed,
+        data=feed,
         penalties=tuple(penalties),
-        lr_schedule=None if lr_schedule is None else lambda optimizer: _scheduler(lr_schedule, optimizer),
-        clip=Clip(norm=grad_clip) if isinstance(grad_clip, int | float) else grad_clip,
-        noise=grad_noise,
-        until=stop_when,
+        lr_scheduler=None if lr_schedule is None else lambda optimizer: _scheduler(lr_schedule, optimizer),
+        grad_clip=Clip(norm=grad_clip) if isinstance(grad_clip, int | float) else grad_clip,
+        grad_noise=grad_noise,
+        stop_when=stop_when,
         callbacks=tuple(callbacks),
         compile=compile,
         gradients=first,
     )
     path = None if checkpoint is None else _checked_path(Path(checkpoint))
     with thread_limit(1 if share else num_threads):
-        history = _run(replicas, plan, path)
+        history = _run(replicas, config, path)
     if restore_best and len(history.steps):
         replicas.load_state_dict(history.best)
     return history
@@ -246,15 +246,15 @@ _NO_SCHEDULE = (
 )
 
 
-def _run(replicas: Replicas, plan: Plan, checkpoint: Path | None) -> History:
+def _run(replicas: Replicas, config: TrainConfig, checkpoint: Path | None) -> History:
     """The loop, with progress on a terminal; with a checkpoint the first Ctrl-C or SIGTERM saves it."""
-    with terminal_progress(plan.steps) as progress:
+    with terminal_progress(config.steps) as progress:
         if checkpoint is None:
-            return run_plan(replicas, plan, watch=progress)
+            return run_training(replicas, config, watch=progress)
         with stop_on_signals() as flag:
             progress.stops = lambda: bool(flag)
             try:
-                history = run_plan(replicas, plan, checkpoint=checkpoint, watch=progress)
+                history = run_training(replicas, config, checkpoint=checkpoint, watch=progress)
                 message = f"stopped at its last step; it is saved in {checkpoint}"
             except Interrupted as stopped:
                 history, message = None, f"{stopped}; run it again to continue from {checkpoint}"

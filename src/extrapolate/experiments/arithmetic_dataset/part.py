@@ -13,7 +13,7 @@ from extrapolate.experiments.arithmetic_dataset.models import NETWORKS, Network
 from extrapolate.experiments.arithmetic_dataset.settings import ArithmeticDatasetSettings
 from extrapolate.tasks import RangePair, SubsetProduct
 from extrapolate.training import History, Penalty, Replicas, Warmup
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 #: The scale of the penalty on the weights of both layers.
 PENALTY = 10.0
@@ -59,7 +59,7 @@ class ArithmeticDatasetPart:
             lambda: self.setup.build(self.task.in_features), seeds, device=self.settings.device
         )
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, task, threshold = self.settings, self.task, self._threshold()
         shape = settings.batch, task.in_features
 
@@ -69,15 +69,15 @@ class ArithmeticDatasetPart:
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return _squared_error(model, given["x"], given["subsets"])
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-3, fused=True),
             steps=settings.steps,
             evaluate=self._evaluate(replicas),
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_mse",
-            given={"subsets": self._subsets(replicas)},
-            shared=shared,
+            eval_every=settings.evaluate_every,
+            monitor="validation_mse",
+            per_replica={"subsets": self._subsets(replicas)},
+            shared_batch=shared,
             penalties=(self._penalty(),) if self.setup.penalised else (),
             solved=lambda measures: measures["extrapolation_mse"] < threshold,
             compile=settings.compile,

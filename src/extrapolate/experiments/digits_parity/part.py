@@ -12,7 +12,7 @@ from extrapolate.experiments.digits_parity.models import HEADS, Counter
 from extrapolate.experiments.digits_parity.settings import DigitsParitySettings
 from extrapolate.tasks import EvenDigits
 from extrapolate.training import History, LinearDecay, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 LEARNING_RATE = 3e-3
 
@@ -46,7 +46,7 @@ class DigitsParityPart:
 
         return Replicas.build(build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, task = self.settings, self.task
         pictures, answers = task.splits()["validation"]
 
@@ -59,14 +59,14 @@ class DigitsParityPart:
                 error = replicas.map(lambda model: (model(pictures) - answers).square().mean())
             return {"validation_error": error}
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=adam(LEARNING_RATE),
-            rate=LinearDecay(settings.steps),
+            lr_schedule=LinearDecay(settings.steps),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_error",
+            eval_every=settings.evaluate_every,
+            monitor="validation_error",
             compile=False,  # patches and products of many sizes: compiling takes longer than it saves
         )
 

@@ -14,7 +14,7 @@ from extrapolate.experiments.digits_product.models import READERS, UNITS, Multip
 from extrapolate.experiments.digits_product.settings import DigitsProductSettings
 from extrapolate.tasks import ByDigit, DigitPairs
 from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 LEARNING_RATE, PENALTY = 5e-3, 100.0
 
@@ -58,7 +58,7 @@ class DigitsProductPart:
 
         return Replicas.build(build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, task = self.settings, self.task
         training, validation, test = (
             ByDigit.of(each) for each in (task.digits.training, task.digits.validation, task.digits.test)
@@ -88,17 +88,17 @@ class DigitsProductPart:
             with torch.no_grad():
                 return call(replicas.parameters, replicas.buffers, None, seen, unseen, u)
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(
                 parameters, lr=LEARNING_RATE, betas=BETAS, fused=True
             ),
-            rate=LinearDecay(settings.steps),
+            lr_schedule=LinearDecay(settings.steps),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_error",
-            given={"seen": seen},
+            eval_every=settings.evaluate_every,
+            monitor="validation_error",
+            per_replica={"seen": seen},
             penalties=self._penalties(),
             solved=lambda measures: measures["unseen_accuracy"] >= ENOUGH,
             compile=False,  # patches and products of many sizes: compiling takes longer than it saves

@@ -13,7 +13,7 @@ from extrapolate.experiments.digits_sequence.models import KINDS, Accumulator, K
 from extrapolate.experiments.digits_sequence.settings import DigitsSequenceSettings
 from extrapolate.tasks import DIGIT_RULES, DigitRule, DigitSet
 from extrapolate.training import History, LinearDecay, Penalty, Replicas, Warmup
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 #: Sequences that the best step is chosen by, and that are tested on; their seeds, the same for all.
 CHOSEN, TESTED = 200, 200
@@ -70,7 +70,7 @@ class DigitsSequencePart:
 
         return Replicas.build(build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, rule, kind = self.settings, self.rule, self.kind
         training = self._images()[0].to(replicas.device)
         chosen = _drawn(rule, CHOSEN, rule.training, training, CHOOSING_SEED)
@@ -89,14 +89,14 @@ class DigitsSequencePart:
             absolute, _ = self._errors(replicas, training, chosen, [rule.training])
             return {"training_error": absolute[:, 0]}
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=adam(kind.rate),
-            rate=LinearDecay(self.steps),
+            lr_schedule=LinearDecay(self.steps),
             steps=self.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="training_error",
+            eval_every=settings.evaluate_every,
+            monitor="training_error",
             penalties=self._penalties(),
             compile=False,  # ten steps unrolled are more code than a compiler can fuse in a minute
         )

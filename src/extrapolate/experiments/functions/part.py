@@ -13,7 +13,7 @@ from extrapolate.experiments.functions.models import RECURRENT, STATIC, Build
 from extrapolate.experiments.functions.settings import FunctionsSettings
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 from extrapolate.training import History, Penalty, Replicas, Warmup
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 PENALTY = 10.0
 
@@ -88,7 +88,7 @@ class FunctionsPart:
             lambda: build(settings.in_features, settings.hidden), seeds, device=settings.device
         )
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, train, rate = self.settings, self.form.train, self.form.learning_rate
         batch, in_features = settings.batch, settings.in_features
         validation = self._inputs("validation", replicas.device)
@@ -100,15 +100,15 @@ class FunctionsPart:
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
             return self._error(model, given["x"], given["subsets"], given["chosen"])
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=rate, fused=True),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_mse",
-            given=self._given(replicas),
-            shared=lambda key: {"x": train.sample_keyed(batch, in_features, key)},
+            eval_every=settings.evaluate_every,
+            monitor="validation_mse",
+            per_replica=self._given(replicas),
+            shared_batch=lambda key: {"x": train.sample_keyed(batch, in_features, key)},
             penalties=(Penalty(Warmup(settings.steps * 2 // 3, start, PENALTY)),),
             compile=settings.compile,
         )

@@ -14,7 +14,7 @@ from extrapolate.experiments.gilr_long_memory.models import KINDS, Reader
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Replicas
 from extrapolate.training.gradients import one_by_one
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 GRADIENT_NORM = 1.0
 
@@ -55,7 +55,7 @@ class LongMemoryPart:
 
         return Replicas.build(build, [self.seed], device=self.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         task, shape = self.task, (self.batch, self.length)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -68,15 +68,15 @@ class LongMemoryPart:
             wrong = (replicas[0].eval()(task.one_hot(elements)) > 0) != positive
             return {"error": wrong.float().mean()[None]}
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=self.rate, fused=True),
             steps=self.iterations,
             evaluate=evaluate,
-            evaluate_every=1,
-            best_by="error",
-            clip=Clip(norm=GRADIENT_NORM),
-            until=_converged,
+            eval_every=1,
+            monitor="error",
+            grad_clip=Clip(norm=GRADIENT_NORM),
+            stop_when=_converged,
             gradients=one_by_one,  # torch's LSTM has no rule to be mapped by, and our fused layer needs none
         )
 

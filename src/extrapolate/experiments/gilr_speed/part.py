@@ -13,7 +13,7 @@ from extrapolate.experiments.gilr_speed.settings import SpeedSettings
 from extrapolate.experiments.untrained import no_training
 from extrapolate.training import History, Replicas
 from extrapolate.training.checkpoint import Checkpoint, read, write
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, Watch
 
 
@@ -41,7 +41,7 @@ class SpeedPart:
 
         return Replicas.build(build, [0], device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         return no_training()
 
     def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> "SpeedPart":

@@ -12,7 +12,7 @@ from extrapolate.experiments.grid_time.models import CLOCKS, Agent, Walk, likeli
 from extrapolate.experiments.grid_time.settings import GridTimeSettings
 from extrapolate.tasks import GridTime
 from extrapolate.training import Clip, History, LinearDecay, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 LEARNING_RATE = 3e-3
 
@@ -66,7 +66,7 @@ class GridTimePart:
     def replicas(self) -> Replicas:
         return Replicas.build(self._build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, task = self.settings, self.task
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -79,15 +79,15 @@ class GridTimePart:
 
             return actor_critic_loss(walk(model, task, task.begin(u[:2]), draw))
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=settings.steps,
             evaluate=lambda replicas, keys: {"failure": 1 - self._success(replicas, task, VALIDATION_SEED)},
-            evaluate_every=settings.evaluate_every,
-            best_by="failure",
-            rate=LinearDecay(settings.steps),
-            clip=Clip(norm=1.0),
+            eval_every=settings.evaluate_every,
+            monitor="failure",
+            lr_schedule=LinearDecay(settings.steps),
+            grad_clip=Clip(norm=1.0),
             solved=lambda measures: measures["failure"] < 1 - GridTime.threshold,
             compile=False,  # twelve steps unrolled are more code than a compiler can fuse in a minute
         )

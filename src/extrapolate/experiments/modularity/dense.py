@@ -14,7 +14,7 @@ from extrapolate.experiments.modularity.settings import MASKS, MaskSettings, wid
 from extrapolate.experiments.modularity.subject import Subject
 from extrapolate.training import Clip, Replicas
 from extrapolate.training.metrics import Evaluate
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning
@@ -81,7 +81,7 @@ class DenseSubject(Subject):
         parts = [part for pair in itertools.pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())]
         return nn.Sequential(*parts[:-1])
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         tables = [tuple(each.to(replicas.device) for each in table) for table in self.tables()]
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -101,16 +101,16 @@ def table_plan(
     settings: MaskSettings,
     loss: Callable[[nn.Module, Tensor, dict[str, Tensor]], Tensor],
     evaluate: Evaluate,
-) -> Plan:
+) -> TrainConfig:
     """Adam at 1e-3, gradients of norm 1 at most; best where the ``error`` is least."""
-    return Plan(
+    return TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-3, fused=True),
         steps=settings.steps,
         evaluate=evaluate,
-        evaluate_every=settings.evaluate_every,
-        best_by="error",
-        clip=Clip(norm=1.0),
+        eval_every=settings.evaluate_every,
+        monitor="error",
+        grad_clip=Clip(norm=1.0),
         solved=lambda measures: measures["error"] == 0,
         compile=False,  # a single network of wide layers: nothing to fuse
     )

@@ -13,7 +13,7 @@ from extrapolate.experiments.later import Later
 from extrapolate.experiments.modularity.subject import Stage, Subject
 from extrapolate.experiments.modularity.tables import page_lines
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, Watch
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class MaskedPart:
     def replicas(self) -> Replicas:
         return Replicas.build(self.subject.build, [self.subject.seed], device=self.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         return self.subject.plan(replicas)
 
     @property

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from extrapolate import ops
 from extrapolate.experiments.modularity.tables import Line
 from extrapolate.training import Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
@@ -74,7 +74,7 @@ class Subject(ABC):
     def build(self) -> nn.Module: ...
 
     @abstractmethod
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         """How the weights are trained."""
 
     @property

@@ -25,10 +25,10 @@ class Feedback:
     ::
 
         feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas))
-        Plan(..., rate=feedback.schedule("rate"), given=feedback.numbers, feedback=feedback)  # AdaMax with lr 1
+        TrainConfig(..., lr_schedule=feedback.schedule("rate"), per_replica=feedback.numbers, feedback=feedback)
 
-    Numbers reach the loss through ``Plan.given``, and an optimizer that takes a tensor (R,) of learning rates through
-    ``Plan.rate``.
+    Numbers reach the loss through ``per_replica``, and an optimizer of learning rate 1 that takes a tensor (R,) of
+    rates through ``lr_schedule``.
     """
 
     def __init__(self, rules: Mapping[str, Rule], count: int, *, device: torch.device | str = "cpu") -> None:

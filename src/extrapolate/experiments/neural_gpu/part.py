@@ -12,7 +12,7 @@ from extrapolate.experiments.neural_gpu.recipe import Recipe
 from extrapolate.experiments.neural_gpu.sheets import Sheet, examine, rank, shares
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Watch
 
 UNIT = "DNGPU"
@@ -68,7 +68,7 @@ class NeuralGPUPart:
     def replicas(self) -> Replicas:
         return self.recipe.replicas(self.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         def checks(model: DiagonalNeuralGPU) -> dict[str, float]:
             found = list(zip(self.checks, shares(model, self.checks), strict=True))
             errors = sum(share * (1 if sheet.typical else RARE) for sheet, share in found)

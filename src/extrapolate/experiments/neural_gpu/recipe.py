@@ -25,7 +25,7 @@ from extrapolate.tasks.algorithms import generator_of
 from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.metrics import Evaluate
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 #: Streams of random examples beside each other: those of the training, and the fixed ones it is measured on.
 TRAINING, FIXED = 0, 1
@@ -121,7 +121,7 @@ class Recipe:
         evaluate_every: int,
         checks: Checks,
         ends: Callable[[History], bool] | None = None,
-    ) -> Plan:
+    ) -> TrainConfig:
         device = replicas.device
         trainer = TRAINERS[self.optimizer]
         rate = self.rates(trainer.rate(self.maps), steps)
@@ -136,20 +136,20 @@ class Recipe:
             entropy, saturation = costs(model, given)
             return entropy + given["weight"] * saturation
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=trainer.make,
             steps=steps,
             evaluate=self._evaluation(replicas, checks),
-            evaluate_every=evaluate_every,
-            best_by="score",
-            given=feedback.numbers,
-            shared=shared,
-            rate=feedback.schedule("rate"),
-            noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
+            eval_every=evaluate_every,
+            monitor="score",
+            per_replica=feedback.numbers,
+            shared_batch=shared,
+            lr_schedule=feedback.schedule("rate"),
+            grad_noise=GradientNoise(feedback["noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
             feedback=feedback,
-            until=ends,
+            stop_when=ends,
             compile=False,  # hundreds of steps of a loop would be compiled for minutes
             gradients=one_by_one if device.type == "cpu" else mapped,
         )

@@ -13,7 +13,7 @@ from extrapolate.experiments.number_words.models import READ_OUTS, Reader, value
 from extrapolate.experiments.number_words.settings import NumberWordsSettings
 from extrapolate.tasks import NumberWords, in_words
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 LEARNING_RATE = 3e-3
 
@@ -52,7 +52,7 @@ class NumberWordsPart:
     def replicas(self) -> Replicas:
         return Replicas.build(self._build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings = self.settings
         sets = [_on(replicas.device, self.task.encoded(numbers)) for numbers in self.task.split]
         training = sets[0]
@@ -67,13 +67,13 @@ class NumberWordsPart:
                 for name, data in zip(SETS, sets, strict=True)
             }
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_error",
+            eval_every=settings.evaluate_every,
+            monitor="validation_error",
             solved=lambda measures: measures["test_error"] < NumberWords.threshold,
             compile=settings.compile,
         )

@@ -13,7 +13,7 @@ from extrapolate.experiments.programs.settings import TIMES, ProgramsSettings
 from extrapolate.tasks import Programs
 from extrapolate.tasks.programs import SCRIPTS, Read
 from extrapolate.training import Clip, History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 LEARNING_RATE = 1e-2
 
@@ -58,7 +58,7 @@ class ProgramsPart:
     def replicas(self) -> Replicas:
         return Replicas.build(self._build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, task = self.settings, self.task
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -66,16 +66,16 @@ class ProgramsPart:
             # the smallest float keeps the root's slope finite where every answer is exact
             return (relative_errors(model, read).square().mean() + torch.finfo(torch.float32).tiny).sqrt()
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True),
             steps=settings.steps,
             evaluate=lambda replicas, keys: {
                 "validation_error": self._error(replicas, task, VALIDATION_SEED)
             },
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_error",
-            clip=Clip(norm=1.0),
+            eval_every=settings.evaluate_every,
+            monitor="validation_error",
+            grad_clip=Clip(norm=1.0),
             solved=lambda measures: measures["validation_error"] < Programs.threshold,
             compile=False,  # a program's steps unrolled are more code than a compiler can fuse in a minute
         )

@@ -13,8 +13,8 @@ from extrapolate.experiments.single_module.units import UNITS, UnitSetup
 from extrapolate.tasks import OPERATIONS, SingleModule
 from extrapolate.training import History, Replicas
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
-from extrapolate.training.plan import Plan
 from extrapolate.training.restart import Restart
+from extrapolate.training.train_config import TrainConfig
 
 #: The task's splits, by what is measured on them.
 SPLITS = {"validation_mse": "validation", "extrapolation_mse": "test"}
@@ -60,7 +60,7 @@ class SingleModulePart:
         seeds = list(range(settings.seeds)) * len(settings.ranges)
         return Replicas.build(self._build, seeds, device=settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, recipe, thresholds = self.settings, self.setup.recipe, self._thresholds()
         task = self.tasks[0]  # the tasks differ by their ranges alone
 
@@ -68,16 +68,16 @@ class SingleModulePart:
             x, y = task.sample_between(given["low"], given["high"], settings.batch, key)
             return mean_squared_error(model, x, y)
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True),
             steps=settings.steps,
             evaluate=self._evaluate(replicas),
-            evaluate_every=settings.evaluate_every,
-            best_by="validation_mse",
-            given=self._ends(replicas.device),
+            eval_every=settings.evaluate_every,
+            monitor="validation_mse",
+            per_replica=self._ends(replicas.device),
             penalties=recipe.penalties(settings.steps, self.operation),
-            clip=recipe.clip,
+            grad_clip=recipe.clip,
             restart=Restart(self._build) if recipe.restarts else None,
             solved=lambda measures: measures["extrapolation_mse"] < thresholds,
             compile=settings.compile,

@@ -10,7 +10,7 @@ from torch import Tensor
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.optim import Madam
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 
 def _madam(parameters: list[Tensor]) -> torch.optim.Optimizer:
@@ -34,7 +34,7 @@ class ArithmeticPart:
     def replicas(self) -> Replicas:
         return self.task.replicas()
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         plan = self.task.plan(replicas)
         return replace(plan, optimizer=_madam) if self.optimizer == "Madam" else plan
 

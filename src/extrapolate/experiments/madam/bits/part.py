@@ -12,7 +12,7 @@ from extrapolate.experiments.madam.bits.weights import WEIGHTS
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT
 from extrapolate.experiments.madam.problems import PROBLEMS
 from extrapolate.training import History, Replicas, StepDecay
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 PROBLEM = PROBLEMS["digits-cnn"]
 
@@ -34,7 +34,7 @@ class BitsPart:
     def replicas(self) -> Replicas:
         return Replicas.build(PROBLEM.build, range(self.settings.seeds), device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, data = self.settings, PROBLEM.data().to(replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -50,14 +50,14 @@ class BitsPart:
                 "wrong": replicas.map(wrong),
             }
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: WEIGHTS[self.weights].make(parameters, list(replicas.seeds)),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=settings.evaluate_every,
-            best_by="error",
-            rate=StepDecay(round(DROP_AT * settings.steps)),
+            eval_every=settings.evaluate_every,
+            monitor="error",
+            lr_schedule=StepDecay(round(DROP_AT * settings.steps)),
             compile=settings.compile,
         )
 

@@ -12,7 +12,7 @@ from extrapolate.experiments.madam.learning_rate.settings import LearningRateSet
 from extrapolate.experiments.madam.optimizers import OPTIMIZERS
 from extrapolate.experiments.madam.problems import PROBLEMS, Problem
 from extrapolate.training import History, Replicas, StepDecay
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 #: Where the rate falls to a tenth, and how often errors are looked at, in shares of the steps.
 DROP_AT, LOOKS = 0.7, 4
@@ -42,7 +42,7 @@ class LearningRatePart:
         seeds = [seed for _ in self.settings.rates for seed in range(self.settings.seeds)]
         return Replicas.build(self.what.build, seeds, device=self.settings.device)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         settings, problem = self.settings, self.what
         data = problem.data().to(replicas.device)
         rates = torch.tensor(settings.rates, device=replicas.device).repeat_interleave(settings.seeds)
@@ -54,14 +54,14 @@ class LearningRatePart:
         def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
             return {"error": replicas.map(lambda model: problem.error(model, data))}
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=lambda parameters: OPTIMIZERS[self.optimizer](parameters, rates),
             steps=settings.steps,
             evaluate=evaluate,
-            evaluate_every=-(-settings.steps // LOOKS),
-            best_by="error",
-            rate=StepDecay(round(DROP_AT * settings.steps)),
+            eval_every=-(-settings.steps // LOOKS),
+            monitor="error",
+            lr_schedule=StepDecay(round(DROP_AT * settings.steps)),
             compile=False,  # the widest step of a network of 64 layers takes minutes to compile
         )
 

@@ -23,7 +23,7 @@ from extrapolate.tasks import Digits, DigitSet, load_digits
 from extrapolate.tasks.cifar import has_cifar, load_cifar
 from extrapolate.training import Replicas
 from extrapolate.training.gradients import one_by_one
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
@@ -46,7 +46,7 @@ class ClassRemoval(Subject):
         images = images_of(self.settings.data).training.images
         return Classifier(images.shape[1], self.settings.channels, len(CLASSES), self.settings.dropout)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         digits = images_of(self.settings.data).training.to(replicas.device)
 
         def loss(model: nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:

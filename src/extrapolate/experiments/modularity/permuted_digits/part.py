@@ -27,7 +27,7 @@ from extrapolate.experiments.modularity.tables import accuracies, table
 from extrapolate.experiments.untrained import no_training
 from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.training import History, Replicas
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted, Watch
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class ChainPart:
             lambda: Chain(pixels, settings.hidden, settings.tasks), [self.seed], device=settings.device
         )
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         return no_training()
 
     @property

@@ -16,7 +16,7 @@ from extrapolate.experiments.modularity.sequences.settings import SequenceSettin
 from extrapolate.experiments.modularity.subject import ABLE, Subject, View, under
 from extrapolate.training import Clip, Replicas
 from extrapolate.training.gradients import one_by_one
-from extrapolate.training.plan import Plan
+from extrapolate.training.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Learning, Mask
@@ -123,7 +123,7 @@ class SequenceSubject(Subject):
         total = F.cross_entropy(logits.flatten(0, 1), answer.flatten(), ignore_index=pad, reduction="sum")
         return total / len(answer)
 
-    def plan(self, replicas: Replicas) -> Plan:
+    def plan(self, replicas: Replicas) -> TrainConfig:
         count = max(1, WATCHED // len(self.trained))
         watched = [self.test(each).some(count) for each in self.trained]
 
@@ -135,14 +135,14 @@ class SequenceSubject(Subject):
             right = [[accuracy(model, each) for each in watched] for model in models]
             return {"error": 1 - torch.tensor(right, dtype=torch.float64).mean(1)}
 
-        return Plan(
+        return TrainConfig(
             loss=loss,
             optimizer=self.optimizer,
             steps=self.settings.steps,
             evaluate=evaluate,
-            evaluate_every=self.settings.evaluate_every,
-            best_by="error",
-            clip=Clip(norm=self.published.clip),
+            eval_every=self.settings.evaluate_every,
+            monitor="error",
+            grad_clip=Clip(norm=self.published.clip),
             solved=lambda measures: measures["error"] <= 1 - ABLE,
             gradients=one_by_one,
         )

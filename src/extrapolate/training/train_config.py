@@ -1,4 +1,4 @@
-"""What the loop needs to know of a training, as one value."""
+"""The arguments of a training as one value: what the loop reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Feedback(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """All that the loop needs to know of a training. :func:`extrapolate.train` makes one of its arguments.
 
     Args:
@@ -41,75 +41,75 @@ class Plan:
         optimizer: makes the optimizer from the list of stacked parameters (R, ...). Elementwise optimizers
             (SGD, Adam, ...) then keep a state of each replica's own.
         steps: optimizer steps.
-        evaluate: measures taken every ``evaluate_every`` steps and at the end.
-        best_by: the measure that marks a replica's best step; its weights are kept.
+        evaluate: measures taken every ``eval_every`` steps and at the end.
+        monitor: the measure that marks a replica's best step; its weights are kept.
         mode: ``min`` or ``max``: whether the lowest or the highest is best.
-        feed: gives the batch of every step. Default: ``given`` and ``shared``.
-        given: tensors (R, ...) handed to ``loss`` a replica at a time.
-        shared: ``shared(key)``: tensors sampled once a step and handed whole to the ``loss`` of every replica;
-            the ``key`` (3,), of seed 0 and this step, is for :func:`ops.uniform`. What is the same for all
-            is neither sampled nor stored R times, and a matrix product with it is one for all of them.
+        data: gives the batch of every step. Default: the tensors of ``per_replica`` and ``shared_batch``.
+        per_replica: tensors (R, ...) by name; ``loss`` gets the row of its replica.
+        shared_batch: ``shared_batch(key)``: tensors by name, sampled once per step and given whole to the ``loss``
+            of every replica; the ``key`` (3,), of seed 0 and this step, is for :func:`ops.uniform`. A matrix
+            product with them is one for all replicas.
         penalties: what is added to the loss.
-        rate: a factor on the optimizer's learning rates, step by step.
-        lr_schedule: makes a scheduler of ``torch.optim.lr_scheduler`` of the optimizer; stepped once a step.
-        clip: bounds on each replica's gradients.
-        noise: added to the gradients after that.
+        lr_schedule: a factor on the optimizer's learning rates, step by step.
+        lr_scheduler: makes a scheduler of ``torch.optim.lr_scheduler`` of the optimizer; stepped once per step.
+        grad_clip: bounds on each replica's gradients.
+        grad_noise: added to the gradients after that.
         restart: when a replica that is stuck starts anew.
         solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
         feedback: sets numbers that the training uses from its history.
-        until: asked after every evaluation; True ends the training before its last step.
+        stop_when: asked after every evaluation; True ends the training before its last step.
         callbacks: see :class:`extrapolate.training.Callback`.
         compile: fuse the step with ``torch.compile`` (falls back to eager where there is no compiler).
         gradients: how those of all replicas are computed: ``mapped`` over the stack at once, or ``one_by_one``.
         settled: what ``gradients`` decides at the first step; a resumed training keeps to it.
 
     Raises:
-        ValueError: ``steps`` below 0 or ``evaluate_every`` below 1.
+        ValueError: ``steps`` below 0 or ``eval_every`` below 1.
     """
 
     loss: Loss
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer]
     steps: int
     evaluate: Evaluate
-    evaluate_every: int
-    best_by: str
+    eval_every: int
+    monitor: str
     mode: Literal["min", "max"] = "min"
-    feed: Feed | None = None
-    given: dict[str, Tensor] = field(default_factory=dict)
-    shared: Callable[[Tensor], State] | None = None
+    data: Feed | None = None
+    per_replica: dict[str, Tensor] = field(default_factory=dict)
+    shared_batch: Callable[[Tensor], State] | None = None
     penalties: tuple[Penalty, ...] = ()
-    rate: Schedule | None = None
-    lr_schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
-    clip: Clip | None = None
-    noise: GradientNoise | None = None
+    lr_schedule: Schedule | None = None
+    lr_scheduler: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
+    grad_clip: Clip | None = None
+    grad_noise: GradientNoise | None = None
     restart: Restart | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
     feedback: Feedback | None = None
-    until: Callable[[History], bool] | None = None
+    stop_when: Callable[[History], bool] | None = None
     callbacks: tuple[Any, ...] = ()
     compile: bool = True
-    gradients: "Callable[[Replicas, Plan], Gradients]" = mapped
+    gradients: "Callable[[Replicas, TrainConfig], Gradients]" = mapped
     settled: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.evaluate_every < 1:
+        if self.steps < 0 or self.eval_every < 1:
             raise ValueError(
-                f"plan: steps={self.steps} must be at least 0, evaluate_every={self.evaluate_every} at least 1"
+                f"steps={self.steps} must be at least 0, eval_every={self.eval_every} at least 1"
             )
 
     @property
-    def batches(self) -> Feed:
-        """The feed, or that of ``given`` and ``shared``."""
-        return self.feed or _GivenAndShared(self.given, self.shared)
+    def feed(self) -> Feed:
+        """What gives the batch of every step."""
+        return self.data or _TensorsByName(self.per_replica, self.shared_batch)
 
 
 @dataclass(frozen=True)
-class _GivenAndShared(Stateless):
-    given: dict[str, Tensor]
-    shared: Callable[[Tensor], State] | None
+class _TensorsByName(Stateless):
+    per_replica: dict[str, Tensor]
+    shared_batch: Callable[[Tensor], State] | None
 
     def __call__(self, keys: Tensor) -> tuple[Any, Any]:
-        if self.shared is None:
-            return self.given, {}
+        if self.shared_batch is None:
+            return self.per_replica, {}
         common = keys[0] * torch.tensor([0, 0, 1], device=keys.device)
-        return self.given, self.shared(common)
+        return self.per_replica, self.shared_batch(common)
