@@ -9,13 +9,13 @@ from extrapolate._lazy import import_lazily
 
 if TYPE_CHECKING:
     from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
-    from extrapolate.experiments.experiment import Claim, Experiment, Part
+    from extrapolate.experiments.experiment import Experiment
+    from extrapolate.experiments.findings import Claim
     from extrapolate.experiments.manifest import cores
     from extrapolate.experiments.memory import keep_freed_memory
     from extrapolate.experiments.options import Option, options_of, with_options, written
-    from extrapolate.experiments.runner import Outcome, run
+    from extrapolate.experiments.runner import Display, Outcome, run
     from extrapolate.experiments.saved_run import Run, load_run
-    from extrapolate.experiments.workers import Display
 
 __all__ = [
     "EXPERIMENTS",
@@ -24,7 +24,6 @@ __all__ = [
     "Experiment",
     "Option",
     "Outcome",
-    "Part",
     "Run",
     "cores",
     "experiment_named",
@@ -38,13 +37,13 @@ __all__ = [
 
 _MODULES = {
     "catalog": ("EXPERIMENTS", "experiment_named"),
-    "experiment": ("Claim", "Experiment", "Part"),
+    "experiment": ("Experiment",),
+    "findings": ("Claim",),
     "manifest": ("cores",),
     "memory": ("keep_freed_memory",),
     "options": ("Option", "options_of", "with_options", "written"),
-    "runner": ("Outcome", "run"),
+    "runner": ("Display", "Outcome", "run"),
     "saved_run": ("Run", "load_run"),
-    "workers": ("Display",),
 }
 
 __getattr__, __dir__ = import_lazily(

@@ -1,161 +1,192 @@
-"""The experiments there are, by name. Each is imported when it is looked up."""
+"""The experiments there are, by name: a file each in the packages below. Each is imported when it is looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from extrapolate.errors import unknown_name
 
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
 
+#: The packages of experiments, as listed. ``FAMILY/two_words.py`` holds the experiment ``two-words`` under the
+#: name ``two_words``; a file whose name begins with an underscore holds what several of them share.
+FAMILIES = ("arithmetic", "digits", "language", "agents", "recurrence", "optimizers", "masks", "algorithms")
+
+
+class Catalog(Mapping[str, "Experiment[Any]"]):
+    """Experiments by name; names and titles are known without importing an experiment."""
+
+    def __init__(self, folder: Path) -> None:
+        paths = [path for family in FAMILIES for path in sorted((folder / family).glob("*.py"))]
+        self._paths = {path.stem.replace("_", "-"): path for path in paths if not path.name.startswith("_")}
+
+    def __getitem__(self, name: str) -> Experiment[Any]:
+        path = self._paths[name]
+        module = import_module(f"{__package__}.{path.parent.name}.{path.stem}")
+        return getattr(module, path.stem)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def title(self, name: str) -> str:
+        """The first line of the file: of its docstring."""
+        with self._paths[name].open(encoding="utf-8") as lines:
+            return next(lines).strip().strip('"').rstrip(".")
+
 
 class Entry(NamedTuple):
-    """Where an experiment is, as ``module:name`` below this package, and its title."""
-
     origin: str
     title: str
 
 
-class Catalog(Mapping[str, "Experiment"]):
-    """Experiments by name; names and titles are known without importing an experiment."""
+class _WithLegacy(Catalog):
+    """And those that are still in their old form."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
-        self._entries = entries
+    def __getitem__(self, name: str) -> Any:
+        if name in self._paths:
+            return super().__getitem__(name)
+        from extrapolate.experiments.legacy import Legacy
 
-    def __getitem__(self, name: str) -> Experiment:
-        return resolve_name(f"{__package__}.{self._entries[name].origin}")
+        return Legacy(f"{__package__}.{LEGACY[name].origin}")
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._paths or name in LEGACY
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(dict.fromkeys([*self._paths, *LEGACY]))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len({*self._paths, *LEGACY})
 
     def title(self, name: str) -> str:
-        return self._entries[name].title
+        return super().title(name) if name in self._paths else LEGACY[name].title
 
 
-EXPERIMENTS = Catalog(
-    {
-        "single-module": Entry(
-            "single_module.experiment:SINGLE_MODULE",
-            "The Single Module Task: which units learn arithmetic, and in which range",
-        ),
-        "primer": Entry(
-            "single_module.experiment:GRID",
-            "The Primer's grid: every published unit, on four operations and nine ranges",
-        ),
-        "arithmetic-dataset": Entry(
-            "arithmetic_dataset.experiment:ARITHMETIC_DATASET",
-            "The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers",
-        ),
-        "noise-range": Entry(
-            "noise_range.experiment:NOISE_RANGE",
-            "How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise",
-        ),
-        "functions-static": Entry(
-            "functions.experiment:FUNCTIONS_STATIC",
-            "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
-        ),
-        "functions-recurrent": Entry(
-            "functions.experiment:FUNCTIONS_RECURRENT",
-            "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
-        ),
-        "number-words": Entry(
-            "number_words.experiment:NUMBER_WORDS",
-            "Number words: reading 'three hundred and thirty four' after 169 other numbers",
-        ),
-        "digits-sequence": Entry(
-            "digits_sequence.experiment:DIGITS_SEQUENCE",
-            "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
-        ),
-        "digits-product": Entry(
-            "digits_product.experiment:DIGITS_PRODUCT",
-            "Products of two digits: the labels that nobody supervised, and pairs never seen",
-        ),
-        "digits-parity": Entry(
-            "digits_parity.experiment:DIGITS_PARITY",
-            "Even digits in a picture: counted by a NAC or by the usual affine layer",
-        ),
-        "programs": Entry(
-            "programs.experiment:PROGRAMS",
-            "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
-        ),
-        "grid-time": Entry(
-            "grid_time.experiment:GRID_TIME",
-            "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
-        ),
-        "gilr-long-memory": Entry(
-            "gilr_long_memory.experiment:GILR_LONG_MEMORY",
-            "Long memory: the first of up to a million symbols, remembered to the last",
-        ),
-        "gilr-speed": Entry(
-            "gilr_speed.experiment:GILR_SPEED",
-            "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
-        ),
-        "madam-learning-rate": Entry(
-            "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
-            "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
-        ),
-        "madam-bits": Entry(
-            "madam.bits.experiment:MADAM_BITS",
-            "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
-        ),
-        "madam-arithmetic": Entry(
-            "madam.arithmetic.experiment:MADAM_ARITHMETIC",
-            "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
-        ),
-        "modularity-add-mul": Entry(
-            "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
-            "Weight masks: which weights of one network add, and which multiply",
-        ),
-        "modularity-strength": Entry(
-            "modularity.strength.experiment:MODULARITY_STRENGTH",
-            "Weight masks: what is kept, right and shared as weights are pressed out harder",
-        ),
-        "modularity-double-addition": Entry(
-            "modularity.double_addition.experiment:MODULARITY_DOUBLE_ADDITION",
-            "Weight masks: are the weights that add one pair of numbers used again for another",
-        ),
-        "modularity-class-removal": Entry(
-            "modularity.class_removal.experiment:MODULARITY_CLASS_REMOVAL",
-            "Weight masks: what an image classifier loses with the weights that only one class needs",
-        ),
-        "modularity-permuted-digits": Entry(
-            "modularity.permuted_digits.experiment:MODULARITY_PERMUTED_DIGITS",
-            "Weight masks: does a new task use the weights of the tasks before it again",
-        ),
-        "modularity-scan": Entry(
-            "modularity.scan.experiment:MODULARITY_SCAN",
-            "Weight masks: do the weights that some commands need carry out others",
-        ),
-        "modularity-mathematics": Entry(
-            "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
-            "Weight masks: do the weights that easy problems need answer hard ones",
-        ),
-        "neural-gpu-tasks": Entry(
-            "neural_gpu.tasks.experiment:NEURAL_GPU_TASKS",
-            "The Neural GPU on sequences: copy, reverse, duplicate and sort, far beyond the trained lengths",
-        ),
-        "neural-gpu-addition": Entry(
-            "neural_gpu.arithmetic.experiment:NEURAL_GPU_ADDITION",
-            "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
-        ),
-        "neural-gpu-multiplication": Entry(
-            "neural_gpu.arithmetic.experiment:NEURAL_GPU_MULTIPLICATION",
-            "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
-        ),
-    }
-)
+LEGACY = {
+    "single-module": Entry(
+        "single_module.experiment:SINGLE_MODULE",
+        "The Single Module Task: which units learn arithmetic, and in which range",
+    ),
+    "primer": Entry(
+        "single_module.experiment:GRID",
+        "The Primer's grid: every published unit, on four operations and nine ranges",
+    ),
+    "arithmetic-dataset": Entry(
+        "arithmetic_dataset.experiment:ARITHMETIC_DATASET",
+        "The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers",
+    ),
+    "noise-range": Entry(
+        "noise_range.experiment:NOISE_RANGE",
+        "How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise",
+    ),
+    "functions-static": Entry(
+        "functions.experiment:FUNCTIONS_STATIC",
+        "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
+    ),
+    "functions-recurrent": Entry(
+        "functions.experiment:FUNCTIONS_RECURRENT",
+        "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
+    ),
+    "number-words": Entry(
+        "number_words.experiment:NUMBER_WORDS",
+        "Number words: reading 'three hundred and thirty four' after 169 other numbers",
+    ),
+    "digits-sequence": Entry(
+        "digits_sequence.experiment:DIGITS_SEQUENCE",
+        "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
+    ),
+    "digits-product": Entry(
+        "digits_product.experiment:DIGITS_PRODUCT",
+        "Products of two digits: the labels that nobody supervised, and pairs never seen",
+    ),
+    "digits-parity": Entry(
+        "digits_parity.experiment:DIGITS_PARITY",
+        "Even digits in a picture: counted by a NAC or by the usual affine layer",
+    ),
+    "programs": Entry(
+        "programs.experiment:PROGRAMS",
+        "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
+    ),
+    "grid-time": Entry(
+        "grid_time.experiment:GRID_TIME",
+        "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
+    ),
+    "gilr-long-memory": Entry(
+        "gilr_long_memory.experiment:GILR_LONG_MEMORY",
+        "Long memory: the first of up to a million symbols, remembered to the last",
+    ),
+    "gilr-speed": Entry(
+        "gilr_speed.experiment:GILR_SPEED",
+        "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
+    ),
+    "madam-learning-rate": Entry(
+        "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
+        "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
+    ),
+    "madam-bits": Entry(
+        "madam.bits.experiment:MADAM_BITS",
+        "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
+    ),
+    "madam-arithmetic": Entry(
+        "madam.arithmetic.experiment:MADAM_ARITHMETIC",
+        "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
+    ),
+    "modularity-add-mul": Entry(
+        "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
+        "Weight masks: which weights of one network add, and which multiply",
+    ),
+    "modularity-strength": Entry(
+        "modularity.strength.experiment:MODULARITY_STRENGTH",
+        "Weight masks: what is kept, right and shared as weights are pressed out harder",
+    ),
+    "modularity-double-addition": Entry(
+        "modularity.double_addition.experiment:MODULARITY_DOUBLE_ADDITION",
+        "Weight masks: are the weights that add one pair of numbers used again for another",
+    ),
+    "modularity-class-removal": Entry(
+        "modularity.class_removal.experiment:MODULARITY_CLASS_REMOVAL",
+        "Weight masks: what an image classifier loses with the weights that only one class needs",
+    ),
+    "modularity-permuted-digits": Entry(
+        "modularity.permuted_digits.experiment:MODULARITY_PERMUTED_DIGITS",
+        "Weight masks: does a new task use the weights of the tasks before it again",
+    ),
+    "modularity-scan": Entry(
+        "modularity.scan.experiment:MODULARITY_SCAN",
+        "Weight masks: do the weights that some commands need carry out others",
+    ),
+    "modularity-mathematics": Entry(
+        "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
+        "Weight masks: do the weights that easy problems need answer hard ones",
+    ),
+    "neural-gpu-tasks": Entry(
+        "neural_gpu.tasks.experiment:NEURAL_GPU_TASKS",
+        "The Neural GPU on sequences: copy, reverse, duplicate and sort, far beyond the trained lengths",
+    ),
+    "neural-gpu-addition": Entry(
+        "neural_gpu.arithmetic.experiment:NEURAL_GPU_ADDITION",
+        "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
+    ),
+    "neural-gpu-multiplication": Entry(
+        "neural_gpu.arithmetic.experiment:NEURAL_GPU_MULTIPLICATION",
+        "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
+    ),
+}
+
+EXPERIMENTS = _WithLegacy(Path(__file__).parent)
 
 
-def experiment_named(name: str) -> Experiment:
+def experiment_named(name: str) -> Experiment[Any]:
     """The experiment, or an error that offers the nearest name."""
     if name not in EXPERIMENTS:
         raise unknown_name("experiment", name, list(EXPERIMENTS))

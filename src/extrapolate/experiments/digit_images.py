@@ -10,7 +10,7 @@ from torch import Tensor
 
 from extrapolate.errors import UserError
 from extrapolate.experiments.common_options import device_option
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate
 from extrapolate.experiments.options import at_least, option
 from extrapolate.tasks import Digits, load_digits

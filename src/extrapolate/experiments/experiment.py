@@ -1,122 +1,120 @@
-"""What an experiment is: settings, parts to train, and claims judged on the results."""
+"""What an experiment is: presets of a configuration, a function that yields trainings, and findings."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pkgutil import resolve_name
+from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from extrapolate.experiments.intervals import Estimate
-from extrapolate.training import History, Replicas
-from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Watch
+from extrapolate.experiments.config import Settings
+from extrapolate.experiments.findings import Claim, Finding, judged
+from extrapolate.experiments.options import axes_of
+from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.training import Job
+
+C = TypeVar("C", bound=Settings)
+
+#: Of every smoke preset, where the configuration has such a field.
+SMOKE = {"seeds": 2, "steps": 6, "eval_every": 3, "batch": 4, "compile": False}
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A published finding beside what was measured; ``published`` None: a measurement without a published number.
+class Experiment(Generic[C]):
+    """A published result: what to run, what must come out. Made by :func:`experiment`."""
 
-    ``holds`` is None where nothing is claimed, or where not all of it was run (``why`` says so).
+    name: str
+    title: str
+    source: str
+    presets: Mapping[str, C]
+    trainings: Callable[[C], Iterable[Job]]
+    findings: Callable[[C], Iterable[Finding]]
+    notes: Callable[[C], list[str]]
+    outline: Callable[[C], str]
+    summary: Callable[[pl.DataFrame], pl.DataFrame]
+    draw: Callable[[pl.DataFrame, C], pl.DataFrame] | None
+
+    def __reduce__(self) -> Any:
+        """By reference, as a function: another process imports it."""
+        return resolve_name, (f"{self.trainings.__module__}:{self.trainings.__name__}",)
+
+    def jobs(self, config: C) -> dict[str, Job]:
+        """What is to be trained and measured, by name."""
+        found: dict[str, Job] = {}
+        for each in self.trainings(config):
+            if each.name in found:
+                raise ValueError(f"{self.name} yields two trainings of the name {each.name!r}")
+            found[each.name] = each
+        return found
+
+    def claims(self, results: pl.DataFrame, config: C) -> list[Claim]:
+        """The findings whose models were run, judged on these results."""
+        return judged(self.findings(config), results, config, self.presets)
+
+
+def experiment(
+    *,
+    source: str,
+    laptop: C,
+    paper: Mapping[str, Any],
+    smoke: Mapping[str, Any],
+    findings: Callable[[C], Iterable[Finding]],
+    notes: Callable[[C], list[str]],
+    outline: Callable[[C], str] | None = None,
+    summary: Callable[[pl.DataFrame], pl.DataFrame] = summarize,
+    curves: Callable[[pl.DataFrame, C], pl.DataFrame] | None = None,
+) -> Callable[[Callable[[C], Iterable[Job]]], Experiment[C]]:
+    """Make an experiment of a function that yields its trainings.
+
+    Its name is that of the function, its title the first line of the module's docstring.
+
+    Args:
+        source: the publications.
+        laptop: the preset that a laptop runs.
+        paper: what the paper's preset has instead.
+        smoke: what the smallest preset has instead, besides :data:`SMOKE`.
+        findings: the published findings, of a configuration.
+        notes: what a reader of the results must know about how they were made.
+        outline: in a line, how many models of what are trained; by default counted from the configuration.
+        summary: what the results come to, a table with the columns of :data:`summary.SCHEMA`.
+        curves: what the page draws as lines, made by :func:`curves.curves_table`.
     """
+    common = {name: value for name, value in SMOKE.items() if name in {each.name for each in fields(laptop)}}
+    presets = {
+        "smoke": replace(laptop, **{**common, **smoke}),
+        "laptop": laptop,
+        "paper": replace(laptop, **paper),
+    }
 
-    id: str
-    claim: str
-    published: str | float | None
-    measured: float | None
-    interval: tuple[float, float] | None
-    n: int
-    holds: bool | None
-    why: str | None = None
+    def make(trainings: Callable[[C], Iterable[Job]]) -> Experiment[C]:
+        title = (sys.modules[trainings.__module__].__doc__ or trainings.__doc__ or "").strip().splitlines()[0]
+        name = trainings.__name__.replace("_", "-")
+        rest = findings, notes, outline or count_models, summary, curves
+        return Experiment(name, title.rstrip("."), source, presets, trainings, *rest)
 
-    @classmethod
-    def measurement(cls, id: str, claim: str, estimate: Estimate, why: str | None = None) -> "Claim":
-        return cls(id, claim, None, estimate.value, interval_of(estimate), estimate.n, None, why)
-
-
-def interval_of(estimate: Estimate) -> tuple[float, float] | None:
-    if estimate.low is None or estimate.high is None:
-        return None
-    return estimate.low, estimate.high
+    return make
 
 
-class Settings(Protocol):
-    """An experiment's options: a frozen dataclass whose fields the command offers as options."""
-
-    @property
-    def device(self) -> str: ...
-
-
-class Part(Protocol):
-    """Replicas that are trained together; the unit of resuming."""
-
-    @property
-    def name(self) -> str:
-        """Safe as a file name, unique in the experiment."""
-        ...
-
-    def replicas(self) -> Replicas: ...
-
-    def plan(self, replicas: Replicas) -> TrainConfig: ...
-
-    def about(self) -> dict[str, Any]:
-        """What a reader needs to rebuild the trained modules from their weights; JSON values."""
-        ...
-
-    def rows(self, replicas: Replicas, history: History) -> pl.DataFrame:
-        """A row a trained model; ``replicas`` hold their best weights."""
-        ...
-
-    def extras(self, replicas: Replicas, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """Further tables by name, for the report."""
-        ...
+def count_models(config: Any) -> str:
+    """``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
+    counts = {noun: len(values) for noun, values in axes_of(config).items()} | {"seed": config.seeds}
+    factors = " × ".join(count_of(count, noun) for noun, count in counts.items())
+    return f"{factors} = {count_of(math.prod(counts.values()), 'model')} of {config.steps:,} steps"
 
 
-@runtime_checkable
-class Staged(Protocol):
-    """A part that goes on once its weights are trained: to learn masks over them, say."""
-
-    @property
-    def more_steps(self) -> int:
-        """Steps of what follows, for the progress display."""
-        ...
-
-    def go_on(self, replicas: Replicas, checkpoint: Path, watch: Watch) -> Part:
-        """The part with what it has found, whose rows and extras are then asked for.
-
-        ``replicas`` hold their best weights. Saves its state in ``checkpoint`` and goes on from there.
-
-        Raises:
-            Interrupted: ``watch`` asked to stop.
-        """
-        ...
+def count_of(count: int, noun: str) -> str:
+    """``3 seeds``, ``1 seed``; of ``kind of image`` the first word: ``2 kinds of image``."""
+    first, space, rest = noun.partition(" of ")
+    return f"{count:,} {first}{'' if count == 1 else 's'}{space}{rest}"
 
 
-class Experiment(Protocol):
-    """A published result: what to run, what must come out."""
+def intervals_note(*texts: str) -> str:
+    """``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
+    return f"Intervals (95 %): {', '.join(texts)}."
 
-    @property
-    def name(self) -> str: ...
 
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def source(self) -> str: ...
-
-    @property
-    def presets(self) -> Mapping[str, Any]: ...
-
-    def outline(self, settings: Any) -> str:
-        """In a line: how many models of what are trained, and for how long."""
-        ...
-
-    def parts(self, settings: Any) -> Sequence[Part]: ...
-
-    def notes(self, settings: Any) -> list[str]:
-        """What a reader of the results must know about how they were made."""
-        ...
-
-    def summary(self, results: pl.DataFrame, settings: Any) -> pl.DataFrame: ...
-
-    def claims(self, results: pl.DataFrame, settings: Any) -> list[Claim]: ...
+def unique(values: Sequence[Any]) -> list[Any]:
+    """Each value once, in order."""
+    return list(dict.fromkeys(values))

@@ -13,7 +13,7 @@ from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.options import written
 
 
-def new_manifest(experiment: Experiment, settings: Any, preset: str, command: str) -> dict[str, Any]:
+def new_manifest(experiment: Experiment[Any], settings: Any, preset: str, command: str) -> dict[str, Any]:
     """The manifest of a run that starts now; the runner fills in its end."""
     return {
         "experiment": experiment.name,

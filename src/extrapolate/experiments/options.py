@@ -1,5 +1,6 @@
-"""Fields of a settings dataclass that a person may set, with how to read them and what they mean."""
+"""Options of the command that are fields of a dataclass: how their texts are read and written, and what they mean."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -8,48 +9,61 @@ import torch
 
 from extrapolate.errors import UserError, unknown_name
 
+#: Options that all experiments have: shown after an experiment's own.
+COMMON = ("seeds", "steps", "eval_every", "batch", "device")
+
+#: ``cut(own, papers)``: in words how a value falls short of the paper's, None where it does not.
+Cut = Callable[[Any, Any], str | None]
+
 
 @dataclass(frozen=True)
 class Option:
-    """How the command offers a field: its help, how its text is read and written, what its help calls it."""
+    """How the command offers a field: its help, how its text is read and written, what its help calls it.
+
+    ``axis``: the noun for one of its values, where models are trained for each of them.
+    """
 
     help: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
     metavar: str
+    cut: Cut | None = None
+    axis: str | None = None
 
 
-def option(
-    help: str, read: Callable[[str], Any], write: Callable[[Any], str] = str, *, metavar: str = "N"
-) -> Any:
-    """A dataclass field that the command offers as ``--name``."""
-    return field(metadata={"option": Option(help, read, write, metavar)})
+def options_of(config: Any) -> dict[str, Option]:
+    """The options of a configuration, by field name: an experiment's own first, then those of all."""
+    ordered = sorted(fields(config), key=lambda each: each.name in COMMON)
+    return {each.name: each.metadata["option"] for each in ordered if "option" in each.metadata}
 
 
-def options_of(settings: Any) -> dict[str, Option]:
-    """The options of a settings class or value, by field name."""
-    return {each.name: each.metadata["option"] for each in fields(settings) if "option" in each.metadata}
+def axes_of(config: Any) -> dict[str, tuple[Any, ...]]:
+    """What models are trained for each value of, by its noun."""
+    return {o.axis: getattr(config, name) for name, o in options_of(config).items() if o.axis is not None}
 
 
-def written(settings: Any) -> dict[str, str]:
-    """A settings value as text, option by option: what the manifest records and resuming compares."""
-    return {name: each.write(getattr(settings, name)) for name, each in options_of(settings).items()}
+def written(config: Any) -> dict[str, str]:
+    """A configuration as text, option by option: what the manifest records and resuming compares."""
+    return {name: each.write(getattr(config, name)) for name, each in options_of(config).items()}
 
 
-def with_options(settings: Any, texts: Mapping[str, str]) -> Any:
-    """``settings`` with the options of ``texts`` read and put in.
+def with_options(config: Any, texts: Mapping[str, str]) -> Any:
+    """``config`` with the options of ``texts`` read and put in.
 
     Raises:
         UserError: a text cannot be read; the message begins with its option.
     """
-    options = options_of(settings)
+    known = options_of(config)
     values = {}
-    for name, text in texts.items():
+    for key, text in texts.items():
         try:
-            values[name] = options[name].read(text)
+            values[key] = known[key].read(text)
         except UserError as error:
-            raise UserError(f"--{name.replace('_', '-')}: {error}") from None
-    return replace(settings, **values)
+            raise UserError(f"--{key.replace('_', '-')}: {error}") from None
+    return replace(config, **values)
+
+
+# --------------------------------------------------------------------------------------------------------- readers
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -67,13 +81,32 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return read
 
 
-def numbers_from(read: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
-    """Reads whole numbers separated by commas, each with ``read``; in rising order, each once."""
+def real_between(
+    least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> Callable[[str], float]:
+    """Reads a number of at least ``least``, above ``above`` and below ``below``."""
+    wanted = [(f"at least {least:g}", least), (f"above {above:g}", above), (f"below {below:g}", below)]
+    bounds = " and ".join(text for text, bound in wanted if math.isfinite(bound))
 
-    def read_all(text: str) -> tuple[int, ...]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise UserError(f"{text!r} is not a number") from None
+        if not (value >= least and above < value < below):
+            raise UserError(f"{text} is out of range: it must be {bounds or 'finite'}")
+        return value
+
+    return read
+
+
+def sorted_from(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Reads values separated by commas, each with ``read``; in rising order, each once."""
+
+    def read_all(text: str) -> tuple[Any, ...]:
         found = tuple(sorted({read(part.strip()) for part in text.split(",") if part.strip()}))
         if not found:
-            raise UserError("no number given: whole numbers separated by commas, such as 16,256")
+            raise UserError("no number given: give some, separated by commas")
         return found
 
     return read_all
@@ -83,32 +116,44 @@ def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ..
     """Reads names separated by commas, each one of ``known``; offers the nearest for a misspelt one."""
 
     def read(text: str) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
-        if not names:
+        found = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+        if not found:
             raise UserError(f"no {kind} given: choose from {', '.join(known)}")
-        return tuple(_known_name(name, known, kind) for name in names)
+        return tuple(known_name(each, known, kind) for each in found)
 
     return read
 
 
-def name_from(known: Sequence[str], kind: str) -> Callable[[str], str]:
-    """Reads one of ``known``, as :func:`names_from` reads several."""
-    return lambda text: _known_name(text.strip(), known, kind)
-
-
-def _known_name(name: str, known: Sequence[str], kind: str) -> str:
-    exact = {each.casefold(): each for each in known}
-    if name.casefold() not in exact:
-        raise unknown_name(kind, name, known)
-    return exact[name.casefold()]
+def known_name(text: str, known: Sequence[str], kind: str) -> str:
+    """One of ``known`` as it is spelt there."""
+    spelt = {each.casefold(): each for each in known}
+    if text.casefold() not in spelt:
+        raise unknown_name(kind, text, known)
+    return spelt[text.casefold()]
 
 
 def available_device(text: str) -> str:
     """Reads ``cpu`` or ``cuda``, and makes sure that there is one."""
-    device = _known_name(text, ("cpu", "cuda"), "device")
-    if device == "cuda" and not torch.cuda.is_available():
+    found = known_name(text, ("cpu", "cuda"), "device")
+    if found == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device was found here: leave the option out to train on the CPU")
-    return device
+    return found
+
+
+# ------------------------------------------------------------------------------ of experiments in their old form
+
+
+def option(
+    help: str, read: Callable[[str], Any], write: Callable[[Any], str] = str, *, metavar: str = "N"
+) -> Any:
+    return field(metadata={"option": Option(help, read, write, metavar)})
+
+
+numbers_from = sorted_from
+
+
+def name_from(known: Sequence[str], kind: str) -> Callable[[str], str]:
+    return lambda text: known_name(text.strip(), known, kind)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -1,20 +1,38 @@
-"""Carries an experiment out, part by part, into its folder; goes on where an earlier run stopped."""
+"""Runs an experiment, training by training, into its folder; continues where an earlier run stopped."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
-from extrapolate.experiments.curves import Drawn
-from extrapolate.experiments.experiment import Claim, Experiment, Part
+from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
+from extrapolate.experiments.executor import Executor, LocalExecutor
+from extrapolate.experiments.experiment import Experiment
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.main_guard import end_if_importing_main
 from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
 from extrapolate.experiments.options import written
-from extrapolate.experiments.workers import Display, Job, carry_out_all
+from extrapolate.experiments.training import Job as Training
+from extrapolate.files import replacing
+from extrapolate.training.watch import Watch
+
+
+class Display(Protocol):
+    """Shows a person how the run goes."""
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        """Training ``index`` of ``parts`` starts; returns what it reports to."""
+        ...
+
+    def skipped(self, name: str) -> None:
+        """A training that an earlier run finished."""
+        ...
+
+    def stop_requested(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -27,102 +45,149 @@ class Outcome:
 
 
 def run(
-    experiment: Experiment,
-    settings: Any,
+    experiment: Experiment[Any],
+    config: Any,
     *,
     preset: str,
     folder: Path,
     command: str,
     display: Display,
     workers: int = 1,
+    executor: Executor | None = None,
 ) -> Outcome:
-    """Runs what is left of ``experiment`` in ``folder``, ``workers`` parts at once.
+    """Run what is left of ``experiment`` in ``folder``, on ``workers`` processes of this machine or on ``executor``.
 
-    As soon as a part is finished it is on disk; results, summary and claims of all so far follow soon after.
+    As soon as a training is finished it is on disk; results, summary and claims of all so far follow soon after.
 
     Raises:
-        Interrupted: the display's watch asked to stop; the same call goes on from there.
+        Interrupted: the display asked to stop; the same call continues from there.
         UserError: the folder belongs to something else, is in use, holds damaged files, or is full.
     """
     end_if_importing_main()
     place = RunFolder(folder)
     with place.locked():
-        manifest = new_manifest(experiment, settings, preset, command)
-        earlier = place.claim_for(experiment.name, written(settings))
+        manifest = new_manifest(experiment, config, preset, command)
+        earlier = place.claim_for(experiment.name, written(config))
         if earlier is not None:
             kept = ("started", "finished", "seconds", "cpu_seconds", "preset")
             manifest |= {key: earlier[key] for key in kept if key in earlier}
-        write_json(place.manifest, manifest)
-        preset, parts = manifest["preset"], experiment.parts(settings)
-        began, began_cpu = time.monotonic() - manifest["seconds"], cpu_seconds() - manifest["cpu_seconds"]
-
-        def note_time() -> None:
-            manifest["seconds"] = round(time.monotonic() - began, 1)
-            manifest["cpu_seconds"] = round(cpu_seconds() - began_cpu, 1)
-            write_json(place.manifest, manifest)
-
-        def gather() -> None:
-            note_time()
-            _gather(experiment, settings, preset, place, parts)
-
+        running = _Run(experiment, config, place, manifest, experiment.jobs(config), display)
         try:
-            _carry_out(_unfinished(parts, place, display), display, workers, gather)
+            running.execute(executor or LocalExecutor(workers))
         finally:
-            note_time()
-        results, claims = _gather(experiment, settings, preset, place, parts)
+            running.note_time()
+        results, claims = running.aggregate()
         manifest["finished"] = manifest["finished"] or now()
         write_json(place.manifest, manifest)
     return Outcome(folder, results, claims)
 
 
-def _unfinished(parts: Sequence[Part], place: RunFolder, display: Display) -> list[Job]:
-    jobs = []
-    for index, part in enumerate(parts):
-        if place.part(part.name, "parquet").exists():
-            display.skipped(part.name)
-        else:
-            jobs.append(Job(part, index, len(parts), place))
-    return jobs
+@dataclass
+class _Run:
+    """A run in its folder. The driver alone writes there; workers give it the contents of the files."""
+
+    experiment: Experiment[Any]
+    config: Any
+    place: RunFolder
+    manifest: dict[str, Any]
+    trainings: Mapping[str, Training]
+    display: Display
+    began: float = field(default_factory=time.monotonic)
+    began_cpu: float = field(default_factory=cpu_seconds)
+
+    def __post_init__(self) -> None:
+        self.began -= self.manifest["seconds"]
+        self.began_cpu -= self.manifest["cpu_seconds"]
+        self.note_time()
+
+    def note_time(self) -> None:
+        self.manifest["seconds"] = round(time.monotonic() - self.began, 1)
+        self.manifest["cpu_seconds"] = round(cpu_seconds() - self.began_cpu, 1)
+        write_json(self.place.manifest, self.manifest)
+
+    def execute(self, executor: Executor) -> None:
+        """Execute what is left; aggregate after a training unless that takes over a tenth of the time."""
+        names = self._unfinished()
+        jobs = [self._job(name) for name in names]
+        due, aggregated = 0.0, True
+        try:
+            for index, files in executor.submit(jobs, _Monitor(self, names)):
+                self._write(names[index], files)
+                aggregated = False
+                if (began := time.monotonic()) >= due:
+                    self.note_time()
+                    self.aggregate()
+                    aggregated = True
+                    due = time.monotonic() + 9 * (time.monotonic() - began)
+        finally:
+            if not aggregated:
+                self.note_time()
+                self.aggregate()
+
+    def _job(self, name: str) -> Any:
+        if hasattr(self.experiment, "job"):  # an experiment in its old form
+            return self.experiment.job(self.config, name, self.place.path / "parts" / name)  # type: ignore[attr-defined]
+        return Job(self.experiment, self.config, name, self.place.path / "parts" / name)
+
+    def _unfinished(self) -> list[str]:
+        names = []
+        for name in self.trainings:
+            if self.place.part(name, ROWS).exists():
+                self.display.skipped(name)
+            else:
+                names.append(name)
+        return names
+
+    def _write(self, name: str, files: Files) -> None:
+        """Write what a training leaves, its rows last since they mark it as finished; remove its checkpoints."""
+        for suffix, content in files.items():
+            with replacing(self.place.part(name, suffix)) as temporary:
+                temporary.write_bytes(content)
+        for path in (self.place.path / "parts").glob(f"{name}.*.safetensors"):
+            if path != self.place.part(name, WEIGHTS):
+                path.unlink()
+
+    def aggregate(self) -> tuple[pl.DataFrame, list[Claim]]:
+        """Write the results, summary, claims and further tables of the trainings that are finished."""
+        place, finished = (
+            self.place,
+            [name for name in self.trainings if self.place.part(name, ROWS).exists()],
+        )
+        results = pl.concat([read_table(place.part(name, ROWS)) for name in finished])
+        claims = self.experiment.claims(results, self.config)
+        write_table(place.path / "results.parquet", results)
+        write_table(place.path / "summary.parquet", self.experiment.summary(results))
+        if self.experiment.draw is not None:
+            write_table(place.path / "curves.parquet", self.experiment.draw(results, self.config))
+        preset = {"preset": self.manifest["preset"]}
+        write_json(place.path / "claims.json", [asdict(claim) | preset for claim in claims])
+        for name in _table_names(place, finished):
+            paths = [place.part(each, f"{name}.parquet") for each in finished]
+            tables = [read_table(path) for path in paths if path.exists()]
+            write_table(place.path / f"{name}.parquet", pl.concat(tables))
+        return results, claims
 
 
-def _carry_out(jobs: Sequence[Job], display: Display, workers: int, gather: Callable[[], object]) -> None:
-    """Carries the jobs out; gathers when stopped, and after a part unless that takes over a tenth of the time."""
-    due, gathered = 0.0, True
-    try:
-        for _ in carry_out_all(jobs, display, workers):
-            gathered = False
-            if (began := time.monotonic()) >= due:
-                gather()
-                gathered = True
-                due = time.monotonic() + 9 * (time.monotonic() - began)
-    finally:
-        if not gathered:
-            gather()
+@dataclass(frozen=True)
+class _Monitor:
+    """Shows the executor's jobs by the names and places of their trainings."""
+
+    run: _Run
+    names: Sequence[str]
+
+    def started(self, index: int) -> Watch:
+        every, name = list(self.run.trainings), self.names[index]
+        own = self.run.trainings[name]
+        return self.run.display.part(name, every.index(name), len(every), own.models, own.steps)
+
+    def stop_requested(self) -> bool:
+        return self.run.display.stop_requested()
 
 
-def _gather(
-    experiment: Experiment, settings: Any, preset: str, place: RunFolder, parts: Sequence[Part]
-) -> tuple[pl.DataFrame, list[Claim]]:
-    """Writes the results, summary, claims and extra tables of the parts that are finished."""
-    finished = [part for part in parts if place.part(part.name, "parquet").exists()]
-    results = pl.concat([read_table(place.part(part.name, "parquet")) for part in finished])
-    claims = experiment.claims(results, settings)
-    write_table(place.path / "results.parquet", results)
-    write_table(place.path / "summary.parquet", experiment.summary(results, settings))
-    if isinstance(experiment, Drawn):
-        write_table(place.path / "curves.parquet", experiment.curves(results, settings))
-    write_json(place.path / "claims.json", [asdict(claim) | {"preset": preset} for claim in claims])
-    for name in _extra_names(place, finished):
-        paths = [place.part(part.name, f"{name}.parquet") for part in finished]
-        tables = [read_table(path) for path in paths if path.exists()]
-        write_table(place.path / f"{name}.parquet", pl.concat(tables))
-    return results, claims
-
-
-def _extra_names(place: RunFolder, parts: list[Part]) -> set[str]:
-    """Tables beside the rows: ``PART.NAME.parquet`` gives NAME."""
+def _table_names(place: RunFolder, trainings: Sequence[str]) -> set[str]:
+    """Tables beside the rows: ``TRAINING.NAME.parquet`` gives NAME."""
     return {
-        path.name.removeprefix(f"{part.name}.").removesuffix(".parquet")
-        for part in parts
-        for path in (place.path / "parts").glob(f"{part.name}.*.parquet")
+        path.name.removeprefix(f"{training}.").removesuffix(".parquet")
+        for training in trainings
+        for path in (place.path / "parts").glob(f"{training}.*.parquet")
     }

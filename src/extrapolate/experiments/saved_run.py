@@ -15,9 +15,10 @@ from torch import nn
 
 from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.catalog import experiment_named
-from extrapolate.experiments.experiment import Claim, Part, Staged
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.folder import RunFolder, read_table
 from extrapolate.experiments.options import with_options
+from extrapolate.experiments.training import Job, Measurement
 
 #: Columns of the results that together name a row.
 LABELS = ("unit", "operation", "range", "seed")
@@ -27,9 +28,9 @@ LISTED = 12
 
 
 class _Row(NamedTuple):
-    """A row of the results: ``position`` is its place among the rows of ``part``."""
+    """A row of the results: ``position`` is its place among the rows of ``training``."""
 
-    part: Part
+    training: Job
     position: int
     values: dict[str, Any]
 
@@ -79,8 +80,10 @@ class Run:
                 another version.
         """
         row = _select(self._rows(), labels)
-        replicas = row.part.replicas()
-        weights = self._require(self._run_dir.part(row.part.name, "weights.safetensors"))
+        if isinstance(row.training, Measurement):
+            raise UserError(f"{row.training.name} is a measurement: it keeps no trained model")
+        replicas = row.training.replicas()
+        weights = self._require(self._run_dir.part(row.training.name, "weights.safetensors"))
         try:
             state = load_file(weights)
         except (SafetensorError, OSError) as error:
@@ -91,9 +94,9 @@ class Run:
                 f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
             )
         replicas.load_state_dict(state)
-        if isinstance(row.part, Staged):
+        if row.training.measure_steps:
             warnings.warn(
-                f"{row.part.name}: the run used this network further after its training (masks, rounding); "
+                f"{row.training.name}: the run used this network further after its training (masks, rounding); "
                 "this is the network as it was trained",
                 stacklevel=2,
             )
@@ -118,16 +121,16 @@ class Run:
     def _rows(self) -> list[_Row]:
         """The rows of the parts that are finished, in the order of the results."""
         rows = []
-        for part in self._parts():
-            path = self._run_dir.part(part.name, "parquet")
+        for name, training in self._trainings().items():
+            path = self._run_dir.part(name, "parquet")
             if path.exists():
                 table = read_table(path).iter_rows(named=True)
-                rows += [_Row(part, position, values) for position, values in enumerate(table)]
+                rows += [_Row(training, position, values) for position, values in enumerate(table)]
         if not rows:
             raise UserError(f"{self.path} holds no trained models (no parts/*.parquet): {self._remedy}")
         return rows
 
-    def _parts(self) -> Sequence[Part]:
+    def _trainings(self) -> Mapping[str, Job]:
         experiment = experiment_named(self.manifest["experiment"])
         try:
             preset = experiment.presets[self.manifest["preset"]]
@@ -136,7 +139,7 @@ class Run:
             raise UserError(
                 f"{self._run_dir.manifest} has settings that this version of extrapolate does not know ({error})"
             ) from None
-        return experiment.parts(settings)
+        return experiment.jobs(settings)
 
 
 def load_run(folder: str | Path) -> Run:

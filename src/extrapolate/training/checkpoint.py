@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from extrapolate.errors import UserError
@@ -46,11 +46,20 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: it could not be written, for lack of space for one.
     """
+    with replacing(path) as temporary:
+        tensors, metadata = _packed(checkpoint)
+        save_file(tensors, temporary, metadata)
+
+
+def serialize(checkpoint: Checkpoint) -> bytes:
+    """The content of the file that :func:`write` writes."""
+    return save(*_packed(checkpoint))
+
+
+def _packed(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
     about = json.dumps(checkpoint.about, sort_keys=True)
-    metadata = {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    return tensors, {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
 
 
 def read(path: Path) -> Checkpoint:

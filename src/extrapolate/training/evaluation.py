@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -31,36 +30,35 @@ def mean_squared_error(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return (model(x) - y).square().mean()
 
 
-def regression_errors(
-    replicas: Replicas, measures: Mapping[str, Sequence[FixedData]], *, compile: bool = True
-) -> Evaluate:
-    """A function of the replicas giving each measure's mean squared error, float64 (R,).
+def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: bool = True) -> Evaluate:
+    """A function of replicas giving each measure's mean squared error, float64 (R,).
 
     The pieces of one measure must cover every replica once; pieces of equal shapes share one compilation.
     """
-    call = replicas.bind(mean_squared_error, training=False, dtype=torch.float64)
-    mapped = vmap(call, in_dims=(0, 0, None, None, None))
+    placed = {
+        name: [(data.rows, features_outermost(data.x), data.y) for data in pieces]
+        for name, pieces in measures.items()
+    }
+    by_shape: dict[tuple[int, torch.Size, torch.Size], Callable[..., Tensor]] = {}
 
-    @cache
-    def fused(count: int, x: torch.Size, y: torch.Size) -> Callable[..., Tensor]:
-        """A function for each shape: the compiler gives up on one that it would compile for many."""
-        return compiled(mapped) if compile else mapped
-
-    def place(data: FixedData) -> tuple[Callable[..., Tensor], slice, Tensor, Tensor]:
-        count = len(range(len(replicas))[data.rows])
-        return fused(count, data.x.shape, data.y.shape), data.rows, features_outermost(data.x), data.y
-
-    placed = {name: [place(data) for data in pieces] for name, pieces in measures.items()}
+    def errors_of(replicas: Replicas, rows: slice, x: Tensor, y: Tensor) -> Tensor:
+        """By a function for each shape: the compiler gives up on one that it would compile for many."""
+        shapes = len(range(len(replicas))[rows]), x.shape, y.shape
+        if shapes not in by_shape:
+            call = replicas.bind(mean_squared_error, training=False, dtype=torch.float64)
+            mapped = vmap(call, in_dims=(0, 0, None, None, None))
+            by_shape[shapes] = compiled(mapped) if compile else mapped
+        parameters = {n: v[rows] for n, v in replicas.parameters.items()}
+        buffers = {n: v[rows] for n, v in replicas.buffers.items()}
+        return by_shape[shapes](parameters, buffers, None, x, y)
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         measured = {}
         for name, pieces in placed.items():
             out = torch.full((len(replicas),), torch.nan, dtype=torch.float64, device=replicas.device)
-            for errors, rows, x, y in pieces:
-                parameters = {n: v[rows] for n, v in replicas.parameters.items()}
-                buffers = {n: v[rows] for n, v in replicas.buffers.items()}
-                out[rows] = errors(parameters, buffers, None, x, y)
+            for rows, x, y in pieces:
+                out[rows] = errors_of(replicas, rows, x, y)
             measured[name] = out
         return measured
 

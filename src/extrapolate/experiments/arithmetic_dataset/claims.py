@@ -3,8 +3,9 @@
 import polars as pl
 
 from extrapolate.experiments.arithmetic_dataset.settings import PRESETS, ArithmeticDatasetSettings
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, difference_of_rates, success_rate
+from extrapolate.experiments.old import measurement
 from extrapolate.experiments.summary import estimates
 from extrapolate.tasks import PUBLISHED_RANGES
 
@@ -131,9 +132,7 @@ _LABELS = {
 def measurements(results: pl.DataFrame) -> list[Claim]:
     """The three measures by network and range."""
     return [
-        Claim.measurement(
-            f"{unit}/{range_}/{measure}", f"{unit}: {_LABELS[measure].format(range_)}", estimate
-        )
+        measurement(f"{unit}/{range_}/{measure}", f"{unit}: {_LABELS[measure].format(range_)}", estimate)
         for (unit, range_), rows in results.group_by("unit", "range", maintain_order=True)
         for measure, estimate in estimates(rows).items()
     ]

@@ -7,7 +7,8 @@ import polars as pl
 from extrapolate.experiments.arithmetic_dataset.claims import claims
 from extrapolate.experiments.arithmetic_dataset.part import ArithmeticDatasetPart
 from extrapolate.experiments.arithmetic_dataset.settings import PRESETS, ArithmeticDatasetSettings
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 

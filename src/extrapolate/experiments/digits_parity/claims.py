@@ -4,8 +4,9 @@ import polars as pl
 
 from extrapolate.experiments.digit_images import gain_claim
 from extrapolate.experiments.digits_parity.settings import PRESETS, DigitsParitySettings
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, student
+from extrapolate.experiments.old import measurement
 
 SOURCE = "arXiv 1808.00508, MNIST parity; as quoted, unverified"
 
@@ -24,7 +25,7 @@ def claims(results: pl.DataFrame, settings: DigitsParitySettings) -> list[Claim]
     groups = {str(unit): rows.sort("seed") for (unit,), rows in results.group_by("unit", maintain_order=True)}
     finding = [_fewer_errors(groups, settings)] if {"NAC", "affine"} <= groups.keys() else []
     ablation = [
-        Claim.measurement(
+        measurement(
             f"{with_it}-over-{without}/{switch}",
             f"{told}: what it adds to the share of pictures counted rightly, {with_it} less {without}",
             _gain(groups[with_it], groups[without]),
@@ -69,7 +70,5 @@ def _measured(name: str, rows: pl.DataFrame) -> list[Claim]:
             if name in PUBLISHED_ACCURACY
             else None,
         ),
-        Claim.measurement(
-            f"{name}/accuracy-more", f"{name}: the same of pictures with six to nine digits", more
-        ),
+        measurement(f"{name}/accuracy-more", f"{name}: the same of pictures with six to nine digits", more),
     ]

@@ -8,7 +8,8 @@ from extrapolate.experiments.digit_images import BETAS
 from extrapolate.experiments.digits_parity.claims import claims
 from extrapolate.experiments.digits_parity.part import ENOUGH, LEARNING_RATE, DigitsParityPart
 from extrapolate.experiments.digits_parity.settings import PRESETS, DigitsParitySettings
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import EvenDigits

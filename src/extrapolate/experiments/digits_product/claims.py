@@ -5,8 +5,9 @@ import polars as pl
 from extrapolate.experiments.digit_images import gain_claim
 from extrapolate.experiments.digits_product.part import DIGITS
 from extrapolate.experiments.digits_product.settings import PRESETS, DigitsProductSettings
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.intervals import student
+from extrapolate.experiments.old import measurement
 
 SOURCE = "arXiv 2211.05624, static MNIST product; in figures only"
 
@@ -34,9 +35,7 @@ def claims(results: pl.DataFrame, settings: DigitsProductSettings) -> list[Claim
         if {(shown, better), (shown, worse)} <= groups.keys()
     ]
     measured = [
-        Claim.measurement(
-            f"{unit}/{shown}/{name}", f"{unit}, {shown}: {told}", student(rows[name].to_numpy())
-        )
+        measurement(f"{unit}/{shown}/{name}", f"{unit}, {shown}: {told}", student(rows[name].to_numpy()))
         for (shown, unit), rows in groups.items()
         for name, told in MEASURES.items()
     ]

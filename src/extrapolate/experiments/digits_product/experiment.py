@@ -13,7 +13,8 @@ from extrapolate.experiments.digits_product.part import (
     DigitsProductPart,
 )
 from extrapolate.experiments.digits_product.settings import PRESETS, DigitsProductSettings
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks.digit_pairs import TESTED

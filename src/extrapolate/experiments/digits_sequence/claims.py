@@ -10,8 +10,9 @@ from extrapolate.experiments.digits_sequence.models import REFERENCE
 from extrapolate.experiments.digits_sequence.part import GREATEST, LENGTHS
 from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.digits_sequence.settings import PRESETS, DigitsSequenceSettings
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, student, success_rate
+from extrapolate.experiments.old import measurement
 from extrapolate.tasks import DIGIT_RULES, DigitRule
 
 PUBLISHED, LEAST = PRESETS["paper"], PRESETS["laptop"]
@@ -46,7 +47,7 @@ def claims(results: pl.DataFrame, settings: DigitsSequenceSettings) -> list[Clai
         if unit in AS_CLOSE.get(RULES[task].name, ())
     ]
     measured = [
-        Claim.measurement(
+        measurement(
             f"{unit}/{task}/error-{length}",
             f"{unit}, {task}: mean absolute error on {_images(length)}",
             student(rows[f"error_{length}"].to_numpy()),

@@ -12,8 +12,9 @@ from extrapolate.experiments.digits_sequence.models import KINDS, REFERENCE
 from extrapolate.experiments.digits_sequence.part import GREATEST, LONGER, TESTED, DigitsSequencePart
 from extrapolate.experiments.digits_sequence.reference import with_solved
 from extrapolate.experiments.digits_sequence.settings import PRESETS, DigitsSequenceSettings
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.intervals import student
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.functions.published import SEEDS, TABLE, Comparison, Findings
 from extrapolate.experiments.functions.settings import FunctionsSettings
 from extrapolate.experiments.intervals import Estimate, difference_of_rates, student, success_rate
+from extrapolate.experiments.old import measurement
 from extrapolate.tasks import SUM_FUNCTIONS
 
 #: Below this a score prints as the published 0.0.
@@ -180,7 +181,7 @@ def _measurements(groups: Groups) -> list[Claim]:
         formula = SUM_FUNCTIONS[function].formula
         for measure, label in _LABELS.items():
             lines.append(
-                Claim.measurement(
+                measurement(
                     f"{model}/{function}/{measure}-score",
                     f"{model}, {formula}: {label} (geometric mean)",
                     _score(rows, measure),
@@ -188,7 +189,7 @@ def _measurements(groups: Groups) -> list[Claim]:
             )
         rate = _rate([rows])
         lines.append(
-            Claim.measurement(
+            measurement(
                 f"{model}/{function}/success_rate", f"{model}, {formula}: share of models that solve it", rate
             )
         )

@@ -6,11 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.functions.claims import GREATEST_SCORE, LEAST_SCORE, claims
 from extrapolate.experiments.functions.part import FORMS, PENALTY, FunctionsPart
 from extrapolate.experiments.functions.published import RECURRENT_FINDINGS, STATIC_FINDINGS, Findings
 from extrapolate.experiments.functions.settings import RECURRENT_PRESETS, STATIC_PRESETS, FunctionsSettings
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 

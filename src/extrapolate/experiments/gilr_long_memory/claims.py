@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.gilr_long_memory.settings import PRESETS, LongMemorySettings
 from extrapolate.experiments.intervals import Estimate, mean_ratio, student, success_rate
+from extrapolate.experiments.old import measurement
 
 LINEAR, SERIAL = "GILR-LSTM", "LSTM"
 SOURCE = "arXiv 1709.04057, table 3"
@@ -122,12 +123,12 @@ def _beside(id: str, claim: str, published: float | None, rows: pl.DataFrame, sc
 def _bounded(longest: pl.DataFrame, settings: LongMemorySettings) -> list[Claim]:
     where = f"{LINEAR}, {settings.longest:,} steps, {longest['batch'][0]} sequence an iteration"
     return [
-        Claim.measurement(
+        measurement(
             f"{LINEAR}/{settings.longest}/peak-mib",
             f"{where}: most memory the training process held, MiB",
             Estimate(float(longest["peak_mib"].max()), None, None, longest.height),  # pyright: ignore
         ),
-        Claim.measurement(
+        measurement(
             f"{LINEAR}/{settings.longest}/seconds-an-iteration",
             f"{where}: seconds an iteration, a look after each included",
             student(longest["seconds_an_iteration"].to_numpy()),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.gilr_long_memory.claims import claims, tried_to_converge
 from extrapolate.experiments.gilr_long_memory.part import (
     GRADIENT_NORM,
@@ -16,6 +16,7 @@ from extrapolate.experiments.gilr_long_memory.part import (
 )
 from extrapolate.experiments.gilr_long_memory.settings import PRESETS, LongMemorySettings
 from extrapolate.experiments.intervals import student
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import summarize
 
 #: The network whose recurrence is linear: the only one at the greatest lengths.

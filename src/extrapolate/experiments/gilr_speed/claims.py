@@ -2,11 +2,12 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.gilr_speed.measurements import BARE
 from extrapolate.experiments.gilr_speed.models import LAYERS
 from extrapolate.experiments.gilr_speed.settings import PRESETS, SpeedSettings
 from extrapolate.experiments.intervals import Estimate, mean_ratio
+from extrapolate.experiments.old import measurement
 
 PAPER = "arXiv 1709.04057"
 LENGTHS = (16, 256, 4_096, 65_536)
@@ -97,7 +98,7 @@ def _beside(unit: str, length: int, rows: pl.DataFrame) -> Claim:
 
 
 def _lstm(unit: str, length: int, rows: pl.DataFrame) -> Claim:
-    return Claim.measurement(
+    return measurement(
         f"{unit}/{length}/over-lstm",
         f"{unit}, {rows['batch'][0]:,} × {length:,} steps: how many times faster than torch's LSTM",
         _ratio(rows, "lstm"),

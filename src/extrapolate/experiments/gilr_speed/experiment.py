@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.gilr_speed.claims import claims
 from extrapolate.experiments.gilr_speed.part import SpeedPart
 from extrapolate.experiments.gilr_speed.settings import PRESETS, SpeedSettings
 from extrapolate.experiments.intervals import Estimate, mean_ratio
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import means
 
 

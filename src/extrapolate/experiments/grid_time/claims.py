@@ -3,10 +3,11 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.grid_time.part import tested
 from extrapolate.experiments.grid_time.settings import PRESETS, GridTimeSettings
 from extrapolate.experiments.intervals import student
+from extrapolate.experiments.old import measurement
 from extrapolate.tasks import GridTime
 
 PUBLISHED, LEAST = PRESETS["paper"], PRESETS["laptop"]
@@ -99,7 +100,7 @@ def _cut_short(settings: GridTimeSettings) -> str | None:
 
 def _measurements(groups: dict[str, pl.DataFrame], settings: GridTimeSettings) -> list[Claim]:
     return [
-        Claim.measurement(
+        measurement(
             f"{unit}/success-{time}",
             f"{unit}: share of episodes with T = {time} in which it arrives in time",
             student(rows[f"success_{time}"].to_numpy()),

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.curves import curves_across, curves_table
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.grid_time.claims import claims
 from extrapolate.experiments.grid_time.models import SUMS
 from extrapolate.experiments.grid_time.part import CRITIC, ENTROPY, LEARNING_RATE, GridTimePart, tested
 from extrapolate.experiments.grid_time.settings import PRESETS, GridTimeSettings
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import GridTime

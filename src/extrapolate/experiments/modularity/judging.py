@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import student
 from extrapolate.experiments.modularity.settings import MaskSettings
 

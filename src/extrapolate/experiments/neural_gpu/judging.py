@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import student, success_rate
+from extrapolate.experiments.old import measurement
 
 
 def exact(
@@ -32,4 +33,4 @@ def share_wrong(id: str, claim: str, rows: pl.DataFrame, sheet: str) -> list[Cla
         return []
     errors = (given[f"{sheet}/wrong"] / given[f"{sheet}/of"]).to_numpy()
     count = given[f"{sheet}/of"][0]
-    return [Claim.measurement(id, claim, student(errors), f"{count:,} sequences for each network")]
+    return [measurement(id, claim, student(errors), f"{count:,} sequences for each network")]

@@ -4,7 +4,7 @@ import polars as pl
 
 from extrapolate.experiments.arithmetic_dataset.claims import cut_short, measurements
 from extrapolate.experiments.arithmetic_dataset.settings import ArithmeticDatasetSettings
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, difference_of_rates, success_rate
 from extrapolate.experiments.noise_range.models import BATCH_NOISE, HIGHS, NO_NOISE, with_noise
 from extrapolate.experiments.noise_range.settings import PRESETS

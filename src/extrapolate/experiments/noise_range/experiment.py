@@ -6,10 +6,11 @@ import polars as pl
 
 from extrapolate.experiments.arithmetic_dataset.experiment import ArithmeticDatasetExperiment
 from extrapolate.experiments.arithmetic_dataset.settings import ArithmeticDatasetSettings
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.noise_range.claims import claims
 from extrapolate.experiments.noise_range.part import NoiseRangePart
 from extrapolate.experiments.noise_range.settings import PRESETS
+from extrapolate.experiments.old import Part
 
 
 class NoiseRangeExperiment(ArithmeticDatasetExperiment):

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, student
 from extrapolate.experiments.number_words.part import SETS
 from extrapolate.experiments.number_words.settings import PRESETS, NumberWordsSettings

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.number_words.claims import claims
 from extrapolate.experiments.number_words.part import LEARNING_RATE, NumberWordsPart
 from extrapolate.experiments.number_words.settings import PRESETS, NumberWordsSettings
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.summary import summarize
 

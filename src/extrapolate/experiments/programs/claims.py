@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import student
+from extrapolate.experiments.old import measurement
 from extrapolate.experiments.programs.models import KINDS
 from extrapolate.experiments.programs.settings import PRESETS, TIMES, ProgramsSettings
 
@@ -23,7 +24,7 @@ def claims(results: pl.DataFrame, settings: ProgramsSettings) -> list[Claim]:
         if KINDS[unit].unit is not None and (task, KINDS[unit].cell) in groups
     ]
     measured = [
-        Claim.measurement(
+        measurement(
             f"{unit}/{task}/error-{times}",
             f"{unit}, {task}: mean absolute error, in units of what an answer can reach, with numbers below "
             f"{settings.limit * times:,}",

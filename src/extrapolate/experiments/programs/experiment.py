@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.curves import curves_across, curves_table
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.programs.claims import claims
 from extrapolate.experiments.programs.models import KEPT, STEEP

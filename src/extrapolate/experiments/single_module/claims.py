@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import Estimate, success_rate
+from extrapolate.experiments.old import measurement
 from extrapolate.experiments.single_module.findings import FINDINGS, Finding
 from extrapolate.experiments.single_module.settings import PRESETS, SingleModuleSettings
 from extrapolate.experiments.single_module.units import UNITS
@@ -128,6 +129,6 @@ def _measurements(groups: dict[tuple[str, str], pl.DataFrame]) -> list[Claim]:
             for measure, estimate in estimates(part).items():
                 text = _LABELS[measure].format(OPERATIONS[operation].symbol, range_)
                 lines.append(
-                    Claim.measurement(f"{unit}/{operation}/{range_}/{measure}", f"{unit}: {text}", estimate)
+                    measurement(f"{unit}/{operation}/{range_}/{measure}", f"{unit}: {text}", estimate)
                 )
     return lines

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.outline import models_of
 from extrapolate.experiments.single_module.claims import claims
 from extrapolate.experiments.single_module.part import SingleModulePart

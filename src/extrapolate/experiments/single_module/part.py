@@ -131,7 +131,7 @@ class SingleModulePart:
             for name, pieces in measures.items():
                 x = inputs[SPLITS[name]]
                 pieces.append(FixedData(rows, x.to(device), task.operation(x).to(device)))
-        return regression_errors(replicas, measures, compile=settings.compile)
+        return regression_errors(measures, compile=settings.compile)
 
 
 def _sparsity_errors(replicas: Replicas) -> list[float] | list[None]:

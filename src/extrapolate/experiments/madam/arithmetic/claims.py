@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.intervals import Estimate, difference_of_rates, success_rate
+from extrapolate.experiments.old import measurement
 
 
 def claims(results: pl.DataFrame) -> list[Claim]:
@@ -14,12 +15,12 @@ def claims(results: pl.DataFrame) -> list[Claim]:
         where = f"{unit}, {operation}, all ranges together"
         for name, rate in rates.items():
             found.append(
-                Claim.measurement(f"{unit}/{operation}/{name}", f"{where}: share solved with {name}", rate)
+                measurement(f"{unit}/{operation}/{name}", f"{where}: share solved with {name}", rate)
             )
         if {"Adam", "Madam"} <= rates.keys():
             more = difference_of_rates(rates["Madam"], rates["Adam"])
             text = f"{where}: share solved with Madam less that with Adam"
-            found.append(Claim.measurement(f"{unit}/{operation}/difference", text, more))
+            found.append(measurement(f"{unit}/{operation}/difference", text, more))
     return found
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.madam.arithmetic.claims import claims
 from extrapolate.experiments.madam.arithmetic.part import ArithmeticPart
 from extrapolate.experiments.madam.arithmetic.settings import OPTIMIZERS, PRESETS, ArithmeticSettings
 from extrapolate.experiments.madam.learning_rate.experiment import MADAM_LEARNING_RATE
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.single_module import SINGLE_MODULE
 from extrapolate.experiments.single_module.part import SingleModulePart
 from extrapolate.experiments.single_module.units import UNITS

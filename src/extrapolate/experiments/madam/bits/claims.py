@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import student
 from extrapolate.experiments.madam.bits.settings import PRESETS, BitsSettings
+from extrapolate.experiments.old import measurement
 
 SOURCE = "arXiv 2006.14560"
 FLOATS, FEW = "float32", "12-bit"
@@ -19,13 +20,11 @@ def claims(results: pl.DataFrame, settings: BitsSettings) -> list[Claim]:
     found = [_close(groups[FEW], groups[FLOATS], settings)] if {FEW, FLOATS} <= groups.keys() else []
     for name, rows in groups.items():
         accuracy = student(100 * rows["accuracy"].to_numpy())
-        found.append(
-            Claim.measurement(f"{name}/accuracy", f"{name}: accuracy on the test digits, %", accuracy)
-        )
+        found.append(measurement(f"{name}/accuracy", f"{name}: accuracy on the test digits, %", accuracy))
         if name != FLOATS and FLOATS in groups:
             lost = student(_lost(rows, groups[FLOATS]))
             text = f"{name}: points of accuracy less than {FLOATS}"
-            found.append(Claim.measurement(f"{name}/points-lost", text, lost))
+            found.append(measurement(f"{name}/points-lost", text, lost))
     return found
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.madam.bits.claims import claims
 from extrapolate.experiments.madam.bits.part import BitsPart
 from extrapolate.experiments.madam.bits.settings import PRESETS, BitsSettings
 from extrapolate.experiments.madam.learning_rate.experiment import MADAM_LEARNING_RATE
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import means
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import mean_ratio
 from extrapolate.experiments.madam.learning_rate import published
 from extrapolate.experiments.madam.learning_rate.settings import PRESETS, LearningRateSettings

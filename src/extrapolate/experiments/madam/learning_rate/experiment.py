@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.intervals import student
 from extrapolate.experiments.madam.learning_rate.claims import claims
 from extrapolate.experiments.madam.learning_rate.part import DROP_AT, LearningRatePart
 from extrapolate.experiments.madam.learning_rate.settings import PRESETS, LearningRateSettings
 from extrapolate.experiments.madam.optimizers import MOMENTUM
 from extrapolate.experiments.madam.problems import FREQUENCIES, TEXT_WIDTH, WIDTH
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import means
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.add_mul.settings import PRESETS
 from extrapolate.experiments.modularity.dense import DenseSettings
 from extrapolate.experiments.modularity.judging import Judge

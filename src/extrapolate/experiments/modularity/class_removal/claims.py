@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.class_removal.confusions import CLASSES, relative_drops, removed
 from extrapolate.experiments.modularity.class_removal.settings import PRESETS, ClassRemovalSettings
 from extrapolate.experiments.modularity.judging import Judge

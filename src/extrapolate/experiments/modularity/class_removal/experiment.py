@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.class_removal.claims import claims
 from extrapolate.experiments.modularity.class_removal.settings import PRESETS, ClassRemovalSettings
 from extrapolate.experiments.modularity.class_removal.subject import ClassRemoval
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.old import Part
 
 
 class ModularityClassRemoval(MaskExperiment):

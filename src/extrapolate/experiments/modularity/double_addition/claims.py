@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.dense import DenseSettings
 from extrapolate.experiments.modularity.double_addition.settings import PRESETS
 from extrapolate.experiments.modularity.double_addition.subject import COPIED, INSIDE

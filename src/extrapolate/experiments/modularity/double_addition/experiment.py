@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.dense import DenseSettings, networks
 from extrapolate.experiments.modularity.double_addition.claims import claims
 from extrapolate.experiments.modularity.double_addition.settings import PRESETS
 from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.old import Part
 
 
 class ModularityDoubleAddition(MaskExperiment):

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.judging import Judge
 from extrapolate.experiments.modularity.mathematics.settings import PRESETS, MathematicsSettings
 from extrapolate.experiments.modularity.mathematics.subject import EASY, HARD

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.mathematics.claims import claims
 from extrapolate.experiments.modularity.mathematics.settings import (
@@ -17,6 +17,7 @@ from extrapolate.experiments.modularity.mathematics.settings import (
 from extrapolate.experiments.modularity.mathematics.subject import MathematicsSubject
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
+from extrapolate.experiments.old import Part
 
 
 class ModularityMathematics(MaskExperiment):

@@ -2,11 +2,12 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import NOTHING, student
 from extrapolate.experiments.modularity.judging import SOURCE
 from extrapolate.experiments.modularity.permuted_digits.settings import PRESETS, PermutedDigitsSettings
 from extrapolate.experiments.modularity.subject import ABLE
+from extrapolate.experiments.old import measurement
 
 NEUTRAL, FAVOURED = "neutral", "prefer-old-strongly"
 
@@ -76,7 +77,7 @@ def _shared(results: pl.DataFrame, start: str, layer: int, settings: PermutedDig
     last = settings.looked_at[-1]
     rows = results.filter(unit=start, task=last)
     values = rows[f"share_{layer}"].drop_nulls().to_numpy()
-    return Claim.measurement(
+    return measurement(
         f"{start}/share-layer-{layer}",
         f"{start}: share of old weights in the mask of task {last}, layer {layer}",
         student(values) if len(values) else NOTHING,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.permuted_digits.claims import claims
 from extrapolate.experiments.modularity.permuted_digits.part import ChainPart
@@ -15,6 +15,7 @@ from extrapolate.experiments.modularity.permuted_digits.settings import (
     PermutedDigitsSettings,
 )
 from extrapolate.experiments.modularity.subject import ABLE
+from extrapolate.experiments.old import Part
 
 
 class ModularityPermutedDigits(MaskExperiment):

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.judging import Judge
 from extrapolate.experiments.modularity.scan.settings import PRESETS, ScanSettings
 from extrapolate.experiments.modularity.scan.subject import ALL, JUMP, LACKING, REMOVED

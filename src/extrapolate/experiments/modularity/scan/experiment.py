@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.scan.claims import claims
@@ -12,6 +12,7 @@ from extrapolate.experiments.modularity.scan.networks import KINDS
 from extrapolate.experiments.modularity.scan.settings import PRESETS, ScanSettings
 from extrapolate.experiments.modularity.scan.subject import ScanSubject
 from extrapolate.experiments.modularity.sequences.settings import check_heads, networks
+from extrapolate.experiments.old import Part
 
 
 class ModularityScan(MaskExperiment):

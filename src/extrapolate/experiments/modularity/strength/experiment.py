@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.modularity.dense import networks
 from extrapolate.experiments.modularity.experiment import MaskExperiment
 from extrapolate.experiments.modularity.part import MaskedPart
 from extrapolate.experiments.modularity.strength.claims import claims
 from extrapolate.experiments.modularity.strength.settings import PRESETS, StrengthSettings
 from extrapolate.experiments.modularity.strength.subject import Pressed
+from extrapolate.experiments.old import Part
 
 
 class ModularityStrength(MaskExperiment):

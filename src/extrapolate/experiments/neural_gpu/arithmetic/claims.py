@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 import numpy as np
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, interval_of
+from extrapolate.experiments.findings import Claim, interval_of
 from extrapolate.experiments.intervals import student, success_rate
 from extrapolate.experiments.neural_gpu.arithmetic.settings import AdditionSettings, ArithmeticSettings
 from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
@@ -16,6 +16,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
     random_name,
 )
 from extrapolate.experiments.neural_gpu.judging import exact, share_wrong
+from extrapolate.experiments.old import measurement
 
 SOURCE = "arXiv 1511.08228, table 1: the best of 729 trainings of the original Neural GPU"
 
@@ -97,7 +98,7 @@ def _threshold(results: pl.DataFrame, settings: AdditionSettings) -> Claim:
     )
     estimate = student(found)
     beyond = int((found > settings.carries[-1]).sum())
-    return Claim.measurement(
+    return measurement(
         "carry-threshold",
         "shortest tested carry on which half of the sums or more are wrong, both classes together, places",
         estimate,

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.neural_gpu.arithmetic.claims import carry_claims, claims
 from extrapolate.experiments.neural_gpu.arithmetic.settings import (
     ADDITION,
@@ -25,6 +25,7 @@ from extrapolate.experiments.neural_gpu.arithmetic.sheets import (
 from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.part import RARE, NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import FALLS_FROM, Recipe, falling
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Addition, Multiplication
 from extrapolate.tasks.algorithms import addition_families, multiplication_families

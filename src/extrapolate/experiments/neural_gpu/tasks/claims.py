@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.neural_gpu.judging import exact, share_wrong
 from extrapolate.experiments.neural_gpu.tasks.settings import PRESETS, TasksSettings
 

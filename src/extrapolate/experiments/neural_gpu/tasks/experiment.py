@@ -5,13 +5,14 @@ from functools import partial
 
 import polars as pl
 
-from extrapolate.experiments.experiment import Claim, Part
+from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.neural_gpu.length_bins import LengthBins
 from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
 from extrapolate.experiments.neural_gpu.recipe import SETTLING, Recipe, settled
 from extrapolate.experiments.neural_gpu.sheets import Sheet
 from extrapolate.experiments.neural_gpu.tasks.claims import claims, sheet_name
 from extrapolate.experiments.neural_gpu.tasks.settings import PRESETS, TasksSettings
+from extrapolate.experiments.old import Part
 from extrapolate.experiments.summary import summarize
 from extrapolate.tasks import Algorithm
 

@@ -1,4 +1,4 @@
-"""Parts carried out on this machine: one after the other in this process, or several at once in others."""
+"""Executors: jobs in, results as they are finished; progress and requests to stop go both ways."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import queue
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,67 +15,59 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from extrapolate.errors import UserError
-from extrapolate.experiments.carry_out import carry_out
-from extrapolate.experiments.experiment import Part
-from extrapolate.experiments.folder import RunFolder
 from extrapolate.experiments.main_guard import explain_ended_workers
 from extrapolate.experiments.memory import keep_freed_memory
 from extrapolate.training.watch import Interrupted, Watch
 
 #: Seconds between two looks at what the workers say.
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
+
+#: Work that can be sent to another process; it reports its steps to the watch, and stops when that asks.
+Job = Callable[[Watch], Any]
 
 
-class Display(Protocol):
-    """Shows a person how the run goes."""
+class Monitor(Protocol):
+    """Follows a number of jobs."""
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
-        """Part ``index`` of ``parts`` begins; returns what its training reports to."""
-        ...
-
-    def skipped(self, name: str) -> None:
-        """A part that an earlier run finished."""
+    def started(self, index: int) -> Watch:
+        """Job ``index`` has started; returns what its steps are reported to."""
         ...
 
     def stop_requested(self) -> bool: ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """A part to carry out: its place among all parts, and the folder."""
+class Executor(Protocol):
+    """Executes jobs somewhere."""
 
-    part: Part
+    def submit(self, jobs: Sequence[Job], monitor: Monitor) -> Iterator[tuple[int, Any]]:
+        """Execute the jobs; yield the place and the result of each as it is finished. Results do not depend on where.
+
+        Raises:
+            Interrupted: the monitor asked to stop, and every job has stopped.
+            UserError: a job cannot go on, or a worker was ended from outside; the others have stopped.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Processes of this machine, ``workers`` at once; with one worker, or one job, this process."""
+
+    workers: int = 1
+
+    def submit(self, jobs: Sequence[Job], monitor: Monitor) -> Iterator[tuple[int, Any]]:
+        workers = min(self.workers, len(jobs))
+        return _in_processes(jobs, monitor, workers) if workers > 1 else _in_turn(jobs, monitor)
+
+
+def _in_turn(jobs: Sequence[Job], monitor: Monitor) -> Iterator[tuple[int, Any]]:
+    for index, job in enumerate(jobs):
+        yield index, job(monitor.started(index))
+
+
+@dataclass(frozen=True)
+class _Started:
     index: int
-    parts: int
-    place: RunFolder
-
-
-def carry_out_all(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Job]:
-    """Carries the jobs out, ``workers`` at once; gives each as it is finished. The numbers are the same.
-
-    Raises:
-        Interrupted: the display asked to stop; every training has saved its state.
-        UserError: a part cannot go on; the others have saved their states.
-    """
-    workers = min(workers, len(jobs))
-    return _at_once(jobs, display, workers) if workers > 1 else _in_turn(jobs, display)
-
-
-def _in_turn(jobs: Sequence[Job], display: Display) -> Iterator[Job]:
-    for job in jobs:
-
-        def begin(replicas: int, steps: int, job: Job = job) -> Watch:
-            return display.part(job.part.name, job.index, job.parts, replicas, steps)
-
-        carry_out(job.part, job.place, begin)
-        yield job
-
-
-@dataclass(frozen=True)
-class _Begun:
-    job: Job
-    replicas: int
-    steps: int
 
 
 @dataclass(frozen=True)
@@ -86,12 +78,12 @@ class _Progress:
 
 
 @dataclass(frozen=True)
-class _Note:
+class _Warned:
     text: str
     category: type[Warning]
 
 
-def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Job]:
+def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterator[tuple[int, Any]]:
     # Spawned, not forked: a fork of a process that has used torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
@@ -99,19 +91,19 @@ def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Jo
     with ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages, stop)) as pool:
         others = set(multiprocessing.active_children())
         with _without_ctrl_c():
-            running: dict[Future[None], Job] = {pool.submit(_work, job): job for job in jobs}
+            running: dict[Future[Any], int] = {
+                pool.submit(_work, index, job): index for index, job in enumerate(jobs)
+            }
         started = [each for each in multiprocessing.active_children() if each not in others]
         try:
             while running:
-                _hear(messages, watches, display)
-                if display.stop_requested():
-                    raise Interrupted(
-                        f"stopped with {len(jobs) - len(running)} of {len(jobs)} parts finished"
-                    )
+                _hear(messages, watches, monitor)
+                if monitor.stop_requested():
+                    finished = len(jobs) - len(running)
+                    raise Interrupted(f"stopped with {finished} of {len(jobs)} trainings finished")
                 for future in [each for each in running if each.done()]:
-                    job = running.pop(future)
-                    future.result()
-                    yield job
+                    index = running.pop(future)
+                    yield index, future.result()
         except BrokenProcessPool:
             pool.shutdown()  # waits for the workers, so that their exit codes are known
             raise UserError(explain_ended_workers([each.exitcode for each in started])) from None
@@ -120,9 +112,9 @@ def _at_once(jobs: Sequence[Job], display: Display, workers: int) -> Iterator[Jo
             pool.shutdown(cancel_futures=True)
 
 
-def _hear(messages: Any, watches: dict[int, Watch], display: Display) -> None:
-    """Passes on what the workers have said, waiting a moment for the first of it."""
-    wait = LOOK_SECONDS
+def _hear(messages: Any, watches: dict[int, Watch], monitor: Monitor) -> None:
+    """Pass on what the workers have said, waiting a moment for the first of it."""
+    wait = POLL_SECONDS
     while True:
         try:
             message = messages.get(timeout=wait)
@@ -130,11 +122,11 @@ def _hear(messages: Any, watches: dict[int, Watch], display: Display) -> None:
             return
         wait = 0.0
         match message:
-            case _Begun(job, replicas, steps):
-                watches[job.index] = display.part(job.part.name, job.index, job.parts, replicas, steps)
+            case _Started(index):
+                watches[index] = monitor.started(index)
             case _Progress(index, step, solved):
                 watches[index].progress(step, solved)
-            case _Note(text, category):
+            case _Warned(text, category):
                 warnings.warn(text, category, stacklevel=2)
 
 
@@ -146,18 +138,18 @@ class _Link:
 
 
 def _enter(messages: Any, stop: Any) -> None:
-    """Begins a worker: Ctrl-C reaches it too, but its parent decides; warnings go to the parent's display."""
+    """Begin a worker: Ctrl-C reaches it too, but its parent decides; warnings go to the parent."""
     _Link.messages, _Link.stop = messages, stop
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # a compiler process a worker is enough: the workers fill the cores
+    # one compiler process per worker is enough: the workers fill the cores
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
     def tell(message: Warning | str, category: type[Warning], *_: Any) -> None:
-        messages.put(_Note(str(message), category))
+        messages.put(_Warned(str(message), category))
 
     warnings.showwarning = tell
 
@@ -176,19 +168,16 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Ends a worker whose parent was killed: it would wait for its next part for ever."""
+    """End a worker whose parent was killed: it would wait for its next job for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
 
 
-def _work(job: Job) -> None:
-    def begin(replicas: int, steps: int) -> Watch:
-        _Link.messages.put(_Begun(job, replicas, steps))
-        return _Sender(job.index)
-
-    carry_out(job.part, job.place, begin)
+def _work(index: int, job: Job) -> Any:
+    _Link.messages.put(_Started(index))
+    return job(_Sender(index))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Neural GPUs that learn algorithms."""

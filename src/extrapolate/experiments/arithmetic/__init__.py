@@ -1,0 +1,1 @@
+"""Units and small networks that learn arithmetic."""

@@ -1,0 +1,194 @@
+"""The configuration of an experiment: its fields are the options of the command, and know what the paper had."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from extrapolate.errors import UserError
+from extrapolate.experiments.options import (
+    Cut,
+    Option,
+    at_least,
+    available_device,
+    known_name,
+    names_from,
+    options_of,
+    real_between,
+    sorted_from,
+)
+from extrapolate.tasks import RangePair, parse_range_pairs
+
+# ------------------------------------------------------------------------------------------ shorter than the paper
+
+
+def fewer(noun: str) -> Cut:
+    """``120,000 of 300,000 steps``."""
+    return lambda own, paper: f"{own:,} of {paper:,} {noun}" if own < paper else None
+
+
+def larger(text: str) -> Cut:
+    """``text.format(own, paper)`` where the own value is the larger one."""
+    return lambda own, paper: text.format(own, paper) if own > paper else None
+
+
+def other(text: str) -> Cut:
+    """``text.format(own, paper)`` where the values differ."""
+    return lambda own, paper: text.format(own, paper) if own != paper else None
+
+
+def missing(noun: str) -> Cut:
+    """``7 of 9 ranges``: of those of the paper."""
+
+    def cut(own: Sequence[Any], paper: Sequence[Any]) -> str | None:
+        there = len([each for each in paper if each in own])
+        return f"{there} of {len(paper)} {noun}" if there < len(paper) else None
+
+    return cut
+
+
+# ------------------------------------------------------------------------------------------------ kinds of fields
+
+
+def number(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
+    """A whole number."""
+    return _option(default, help, at_least(least), str, "N", cut)
+
+
+def real(
+    default: float,
+    help: str,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    cut: Cut | None = None,
+) -> Any:
+    """A number of at least ``least``, above ``above`` and below ``below``."""
+    return _option(default, help, real_between(least, above, below), "{:g}".format, "X", cut)
+
+
+def numbers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
+    """Whole numbers separated by commas: each once, in rising order."""
+    return _option(tuple(default), help, sorted_from(at_least(least)), _joined, "NUMBERS", cut)
+
+
+def reals(
+    default: Sequence[float], help: str, *, read: Callable[[str], float], cut: Cut | None = None
+) -> Any:
+    """Numbers separated by commas, each read by ``read``: each once, in rising order."""
+    return _option(tuple(default), help, sorted_from(read), _joined_reals, "NUMBERS", cut)
+
+
+def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
+    """Whole numbers separated by commas, in the order given."""
+    return _option(tuple(default), help, _sizes, _joined, "SIZES", cut)
+
+
+def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
+    """One of ``known``; ``kind`` is what an error calls one."""
+    names = list(known)
+    return _option(default, help, lambda text: known_name(text.strip(), names, kind), str, "NAME", cut)
+
+
+def names(
+    known: Iterable[str],
+    help: str,
+    kind: str,
+    *,
+    default: Sequence[str] | None = None,
+    cut: Cut | None = None,
+    axis: str | None = None,
+) -> Any:
+    """Some of ``known`` separated by commas, all by default: models are trained for each of them.
+
+    ``kind`` is what an error calls one, and the name of the axis unless that is given.
+    """
+    every = tuple(known)
+    text = f"{help}, separated by commas, of {', '.join(every)}."
+    chosen = every if default is None else tuple(default)
+    return _option(chosen, text, names_from(every, kind), ",".join, "NAMES", cut, axis or kind)
+
+
+def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
+    """Pairs of a training and a test range; models are trained for each of them."""
+    help = (
+        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range to test on, "
+        "'U[3,4]/U[4,9]'."
+    )
+
+    def write(pairs: tuple[RangePair, ...]) -> str:
+        return "; ".join(f"{pair.train}/{pair.test}" for pair in pairs)
+
+    return _option(tuple(default), help, parse_range_pairs, write, "RANGES", cut, "range")
+
+
+def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) -> Any:
+    """A folder with data, or ``embedded``: the name of what is used without one."""
+
+    def read(text: str) -> str:
+        if text != embedded and not Path(text).is_dir():
+            raise UserError(f"{text}: no such folder; give one with the files, or {embedded}")
+        return text
+
+    return _option(default, help, read, str, "DIR", cut)
+
+
+def device() -> Any:
+    """``cpu`` or ``cuda``."""
+    return _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
+
+
+def _option(
+    default: Any,
+    help: str,
+    read: Callable[[str], Any],
+    write: Callable[[Any], str],
+    metavar: str,
+    cut: Cut | None = None,
+    axis: str | None = None,
+) -> Any:
+    return field(default=default, metadata={"option": Option(help, read, write, metavar, cut, axis)})
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(at_least(1)(part) for part in text.split(","))
+
+
+def _joined(values: Sequence[int]) -> str:
+    return ",".join(map(str, values))
+
+
+def _joined_reals(values: Sequence[float]) -> str:
+    return ",".join(f"{each:.6g}" for each in values)
+
+
+# --------------------------------------------------------------------------------------------------- configurations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of any experiment: a frozen dataclass whose fields are made by the functions of this file."""
+
+    device: str = device()
+
+    def cuts(self, paper: Self) -> dict[str, str]:
+        """By field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
+        pairs = {
+            name: option.cut(getattr(self, name), getattr(paper, name))
+            for name, option in options_of(self).items()
+            if option.cut is not None
+        }
+        return {name: text for name, text in pairs.items() if text}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
+    """The options of an experiment that trains models."""
+
+    seeds: int = number(8, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
+    steps: int = number(50_000, "Training steps of each model.", cut=fewer("steps"))
+    eval_every: int = number(1_000, "Steps between two evaluations.")
+    batch: int = number(128, "Examples per step.", cut=fewer("examples per step"))
+    compile: bool = True

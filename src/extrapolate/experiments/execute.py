@@ -1,0 +1,81 @@
+"""Executes one training or measurement of an experiment: gives the contents of all files that it leaves."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from extrapolate.experiments.experiment import Experiment
+from extrapolate.experiments.options import written
+from extrapolate.experiments.training import Context, Measured, Measurement, Trained, Training, as_rows
+from extrapolate.threads import thread_limit
+from extrapolate.training import History
+from extrapolate.training.checkpoint import Checkpoint, serialize
+from extrapolate.training.loop import run_training
+from extrapolate.training.watch import Watch
+
+#: Contents of files by the end of their name: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
+Files = dict[str, bytes]
+
+ROWS, WEIGHTS = "parquet", "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of an experiment by name: the process that executes it builds it anew, nothing of it is pickled.
+
+    ``checkpoints``: files in which it saves its state begin so.
+    """
+
+    experiment: Experiment[Any]
+    config: Any
+    name: str
+    checkpoints: Path
+
+    def __call__(self, watch: Watch) -> Files:
+        """Train and measure, on one core where it is on the CPU.
+
+        One core: a step of some hundred small models is too short to share, and the numbers must not depend on how
+        many there are.
+
+        Raises:
+            Interrupted: ``watch`` asked to stop; the state is saved.
+        """
+        training = self.experiment.jobs(self.config)[self.name]
+        context = Context(self.checkpoints, watch)
+        with thread_limit(1):
+            if isinstance(training, Measurement):
+                return _tables(training.measure(context))
+            return self._train(training, context)
+
+    def _train(self, training: Training, context: Context) -> Files:
+        replicas, steps = training.replicas(), 0
+        history = History.of(replicas, "loss")
+        if training.train is not None:
+            steps = training.train.steps
+            checkpoint = context.checkpoint("checkpoint")
+            history = run_training(replicas, training.train, checkpoint=checkpoint, watch=context)
+            replicas.load_state_dict(history.best)
+        found = training.measure(Trained(replicas, history, context.after(steps)))
+        measured = found if isinstance(found, Measured) else Measured(as_rows(training, found))
+        metadata = {
+            "experiment": self.experiment.name,
+            "training": training.name,
+            "settings": written(self.config),
+            "seeds": list(training.seeds),
+        }
+        return {WEIGHTS: serialize(Checkpoint(replicas.state, metadata)), **_tables(measured)}
+
+
+def _tables(measured: Measured) -> Files:
+    """The rows come last: once they are written the training counts as finished."""
+    tables = {f"{name}.parquet": table for name, table in measured.tables.items()}
+    return {name: _parquet(table) for name, table in (tables | {ROWS: measured.rows}).items()}
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Numbers read in words and in programs."""

@@ -1,0 +1,1 @@
+"""Functional weight masks: which weights of a trained network do what."""

@@ -1,0 +1,1 @@
+"""Madam beside other optimizers."""

@@ -1,0 +1,1 @@
+"""Linear recurrences: how far they remember, and how fast they are."""
