@@ -13,6 +13,7 @@ from torch.func import vmap
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.digits_sequence.models import Reader
+from extrapolate.experiments.legacy import LegacyTraining
 from extrapolate.tasks import (
     DIGIT_RULES,
     OPERATIONS,
@@ -207,12 +208,13 @@ class Recorder(nn.Module):
         return self.answer(x)
 
 
-def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
+def planned(experiment: str, index: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = experiment_named(experiment)
     settings = found.presets["smoke"]
-    chosen = found.parts(settings)[part]
+    chosen: Any = list(found.jobs(settings).values())[index]
     replicas = chosen.replicas()
-    return chosen.plan(replicas), replicas, settings
+    old_form = isinstance(chosen, LegacyTraining)
+    return chosen.part.plan(replicas) if old_form else chosen.train, replicas, settings
 
 
 def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:

@@ -81,14 +81,6 @@ LEGACY = {
         "single_module.experiment:GRID",
         "The Primer's grid: every published unit, on four operations and nine ranges",
     ),
-    "arithmetic-dataset": Entry(
-        "arithmetic_dataset.experiment:ARITHMETIC_DATASET",
-        "The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers",
-    ),
-    "noise-range": Entry(
-        "noise_range.experiment:NOISE_RANGE",
-        "How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise",
-    ),
     "functions-static": Entry(
         "functions.experiment:FUNCTIONS_STATIC",
         "Functions of two sums over parts of a vector, a + b to √a, on a wider range",

@@ -8,8 +8,8 @@ import polars as pl
 from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
 from extrapolate.experiments.arithmetic._units import PLAIN, UNITS
 from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found, Measure
-from extrapolate.experiments.intervals import Estimate, success_rate
+from extrapolate.experiments.findings import Finding, Found, Measure, share_of
+from extrapolate.experiments.intervals import Estimate
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
@@ -69,18 +69,14 @@ def rates_of(unit: str, operation: str, names: tuple[str, ...], holds: Callable[
         rows = rows.filter(pl.col("range").is_in(names), pl.col("extrapolation_range") == tested_on)
         if rows.is_empty():
             return None
-        rates = {name: _rate(rows.filter(range=name)) for name in names}
+        rates = {name: share_of(rows.filter(range=name)) for name in names}
         if absent := [name for name, each in rates.items() if each.n == 0]:
-            return Found(_rate(rows), f"not judged: not run in {', '.join(absent)}")
+            return Found(share_of(rows), f"not judged: not run in {', '.join(absent)}")
         shares = ", ".join(f"{name} {each.value:.0%}" for name, each in rates.items())
         verdict = holds(rates)
-        return Found(_rate(rows), None if verdict else f"share solved: {shares}", verdict)
+        return Found(share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
     return measure
-
-
-def _rate(rows: pl.DataFrame) -> Estimate:
-    return success_rate(int(rows["solved"].sum()), rows.height)
 
 
 def unable(unit: str) -> Finding:
@@ -89,7 +85,7 @@ def unable(unit: str) -> Finding:
 
     def measure(results: pl.DataFrame) -> Found | None:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
-        return Found(rate := _rate(rows), holds=rate.value == 0) if rows.height else None
+        return Found(rate := share_of(rows), holds=rate.value == 0) if rows.height else None
 
     others = " ".join(OPERATIONS[name].symbol for name in OPERATIONS if name not in able)
     return Finding(
