@@ -109,10 +109,6 @@ LEGACY = {
         "digits_product.experiment:DIGITS_PRODUCT",
         "Products of two digits: the labels that nobody supervised, and pairs never seen",
     ),
-    "digits-parity": Entry(
-        "digits_parity.experiment:DIGITS_PARITY",
-        "Even digits in a picture: counted by a NAC or by the usual affine layer",
-    ),
     "programs": Entry(
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
