@@ -126,7 +126,8 @@ def notes(config: DigitsParityConfig) -> list[str]:
     """How the models were trained and judged."""
     return [
         f"Adam (second decay {BETAS[1]:g}), learning rate {LEARNING_RATE:g}, decreasing linearly to 0, squared "
-        f"error, {config.batch} new pictures per step; images: {config.data}; training, validation and test share no image.",
+        f"error, {config.batch} new pictures per step; images: {config.data}; training, validation and test "
+        "share no image.",
         f"From one to {EvenDigits.most} digits in different cells of {EvenDigits.side} × {EvenDigits.side} "
         "(published: anywhere on a picture of 100 × 100). Two 3 × 3 convolutions with stride 2 (8 and 16 channels), "
         "a linear layer to 64 features, ReLU, then the output layer.",
