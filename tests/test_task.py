@@ -13,6 +13,7 @@ from torch.func import vmap
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.digits_sequence.models import Reader
+from extrapolate.experiments.training import Training
 from extrapolate.tasks import (
     DIGIT_RULES,
     OPERATIONS,
@@ -210,9 +211,10 @@ class Recorder(nn.Module):
 def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = experiment_named(experiment)
     settings = found.presets["smoke"]
-    chosen = found.parts(settings)[part]
+    chosen = list(found.jobs(settings).values())[part]
     replicas = chosen.replicas()
-    return chosen.plan(replicas), replicas, settings
+    plan = chosen.train if isinstance(chosen, Training) else chosen.part.plan(replicas)  # the old form
+    return plan, replicas, settings
 
 
 def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:

@@ -105,10 +105,6 @@ LEGACY = {
         "digits_sequence.experiment:DIGITS_SEQUENCE",
         "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
     ),
-    "digits-product": Entry(
-        "digits_product.experiment:DIGITS_PRODUCT",
-        "Products of two digits: the labels that nobody supervised, and pairs never seen",
-    ),
     "programs": Entry(
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
