@@ -12,7 +12,7 @@ from torch.func import vmap
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.digits_sequence.models import Reader
+from extrapolate.experiments.digits._sequence_models import Reader
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import (
     DIGIT_RULES,
@@ -211,7 +211,7 @@ class Recorder(nn.Module):
 def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = experiment_named(experiment)
     settings = found.presets["smoke"]
-    chosen = list(found.jobs(settings).values())[part]
+    chosen: Any = list(found.jobs(settings).values())[part]
     replicas = chosen.replicas()
     plan = chosen.train if isinstance(chosen, Training) else chosen.part.plan(replicas)  # the old form
     return plan, replicas, settings
@@ -281,7 +281,7 @@ def test_sequences_of_digits_train_on_the_tasks_samples() -> None:
     rule = DIGIT_RULES[settings.tasks[0]]
     recorder, model = Recorder(lambda x: x.new_zeros(*x.shape[:2], rule.outputs)), replicas[0]
     assert isinstance(model, Reader)
-    model.add_module("eye", nn.Identity())
+    model.add_module("encoder", nn.Identity())
     model.add_module("memory", recorder)
     loss = loss_of(plan, model, 0)
     images, answers = DigitSequence(rule, DIGITS).sample(settings.batch, KEY)

@@ -101,10 +101,6 @@ LEGACY = {
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
     ),
-    "digits-sequence": Entry(
-        "digits_sequence.experiment:DIGITS_SEQUENCE",
-        "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
-    ),
     "programs": Entry(
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
