@@ -93,18 +93,6 @@ LEGACY = {
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
     ),
-    "digits-sequence": Entry(
-        "digits_sequence.experiment:DIGITS_SEQUENCE",
-        "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
-    ),
-    "digits-product": Entry(
-        "digits_product.experiment:DIGITS_PRODUCT",
-        "Products of two digits: the labels that nobody supervised, and pairs never seen",
-    ),
-    "digits-parity": Entry(
-        "digits_parity.experiment:DIGITS_PARITY",
-        "Even digits in a picture: counted by a NAC or by the usual affine layer",
-    ),
     "programs": Entry(
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",

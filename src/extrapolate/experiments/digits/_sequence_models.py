@@ -1,4 +1,4 @@
-"""The networks that take part: an eye that looks at each image, then something that remembers."""
+"""The networks of digits-sequence: an encoder for each image, then a recurrent network or an accumulator."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -10,21 +10,22 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.experiments.cells import GRU, LSTM, RNN
-from extrapolate.experiments.digit_images import LEARNING_RATE
-from extrapolate.experiments.eye import DeepEye
+from extrapolate.experiments.digits._images import DeepEncoder
 from extrapolate.tasks import DIGIT_RULES, DigitRule
 
-#: What the eye gives the recurrent networks of an image; the size of their state.
+LEARNING_RATE = 1e-2
+
+#: Features of an image for the recurrent networks; the size of their state.
 FEATURES, HIDDEN = 10, 32
 
-#: The network whose accumulator is perfect: only its eye has to learn.
+#: The network whose accumulator is perfect: only its encoder has to learn.
 REFERENCE = "reference"
 
 PRODUCTS = ("product",)
 
 
 class Recurrent(torch_nn.Module):
-    """Features (T, B, F) to answers (T, B, O): a linear layer on the outputs of a recurrent one."""
+    """Features (T, B, F) to answers (T, B, O): a recurrent layer, then a linear one."""
 
     def __init__(self, layer: Callable[[int, int], torch_nn.Module], out_features: int) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class Recurrent(torch_nn.Module):
 
 
 class _FromStart(torch_nn.Module):
-    """Features (T, B, O) to answers (T, B, O): the answer so far and the features give the next, from ``start``."""
+    """Features (T, B, O) to answers (T, B, O): each follows from the answer before and the features."""
 
     def __init__(self, out_features: int, start: float) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class _FromStart(torch_nn.Module):
 
     @abstractmethod
     def following(self, answer: Tensor, features: Tensor) -> Tensor:
-        """Both (B, O), to the next answer."""
+        """The answer before and the features, both (B, O), to the next answer."""
 
     def forward(self, features: Tensor) -> Tensor:
         answer, answers = torch.full_like(features[0], self.start), []
@@ -56,7 +57,7 @@ class _FromStart(torch_nn.Module):
 
 
 class Accumulator(_FromStart):
-    """The unit of the answer so far and the features is the next answer."""
+    """The unit maps the answer before and the features to the next answer."""
 
     def __init__(self, unit: Callable[[int, int], torch_nn.Module], out_features: int, start: float) -> None:
         super().__init__(out_features, start)
@@ -66,9 +67,9 @@ class Accumulator(_FromStart):
         return self.unit(torch.cat([answer, features], -1))
 
     def unused(self, features: Tensor, answers: Tensor) -> Tensor:
-        """R_z, Madsen & Johansen's regulariser: mean of (1 - |W|) (start - x̄)² over the weights W.
+        """R_z, the regulariser of Madsen & Johansen: mean of (1 - |W|) (start - x̄)² over the weights W.
 
-        x̄ is the mean of the input that the weight stands on: what is left out must not differ from the start.
+        x̄ is the mean of the weight's input: an input that the unit leaves out is driven to ``start``.
         """
         assert isinstance(self.unit, nn.Arithmetic)
         before = torch.cat([torch.full_like(answers[:1], self.start), answers[:-1]])
@@ -77,7 +78,7 @@ class Accumulator(_FromStart):
 
 
 class LinearAccumulator(Accumulator):
-    """The same of a unit y = W x: W is made once, and what it makes of the features is one product for all images."""
+    """The same for a unit y = W x: W is computed once, and its product with the features once for all images."""
 
     def forward(self, features: Tensor) -> Tensor:
         assert isinstance(self.unit, nn.Arithmetic)
@@ -91,7 +92,7 @@ class LinearAccumulator(Accumulator):
 
 
 class Perfect(_FromStart):
-    """The answer so far times the features where it starts from 1, plus them where from 0."""
+    """The answer before times the features if it starts from 1, plus the features if it starts from 0."""
 
     def following(self, answer: Tensor, features: Tensor) -> Tensor:
         return answer * features if self.start else answer + features
@@ -102,18 +103,23 @@ class Reader(torch_nn.Module):
 
     def __init__(self, size: int, memory: Recurrent | _FromStart) -> None:
         super().__init__()
-        self.eye = DeepEye(size, memory.in_features)
+        self.encoder = DeepEncoder(size, memory.in_features)
         self.memory = memory
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.memory(self.eye(images))
+        return self.memory(self.encoder(images))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``memory`` is made for a rule, one of ``rules``; ``rate``: the learning rate it is trained at.
+    """How one kind of network is made and trained.
 
-    ``penalty`` is the scale of its units' own, ``unused`` that of :meth:`Accumulator.unused`, for single answers.
+    Args:
+        memory: makes what follows the encoder, for one of ``rules``.
+        rules: names of the rules that it can learn.
+        rate: learning rate.
+        penalty: factor on the units' own penalty.
+        unused: factor on :meth:`Accumulator.unused`, for rules with a single answer.
     """
 
     memory: Callable[[DigitRule], Recurrent | _FromStart]
@@ -130,14 +136,14 @@ def _recurrent(layer: Callable[[int, int], torch_nn.Module]) -> Kind:
 def _adding(
     unit: Callable[[int, int], torch_nn.Module], rules: tuple[str, ...], *, penalty: float = 0.0
 ) -> Kind:
-    """Of a unit y = W x."""
+    """A unit y = W x."""
     return Kind(
         lambda rule: LinearAccumulator(unit, rule.outputs, rule.start), rules, penalty=penalty, unused=1.0
     )
 
 
 def _multiplying(unit: Callable[[int, int], torch_nn.Module]) -> Kind:
-    """Of a unit with the published penalty, and whose left-out inputs are drawn to 1."""
+    """A unit with the published penalties."""
     return Kind(lambda rule: Accumulator(unit, rule.outputs, rule.start), PRODUCTS, penalty=10.0, unused=1.0)
 
 

@@ -1,22 +1,23 @@
-"""The networks that take part: from pictures to two labels, and from the labels to their product."""
+"""The networks of digits-product: from pictures to two labels, and from the labels to their product."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
-from extrapolate.experiments.eye import DeepEye, Eye
+from extrapolate.experiments.digits._images import ConvEncoder, DeepEncoder
 
 CLASSES = 10
 
-#: A canvas is so many times as large as the digits on it, as published (42 for 28).
+#: The side of a canvas, in sides of the digits on it, as published (42 pixels for 28).
 CANVAS = 1.5
 
 
 def canvas_of(size: int) -> int:
-    """Pixels a side of the canvas for digits of ``size``."""
+    """Pixels along one side of the canvas for digits of ``size`` pixels."""
     return int(CANVAS * size)
 
 
@@ -27,13 +28,13 @@ class FixedProduct(torch_nn.Module):
         return labels.prod(-1, keepdim=True)
 
 
-#: By name, what takes two labels to one number.
+#: Makes what multiplies two labels, by name.
 UNITS: dict[str, Callable[[], torch_nn.Module]] = {
-    "NMU": lambda: nn.NMU(2, 1),
-    "StochasticNMU": lambda: nn.StochasticNMU(2, 1),
-    "BatchStochasticNMU": lambda: nn.BatchStochasticNMU(2, 1),
+    "NMU": partial(nn.NMU, 2, 1),
+    "StochasticNMU": partial(nn.StochasticNMU, 2, 1),
+    "BatchStochasticNMU": partial(nn.BatchStochasticNMU, 2, 1),
     "product": FixedProduct,
-    "MLP": lambda: nn.MLP(2, 1),
+    "MLP": partial(nn.MLP, 2, 1),
 }
 
 
@@ -43,20 +44,20 @@ def expected(logits: Tensor) -> Tensor:
 
 
 class Isolated(torch_nn.Module):
-    """Images (B, 2, 1, S, S) to labels (B, 2): one eye looks at both."""
+    """Images (B, 2, 1, S, S) to labels (B, 2): one encoder for both."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.eye = DeepEye(size, CLASSES)
+        self.encoder = DeepEncoder(size, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        return expected(self.eye(images))
+        return expected(self.encoder(images))
 
 
-def sampled(images: Tensor, theta: Tensor, size: int) -> Tensor:
-    """Images (B, C, L, L) seen through the affine maps ``theta`` (B, 2, 3), bilinearly: (B, C, size, size).
+def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
+    """Sample images (B, C, L, L) at the affine maps ``theta`` (B, 2, 3), bilinearly: (B, C, size, size).
 
-    Places run from -1 to 1 along both sides, x before y; outside is 0. Source: Jaderberg et al. 2015.
+    Coordinates are from -1 to 1 along both sides, x before y; outside is 0. Source: Jaderberg et al. 2015.
     """
     side = images.shape[-1]
     step = (2 * torch.arange(size, device=images.device) + 1) / size - 1
@@ -72,7 +73,7 @@ def sampled(images: Tensor, theta: Tensor, size: int) -> Tensor:
 class Located(torch_nn.Module):
     """A canvas (B, 2, L, L), a digit in each colour, to labels (B, 2).
 
-    Two spatial transformers look for a digit each; what they find goes through one eye, with a last layer each.
+    Two spatial transformers find one digit each; both crops go through one encoder, then a last layer for each.
     Source: the model without concatenation of Mistry, Farrahi & Hare 2022, with affine maps.
     """
 
@@ -80,22 +81,22 @@ class Located(torch_nn.Module):
         super().__init__()
         self.size = size
         self.finders = torch_nn.ModuleList(
-            torch_nn.Sequential(Eye(canvas_of(size), 32, colours=2), torch_nn.ReLU(), _identity(32))
+            torch_nn.Sequential(ConvEncoder(canvas_of(size), 32, colours=2), torch_nn.ReLU(), _identity(32))
             for _ in range(2)
         )
-        self.eye = DeepEye(size, found, colours=2)
+        self.encoder = DeepEncoder(size, found, colours=2)
         self.last = torch_nn.ModuleList(torch_nn.Linear(found, CLASSES) for _ in range(2))
 
     def forward(self, images: Tensor) -> Tensor:
         logits = [
-            last(torch.relu(self.eye(sampled(images, finder(images).unflatten(-1, (2, 3)), self.size))))
+            last(torch.relu(self.encoder(sample(images, finder(images).unflatten(-1, (2, 3)), self.size))))
             for finder, last in zip(self.finders, self.last, strict=True)
         ]
         return expected(torch.stack(logits, -2))
 
 
 def _identity(in_features: int) -> torch_nn.Linear:
-    """A layer that gives the identity map, whatever its input, before it is trained."""
+    """Make a layer that gives the identity map for any input until it is trained."""
     layer = torch_nn.Linear(in_features, 6)
     with torch.no_grad():
         layer.weight.zero_()
@@ -115,5 +116,5 @@ class Multiplier(torch_nn.Module):
         return labels, self.unit(labels)
 
 
-#: By name of ``--images``, what reads the labels of digits of a size.
+#: Makes what reads the labels, for digits of a size in pixels, by the names of ``--images``.
 READERS: dict[str, Callable[[int], torch_nn.Module]] = {"isolated": Isolated, "colour": Located}
