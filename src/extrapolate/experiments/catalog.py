@@ -117,10 +117,6 @@ LEGACY = {
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
     ),
-    "grid-time": Entry(
-        "grid_time.experiment:GRID_TIME",
-        "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
-    ),
     "gilr-long-memory": Entry(
         "gilr_long_memory.experiment:GILR_LONG_MEMORY",
         "Long memory: the first of up to a million symbols, remembered to the last",
