@@ -121,10 +121,6 @@ LEGACY = {
         "gilr_long_memory.experiment:GILR_LONG_MEMORY",
         "Long memory: the first of up to a million symbols, remembered to the last",
     ),
-    "gilr-speed": Entry(
-        "gilr_speed.experiment:GILR_SPEED",
-        "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
