@@ -117,10 +117,6 @@ LEGACY = {
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
     ),
-    "gilr-long-memory": Entry(
-        "gilr_long_memory.experiment:GILR_LONG_MEMORY",
-        "Long memory: the first of up to a million symbols, remembered to the last",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
