@@ -113,10 +113,6 @@ LEGACY = {
         "digits_parity.experiment:DIGITS_PARITY",
         "Even digits in a picture: counted by a NAC or by the usual affine layer",
     ),
-    "programs": Entry(
-        "programs.experiment:PROGRAMS",
-        "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
