@@ -93,22 +93,6 @@ LEGACY = {
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
     ),
-    "programs": Entry(
-        "programs.experiment:PROGRAMS",
-        "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
-    ),
-    "grid-time": Entry(
-        "grid_time.experiment:GRID_TIME",
-        "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
-    ),
-    "gilr-long-memory": Entry(
-        "gilr_long_memory.experiment:GILR_LONG_MEMORY",
-        "Long memory: the first of up to a million symbols, remembered to the last",
-    ),
-    "gilr-speed": Entry(
-        "gilr_speed.experiment:GILR_SPEED",
-        "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",

@@ -1,4 +1,4 @@
-"""The agents: a network that sees the grid, an LSTM, and perhaps an accumulator that keeps the time."""
+"""Agents of the grid world: a network that sees the grid, an LSTM, and perhaps an accumulator that keeps the time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,24 +14,26 @@ from extrapolate.tasks.grid_time import MOVES, Episodes
 
 State = tuple[Tensor, ...]
 
-
-#: How many sums the accumulator keeps: more than one makes it likely that a difference of them is the time left.
+#: Number of sums of an accumulator. With several it is likely that a difference of two of them is the time left.
 SUMS = 8
 
+#: Weights of the critic's squared error and of the policy's entropy in the loss.
+CRITIC, ENTROPY = 0.5, 0.01
 
-class Told(torch_nn.Module):
-    """No clock: the LSTM is given T when it is told, and must keep the time itself: (...), (..., 1) to (..., 1)."""
+
+class NoClock(torch_nn.Module):
+    """The LSTM gets T at the first step and must keep the time itself: (...), (..., 1) to (..., 1)."""
 
     out_features = 1
 
-    def forward(self, told: Tensor, kept: Tensor) -> Tensor:
-        return told[..., None]
+    def forward(self, time: Tensor, sums: Tensor) -> Tensor:
+        return time[..., None]
 
 
 class Clock(torch_nn.Module):
-    """Sums to which a NAC of T (told once) and a tick of 1 is added at each step: (...), (..., S) to (..., S).
+    """Adds a NAC of T (at the first step only) and of a tick of 1 to sums, at each step: (...), (..., S) to (..., S).
 
-    With weight 1 on T and -1 on the tick a sum is the number of steps that are left.
+    With weight 1 on T and -1 on the tick, a sum is the number of steps that are left.
     """
 
     out_features = SUMS
@@ -40,12 +42,12 @@ class Clock(torch_nn.Module):
         super().__init__()
         self.unit = nn.NAC(2, SUMS)
 
-    def forward(self, told: Tensor, kept: Tensor) -> Tensor:
-        return kept + self.unit(_with_tick(told))
+    def forward(self, time: Tensor, sums: Tensor) -> Tensor:
+        return sums + self.unit(_with_tick(time))
 
 
 class RecurrentClock(torch_nn.Module):
-    """A NAC of its last outputs, T and the tick gives the next: (...), (..., S) to (..., S)."""
+    """A NAC of its last outputs, T and the tick gives the next outputs: (...), (..., S) to (..., S)."""
 
     out_features = SUMS
 
@@ -53,18 +55,18 @@ class RecurrentClock(torch_nn.Module):
         super().__init__()
         self.unit = nn.NAC(SUMS + 2, SUMS)
 
-    def forward(self, told: Tensor, kept: Tensor) -> Tensor:
-        return self.unit(torch.cat([kept, _with_tick(told)], -1))
+    def forward(self, time: Tensor, sums: Tensor) -> Tensor:
+        return self.unit(torch.cat([sums, _with_tick(time)], -1))
 
 
-def _with_tick(told: Tensor) -> Tensor:
-    return torch.stack([told, torch.ones_like(told)], -1)
+def _with_tick(time: Tensor) -> Tensor:
+    return torch.stack([time, torch.ones_like(time)], -1)
 
 
-MakeClock = Callable[[], Told | Clock | RecurrentClock]
+MakeClock = Callable[[], NoClock | Clock | RecurrentClock]
 
 #: By name of the agent, what gives the LSTM the time.
-CLOCKS: dict[str, MakeClock] = {"LSTM": Told, "LSTM-NAC": Clock, "LSTM-RecurrentNAC": RecurrentClock}
+CLOCKS: dict[str, MakeClock] = {"LSTM": NoClock, "LSTM-NAC": Clock, "LSTM-RecurrentNAC": RecurrentClock}
 
 
 class Agent(torch_nn.Module):
@@ -82,12 +84,12 @@ class Agent(torch_nn.Module):
         """The state before the first step of episodes (...): the clock's, then the LSTM's."""
         return like.new_zeros(*like.shape, self.clock.out_features), *self.lstm.start(like[..., None])
 
-    def forward(self, planes: Tensor, told: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        kept, *inner = state
-        kept = self.clock(told, kept)
+    def forward(self, planes: Tensor, time: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        sums, *inner = state
+        sums = self.clock(time, sums)
         seen = torch.relu(self.eye(planes))
-        h, c = self.lstm.step(self.lstm.from_input(torch.cat([seen, kept], -1)), tuple(inner))
-        return self.actor(h), self.critic(h)[..., 0], (kept, h, c)
+        h, c = self.lstm.step(self.lstm.from_input(torch.cat([seen, sums], -1)), tuple(inner))
+        return self.actor(h), self.critic(h)[..., 0], (sums, h, c)
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,17 @@ def walk(
 def likeliest(preferences: Tensor, step: int) -> Tensor:
     """The preferred action: how an agent is tested."""
     return preferences.argmax(-1)
+
+
+def actor_critic_loss(walked: Walk) -> Tensor:
+    """Advantage actor-critic over whole episodes, the mean over the steps before their end.
+
+    The only reward is the last one and is not discounted: it is the return from every step on.
+    """
+    total = walked.reward.sum(0)
+    advantage = total - walked.expected
+    log_share = torch.log_softmax(walked.preferences, -1)
+    chosen = log_share.gather(-1, walked.action[..., None])[..., 0]
+    entropy = -(log_share.exp() * log_share).sum(-1)
+    loss = -chosen * advantage.detach() + CRITIC * advantage.square() - ENTROPY * entropy
+    return (loss * walked.going).sum() / walked.going.sum()

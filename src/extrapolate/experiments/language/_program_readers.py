@@ -1,4 +1,4 @@
-"""The networks that take part: a recurrent cell, alone or with an arithmetic unit that it controls."""
+"""Networks that read programs: a recurrent cell, alone or with an arithmetic unit that it controls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from extrapolate import nn
 from extrapolate.experiments.cells import LSTM, UGRNN
 from extrapolate.tasks.programs import SYMBOLS
 
-#: Numbers that a unit keeps beside the cell's state.
+#: Number of values that a unit keeps beside the cell's state.
 KEPT = 3
 
-#: No number kept may be larger: the product of all of them and a value is a float32 still.
+#: Bound on these values: the product of all of them and a number read is still a float32.
 LARGEST = 1e9
 
-#: How steep the flags are: at a whole number other than 0 they are as good as decided.
+#: How steep the flags are: at whole numbers they are almost exactly -1, 0 or 1.
 STEEP = 3.0
 
 
@@ -29,7 +29,7 @@ MakeCell = Callable[[int, int], LSTM | UGRNN]
 class Plain(torch_nn.Module):
     """The cell reads symbols and values, and a linear layer on its last output answers: (T, B) twice to (B,).
 
-    It takes and gives numbers in units of ``limit``, which those of the training do not exceed.
+    Its numbers are in units of ``limit``, the bound of those in training.
     """
 
     def __init__(self, cell: MakeCell, hidden: int, limit: int) -> None:
@@ -51,8 +51,8 @@ class Guided(torch_nn.Module):
     """The cell reads symbols and sets the weights of a unit, which computes with values: (T, B) twice to (B,).
 
     u' = unit(u, value) with parameters P + C h of the unit, h the cell's output for this symbol and the flags of u.
-    The answer is the first of the last u; before the first, u is 1. As in a processor, the flags are a number's sign
-    and whether it is zero: s = tanh(3u) and 1 - s². What is large goes through the unit alone.
+    The answer is the first value of the last u; u starts at 1. As in a processor, the flags are a number's sign and
+    whether it is zero: s = tanh(3u) and 1 - s². Large numbers pass through the unit only.
     """
 
     def __init__(self, cell: MakeCell, unit: Make, hidden: int) -> None:
@@ -66,18 +66,18 @@ class Guided(torch_nn.Module):
         )  # each symbol sets weights of its own from the start
 
     def forward(self, symbols: Tensor, values: Tensor) -> Tensor:
-        said = self.symbol(symbols)
-        kept = said.new_ones(said.shape[1], KEPT)
+        embedded = self.symbol(symbols)
+        kept = embedded.new_ones(embedded.shape[1], KEPT)
         state = None
-        for now, value in zip(said.unbind(0), values.unbind(0), strict=True):
+        for now, value in zip(embedded.unbind(0), values.unbind(0), strict=True):
             sign = torch.tanh(STEEP * kept)
             given = self.cell.from_input(torch.cat([now, sign, 1 - sign.square()], -1))
             state = self.cell.step(given, state or self.cell.start(given))
-            kept = self._computed(state[0], torch.cat([kept, value[:, None]], -1))
+            kept = self._compute(state[0], torch.cat([kept, value[:, None]], -1))
         return kept[:, 0]
 
-    def _computed(self, h: Tensor, x: Tensor) -> Tensor:
-        """What the unit makes of x (B, K + 1) with the parameters that h (B, H) sets, of its own for each program."""
+    def _compute(self, h: Tensor, x: Tensor) -> Tensor:
+        """The unit of x (B, K + 1), with parameters of each program's own, which h (B, H) sets."""
         own = dict(self.unit.named_parameters())
         changes = self.control(h).split([each.numel() for each in own.values()], -1)
         parameters = {
@@ -88,7 +88,7 @@ class Guided(torch_nn.Module):
         return computed.clamp(-LARGEST, LARGEST)
 
 
-#: By name. A differentiable neural computer, the third of the published comparison, belongs here once there is one.
+#: By name. The published comparison has a differentiable neural computer too.
 CELLS: dict[str, MakeCell] = {"LSTM": LSTM, "UGRNN": UGRNN}
 
 UNITS: dict[str, Make] = {"NAC": nn.NAC, "NALU": nn.NALU}
@@ -96,7 +96,7 @@ UNITS: dict[str, Make] = {"NAC": nn.NAC, "NALU": nn.NALU}
 
 @dataclass(frozen=True)
 class Kind:
-    """``unit``: the name of what the cell controls; None: the cell alone."""
+    """``unit``: the name of the unit that the cell controls; None: the cell alone."""
 
     cell: str
     unit: str | None = None
