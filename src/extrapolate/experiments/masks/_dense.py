@@ -36,17 +36,17 @@ class TableTask(Protocol):
     @property
     def out_features(self) -> int: ...
 
-    def drawn(self, u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    def drawn(self, u: Tensor, functions: tuple[str, ...], /) -> tuple[Tensor, Tensor]:
         """Inputs and answers of these functions, from uniform numbers ``u`` (3, B) in [0, 1)."""
         ...
 
-    def table(self, function: str) -> tuple[Tensor, Tensor]:
+    def table(self, function: str, /) -> tuple[Tensor, Tensor]:
         """All examples of a function."""
         ...
 
-    def loss(self, logits: Tensor, answer: Tensor) -> Tensor: ...
+    def loss(self, logits: Tensor, answer: Tensor, /) -> Tensor: ...
 
-    def right(self, logits: Tensor, answer: Tensor) -> Tensor:
+    def right(self, logits: Tensor, answer: Tensor, /) -> Tensor:
         """bool (N,)."""
         ...
 
