@@ -34,14 +34,14 @@ class MaskSpec:
         name: what the results and the page call it.
         functions: the functions whose examples it is learned on.
         choose: which tensors are masked.
-        network: of the trained network, the one that the mask is learned over.
+        network: of the trained network and the masks of earlier rounds, the network that the mask is learned over.
         complete: of the learned mask and those of earlier rounds, the mask with the tensors that were not learned.
     """
 
     name: str
     functions: tuple[str, ...]
     choose: Choice = weights
-    network: Callable[[nn.Module], nn.Module] = lambda network: network
+    network: Callable[[nn.Module, Masks], nn.Module] = lambda network, earlier: network
     complete: Callable[[Mask, Masks], Mask] = lambda mask, earlier: mask
 
 
@@ -63,10 +63,15 @@ def under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
         yield MaskedModule(name, network, mask)
 
 
-def under_and_without(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-    """The network as it was trained, under each mask, and without the weights of each."""
+def unmasked_and_under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+    """The network as it was trained, and under each mask."""
     yield MaskedModule("unmasked", network)
     yield from under(network, masks)
+
+
+def under_and_without(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+    """The network as it was trained, under each mask, and without the weights of each."""
+    yield from unmasked_and_under(network, masks)
     yield from under(network, {f"¬{name}": ~mask for name, mask in masks.items()})
 
 
@@ -147,7 +152,7 @@ def _learn_round(
     specs, steps = study.rounds[number], study.config.mask_steps
     learners = [
         MaskLearner(
-            spec.network(network),
+            spec.network(network, earlier),
             study.loss,
             study.learning,
             name=spec.name,

@@ -201,8 +201,10 @@ def hidden_overlaps(masks: Masks) -> dict[str, Any]:
 def mask_specs() -> list[MaskSpec]:
     """Masks of both pairs and of each, over the network and over its copy."""
     functions = {CONTROL: PAIRS} | {each: (each,) for each in PAIRS}
-    trained = [MaskSpec(name, each) for name, each in functions.items()]
-    return trained + [MaskSpec(COPIED + name, each, network=copied) for name, each in functions.items()]
+    return [MaskSpec(name, each) for name, each in functions.items()] + [
+        MaskSpec(COPIED + name, each, network=lambda network, earlier: copied(network))
+        for name, each in functions.items()
+    ]
 
 
 @experiment(
