@@ -163,7 +163,7 @@ class Recipe:
     def train_config(
         self, checks: Sequence[TestSet], stop_when: Callable[[History], bool] | None = None
     ) -> TrainConfig:
-        """The training. It measures ``error``, the largest error rate on ``checks``, and ``errors``, a weighted sum."""
+        """The training. It measures ``error``, the largest error rate on ``checks``, ``errors``, a weighted sum."""
         config, optimizer = self.config, OPTIMIZERS[self.optimizer]
         rate = self.learning_rate(optimizer.rate(config.maps), config.steps)
         weight = BalancedWeight("loss", "saturation", rate)
