@@ -133,18 +133,6 @@ LEGACY = {
         "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
         "Weight masks: do the weights that easy problems need answer hard ones",
     ),
-    "neural-gpu-tasks": Entry(
-        "neural_gpu.tasks.experiment:NEURAL_GPU_TASKS",
-        "The Neural GPU on sequences: copy, reverse, duplicate and sort, far beyond the trained lengths",
-    ),
-    "neural-gpu-addition": Entry(
-        "neural_gpu.arithmetic.experiment:NEURAL_GPU_ADDITION",
-        "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
-    ),
-    "neural-gpu-multiplication": Entry(
-        "neural_gpu.arithmetic.experiment:NEURAL_GPU_MULTIPLICATION",
-        "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
-    ),
 }
 
 EXPERIMENTS = _WithLegacy(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""Lengths in groups: a batch of one group is padded to the group's longest."""
+"""Bins of lengths: the sequences of a training batch come from one bin and are padded to its end."""
 
 import itertools
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from extrapolate.errors import UserError
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.tasks.algorithms import together
 
-#: Of the trainings up to 20-bit operands (the code of Freivalds & Liepins 2017).
+#: The bins of trainings on operands of up to 20 bits (the code of Freivalds & Liepins 2017).
 PUBLISHED_ENDS = (8, 12, 16, 20, 25, 28, 31, 36, 41)
 
 
 @dataclass(frozen=True)
 class LengthBins:
-    """Groups of lengths, each from above the last one's end up to its own.
+    """Bins of lengths: each holds the lengths above the end of the bin before, up to its own end.
 
     Args:
-        ends: the longest of each group, rising.
-        shorter: the share of a batch that comes from shorter groups, so that a network learns to hold an answer
-            that it has long had.
+        ends: the longest length of each bin, rising.
+        shorter: the share of a batch that is sampled from shorter bins, so that a network learns to hold an answer
+            until the last step.
 
     Raises:
-        UserError: ``ends`` do not rise from 1 or more, or ``shorter`` is no share.
+        UserError: ``ends`` do not rise from 1 or more, or ``shorter`` is not in [0, 1).
     """
 
     ends: tuple[int, ...] = PUBLISHED_ENDS
@@ -37,18 +37,18 @@ class LengthBins:
             )
 
     def lengths(self, task: Algorithm, index: int) -> list[int]:
-        """The lengths of group ``index`` that ``task`` has."""
+        """The lengths of bin ``index`` that ``task`` has."""
         begin = self.ends[index - 1] if index else 0
         return [length for length in range(begin + 1, self.ends[index] + 1) if task.takes(length)]
 
     def used(self, task: Algorithm) -> list[int]:
-        """The groups in which ``task`` has any length."""
+        """The bins in which ``task`` has any length."""
         return [index for index in range(len(self.ends)) if self.lengths(task, index)]
 
-    def batch(self, task: Algorithm, index: int, count: int, generator: torch.Generator) -> Examples:
-        """``count`` examples of group ``index``, padded to its end.
+    def sample_batch(self, task: Algorithm, index: int, count: int, generator: torch.Generator) -> Examples:
+        """``count`` examples of bin ``index``, padded to its end.
 
-        One length is drawn for all, one more for those that are shorter, so that a batch is made in two calls.
+        All have one sampled length, and the shorter ones another: a batch is made in two calls.
         """
         below = [length for each in range(index) for length in self.lengths(task, each)]
         few = int((torch.rand(count, generator=generator) < self.shorter).sum()) if below else 0
@@ -60,8 +60,8 @@ class LengthBins:
         ]
         return together(made)
 
-    def drawn(self, task: Algorithm, count: int, generator: torch.Generator) -> list[int]:
-        """``count`` of the groups: the longest, one of the two shortest, and others at random; all if so many."""
+    def sample_bins(self, task: Algorithm, count: int, generator: torch.Generator) -> list[int]:
+        """``count`` bins: the longest, one of the two shortest, and others at random; all if there are no more."""
         used = self.used(task)
         if count >= len(used):
             return used
