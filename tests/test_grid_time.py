@@ -237,5 +237,5 @@ def test_an_agent_that_never_arrives_does_not_hold() -> None:
 
 def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
     replicas = train_agent(grid_time.presets["smoke"], "LSTM").replicas()
-    one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys())
+    one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys(0))
     assert one != other
