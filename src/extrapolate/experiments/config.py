@@ -1,10 +1,14 @@
 """The configuration of an experiment: its fields are the options of the command, and know what the paper had."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from extrapolate.errors import UserError
 from extrapolate.experiments.options import (
@@ -19,6 +23,9 @@ from extrapolate.experiments.options import (
     sorted_from,
 )
 from extrapolate.tasks import RangePair, parse_range_pairs
+from extrapolate.training import Replicas
+from extrapolate.training.metrics import Evaluate
+from extrapolate.training.train_config import Loss, TrainConfig
 
 # ------------------------------------------------------------------------------------------ shorter than the paper
 
@@ -212,3 +219,40 @@ class Config(Settings):
     eval_every: int = number(1_000, "Steps between two evaluations.")
     batch: int = number(128, "Examples per step.", cut=fewer("examples per step"))
     compile: bool = True
+
+    @property
+    def seed_list(self) -> range:
+        """The seeds of the models of each kind."""
+        return range(self.seeds)
+
+    def train(
+        self,
+        loss: Loss,
+        optimizer: Callable[[list[Tensor]], Optimizer],
+        evaluate: Evaluate | Mapping[str, Callable[[nn.Module], Tensor]],
+        monitor: str = "",
+    ) -> TrainConfig:
+        """A training of these steps.
+
+        Args:
+            loss: of one model, ``loss(model, key, batch)``.
+            optimizer: makes the optimizer from the stacked parameters.
+            evaluate: what is measured at evaluations: metrics of one model by name, or a function of all replicas.
+            monitor: the metric that marks the best step, whose weights are kept; by default the first.
+
+        ``dataclasses.replace`` adds further arguments of :class:`TrainConfig`.
+        """
+        if isinstance(evaluate, Mapping):
+            monitor, evaluate = monitor or next(iter(evaluate)), metrics_of_each(evaluate)
+        steps = self.steps, evaluate, self.eval_every
+        return TrainConfig(loss, optimizer, *steps, monitor, compile=self.compile)
+
+
+def metrics_of_each(metrics: Mapping[str, Callable[[nn.Module], Tensor]]) -> Evaluate:
+    """An evaluation that calls functions of one model for all replicas."""
+
+    @torch.no_grad()
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        return {name: replicas.map(metric) for name, metric in metrics.items()}
+
+    return evaluate

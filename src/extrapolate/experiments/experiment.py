@@ -4,13 +4,15 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any, Generic, TypeVar
 
 import polars as pl
 
 from extrapolate.experiments.config import Settings
-from extrapolate.experiments.findings import Claim, Finding, judged
+from extrapolate.experiments.findings import Claim, Finding, judge
+from extrapolate.experiments.ledger import cite
 from extrapolate.experiments.options import axes_of
 from extrapolate.experiments.summary import summarize
 from extrapolate.experiments.training import Job
@@ -51,19 +53,20 @@ class Experiment(Generic[C]):
 
     def claims(self, results: pl.DataFrame, config: C) -> list[Claim]:
         """The findings whose models were run, judged on these results."""
-        return judged(self.findings(config), results, config, self.presets)
+        claims = (judge(each, results, config, self) for each in self.findings(config))
+        return [claim for claim in claims if claim is not None]
 
 
 def experiment(
     *,
-    source: str,
+    papers: Sequence[str],
     laptop: C,
     paper: Mapping[str, Any],
     smoke: Mapping[str, Any],
     findings: Callable[[C], Iterable[Finding]],
     notes: Callable[[C], list[str]],
     outline: Callable[[C], str] | None = None,
-    summary: Callable[[pl.DataFrame], pl.DataFrame] = summarize,
+    means: Sequence[str] = (),
     curves: Callable[[pl.DataFrame, C], pl.DataFrame] | None = None,
 ) -> Callable[[Callable[[C], Iterable[Job]]], Experiment[C]]:
     """Make an experiment of a function that yields its trainings.
@@ -71,14 +74,14 @@ def experiment(
     Its name is that of the function, its title the first line of the module's docstring.
 
     Args:
-        source: the publications.
+        papers: the publications, by arXiv number; each has a file in ``claims/``.
         laptop: the preset that a laptop runs.
         paper: what the paper's preset has instead.
         smoke: what the smallest preset has instead, besides :data:`SMOKE`.
         findings: the published findings, of a configuration.
         notes: what a reader of the results must know about how they were made.
         outline: in a line, how many models of what are trained; by default counted from the configuration.
-        summary: what the results come to, a table with the columns of :data:`summary.SCHEMA`.
+        means: columns of the results whose means the summary has, besides success rates.
         curves: what the page draws as lines, made by :func:`curves.curves_table`.
     """
     common = {name: value for name, value in SMOKE.items() if name in {each.name for each in fields(laptop)}}
@@ -91,8 +94,8 @@ def experiment(
     def make(trainings: Callable[[C], Iterable[Job]]) -> Experiment[C]:
         title = (sys.modules[trainings.__module__].__doc__ or trainings.__doc__ or "").strip().splitlines()[0]
         name = trainings.__name__.replace("_", "-")
-        rest = findings, notes, outline or count_models, summary, curves
-        return Experiment(name, title.rstrip("."), source, presets, trainings, *rest)
+        rest = findings, notes, outline or count_models, partial(summarize, means=means), curves
+        return Experiment(name, title.rstrip("."), cite(*papers), presets, trainings, *rest)
 
     return make
 
@@ -113,8 +116,3 @@ def count_of(count: int, noun: str) -> str:
 def intervals_note(*texts: str) -> str:
     """``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
     return f"Intervals (95 %): {', '.join(texts)}."
-
-
-def unique(values: Sequence[Any]) -> list[Any]:
-    """Each value once, in order."""
-    return list(dict.fromkeys(values))

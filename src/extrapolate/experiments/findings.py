@@ -1,7 +1,8 @@
 """Published findings beside what was measured: each is an estimate of the results, and perhaps a rule on it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from extrapolate.experiments.config import Settings
 from extrapolate.experiments.intervals import Estimate, student, success_rate
+from extrapolate.experiments.ledger import entry_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Found:
-    """An estimate with what else there is to say; ``holds`` where the finding's rule is more than one interval."""
+    """An estimate with what else there is to say; ``holds`` where the verdict is more than a rule on one interval."""
 
     estimate: Estimate
     note: str | None = None
@@ -40,25 +42,20 @@ class Found:
 #: Of the results; None where not all that it needs was run.
 Measure = Callable[[pl.DataFrame], Estimate | Found | None]
 
-#: Whether a finding holds; None where the estimate cannot say.
-Rule = Callable[[Estimate], bool | None]
-
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the ledger. Without a ``rule`` (and a verdict of ``measure``) it is a number beside a number."""
+    """The measure of a published finding, whose text, value and rule stand in ``claims/ARXIV.toml`` under its ``id``.
+
+    ``words`` stand for ``{word}`` in the id and in the texts.
+    """
 
     id: str
-    claim: str
-    published: str | float | None
     measure: Measure
-    rule: Rule | None = None
-    note: str | None = None
+    words: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(
-    finding: Finding, results: pl.DataFrame, config: Settings, presets: Mapping[str, Any]
-) -> Claim | None:
+def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment: Any) -> Claim | None:
     """The finding on these results; None where not all that it needs was run.
 
     It is judged where the run falls short of the laptop preset in nothing but seeds. ``why`` lists what falls short
@@ -69,21 +66,21 @@ def judge(
         return None
     if isinstance(found, Estimate):
         found = Found(found)
-    estimate, holds = found.estimate, found.holds
-    if holds is None and finding.rule is not None:
-        holds = finding.rule(estimate)
-    short = config.cuts(presets["laptop"])
+    entry, estimate, holds = entry_of(experiment.name, finding.id), found.estimate, found.holds
+    if holds is None and entry.rule is not None:
+        holds = follows(entry.rule, estimate)
+    short = config.cuts(experiment.presets["laptop"])
     short.pop("seeds", None)
     judged = holds is not None and not short
-    notes = [finding.note, found.note]
-    if finding.published is not None and (cuts := config.cuts(presets["paper"])):
-        notes.append(
-            f"{'' if judged or holds is None else 'not judged, '}cut short: {', '.join(cuts.values())}"
-        )
+    published = entry.published_for(finding.id, finding.words)
+    notes = [entry.note.format(**finding.words) if entry.note else None, found.note]
+    if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
+        not_judged = "" if judged or holds is None else "not judged, "
+        notes.append(f"{not_judged}cut short: {', '.join(cuts.values())}")
     return Claim(
-        finding.id,
-        finding.claim,
-        finding.published,
+        finding.id.format(**finding.words),
+        entry.claim.format(**finding.words),
+        published,
         estimate.value,
         interval_of(estimate),
         estimate.n,
@@ -92,41 +89,23 @@ def judge(
     )
 
 
-def judged(
-    findings: Iterable[Finding], results: pl.DataFrame, config: Settings, presets: Mapping[str, Any]
-) -> list[Claim]:
-    """The claims of all findings whose models were run."""
-    claims = (judge(each, results, config, presets) for each in findings)
-    return [claim for claim in claims if claim is not None]
+def follows(rule: tuple[str, float], estimate: Estimate) -> bool | None:
+    """Whether the interval lies ``above`` or ``below`` the bound, or the value is ``at_least`` or ``at_most`` it.
+
+    None where the estimate cannot say.
+    """
+    name, bound = rule
+    number = {"above": estimate.low, "below": estimate.high}.get(name, estimate.value)
+    compare = {"above": operator.gt, "below": operator.lt, "at_least": operator.ge, "at_most": operator.le}[
+        name
+    ]
+    return None if number is None else compare(number, bound)
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
     if estimate.low is None or estimate.high is None:
         return None
     return estimate.low, estimate.high
-
-
-# ----------------------------------------------------------------------------------------------------------- rules
-
-
-def above(bound: float) -> Rule:
-    """The interval lies above ``bound``."""
-    return lambda found: None if found.low is None else found.low > bound
-
-
-def below(bound: float) -> Rule:
-    """The interval lies below ``bound``."""
-    return lambda found: None if found.high is None else found.high < bound
-
-
-def at_least(bound: float) -> Rule:
-    """The value is at least ``bound``."""
-    return lambda found: None if found.value is None else found.value >= bound
-
-
-def at_most(bound: float) -> Rule:
-    """The value is at most ``bound``."""
-    return lambda found: None if found.value is None else found.value <= bound
 
 
 # -------------------------------------------------------------------------------------------------------- measures
@@ -180,32 +159,3 @@ def rate(column: str = "solved", **labels: Any) -> Measure:
 def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
     """The share of these rows that are true, with Wilson's interval."""
     return success_rate(int(rows[column].sum()), rows.height)
-
-
-def lower(column: str, unit: str, than: str, published: str) -> Finding:
-    """``unit`` ends with a lower value of ``column`` than another, seed by seed."""
-    text = (
-        f"{unit} has a lower {column.replace('_', ' ')} than {than} (measured: the difference, seed by seed)"
-    )
-    measure = difference(column, {"unit": than}, {"unit": unit})
-    return Finding(f"{unit}/less-than-{than}", text, published, measure, above(0))
-
-
-def higher(column: str, unit: str, than: str, published: str) -> Finding:
-    """The opposite of :func:`lower`."""
-    text = (
-        f"{unit} has a higher {column.replace('_', ' ')} than {than} (measured: the difference, seed by seed)"
-    )
-    measure = difference(column, {"unit": unit}, {"unit": than})
-    return Finding(f"{unit}/more-than-{than}", text, published, measure, above(0))
-
-
-def published_table(
-    column: str, claim: str, table: Mapping[str, Sequence[float]], heads: Sequence[str], note: str
-) -> Iterator[Finding]:
-    """A published table: a row for each unit, a number for each of ``heads`` beside what was measured."""
-    for unit, row in table.items():
-        for head, value in zip(heads, row, strict=True):
-            name = column.format(head)
-            text = f"{unit}: {claim.format(head)}"
-            yield Finding(f"{unit}/{name.replace('_', '-')}", text, value, mean(name, unit=unit), note=note)

@@ -36,27 +36,17 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
     }
 
 
-def summarize(results: pl.DataFrame) -> pl.DataFrame:
+def summarize(results: pl.DataFrame, means: Sequence[str] = ()) -> pl.DataFrame:
     """A row for each unit, operation, range and measure, in the order of ``results``.
 
-    Experiments that know no step of solving, or no sparsity, may leave these columns out.
+    The measures are those of :func:`estimates` where models are solved or not, and the means of columns.
     """
     absent = {name: pl.lit(None, pl.Float64) for name in MEASURES[1:] if name not in results.columns}
     results = results.with_columns(**absent)
     lines = []
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
-        for measure, estimate in estimates(rows).items():
-            lines.append((*key, measure, estimate.value, estimate.low, estimate.high, estimate.n))
-    return pl.DataFrame(lines, schema=SCHEMA, orient="row")
-
-
-def means(results: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """As :func:`summarize`, where models are measured and not solved: the means of ``columns``."""
-    lines = []
-    for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
-        for column in columns:
-            values = rows[column].drop_nulls().to_numpy()
-            if len(values):
-                mean = student(values)
-                lines.append((*key, column, mean.value, mean.low, mean.high, mean.n))
+        found = estimates(rows) if "solved" in results.columns else {}
+        values = {column: rows[column].drop_nulls().to_numpy() for column in means}
+        found |= {column: student(each) for column, each in values.items() if len(each)}
+        lines += [(*key, measure, each.value, each.low, each.high, each.n) for measure, each in found.items()]
     return pl.DataFrame(lines, schema=SCHEMA, orient="row")

@@ -72,22 +72,22 @@ class Training:
         name: safe as a file name, unique in the experiment.
         labels: the first columns of the results: a value for all models, or a list with one for each.
         build: makes a model.
-        seeds: those of the models.
         train: how they are trained; None where ``measure`` trains them.
         measure: what is measured of the trained models: columns by name that follow the labels and the seed,
             or :class:`Measured` with a table of its own.
         measure_steps: steps of a long ``measure``, which it reports to ``trained.context.after(steps)``: learning
             masks, long tests. The weights that are kept are then not all that the results tell of.
+        seeds: those of the models.
     """
 
     name: str
     labels: Mapping[str, Column]
     build: Callable[[], nn.Module]
-    seeds: Sequence[int]
     train: TrainConfig | None
     measure: Callable[[Trained], Mapping[str, Column] | Measured]
+    seeds: Sequence[int]
+    device: str
     measure_steps: int = 0
-    device: str = "cpu"
 
     @property
     def steps(self) -> int:
