@@ -97,10 +97,6 @@ LEGACY = {
         "functions.experiment:FUNCTIONS_RECURRENT",
         "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
     ),
-    "number-words": Entry(
-        "number_words.experiment:NUMBER_WORDS",
-        "Number words: reading 'three hundred and thirty four' after 169 other numbers",
-    ),
     "programs": Entry(
         "programs.experiment:PROGRAMS",
         "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
