@@ -213,7 +213,7 @@ def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]
     settings = found.presets["smoke"]
     chosen: Any = list(found.jobs(settings).values())[part]
     replicas = chosen.replicas()
-    plan = chosen.train if isinstance(chosen, Training) else chosen.part.plan(replicas)  # the old form
+    plan: Any = chosen.train if isinstance(chosen, Training) else chosen.part.plan(replicas)  # the old form
     return plan, replicas, settings
 
 
