@@ -89,10 +89,6 @@ LEGACY = {
         "functions.experiment:FUNCTIONS_RECURRENT",
         "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
     ),
-    "number-words": Entry(
-        "number_words.experiment:NUMBER_WORDS",
-        "Number words: reading 'three hundred and thirty four' after 169 other numbers",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
