@@ -93,14 +93,6 @@ LEGACY = {
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
     ),
-    "madam-learning-rate": Entry(
-        "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
-        "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
-    ),
-    "madam-bits": Entry(
-        "madam.bits.experiment:MADAM_BITS",
-        "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
-    ),
     "madam-arithmetic": Entry(
         "madam.arithmetic.experiment:MADAM_ARITHMETIC",
         "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
