@@ -89,14 +89,6 @@ LEGACY = {
         "functions.experiment:FUNCTIONS_RECURRENT",
         "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
     ),
-    "madam-learning-rate": Entry(
-        "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
-        "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
-    ),
-    "madam-bits": Entry(
-        "madam.bits.experiment:MADAM_BITS",
-        "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
-    ),
     "madam-arithmetic": Entry(
         "madam.arithmetic.experiment:MADAM_ARITHMETIC",
         "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",

@@ -8,7 +8,7 @@ from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.madam.arithmetic.claims import claims
 from extrapolate.experiments.madam.arithmetic.part import ArithmeticPart
 from extrapolate.experiments.madam.arithmetic.settings import OPTIMIZERS, PRESETS, ArithmeticSettings
-from extrapolate.experiments.madam.learning_rate.experiment import MADAM_LEARNING_RATE
+from extrapolate.experiments.optimizers._problems import MADAM
 from extrapolate.experiments.old import Part
 from extrapolate.experiments.single_module import SINGLE_MODULE
 from extrapolate.experiments.single_module.part import SingleModulePart
@@ -21,7 +21,7 @@ class MadamArithmetic:
 
     name = "madam-arithmetic"
     title = "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place"
-    source = f"{MADAM_LEARNING_RATE.source}; {SINGLE_MODULE.source}"
+    source = f"{MADAM}; {SINGLE_MODULE.source}"
     presets = PRESETS
 
     def outline(self, settings: ArithmeticSettings) -> str:
