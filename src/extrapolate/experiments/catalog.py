@@ -81,14 +81,6 @@ LEGACY = {
         "single_module.experiment:GRID",
         "The Primer's grid: every published unit, on four operations and nine ranges",
     ),
-    "functions-static": Entry(
-        "functions.experiment:FUNCTIONS_STATIC",
-        "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
-    ),
-    "functions-recurrent": Entry(
-        "functions.experiment:FUNCTIONS_RECURRENT",
-        "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
-    ),
     "number-words": Entry(
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
