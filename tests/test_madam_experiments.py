@@ -229,12 +229,19 @@ def test_bits_run_with_floats_beside_them(tmp_path: Path) -> None:
     assert results["bits"].to_list() == [32, 32, 12, 12]
 
 
-def test_arithmetic_units_are_trained_by_both_optimizers(tmp_path: Path) -> None:
-    found = carried_out(ARITHMETIC, tmp_path)
-    assert found.results["unit"].unique(maintain_order=True).to_list() == ["NMU with Adam", "NMU with Madam"]
-    errors = found.results["validation_mse"].to_list()
-    assert errors[:2] != errors[2:]
-    assert {each.id for each in found.claims} == {"NMU/mul/Adam", "NMU/mul/Madam", "NMU/mul/difference"}
+def test_arithmetic_units_are_compared_over_all_ranges() -> None:
+    lines = [
+        ("NMU", "mul", name, range_, seed, seed < solved)
+        for name, solved in (("Adam", 4), ("Madam", 1))
+        for range_ in ("U[1,2]", "U[-2,2]")
+        for seed in range(5)
+    ]
+    columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
+    found = ARITHMETIC.claims(pl.DataFrame(lines, columns, orient="row"), ARITHMETIC.presets["laptop"])
+    measured = {each.id: (each.measured, each.n) for each in found}
+    assert measured["NMU/mul/Adam"] == (pytest.approx(0.8), 10)
+    assert measured["NMU/mul/difference"] == (pytest.approx(-0.6), 20)
+    assert len(found) == 3
 
 
 def test_madam_takes_rates_that_a_plan_lowers() -> None:

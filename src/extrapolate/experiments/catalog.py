@@ -121,10 +121,6 @@ LEGACY = {
         "madam.bits.experiment:MADAM_BITS",
         "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
     ),
-    "madam-arithmetic": Entry(
-        "madam.arithmetic.experiment:MADAM_ARITHMETIC",
-        "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
-    ),
     "modularity-add-mul": Entry(
         "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
         "Weight masks: which weights of one network add, and which multiply",
