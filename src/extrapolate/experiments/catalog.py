@@ -73,14 +73,6 @@ class _WithLegacy(Catalog):
 
 
 LEGACY = {
-    "single-module": Entry(
-        "single_module.experiment:SINGLE_MODULE",
-        "The Single Module Task: which units learn arithmetic, and in which range",
-    ),
-    "primer": Entry(
-        "single_module.experiment:GRID",
-        "The Primer's grid: every published unit, on four operations and nine ranges",
-    ),
     "number-words": Entry(
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
