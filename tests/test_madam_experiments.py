@@ -182,6 +182,21 @@ def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool
     assert claim.measured == pytest.approx(lost)
 
 
+def test_arithmetic_units_are_compared_over_all_ranges() -> None:
+    lines = [
+        ("NMU", "mul", name, range_, seed, seed < solved)
+        for name, solved in (("Adam", 4), ("Madam", 1))
+        for range_ in ("U[1,2]", "U[-2,2]")
+        for seed in range(5)
+    ]
+    columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
+    found = ARITHMETIC.claims(pl.DataFrame(lines, columns, orient="row"), ARITHMETIC.presets["laptop"])
+    measured = {each.id: (each.measured, each.n) for each in found}
+    assert measured["NMU/mul/Adam"] == (pytest.approx(0.8), 10)
+    assert measured["NMU/mul/difference"] == (pytest.approx(-0.6), 20)
+    assert len(found) == 3
+
+
 def test_madam_takes_rates_that_a_plan_lowers() -> None:
     weight = torch.ones(2, 1, requires_grad=True)
     optimizer = Madam([weight], lr=torch.tensor([0.01, 0.1]), replica_dims=1)
