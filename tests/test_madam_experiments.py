@@ -190,7 +190,8 @@ def test_arithmetic_units_are_compared_over_all_ranges() -> None:
         for seed in range(5)
     ]
     columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
-    found = ARITHMETIC.claims(pl.DataFrame(lines, columns, orient="row"), ARITHMETIC.presets["laptop"])
+    experiment = experiment_named("madam-arithmetic")
+    found = experiment.claims(pl.DataFrame(lines, columns, orient="row"), experiment.presets["laptop"])
     measured = {each.id: (each.measured, each.n) for each in found}
     assert measured["NMU/mul/Adam"] == (pytest.approx(0.8), 10)
     assert measured["NMU/mul/difference"] == (pytest.approx(-0.6), 20)
