@@ -15,15 +15,14 @@ import multiprocessing
 import resource
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from extrapolate import nn
-from extrapolate.experiments import EXPERIMENTS
-from extrapolate.experiments.single_module import SingleModuleSettings
-from extrapolate.experiments.single_module.part import SingleModulePart
+from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
+from extrapolate.experiments.arithmetic._units import UNITS
 from extrapolate.tasks import PUBLISHED_RANGES
 from extrapolate.training.loop import run_training
 from extrapolate.training.watch import Interrupted
@@ -32,17 +31,9 @@ from extrapolate.training.watch import Interrupted
 SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}
 
 
-def settings_for(ranges: int, seeds: int, unit: str) -> SingleModuleSettings:
-    laptop = EXPERIMENTS["single-module"].presets["laptop"]
+def config_for(ranges: int, seeds: int) -> SingleModuleConfig:
     steps = 10**9  # the stopwatch ends it
-    return replace(
-        laptop,
-        units=(unit,),
-        ranges=PUBLISHED_RANGES[-ranges:],
-        seeds=seeds,
-        steps=steps,
-        evaluate_every=steps,
-    )
+    return SingleModuleConfig(ranges=PUBLISHED_RANGES[-ranges:], seeds=seeds, steps=steps, eval_every=steps)
 
 
 @dataclass
@@ -66,11 +57,11 @@ class Stopwatch:
 
 def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     """Microseconds of a run-step, and the process's peak memory."""
-    part = SingleModulePart(unit, "mul", settings_for(*SIZES[size], unit))
-    replicas = part.replicas()
+    training = train_unit(config_for(*SIZES[size]), unit, "mul")
+    assert training.train is not None
     watch = Stopwatch(seconds)
     with suppress(Interrupted):
-        run_training(replicas, part.plan(replicas), watch=watch)
+        run_training(training.replicas(), training.train, watch=watch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 
@@ -78,18 +69,17 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
 def usual(unit: str, seconds: float) -> dict[str, Any]:
     """The loop everybody writes."""
     torch.manual_seed(0)
-    settings = settings_for(1, 1, unit)
-    low, high = settings.ranges[0].train.intervals[0]
-    part = SingleModulePart(unit, "mul", settings)
-    recipe = part.setup.recipe
-    penalties = recipe.penalties(settings.steps, "mul")
-    model = part.setup.build(settings.in_features)
+    config = config_for(1, 1)
+    low, high = config.ranges[0].train.intervals[0]
+    recipe = UNITS[unit].recipe
+    penalties = recipe.penalties(config.steps, "mul")
+    model = UNITS[unit].layer(config.in_features, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     warm, began, step = 200, math.inf, 0
     while time.perf_counter() - began < seconds:
         if step == warm:
             began = time.perf_counter()
-        x = low + (high - low) * torch.rand(settings.batch, settings.in_features)
+        x = low + (high - low) * torch.rand(config.batch, config.in_features)
         y = x[:, :1] * x[:, 1:2]
         optimizer.zero_grad()
         loss = (model(x) - y).square().mean()

@@ -1,6 +1,6 @@
 """Writes ``docs/results.md`` from ``docs/results/*``, where it keeps claims and manifest of the runs it is given.
 
-python docs/make_results.py runs/single-module-laptop runs/primer-laptop
+python docs/make_results.py runs/single-module-laptop runs/functions-static-laptop
 """
 
 import json

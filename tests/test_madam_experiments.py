@@ -1,4 +1,4 @@
-"""Learning rates of each replica's own, the problems optimizers are compared on, and what is claimed of them."""
+"""Learning rates of each replica's own, the problems optimizers are compared on, and what is found of them."""
 
 import math
 from dataclasses import replace
@@ -11,29 +11,18 @@ import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
-from extrapolate.experiments import EXPERIMENTS, run
-from extrapolate.experiments.madam.learning_rate import published
-from extrapolate.experiments.madam.networks import Transformer
-from extrapolate.experiments.madam.optimizers import OPTIMIZERS
-from extrapolate.experiments.madam.problems import PROBLEMS
+from extrapolate.experiments.optimizers import _published_rates as published
+from extrapolate.experiments.optimizers._networks import Transformer
+from extrapolate.experiments.optimizers._problems import PROBLEMS
+from extrapolate.experiments.optimizers.madam_bits import madam_bits
+from extrapolate.experiments.optimizers.madam_learning_rate import OPTIMIZERS, madam_learning_rate
 from extrapolate.optim import Madam, PerReplica
 from extrapolate.tasks import VOCABULARY, Picture, Sentences
 from extrapolate.training import Replicas, StepDecay
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Quiet
-from silent import Silent
 
-RATE, BITS, ARITHMETIC = (
-    EXPERIMENTS[name] for name in ("madam-learning-rate", "madam-bits", "madam-arithmetic")
-)
-
-
-def carried_out(experiment: Any, folder: Path, **changes: Any) -> Any:
-    settings = replace(experiment.presets["smoke"], **changes)
-    return run(
-        experiment, settings, preset="smoke", folder=folder, command="extrapolate run", display=Silent()
-    )
+RATES, BITS = madam_learning_rate.presets["laptop"], madam_bits.presets["laptop"]
 
 
 # ------------------------------------------------------------------------------- rates of each replica's own
@@ -75,50 +64,31 @@ def test_an_optimizer_whose_steps_cannot_be_scaled_is_refused() -> None:
             )
 
 
-def _slope(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+def _slope(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
     return sum((each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_killed_training_goes_on_with_its_rates(name: str, tmp_path: Path) -> None:
+def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
     """Rates of each replica's own, and a factor that has fallen: the end is that of an undisturbed training."""
-    rates = torch.tensor([0.01, 0.1])
+    config = TrainConfig(
+        loss=_slope,
+        optimizer=lambda parameters: OPTIMIZERS[name](parameters, torch.tensor([0.01, 0.1])),
+        steps=12,
+        evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].flatten(1).sum(1)},
+        eval_every=2,
+        monitor="sum",
+        lr_schedule=StepDecay(5),
+        compile=False,
+    )
 
-    def trained(steps: list[int], folder: Path) -> Tensor:
-        folder.mkdir()
-        replicas = Replicas([torch_nn.Linear(3, 2)])
-        for count in steps:
-            replicas, watch = Replicas.build(lambda: torch_nn.Linear(3, 2), [0, 1]), _StopsAfter(count // 2)
-            plan = TrainConfig(
-                loss=_slope,
-                optimizer=lambda parameters: OPTIMIZERS[name](parameters, rates),
-                steps=count,
-                evaluate=watch.evaluate,
-                eval_every=2,
-                monitor="sum",
-                lr_schedule=StepDecay(5),
-                compile=False,
-            )
-            history = run_training(replicas, plan, checkpoint=folder / "c.safetensors", watch=watch)
-            assert len(history.steps)
+    def trained(steps: int, checkpoint: Path) -> Tensor:
+        replicas = Replicas.build(lambda: torch_nn.Linear(3, 2), [0, 1])
+        run_training(replicas, replace(config, steps=steps), checkpoint=checkpoint)
         return replicas.parameters["weight"]
 
-    once = trained([12], tmp_path / "once")
-    assert torch.equal(once, trained([4, 12], tmp_path / "twice"))
-
-
-class _StopsAfter(Quiet):
-    """Asks to stop after the last of so many evaluations, so that a checkpoint is written there."""
-
-    def __init__(self, evaluations: int) -> None:
-        self.left = evaluations
-
-    def evaluate(self, replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        self.left -= 1
-        return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
-
-    def stop_requested(self) -> bool:
-        return self.left == 0
+    trained(8, tmp_path / "twice")
+    assert torch.equal(trained(12, tmp_path / "twice"), trained(12, tmp_path / "once"))
 
 
 # --------------------------------------------------------------------------------------------- the problems
@@ -163,7 +133,7 @@ def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     assert chance / 2 < error < 2 * chance
 
 
-# ------------------------------------------------------------------------------------------------- claims
+# ----------------------------------------------------------------------------------------------- findings
 
 
 def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
@@ -172,43 +142,32 @@ def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
     assert sorted(published.best_rates("Adam").values()) == [1e-4, 1e-4, 1e-3, 1e-3, 1e-3]
 
 
-def rate_rows(optimizer: str, best: dict[str, float], slope: float) -> pl.DataFrame:
-    """Errors that grow by ``slope`` for each grid rate away from the best."""
-    settings = RATE.presets["laptop"]
+def finding(optimizer: str, best: dict[str, float], slope: float) -> Any:
+    """The first, where errors grow by ``slope`` for each rate away from the best (0.01 if ``best`` has none)."""
     lines = [
         (optimizer, problem, rate, seed, slope ** abs(2 * math.log10(rate / best.get(problem, 0.01))))
-        for problem in settings.problems
-        for rate in settings.rates
-        for seed in range(settings.seeds)
+        for problem in RATES.problems
+        for rate in RATES.rates
+        for seed in range(RATES.seeds)
     ]
-    return pl.DataFrame(lines, schema=["unit", "operation", "rate", "seed", "error"], orient="row")
+    results = pl.DataFrame(lines, schema=["unit", "operation", "rate", "seed", "error"], orient="row")
+    return madam_learning_rate.claims(results, RATES)[0]
 
 
-def test_one_rate_for_all_is_claimed_only_if_it_is_near_everywhere() -> None:
-    settings = RATE.presets["laptop"]
-    near = RATE.claims(rate_rows("Madam", {"text-lstm": 0.0316}, 1.05), settings)[0]
+def test_one_rate_for_all_holds_only_if_it_is_near_everywhere() -> None:
+    near = finding("Madam", {"text-lstm": 0.0316}, 1.05)
     assert near.holds is True
     assert near.measured == pytest.approx(1.05, rel=1e-2)
-    far = RATE.claims(rate_rows("Madam", {"text-lstm": 0.1}, 2.0), settings)[0]
+    far = finding("Madam", {"text-lstm": 0.1}, 2.0)
     assert far.holds is False
     assert "text-lstm (4.00)" in str(far.why)
 
 
-def test_rates_far_apart_are_claimed_of_the_others() -> None:
-    settings = RATE.presets["laptop"]
-    apart = RATE.claims(rate_rows("SGD", {"text-lstm": 0.1, "digits-cnn": 0.001}, 2.0), settings)[0]
+def test_best_rates_of_the_others_must_lie_far_apart() -> None:
+    apart = finding("SGD", {"text-lstm": 0.1, "digits-cnn": 0.001}, 2.0)
     assert apart.holds is True
     assert apart.measured == pytest.approx(100)
-    together = RATE.claims(rate_rows("Adam", {}, 2.0), settings)[0]
-    assert together.holds is False
-
-
-def test_learning_rates_run_and_keep_the_published_figure(tmp_path: Path) -> None:
-    found = carried_out(RATE, tmp_path, problems=("digits-depth-2",))
-    assert found.results.height == 4
-    assert (found.results["error"] < 10).all()
-    assert all(each.holds is None for each in found.claims)
-    assert pl.read_parquet(tmp_path / "published_rates.parquet").height == 2 * 25
+    assert finding("Adam", {}, 2.0).holds is False
 
 
 @pytest.mark.parametrize(("lost", "holds"), [(0.2, True), (1.5, False)])
@@ -218,23 +177,25 @@ def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool
         pl.DataFrame({"unit": name, "seed": range(5), "accuracy": [0.97 - less / 100 + n for n in noise]})
         for name, less in (("float32", 0.0), ("12-bit", lost))
     ]
-    claim = BITS.claims(pl.concat(rows), BITS.presets["laptop"])[0]
+    claim = madam_bits.claims(pl.concat(rows), BITS)[0]
     assert claim.holds is holds
     assert claim.measured == pytest.approx(lost)
 
 
-def test_bits_run_with_floats_beside_them(tmp_path: Path) -> None:
-    results = carried_out(BITS, tmp_path).results
-    assert results["unit"].unique(maintain_order=True).to_list() == ["float32", "12-bit"]
-    assert results["bits"].to_list() == [32, 32, 12, 12]
-
-
-def test_arithmetic_units_are_trained_by_both_optimizers(tmp_path: Path) -> None:
-    found = carried_out(ARITHMETIC, tmp_path)
-    assert found.results["unit"].unique(maintain_order=True).to_list() == ["NMU with Adam", "NMU with Madam"]
-    errors = found.results["validation_mse"].to_list()
-    assert errors[:2] != errors[2:]
-    assert {each.id for each in found.claims} == {"NMU/mul/Adam", "NMU/mul/Madam", "NMU/mul/difference"}
+def test_arithmetic_units_are_compared_over_all_ranges() -> None:
+    lines = [
+        ("NMU", "mul", name, range_, seed, seed < solved)
+        for name, solved in (("Adam", 4), ("Madam", 1))
+        for range_ in ("U[1,2]", "U[-2,2]")
+        for seed in range(5)
+    ]
+    columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
+    experiment = experiment_named("madam-arithmetic")
+    found = experiment.claims(pl.DataFrame(lines, columns, orient="row"), experiment.presets["laptop"])
+    measured = {each.id: (each.measured, each.n) for each in found}
+    assert measured["NMU/mul/Adam"] == (pytest.approx(0.8), 10)
+    assert measured["NMU/mul/difference"] == (pytest.approx(-0.6), 20)
+    assert len(found) == 3
 
 
 def test_madam_takes_rates_that_a_plan_lowers() -> None:

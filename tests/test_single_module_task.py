@@ -15,7 +15,7 @@ import torch
 from extrapolate.errors import UserError
 from extrapolate.experiments import Outcome, experiment_named, run
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, Range, RangePair, SingleModule
-from extrapolate.training.watch import Quiet, Watch
+from silent import Silent
 
 ANSWERS: dict[str, Callable[[float, float], float]] = {
     "add": lambda a, b: a + b,
@@ -135,31 +135,19 @@ def test_one_input_is_too_few_to_operate_on() -> None:
         task("add", in_features=1)
 
 
-# ----------------------------------------------------------------------------- carried out, very small
+# ----------------------------------------------------------------------------- run, very small --
 
 
-class Silent:
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
-        return Quiet()
-
-    def stop_requested(self) -> bool:
-        return False
-
-    def skipped(self, name: str) -> None:
-        pass
-
-
-def carried_out(folder: Path, in_features: int = 2) -> Outcome:
+def small_run(folder: Path, in_features: int = 2) -> Outcome:
     experiment = experiment_named("single-module")
-    settings = replace(
-        experiment.presets["smoke"], units=("NMU",), seeds=2, steps=10, samples=20, in_features=in_features
-    )
-    return run(experiment, settings, preset="smoke", folder=folder, command="test", display=Silent())
+    changes = {"units": ("NMU",), "seeds": 2, "steps": 10, "samples": 20, "in_features": in_features}
+    config = replace(experiment.presets["smoke"], **changes)
+    return run(experiment, config, preset="smoke", folder=folder, command="test", display=Silent())
 
 
 @pytest.mark.parametrize("in_features", [2, 10])
 def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> None:
-    outcome = carried_out(tmp_path / "run", in_features)
+    outcome = small_run(tmp_path / "run", in_features)
     assert outcome.results["range"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
     assert outcome.results["seed"].to_list() == [0, 1, 0, 1]
     assert outcome.results["threshold"].n_unique() == 2
@@ -168,33 +156,33 @@ def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> No
 
 def test_file_half_written_by_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
     (tmp_path / ".manifest.json.4711.tmp").write_text('{"experiment": "sing')
-    assert carried_out(tmp_path).results.height == 4
+    assert small_run(tmp_path).results.height == 4
 
 
 def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match=r"thesis\.tex"):
-        carried_out(tmp_path)
+        small_run(tmp_path)
     assert not (tmp_path / "manifest.json").exists()
 
 
 def test_manifest_that_lacks_something_is_named(tmp_path: Path) -> None:
-    carried_out(tmp_path)
+    small_run(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = json.loads(path.read_text())
     for name in ("started", "finished", "seconds", "preset", "settings", "experiment"):
         path.write_text(json.dumps({key: value for key, value in manifest.items() if key != name}))
         with pytest.raises(UserError, match=rf"manifest\.json.* {name}"):
-            carried_out(tmp_path)
+            small_run(tmp_path)
 
 
 def test_manifest_counts_the_time_of_all_its_runs(tmp_path: Path) -> None:
-    carried_out(tmp_path)
+    small_run(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = json.loads(path.read_text())
     assert min(manifest["seconds"], manifest["cpu_seconds"]) >= 0
     path.write_text(json.dumps(manifest | {"seconds": 100.0, "cpu_seconds": 200.0}))
-    carried_out(tmp_path)
+    small_run(tmp_path)
     again = json.loads(path.read_text())
     assert 100 <= again["seconds"] < 110
     assert 200 <= again["cpu_seconds"] < 210
@@ -216,8 +204,8 @@ def test_full_disk_costs_nothing_but_the_part_in_work(
     with monkeypatch.context() as full:
         full.setattr("os.fsync", fsync)
         with pytest.raises(UserError, match=f"no space left on {tmp_path}.*same command again"):
-            carried_out(tmp_path)
+            small_run(tmp_path)
     for table in tmp_path.rglob("*.parquet"):
         assert pl.read_parquet(table).height
-    outcome = carried_out(tmp_path)
-    assert outcome.results.equals(carried_out(tmp_path / "undisturbed").results)
+    outcome = small_run(tmp_path)
+    assert outcome.results.equals(small_run(tmp_path / "undisturbed").results)

@@ -73,38 +73,6 @@ class _WithLegacy(Catalog):
 
 
 LEGACY = {
-    "single-module": Entry(
-        "single_module.experiment:SINGLE_MODULE",
-        "The Single Module Task: which units learn arithmetic, and in which range",
-    ),
-    "primer": Entry(
-        "single_module.experiment:GRID",
-        "The Primer's grid: every published unit, on four operations and nine ranges",
-    ),
-    "functions-static": Entry(
-        "functions.experiment:FUNCTIONS_STATIC",
-        "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
-    ),
-    "functions-recurrent": Entry(
-        "functions.experiment:FUNCTIONS_RECURRENT",
-        "Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000",
-    ),
-    "number-words": Entry(
-        "number_words.experiment:NUMBER_WORDS",
-        "Number words: reading 'three hundred and thirty four' after 169 other numbers",
-    ),
-    "madam-learning-rate": Entry(
-        "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
-        "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
-    ),
-    "madam-bits": Entry(
-        "madam.bits.experiment:MADAM_BITS",
-        "Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats",
-    ),
-    "madam-arithmetic": Entry(
-        "madam.arithmetic.experiment:MADAM_ARITHMETIC",
-        "Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place",
-    ),
     "modularity-add-mul": Entry(
         "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
         "Weight masks: which weights of one network add, and which multiply",

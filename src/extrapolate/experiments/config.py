@@ -87,10 +87,15 @@ def numbers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | Non
 
 
 def reals(
-    default: Sequence[float], help: str, *, read: Callable[[str], float], cut: Cut | None = None
+    default: Sequence[float],
+    help: str,
+    *,
+    read: Callable[[str], float],
+    cut: Cut | None = None,
+    axis: str | None = None,
 ) -> Any:
     """Numbers separated by commas, each read by ``read``: each once, in rising order."""
-    return _option(tuple(default), help, sorted_from(read), _joined_reals, "NUMBERS", cut)
+    return _option(tuple(default), help, sorted_from(read), _joined_reals, "NUMBERS", cut, axis)
 
 
 def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:

@@ -64,6 +64,7 @@ def run(
         UserError: the folder belongs to something else, is in use, holds damaged files, or is full.
     """
     end_if_importing_main()
+    trainings = experiment.jobs(config)  # before there is a folder: data may be missing
     place = RunFolder(folder)
     with place.locked():
         manifest = new_manifest(experiment, config, preset, command)
@@ -71,7 +72,7 @@ def run(
         if earlier is not None:
             kept = ("started", "finished", "seconds", "cpu_seconds", "preset")
             manifest |= {key: earlier[key] for key in kept if key in earlier}
-        running = _Run(experiment, config, place, manifest, experiment.jobs(config), display)
+        running = _Run(experiment, config, place, manifest, trainings, display)
         try:
             running.execute(executor or LocalExecutor(workers))
         finally:

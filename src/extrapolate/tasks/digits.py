@@ -74,7 +74,7 @@ def load_digits(folder: Path | None = None) -> Digits:
         wanted = ", ".join(name for files in MNIST_FILES.values() for name in files)
         raise UserError(
             f"{folder} lacks MNIST's files ({wanted}; one pair of images and labels is enough): get them from "
-            "https://ossci-datasets.s3.amazonaws.com/mnist/, or leave the option out to use scikit-learn's digits"
+            "https://ossci-datasets.s3.amazonaws.com/mnist/, or use scikit-learn's digits"
         )
     if len(found) == 1:
         return _split(next(iter(found.values())))

@@ -44,6 +44,9 @@ class SpeedConfig(Settings):
 #: The bare recurrence, as it is named in the results.
 BARE = "recurrence of"
 
+SIDES = ("ours", "loop", "lstm")
+COLUMNS = ("unit", "operation", "range", "seed", "length", "batch", *(f"{side}_ms" for side in SIDES))
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -92,10 +95,7 @@ def rows_for(comparison: Comparison, repeats: int) -> list[dict[str, Any]]:
             "seed": turn,
             "length": comparison.length,
             "batch": comparison.batch,
-            **{
-                f"{side}_ms": 1e3 * times[side][turn] if side in times else None
-                for side in ("ours", "loop", "lstm")
-            },
+            **{f"{side}_ms": 1e3 * times[side][turn] if side in times else None for side in SIDES},
         }
         for turn in range(repeats)
     ]
@@ -113,7 +113,8 @@ def measure(config: SpeedConfig, context: Context) -> Measured:
         context.progress(count, None)
         if context.stop_requested() and count < len(every):
             raise Interrupted(f"stopped after {count} of {len(every)} comparisons")
-    return Measured(pl.DataFrame(found, infer_schema_length=None))
+    # a checkpoint sorts the names of what it holds
+    return Measured(pl.DataFrame(found, infer_schema_length=None).select(COLUMNS))
 
 
 # ------------------------------------------------------------------------------------------------------ findings

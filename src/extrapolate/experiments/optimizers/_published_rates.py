@@ -1,5 +1,7 @@
 """The published learning-rate figure: the data behind figure 1 of arXiv 2006.14560 (its notebook)."""
 
+import polars as pl
+
 RATES = (1.0, 0.1, 0.01, 0.001, 0.0001)
 
 #: Accuracies in per cent, on three image sets.
@@ -21,7 +23,7 @@ ACCURACY: dict[str, dict[str, tuple[float, ...]]] = {
     },
 }
 
-#: Errors that are better the lower: Fréchet inception distance, and perplexity (infinite where it overflowed).
+#: Fréchet inception distance, and perplexity (infinite where it overflowed).
 ERRORS: dict[str, dict[str, tuple[float, ...]]] = {
     "Madam": {
         "GAN": (255.7, 115.8, 29.16, 39.28, 83.74),
@@ -39,7 +41,7 @@ ERRORS: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 def errors(optimizer: str) -> dict[str, tuple[float, ...]]:
-    """The error at each of ``RATES``, by task, as the figure has it: in per cent for accuracies."""
+    """The error at each of ``RATES``, by task, as in the figure: in per cent where it has accuracies."""
     wrong = {task: tuple(100 - each for each in row) for task, row in ACCURACY[optimizer].items()}
     return wrong | ERRORS[optimizer]
 
@@ -47,3 +49,14 @@ def errors(optimizer: str) -> dict[str, tuple[float, ...]]:
 def best_rates(optimizer: str) -> dict[str, float]:
     """The rate with the lowest error, by task."""
     return {task: RATES[row.index(min(row))] for task, row in errors(optimizer).items()}
+
+
+def table(optimizer: str) -> pl.DataFrame:
+    """A row for each task and rate."""
+    lines = [
+        (optimizer, task, rate, error)
+        for task, row in errors(optimizer).items()
+        for rate, error in zip(RATES, row, strict=True)
+    ]
+    schema = {"optimizer": pl.String, "task": pl.String, "rate": pl.Float64, "error": pl.Float64}
+    return pl.DataFrame(lines, schema=schema, orient="row")

@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from extrapolate.experiments.cells import LSTM
 
-#: The spread of fresh biases, as in the published depth demonstration.
+#: Standard deviation of fresh biases, as in the published depth demonstration.
 BIAS = 0.01
 
 
 def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
-    """Weights N(0, gain² / in_features): He's start for gain √2, as wide as deep."""
+    """Weights N(0, gain² / in_features): He's start for gain √2."""
     layer = nn.Linear(in_features, out_features)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(in_features))
     nn.init.normal_(layer.bias, std=BIAS)
@@ -37,15 +37,15 @@ class Deep(nn.Module):
 
 
 class FourierFit(nn.Module):
-    """Places (N, 2) to colours (N, 3): waves of fixed random frequencies, a :class:`Deep`, a sigmoid."""
+    """Positions (N, 2) to colours (N, 3): waves of fixed random frequencies, a :class:`Deep`, a sigmoid."""
 
     def __init__(self, frequencies: int, spread: float, width: int, depth: int) -> None:
         super().__init__()
         self.frequencies = nn.Buffer(spread * torch.randn(2, frequencies))
         self.deep = Deep(2 * frequencies, width, 3, depth)
 
-    def forward(self, places: Tensor) -> Tensor:
-        phases = 2 * math.pi * places @ self.frequencies
+    def forward(self, positions: Tensor) -> Tensor:
+        phases = 2 * math.pi * positions @ self.frequencies
         return torch.sigmoid(self.deep(torch.cat([torch.sin(phases), torch.cos(phases)], -1)))
 
 
@@ -64,26 +64,26 @@ class RecurrentReader(nn.Module):
 
 
 class Block(nn.Module):
-    """A transformer's layer: causal attention, then two dense layers, each after a norm and around a shortcut."""
+    """A transformer's layer: causal attention, then two dense layers, each after a norm, with shortcuts."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.seen = nn.Linear(width, 3 * width)
-        self.told = nn.Linear(width, width)
+        self.project = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.told(self._attention(self.norms[0](x)))
+        x = x + self.out(self._attention(self.norms[0](x)))
         return x + self.narrow(torch.relu(self.wide(self.norms[1](x))))
 
     def _attention(self, x: Tensor) -> Tensor:
-        query, key, value = (each.transpose(-3, -2) for each in self._split(self.seen(x)).unbind(-2))
+        query, key, value = (each.transpose(-3, -2) for each in self._split(self.project(x)).unbind(-2))
         scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
         later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
-        told = scores.masked_fill(later, -math.inf).softmax(-1) @ value
-        return told.transpose(-3, -2).flatten(-2)
+        attended = scores.masked_fill(later, -math.inf).softmax(-1) @ value
+        return attended.transpose(-3, -2).flatten(-2)
 
     def _split(self, x: Tensor) -> Tensor:
         """(..., T, 3 W) to (..., T, heads, 3, W / heads)."""
@@ -91,16 +91,16 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Words (B, T) to logits of each next word (B, T, V): two blocks over embeddings of words and places."""
+    """Words (B, T) to logits of each next word (B, T, V): two blocks over embeddings of words and positions."""
 
     def __init__(self, words: int, width: int, length: int) -> None:
         super().__init__()
-        self.words, self.places = nn.Embedding(words, width), nn.Embedding(length, width)
+        self.words, self.positions = nn.Embedding(words, width), nn.Embedding(length, width)
         self.blocks = nn.ModuleList(Block(width, 2) for _ in range(2))
         self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, words)
 
     def forward(self, words: Tensor) -> Tensor:
-        x = self.words(words) + self.places.weight[: words.shape[-1]]
+        x = self.words(words) + self.positions.weight[: words.shape[-1]]
         for block in self.blocks:
             x = block(x)
         return self.last(self.norm(x))

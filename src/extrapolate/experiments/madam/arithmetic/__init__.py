@@ -1,1 +1,0 @@
-"""Madam on arithmetic units, which learn with Adam."""

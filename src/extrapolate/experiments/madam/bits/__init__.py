@@ -1,1 +1,0 @@
-"""Weights in a few bits: IntegerMadam against Madam on floats."""

@@ -1,1 +1,0 @@
-"""One learning rate for networks of any kind and depth."""
