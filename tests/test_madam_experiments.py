@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
+from extrapolate.experiments import experiment_named
 from extrapolate.experiments.optimizers import _published_rates as published
 from extrapolate.experiments.optimizers._networks import Transformer
 from extrapolate.experiments.optimizers._problems import PROBLEMS
