@@ -13,16 +13,6 @@ from extrapolate.experiments.intervals import Estimate
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
-STOCHASTIC = (
-    "Mistry, Farrahi & Hare, Improving the Robustness of Neural Multiplication Units with Reversible Stochasticity "
-    "(arXiv 2211.05624, 2022)"
-)
-PRIMER = "Mistry, Farrahi & Hare, A Primer for Neural Arithmetic Logic Modules (arXiv 2101.09530, JMLR 2022)"
-DIVISION = (
-    "Mistry, Farrahi & Hare, Learning Division with Neural Arithmetic Logic Modules (arXiv 2110.05177, 2021)"
-)
-ARITHMETIC = "Madsen & Johansen, Neural Arithmetic Units (arXiv 2001.05016, ICLR 2020)"
-
 # ------------------------------------------------------------------------------------------------------ findings
 
 HARD_FOR_NMU = ("U[-2,-1]", "U[-1.2,-1.1]")
@@ -87,71 +77,34 @@ def unable(unit: str) -> Finding:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
         return Found(rate := share_of(rows), holds=rate.value == 0) if rows.height else None
 
-    others = " ".join(OPERATIONS[name].symbol for name in OPERATIONS if name not in able)
-    return Finding(
-        f"{unit}/cannot-represent",
-        f"{unit} cannot represent {others} (its exact weights give "
-        f"{' '.join(OPERATIONS[name].symbol for name in able)}), so no model solves it",
-        "follows from its definition",
-        measure,
-    )
+    others = [name for name in OPERATIONS if name not in able]
+    symbols = {"able": able, "others": others}
+    words = {word: " ".join(OPERATIONS[each].symbol for each in names) for word, names in symbols.items()}
+    return Finding("{unit}/cannot-represent", measure, {"unit": unit, **words})
 
 
 def findings(config: SingleModuleConfig) -> Iterator[Finding]:
     """What the papers say of units, and what follows from their definitions."""
-    new, old = "succeeds in all nine ranges (arXiv 2211.05624)", "arXiv 2101.09530"
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        measure = rates_of(unit, "mul", ALL, all_solved)
-        text = f"{unit} learns × in every range with every seed"
-        yield Finding(f"{unit}/mul/solves-every-range", text, new, measure)
-    yield Finding(
-        "NMU/mul/solves-seven-ranges",
-        f"NMU learns × with every seed in the seven ranges other than {' and '.join(HARD_FOR_NMU)}",
-        "succeeds there (arXiv 2211.05624)",
-        rates_of("NMU", "mul", EASY_FOR_NMU, all_solved),
-    )
+        yield Finding("{unit}/mul/solves-every-range", rates_of(unit, "mul", ALL, all_solved), {"unit": unit})
+    yield Finding("NMU/mul/solves-seven-ranges", rates_of("NMU", "mul", EASY_FOR_NMU, all_solved))
     for name in HARD_FOR_NMU:
-        yield Finding(
-            f"NMU/mul/fails-in-{name}",
-            f"NMU fails for some seeds in {name}: the interval of its success rate excludes 1",
-            "success below 1 (arXiv 2211.05624)",
-            rates_of("NMU", "mul", (name,), interval_excludes_one),
-        )
+        measure = rates_of("NMU", "mul", (name,), interval_excludes_one)
+        yield Finding("NMU/mul/fails-in-{range}", measure, {"range": name})
     for unit in ("NACMul", "NALU"):
-        yield Finding(
-            f"{unit}/mul/only-some-positive-ranges",
-            f"{unit} learns × only in some of the positive ranges (it multiplies magnitudes, and the product of two "
-            "negative numbers is that of their magnitudes)",
-            f"succeeds only in some positive ranges ({old}, 2001.05016)",
-            rates_of(unit, "mul", ALL, only_some_positive),
-        )
-    for name in ("add", "sub"):
-        yield Finding(
-            f"NAU/{name}/solves-every-range",
-            f"NAU learns {OPERATIONS[name].symbol} in every range with every seed",
-            f"succeeds in all nine ranges at two inputs ({old})",
-            rates_of("NAU", name, ALL, all_solved),
-        )
+        measure = rates_of(unit, "mul", ALL, only_some_positive)
+        yield Finding("{unit}/mul/only-some-positive-ranges", measure, {"unit": unit})
     for name, operation in OPERATIONS.items():
-        yield Finding(
-            f"MLP/{name}/never-extrapolates",
-            f"a ReLU network never extrapolates {operation.symbol}",
-            f"success 0 in every range ({old})",
-            rates_of("MLP", name, ALL, none_solved),
-        )
+        words = {"operation": name, "symbol": operation.symbol}
+        if name in ("add", "sub"):
+            yield Finding("NAU/{operation}/solves-every-range", rates_of("NAU", name, ALL, all_solved), words)
+        yield Finding("MLP/{operation}/never-extrapolates", rates_of("MLP", name, ALL, none_solved), words)
     for unit in DIVIDERS:
         yield Finding(
-            f"{unit}/div/not-in-every-range",
-            f"{unit} does not learn ÷ in every range with every seed",
-            "no unit succeeds in every range (arXiv 2110.05177)",
-            rates_of(unit, "div", ALL, not_all_solved),
+            "{unit}/div/not-in-every-range", rates_of(unit, "div", ALL, not_all_solved), {"unit": unit}
         )
-    yield Finding(
-        "RealNPU/div/fails-on-negative-ranges",
-        "RealNPU fails ÷ for some seeds in every range with negative inputs",
-        "fails where inputs are negative or tiny (arXiv 2110.05177)",
-        rates_of("RealNPU", "div", NEGATIVE, interval_excludes_one),
-    )
+    measure = rates_of("RealNPU", "div", NEGATIVE, interval_excludes_one)
+    yield Finding("RealNPU/div/fails-on-negative-ranges", measure)
     yield from map(unable, config.units)
 
 
@@ -176,7 +129,7 @@ def notes(config: Any) -> list[str]:
 
 
 @experiment(
-    source="; ".join((STOCHASTIC, PRIMER, DIVISION, ARITHMETIC)),
+    papers=["2211.05624", "2101.09530", "2110.05177", "2001.05016"],
     laptop=SingleModuleConfig(seeds=25),
     paper={"units": tuple(UNITS), "operations": tuple(OPERATIONS)},
     smoke={
