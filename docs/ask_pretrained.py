@@ -1,14 +1,15 @@
-"""Asks a network that comes with the package all that its experiment asks; ``config.json`` then says what was wrong.
+"""Tests a network of the package on all test sets of its experiment; writes the wrong answers to ``config.json``.
 
 python docs/ask_pretrained.py binary-multiplication --pairs 1024
 
-The last width is asked however wrong it is before. After Ctrl-C or a kill the same command goes on.
+The last width is tested even if the network had errors before. After Ctrl-C or a kill the same command resumes.
 """
 
 import argparse
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from make_pretrained import PRETRAINED
 from rich.console import Console
@@ -17,38 +18,42 @@ from extrapolate import nn
 from extrapolate.cli.computing import Calculator
 from extrapolate.cli.progress import display
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.neural_gpu.arithmetic.experiment import NeuralGPUArithmetic
-from extrapolate.experiments.neural_gpu.sheets import Sheet, examine
+from extrapolate.experiments.algorithms import neural_gpu_addition, neural_gpu_multiplication
+from extrapolate.experiments.algorithms._test_sets import TestSet, run_tests
 from extrapolate.training.watch import Interrupted, stop_on_signals
 
+TESTS: dict[str, Any] = {
+    "addition": neural_gpu_addition.tests_of,
+    "multiplication": neural_gpu_multiplication.tests_of,
+}
 
-def sheets(operation: str, pairs: int, long_pairs: int) -> list[Sheet]:
-    """Those of the laptop preset, with so many random pairs, and none left out."""
-    experiment = experiment_named(f"neural-gpu-{operation}")
-    assert isinstance(experiment, NeuralGPUArithmetic)
-    settings = replace(experiment.presets["laptop"], pairs=pairs, long_pairs=long_pairs)
-    return [replace(sheet, if_exact=False) for sheet in experiment.questions(settings).sheets()]
+
+def test_sets(operation: str, pairs: int, long_pairs: int) -> list[TestSet]:
+    """Those of the laptop preset with other numbers of random pairs; all of them are used."""
+    laptop = experiment_named(f"neural-gpu-{operation}").presets["laptop"]
+    tests = TESTS[operation](replace(laptop, pairs=pairs, long_pairs=long_pairs)).tests()
+    return [replace(each, if_exact=False) for each in tests]
 
 
 def main(name: str, pairs: int, long_pairs: int) -> None:
     config = nn.pretrained_config(name)
     operation = config["task"]["name"]
-    asked = sheets(operation, pairs, long_pairs)
+    tested = test_sets(operation, pairs, long_pairs)
     model = Calculator.of(operation, name).model
     weights = zlib.crc32((PRETRAINED / name / "model.safetensors").read_bytes())
     kept = Path("runs") / f"{name}-{weights:08x}-{pairs}-{long_pairs}.safetensors"
     kept.parent.mkdir(exist_ok=True)
     with stop_on_signals() as stop, display(Console(stderr=True), stop) as shown:
-        watch = shown.part(name, 0, 1, 1, sum(sheet.pieces for sheet in asked))
-        (wrong,) = examine([model], asked, kept, watch)
-    found = {sheet.name: f"{wrong[sheet.name]} of {sheet.count}" for sheet in asked}
+        watch = shown.part(name, 0, 1, 1, sum(each.num_batches for each in tested))
+        (wrong,) = run_tests([model], tested, kept, watch)
+    found = {each.name: f"{wrong[each.name]} of {each.count}" for each in tested}
     model.save_pretrained(PRETRAINED / name, config | {"wrong": found})
     kept.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        description="Asks a network that comes with the package all that its experiment asks."
+        description="Tests a network of the package on all test sets of its experiment."
     )
     parser.add_argument("name", help="the network")
     parser.add_argument("--pairs", type=int, default=256, help="random pairs at each width but the last")
@@ -57,4 +62,4 @@ if __name__ == "__main__":
     try:
         main(given.name, given.pairs, given.long_pairs)
     except Interrupted as stopped:
-        raise SystemExit(f"{stopped}; the same command goes on") from None
+        raise SystemExit(f"{stopped}; run the same command again to resume") from None

@@ -3,49 +3,38 @@
 python docs/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 python docs/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
-Best: the fewest wrong answers on all sheets, of networks that were given as many. It answers as in the run; with
-``--answers SEED:LEVELS`` that seed does, states rounded to multiples of 1/LEVELS, and of several each does, together
-and with the operands in both orders. All that is said of them in ``config.json`` is read from the run;
-``ask_pretrained.py`` adds what they get wrong as they ship.
+Best: the fewest wrong answers on all test sets, of the networks that were tested on most. It rounds its states as in
+the run. With ``--answers SEED:LEVELS`` the network of that seed answers, with states rounded to multiples of
+1/LEVELS; several of them answer together, each with the operands in both orders. What ``config.json`` says of them
+is read from the run; ``ask_pretrained.py`` adds how many answers of the shipped network are wrong.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from extrapolate import nn
-from extrapolate.experiments import experiment_named, with_options
-from extrapolate.experiments.neural_gpu.part import NeuralGPUPart
-from extrapolate.experiments.neural_gpu.sheets import rank
-from extrapolate.tasks import Addition, Multiplication
-from extrapolate.training.checkpoint import read
+from extrapolate.experiments import Run, load_run
+from extrapolate.experiments.algorithms._test_sets import rank
+from extrapolate.experiments.algorithms.neural_gpu_addition import ADDITION
+from extrapolate.experiments.algorithms.neural_gpu_multiplication import MULTIPLICATION
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
 
+TASKS = {each.task.name: each.task for each in (ADDITION, MULTIPLICATION)}
+
 
 def wrong(row: dict[str, Any]) -> dict[str, int | None]:
-    """Wrong answers by sheet; None where it was not given."""
+    """Wrong answers by test set; None where the network was not tested on it."""
     return {
         name.removesuffix("/of"): row[name.replace("/of", "/wrong")] for name in row if name.endswith("/of")
     }
 
 
-def sheets(row: dict[str, Any]) -> dict[str, str]:
-    """Wrong answers of how many, by sheet; those that were not given are left out."""
-    given = {name: count for name, count in wrong(row).items() if count is not None}
-    return {name: f"{count} of {row[f'{name}/of']}" for name, count in given.items()}
-
-
-def network(run: Path, parts: list[NeuralGPUPart], seed: int) -> nn.DiagonalNeuralGPU:
-    """The trained network of this seed."""
-    part = next(each for each in parts if seed in each.recipe.seeds)
-    weights = read(run / "parts" / f"{part.name}.weights.safetensors").tensors
-    model, place = part.recipe.build(), part.recipe.seeds.index(seed)
-    model.load_state_dict({name: value[place] for name, value in weights.items()})
-    return model
+def test_sets(row: dict[str, Any]) -> dict[str, str]:
+    """``3 of 256`` wrong answers by test set, of those that the network was tested on."""
+    tested = {name: count for name, count in wrong(row).items() if count is not None}
+    return {name: f"{count} of {row[f'{name}/of']}" for name, count in tested.items()}
 
 
 def together(
@@ -66,18 +55,14 @@ def together(
     return model
 
 
-def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    experiment = experiment_named(manifest["experiment"])
-    settings = with_options(experiment.presets[manifest["preset"]], manifest["settings"])
-    results = pl.read_parquet(run / "results.parquet")
+def main(folder: Path, name: str, answers: list[tuple[int, int]]) -> None:
+    run = load_run(folder)
+    manifest, results = run.manifest, run.results
     rows = {row["seed"]: row for row in results.to_dicts()}
-    parts = [each for each in experiment.parts(settings) if isinstance(each, NeuralGPUPart)]
-    task = parts[0].recipe.task
-    assert isinstance(task, Addition | Multiplication), f"{task.name} has no operation to compute"
+    task = TASKS[results["operation"][0]]
     best = min(rows, key=lambda seed: rank(wrong(rows[seed])))
     answers = answers or [(best, rows[best]["levels"])]
-    networks = {seed: network(run, parts, seed) for seed in sorted({seed for seed, _ in answers})}
+    networks = {seed: network(run, seed) for seed in sorted({seed for seed, _ in answers})}
     model = together(answers, networks)
     about = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
@@ -90,9 +75,16 @@ def main(run: Path, name: str, answers: list[tuple[int, int]]) -> None:
             "torch": manifest["versions"]["torch"],
             "processor": manifest["machine"]["processor"],
         },
-        "wrong_alone": {f"seed {seed}": sheets(rows[seed]) for seed in networks},
+        "wrong_alone": {f"seed {seed}": test_sets(rows[seed]) for seed in networks},
     }
     model.save_pretrained(PRETRAINED / name, about)
+
+
+def network(run: Run, seed: int) -> nn.DiagonalNeuralGPU:
+    """The trained network of this seed, whose states are not rounded yet."""
+    model = run.model(seed=seed)
+    assert isinstance(model, nn.DiagonalNeuralGPU)
+    return model
 
 
 def given_answer(text: str) -> tuple[int, int]:

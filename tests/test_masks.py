@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.errors import UserError
-from extrapolate.inspect import Learning, Mask, MaskLearner, Stopped, learn_masks, weights, weights_and_biases
+from extrapolate.errors import Interrupted, UserError
+from extrapolate.inspect import Learning, Mask, MaskLearner, learn_masks, weights, weights_and_biases
 from extrapolate.inspect.masks import kernel, learn, ready, sampling
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
@@ -294,7 +294,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     whole, first, rest = learners(), learners(), learners()
     batches, path = [data, lambda step: data[step % 2]], tmp_path / "masks.safetensors"
     learn(whole, batches, 8)
-    with pytest.raises(Stopped, match="step 1 of 8"):
+    with pytest.raises(Interrupted, match="step 1 of 8"):
         learn(first, batches, 8, checkpoint=path, watch=Stopping())
     learn(rest, batches, 8, checkpoint=path)
     for one, other in zip(whole, rest, strict=True):
@@ -329,7 +329,7 @@ def test_watch_is_told_and_may_stop() -> None:
             return True
 
     watch = Impatient()
-    with pytest.raises(Stopped, match="step 1 of 50"):
+    with pytest.raises(Interrupted, match="step 1 of 50"):
         learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, watch=watch)
     assert watch.told == [1]
 

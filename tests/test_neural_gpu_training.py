@@ -1,4 +1,4 @@
-"""The pieces of a Neural GPU's training, each on its own: bins, plateau, balance."""
+"""The pieces of a Neural GPU's training, each on its own: bins of lengths, adaptive values."""
 
 from collections import Counter
 from dataclasses import replace
@@ -11,15 +11,15 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.errors import UserError
-from extrapolate.experiments.neural_gpu.feedback import (
-    Balance,
-    Falling,
-    Feedback,
-    Lowered,
-    Plateau,
+from extrapolate.experiments.algorithms._feedback import (
+    AdaptiveValues,
+    BalancedWeight,
+    LinearDecay,
+    ReduceOnPlateau,
+    ReduceOnSuccess,
     Scaled,
 )
-from extrapolate.experiments.neural_gpu.length_bins import PUBLISHED_ENDS, LengthBins
+from extrapolate.experiments.algorithms._lengths import LengthBins
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Penalty, Replicas, Warmup, loop
@@ -27,17 +27,17 @@ from extrapolate.training.gradients import one_by_one
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Interrupted
-from resuming import StopAt
+from watching import Watching
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def told(**measures: list[float]) -> History:
+def history_of(**metrics: list[float]) -> History:
     """A history of one replica."""
-    count = len(next(iter(measures.values()), []))
-    rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in measures.items()}
+    count = len(next(iter(metrics.values()), []))
+    rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in metrics.items()}
     return History("loss", {}, steps=torch.arange(count), metrics=rows)
 
 
@@ -58,13 +58,13 @@ def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
     bins = LengthBins(shorter=0.2)
     shorter, generator = 0, seeded()
     for _ in range(20):
-        batch = bins.batch(Addition(), 8, 50, generator)
+        batch = bins.sample_batch(Addition(), 8, 50, generator)
         assert batch.symbols.shape == batch.answer.shape == (50, 41)
         lengths = (batch.symbols != 0).sum(1)
         shorter += int((lengths <= 36).sum())
         assert int(lengths.max()) in (37, 39, 41)
     assert 120 <= shorter <= 280
-    first = bins.batch(Addition(), 0, 50, generator)
+    first = bins.sample_batch(Addition(), 0, 50, generator)
     assert first.symbols.shape == (50, 8)
 
 
@@ -72,67 +72,74 @@ def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
     bins, generator = LengthBins(), seeded()
     counts: Counter[int] = Counter()
     for _ in range(200):
-        chosen = bins.drawn(Addition(), 4, generator)
+        chosen = bins.sample_bins(Addition(), 4, generator)
         assert len(set(chosen)) == 4
         assert chosen[-1] == 8
         assert chosen[0] <= 1
         counts.update(chosen)
     assert set(counts) == set(range(9))
-    assert bins.drawn(Addition(), 9, generator) == list(range(9))
-    assert bins.drawn(Addition(), 1, generator) == [8]
+    assert bins.sample_bins(Addition(), 9, generator) == list(range(9))
+    assert bins.sample_bins(Addition(), 1, generator) == [8]
 
 
 @pytest.mark.parametrize("ends", [(), (5, 5), (5, 4), (0, 3)])
 def test_bins_that_do_not_rise_are_refused(ends: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="rising"):
         LengthBins(ends)
-    assert PUBLISHED_ENDS[-1] == 41
 
 
-# ------------------------------------------------------------------------------------------------ rules
+# ------------------------------------------------------------------------------------------ adaptive values
 
 
-def test_rate_falls_where_two_evaluations_bring_nothing() -> None:
-    rule = Plateau("loss", 0.01)
-    assert rule.of(told()).item() == 0.01
-    assert rule.of(told(loss=[1.0, 0.9])).item() == 0.01
-    assert rule.of(told(loss=[1.0, 0.9, 0.8, 0.85, 0.7])).item() == 0.01
-    assert rule.of(told(loss=[1.0, 0.9, 0.95, 0.92])).item() == pytest.approx(0.007)
-    assert rule.of(told(loss=[1.0, 1.1] * 300)).item() == 0.01
-    assert rule.of(told(loss=[float(i) for i in range(99)])).item() == pytest.approx(0.01 / 60)
+@pytest.mark.parametrize(
+    ("losses", "rate"),
+    [
+        ([], 0.01),
+        ([1.0, 0.9], 0.01),
+        ([1.0, 0.9, 0.8, 0.85, 0.7], 0.01),
+        ([1.0, 0.9, 0.95, 0.92], 0.007),
+        ([1.0, 1.1] * 300, 0.01),
+        ([float(i) for i in range(99)], 0.01 / 60),
+    ],
+    ids=["none", "two", "improving", "a plateau", "as low as before", "the floor"],
+)
+def test_rate_falls_where_two_evaluations_bring_nothing(losses: list[float], rate: float) -> None:
+    assert ReduceOnPlateau("loss", 0.01).of(history_of(loss=losses)).item() == pytest.approx(rate)
 
 
-def test_rate_is_lowered_for_good_by_the_first_success() -> None:
-    rule = Lowered(Plateau("loss", 0.01), "errors", 1e-9, 0.2)
-    assert rule.of(told()).item() == 0.01
-    assert rule.of(told(loss=[1.0, 0.5], errors=[2.0, 0.5])).item() == 0.01
-    assert rule.of(told(loss=[1.0, 0.5, 0.4], errors=[2.0, 0.0, 1.0])).item() == pytest.approx(0.002)
+def test_rate_is_reduced_for_good_by_the_first_success() -> None:
+    value = ReduceOnSuccess(ReduceOnPlateau("loss", 0.01), "errors", 1e-9, 0.2)
+    assert value.of(history_of()).item() == 0.01
+    assert value.of(history_of(loss=[1.0, 0.5], errors=[2.0, 0.5])).item() == 0.01
+    success = history_of(loss=[1.0, 0.5, 0.4], errors=[2.0, 0.0, 1.0])
+    assert value.of(success).item() == pytest.approx(0.002)
 
 
-def test_weight_keeps_the_cost_at_the_rate_times_the_loss() -> None:
-    rule = Balance("loss", "cost", Plateau("loss", 0.01))
-    assert rule.of(told()).item() == 1e-3
-    assert rule.of(told(loss=[0.5], cost=[20.0])).item() == pytest.approx(0.01 * 0.5 / 20)
-    assert rule.of(told(loss=[0.5], cost=[1e-3])).item() == 1e-3
-    assert rule.of(told(loss=[0.0], cost=[20.0])).item() == 1e-20
-    assert rule.of(told(loss=[0.0], cost=[0.0])).item() == 1e-3
+@pytest.mark.parametrize(
+    ("loss", "penalty", "weight"),
+    [(0.5, 20.0, 0.01 * 0.5 / 20), (0.5, 1e-3, 1e-3), (0.0, 20.0, 1e-20), (0.0, 0.0, 1e-3)],
+)
+def test_weight_keeps_a_penalty_at_the_rate_times_the_loss(
+    loss: float, penalty: float, weight: float
+) -> None:
+    value = BalancedWeight("loss", "penalty", ReduceOnPlateau("loss", 0.01))
+    assert value.of(history_of()).item() == 1e-3
+    assert value.of(history_of(loss=[loss], penalty=[penalty])).item() == pytest.approx(weight, abs=0)
 
 
 def test_rate_stays_and_then_falls_to_its_floor() -> None:
-    rule = Falling(0.01, begin=20, end=40, floor=0.1)
-    history = told()
-    assert rule.of(history).item() == pytest.approx(0.01)
-    for step, rate in ((20, 0.01), (30, 0.005), (39, 0.001), (50, 0.001)):
+    value, history = LinearDecay(0.01, begin=20, end=40, floor=0.1), history_of()
+    for step, rate in ((0, 0.01), (20, 0.01), (30, 0.005), (39, 0.001), (50, 0.001)):
         history.steps = torch.tensor([step])
-        assert rule.of(history).item() == pytest.approx(rate)
-    assert Scaled(rule, 1e-4).of(history).item() == pytest.approx(1e-7)
+        assert value.of(history).item() == pytest.approx(rate)
+    assert Scaled(value, 1e-4).of(history).item() == pytest.approx(1e-7)
 
 
 # -------------------------------------------------------------------------------------------- relaxation
 
 
 def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
-    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
@@ -154,15 +161,15 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
 
 
 def toy_plan(replicas: Replicas) -> TrainConfig:
-    """Two weights pulled to 1; the loss that is told rises, so the rate falls."""
+    """Two weights pulled to 1; the measured loss rises, so the rate falls."""
 
-    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-        return (model.weight - 1).square().sum() * (1 + given["rate"])  # type: ignore[operator]
+    def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        return (model.weight - 1).square().sum() * (1 + batch["rate"])  # type: ignore[operator]
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         return {"loss": replicas.parameters["weight"].flatten()}
 
-    feedback = Feedback({"rate": Plateau("loss", 0.01)}, len(replicas))
+    values = AdaptiveValues({"rate": ReduceOnPlateau("loss", 0.01)}, len(replicas))
     return TrainConfig(
         loss,
         lambda parameters: AdaMax(parameters, lr=1.0),
@@ -170,16 +177,16 @@ def toy_plan(replicas: Replicas) -> TrainConfig:
         evaluate,
         3,
         "loss",
-        per_replica=feedback.numbers,
-        lr_schedule=feedback.schedule("rate"),
-        feedback=feedback,
+        per_replica=values.numbers,
+        lr_schedule=values.schedule("rate"),
+        feedback=values,
         stop_when=lambda history: len(history.steps) >= 8,
         compile=False,
         gradients=one_by_one,
     )
 
 
-def test_feedback_sets_rates_and_ends_a_training_and_is_found_again_when_resumed(
+def test_adaptive_values_set_rates_and_are_found_again_when_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
@@ -196,11 +203,11 @@ def test_feedback_sets_rates_and_ends_a_training_and_is_found_again_when_resumed
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            run_training(halved, toy_plan(halved), checkpoint=path, watch=StopAt(stop))
+            run_training(halved, toy_plan(halved), checkpoint=path, watch=Watching(stop))
         history = run_training(resumed, toy_plan(resumed), checkpoint=path)
         assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])
-    # a rate that falls leaves a trace: the same training at its first rate goes further
+    # without adaptive values the same training keeps its first rate and gets further
     fixed = Replicas.build(build, range(2))
     run_training(fixed, replace(toy_plan(fixed), steps=24, stop_when=None, feedback=None))
     assert bool((fixed.parameters["weight"] > whole.parameters["weight"]).all())

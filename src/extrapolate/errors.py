@@ -1,4 +1,4 @@
-"""The one exception that means: a person can mend this, and the message says how."""
+"""The exceptions that are no faults of the program: an input that a person can mend, a request to stop."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -9,6 +9,10 @@ class UserError(Exception):
 
     The command prints it without a traceback and ends with exit status 2.
     """
+
+
+class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
+    """A watch asked to stop; the state is saved where there is a checkpoint."""
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str]) -> UserError:

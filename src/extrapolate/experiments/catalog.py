@@ -77,34 +77,6 @@ LEGACY = {
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
     ),
-    "digits-sequence": Entry(
-        "digits_sequence.experiment:DIGITS_SEQUENCE",
-        "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
-    ),
-    "digits-product": Entry(
-        "digits_product.experiment:DIGITS_PRODUCT",
-        "Products of two digits: the labels that nobody supervised, and pairs never seen",
-    ),
-    "digits-parity": Entry(
-        "digits_parity.experiment:DIGITS_PARITY",
-        "Even digits in a picture: counted by a NAC or by the usual affine layer",
-    ),
-    "programs": Entry(
-        "programs.experiment:PROGRAMS",
-        "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
-    ),
-    "grid-time": Entry(
-        "grid_time.experiment:GRID_TIME",
-        "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
-    ),
-    "gilr-long-memory": Entry(
-        "gilr_long_memory.experiment:GILR_LONG_MEMORY",
-        "Long memory: the first of up to a million symbols, remembered to the last",
-    ),
-    "gilr-speed": Entry(
-        "gilr_speed.experiment:GILR_SPEED",
-        "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
-    ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",
         "Madam: one learning rate for dense networks of any depth, convolutions, text and pictures",
@@ -140,18 +112,6 @@ LEGACY = {
     "modularity-mathematics": Entry(
         "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
         "Weight masks: do the weights that easy problems need answer hard ones",
-    ),
-    "neural-gpu-tasks": Entry(
-        "neural_gpu.tasks.experiment:NEURAL_GPU_TASKS",
-        "The Neural GPU on sequences: copy, reverse, duplicate and sort, far beyond the trained lengths",
-    ),
-    "neural-gpu-addition": Entry(
-        "neural_gpu.arithmetic.experiment:NEURAL_GPU_ADDITION",
-        "The Neural GPU on addition: trained up to 20 bits, tested up to 2,000 and on carries of every length",
-    ),
-    "neural-gpu-multiplication": Entry(
-        "neural_gpu.arithmetic.experiment:NEURAL_GPU_MULTIPLICATION",
-        "The Neural GPU on multiplication: trained up to 20 bits, tested up to 2,000",
     ),
 }
 

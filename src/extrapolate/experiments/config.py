@@ -48,6 +48,11 @@ def missing(noun: str) -> Cut:
     return cut
 
 
+def instead(embedded: str, papers: str) -> Cut:
+    """``scikit-learn instead of MNIST``: the data that come with the package, and those of the paper."""
+    return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
+
+
 # ------------------------------------------------------------------------------------------------ kinds of fields
 
 
@@ -124,11 +129,26 @@ def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
     return _option(tuple(default), help, parse_range_pairs, write, "RANGES", cut, "range")
 
 
+#: The value of a folder of data that must be given: the ``paper`` preset's, where the paper's data do not come along.
+REQUIRED = "required"
+
+
+def require(value: str, what: str) -> str:
+    """A folder, once it is given.
+
+    Raises:
+        UserError: it is ``REQUIRED``; says to give ``what``, as "--data DIR with MNIST's four files".
+    """
+    if value == REQUIRED:
+        raise UserError(f"the paper's data are not part of this package: give {what}")
+    return value
+
+
 def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) -> Any:
-    """A folder with data, or ``embedded``: the name of what is used without one."""
+    """A folder with data, or ``embedded``: the name of what is used without one; or ``REQUIRED``."""
 
     def read(text: str) -> str:
-        if text != embedded and not Path(text).is_dir():
+        if text not in (embedded, REQUIRED) and not Path(text).is_dir():
             raise UserError(f"{text}: no such folder; give one with the files, or {embedded}")
         return text
 

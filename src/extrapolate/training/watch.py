@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-
-class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
-    """The training was asked to stop; its checkpoint, where it has one, is written."""
+from extrapolate.errors import Interrupted as Interrupted
 
 
 class Watch(Protocol):

@@ -61,20 +61,20 @@ def only_some_positive(rates: Rates) -> bool:
 
 
 def rates_of(unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]) -> Measure:
-    """The share solved over published ranges; ``holds`` judges that of each. None if one of them was not run."""
+    """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
 
     def measure(results: pl.DataFrame) -> Found | None:
         rows = results.filter(unit=unit, operation=operation)
-        rows = rows.filter(
-            pl.col("extrapolation_range") == pl.col("range").replace_strict(TESTED_ON, default="")
-        )
-        rates = {name: share_of(rows.filter(range=name)) for name in names}
-        if any(each.n == 0 for each in rates.values()):
+        tested_on = pl.col("range").replace_strict(TESTED_ON, default="")
+        rows = rows.filter(pl.col("range").is_in(names), pl.col("extrapolation_range") == tested_on)
+        if rows.is_empty():
             return None
-        verdict = holds(rates)
+        rates = {name: share_of(rows.filter(range=name)) for name in names}
+        if absent := [name for name, each in rates.items() if each.n == 0]:
+            return Found(share_of(rows), f"not judged: not run in {', '.join(absent)}")
         shares = ", ".join(f"{name} {each.value:.0%}" for name, each in rates.items())
-        note = None if verdict else f"share solved: {shares}"
-        return Found(share_of(rows.filter(pl.col("range").is_in(names))), note, verdict)
+        verdict = holds(rates)
+        return Found(share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
     return measure
 

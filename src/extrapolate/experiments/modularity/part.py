@@ -14,7 +14,7 @@ from extrapolate.experiments.modularity.subject import Stage, Subject
 from extrapolate.experiments.modularity.tables import page_lines
 from extrapolate.training import History, Replicas
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted, Watch
+from extrapolate.training.watch import Watch
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
@@ -64,7 +64,7 @@ class MaskedPart:
         checkpoint: Path,
         watch: Watch,
     ) -> "dict[str, Mask]":
-        from extrapolate.inspect import MaskLearner, Stopped  # brings sympy with it
+        from extrapolate.inspect import MaskLearner  # brings sympy with it
         from extrapolate.inspect.masks import learn
 
         subject, device = self.subject, torch.device(self.device)
@@ -85,10 +85,7 @@ class MaskedPart:
             partial(subject.batch_of, stage, place, device=device)
             for stage, place in zip(stages, places, strict=True)
         ]
-        try:
-            learn(learners, batches, subject.mask_steps, checkpoint=checkpoint, watch=watch)
-        except Stopped as stopped:
-            raise Interrupted(str(stopped)) from None
+        learn(learners, batches, subject.mask_steps, checkpoint=checkpoint, watch=watch)
         pairs = zip(stages, learners, strict=True)
         return {stage.name: subject.completed(stage, learner.mask(), masks) for stage, learner in pairs}
 

@@ -9,7 +9,7 @@
 from extrapolate.inspect.masks.batched import ready
 from extrapolate.inspect.masks.choice import weights, weights_and_biases
 from extrapolate.inspect.masks.joint import JointLearner
-from extrapolate.inspect.masks.learn import Stopped, Watch, learn, learn_masks
+from extrapolate.inspect.masks.learn import Watch, learn, learn_masks
 from extrapolate.inspect.masks.learner import Learning, MaskLearner
 from extrapolate.inspect.masks.mask import Applied, Mask, PerLayer
 
@@ -20,7 +20,6 @@ __all__ = [
     "Mask",
     "MaskLearner",
     "PerLayer",
-    "Stopped",
     "Watch",
     "learn",
     "learn_masks",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from extrapolate.errors import UserError
+from extrapolate.errors import Interrupted, UserError
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
 from extrapolate.inspect.masks.choice import Choice, weights
 from extrapolate.inspect.masks.learner import Learning, MaskLearner
@@ -42,10 +42,6 @@ class _Quiet:
         return False
 
 
-class Stopped(Exception):  # noqa: N818  (nothing went wrong)
-    """The watch asked to stop before the masks were learned; the checkpoint, where there is one, is written."""
-
-
 def learn_masks(
     module: nn.Module,
     loss: Loss,
@@ -75,7 +71,7 @@ def learn_masks(
 
     Raises:
         UserError: no maskable weight, a batch that K masks cannot share, a loss that is not finite.
-        Stopped: ``watch`` asked to.
+        Interrupted: ``watch`` asked to.
     """
     if not functions:
         raise UserError("no function given: name at least one and give its batches")
@@ -102,7 +98,7 @@ def learn(
 
     Raises:
         UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
-        Stopped: ``watch`` asked to.
+        Interrupted: ``watch`` asked to.
     """
     watch = watch or _Quiet()
     if checkpoint is not None and checkpoint.exists():
@@ -124,7 +120,7 @@ def learn(
                 saved_at = now
                 write_states(checkpoint, learners)
             if stop:
-                raise Stopped(f"stopped at step {step:,} of {steps:,}")
+                raise Interrupted(f"stopped at step {step:,} of {steps:,}")
     if checkpoint is not None:
         write_states(checkpoint, learners)
     watch.progress(steps, None)

@@ -28,7 +28,7 @@ from extrapolate.experiments.untrained import no_training
 from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.training import History, Replicas
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted, Watch
+from extrapolate.training.watch import Watch
 
 if TYPE_CHECKING:
     from extrapolate.inspect import Mask
@@ -92,7 +92,7 @@ class ChainPart:
         watch: Watch,
     ) -> "Mask":
         """The mask of a task, after those of the tasks before; its weights are put in ``network``."""
-        from extrapolate.inspect import JointLearner, Learning, Stopped, weights_and_biases
+        from extrapolate.inspect import JointLearner, Learning, weights_and_biases
         from extrapolate.inspect.masks import learn
 
         settings, kept = self.settings, used(masks)
@@ -113,10 +113,7 @@ class ChainPart:
             place=task,
             choose=weights_and_biases,
         )
-        try:
-            learn([learner], [batches], settings.steps, checkpoint=checkpoint, watch=watch)
-        except Stopped as stopped:
-            raise Interrupted(str(stopped)) from None
+        learn([learner], [batches], settings.steps, checkpoint=checkpoint, watch=watch)
         network.load_state_dict(learner.weights())
         return learner.mask()
 

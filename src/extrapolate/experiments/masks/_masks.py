@@ -1,0 +1,186 @@
+"""The mechanism of the experiments on masks: a network is trained, then masks over its weights are learned."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from extrapolate import ops
+from extrapolate.experiments.masks._config import MaskConfig
+from extrapolate.experiments.masks._tables import Line, page_lines, table
+from extrapolate.experiments.training import Measured, Trained, Training
+from extrapolate.inspect import Learning, Mask, MaskLearner, weights
+from extrapolate.inspect.masks import learn
+from extrapolate.inspect.masks.batched import MaskedLosses
+from extrapolate.inspect.masks.choice import Choice
+from extrapolate.training.train_config import TrainConfig
+
+#: Streams of random numbers of the masks' batches begin here: those of the drawn masks begin at 0 and are few.
+BATCHES = 1_000_000
+
+Model = Callable[..., Tensor]
+Masks = Mapping[str, Mask]
+
+
+@dataclass(frozen=True)
+class MaskSpec:
+    """A mask to learn.
+
+    Args:
+        name: what the results and the page call it.
+        functions: the functions whose examples it is learned on.
+        choose: which tensors are masked.
+        network: of the trained network and the masks of earlier rounds, the network that the mask is learned over.
+        complete: of the learned mask and those of earlier rounds, the mask with the tensors that were not learned.
+    """
+
+    name: str
+    functions: tuple[str, ...]
+    choose: Choice = weights
+    network: Callable[[nn.Module, Masks], nn.Module] = lambda network, earlier: network
+    complete: Callable[[Mask, Masks], Mask] = lambda mask, earlier: mask
+
+
+class MaskedModule(NamedTuple):
+    """A network that is evaluated under a mask; None: as it was trained."""
+
+    name: str
+    network: nn.Module
+    mask: Mask | None = None
+
+    @property
+    def model(self) -> Model:
+        return self.network if self.mask is None else self.mask.applied(self.network)
+
+
+def under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+    """The network under each of these masks."""
+    for name, mask in masks.items():
+        yield MaskedModule(name, network, mask)
+
+
+def unmasked_and_under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+    """The network as it was trained, and under each mask."""
+    yield MaskedModule("unmasked", network)
+    yield from under(network, masks)
+
+
+def under_and_without(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+    """The network as it was trained, under each mask, and without the weights of each."""
+    yield from unmasked_and_under(network, masks)
+    yield from under(network, {f"¬{name}": ~mask for name, mask in masks.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskStudy:
+    """The network of one seed, the masks over its weights, and what is evaluated under each of them.
+
+    Listing the trainings of an experiment makes all its studies: what takes time or memory (data) belongs in the
+    functions, behind a cache.
+
+    Args:
+        name: of the training: safe as a file name, unique in the experiment.
+        build: makes the network.
+        train: how its weights are trained.
+        sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
+        loss: ``loss(model, *batch)``: the mean loss over a batch.
+        learning: how masks are learned.
+        rounds: the masks, those of a round side by side; a round may build on the masks of those before.
+        evaluate: of a model a row for everything it is asked: ``operation``, ``range``, ``accuracy`` and more.
+        views: of the trained network and the masks, what is evaluated.
+        losses: computes the losses of a batch under all drawn masks.
+        further: columns of every row, measured on the masks.
+        compared: pairs of masks, by name, whose overlap the page shows.
+        lines: what else the page shows of the masks.
+        tables: further tables for the page, by name, from the rows; "masks" replaces the lines.
+    """
+
+    name: str
+    seed: int
+    config: MaskConfig
+    build: Callable[[], nn.Module]
+    train: TrainConfig
+    sample: Callable[[Tensor, tuple[str, ...]], tuple[Tensor, ...]]
+    loss: Callable[..., Tensor]
+    learning: Learning
+    rounds: Sequence[Sequence[MaskSpec]]
+    evaluate: Callable[[Model], Iterable[dict[str, Any]]]
+    views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = under_and_without
+    losses: Callable[..., MaskedLosses] = MaskedLosses
+    further: Callable[[Masks], dict[str, Any]] = lambda masks: {}
+    compared: Sequence[tuple[str, str]] = ()
+    lines: Callable[[Masks], list[Line]] = lambda masks: []
+    tables: Callable[[pl.DataFrame], dict[str, pl.DataFrame]] = lambda rows: {}
+
+
+def mask_training(study: MaskStudy) -> Training:
+    """Trains the network of a study, then learns its masks."""
+    return Training(
+        name=study.name,
+        labels={},
+        build=study.build,
+        seeds=[study.seed],
+        train=study.train,
+        measure=partial(_measure, study),
+        measure_steps=len(study.rounds) * study.config.mask_steps,
+        device=study.config.device,
+    )
+
+
+def _measure(study: MaskStudy, trained: Trained) -> Measured:
+    network = trained.replicas[0].eval()
+    masks: dict[str, Mask] = {}
+    for number in range(len(study.rounds)):
+        masks |= _learn_round(study, number, network, masks, trained)
+    masks = {name: mask.cpu() for name, mask in masks.items()}
+    with torch.no_grad():
+        rows = pl.DataFrame(_rows(study, network.cpu(), masks), infer_schema_length=None)
+    lines = page_lines(masks, study.compared, rows) + study.lines(masks)
+    tables = {"masks": table(lines), **study.tables(rows)}
+    seed = pl.lit(study.seed, pl.Int64)
+    return Measured(rows, {name: each.with_columns(seed=seed) for name, each in tables.items()})
+
+
+def _learn_round(
+    study: MaskStudy, number: int, network: nn.Module, earlier: Masks, trained: Trained
+) -> dict[str, Mask]:
+    """The masks of round ``number``, on the device of the network."""
+    specs, steps = study.rounds[number], study.config.mask_steps
+    learners = [
+        MaskLearner(
+            spec.network(network, earlier),
+            study.loss,
+            study.learning,
+            name=spec.name,
+            place=place,
+            choose=spec.choose,
+            losses=study.losses,
+        )
+        for place, spec in enumerate(specs, len(earlier))
+    ]
+    batches = [partial(_batch, study, spec, place) for place, spec in enumerate(specs, len(earlier))]
+    checkpoint = trained.context.checkpoint(f"masks-{number}")
+    learn(learners, batches, steps, checkpoint=checkpoint, watch=trained.context.after(number * steps))
+    pairs = zip(specs, learners, strict=True)
+    return {spec.name: spec.complete(learner.mask(), earlier) for spec, learner in pairs}
+
+
+def _batch(study: MaskStudy, spec: MaskSpec, place: int, step: int) -> tuple[Tensor, ...]:
+    """The batch of a mask's step; ``place`` tells the masks of a study apart."""
+    key = torch.tensor([study.seed, BATCHES + place, step], device=study.config.device)
+    return study.sample(ops.uniform(key, (3, study.config.batch)), spec.functions)
+
+
+def _rows(study: MaskStudy, network: nn.Module, masks: Masks) -> Iterator[dict[str, Any]]:
+    """A row for each view of the network and everything it is asked."""
+    last = {"seed": study.seed, "steps": study.train.steps, "mask_steps": study.config.mask_steps}
+    last |= study.further(masks)
+    for view in study.views(network, masks):
+        kept = None if view.mask is None else int(view.mask.kept().pooled)
+        share = None if view.mask is None else view.mask.fraction().pooled
+        for row in study.evaluate(view.model):
+            yield {"unit": view.name, **row, "kept": kept, "kept_share": share, **last}

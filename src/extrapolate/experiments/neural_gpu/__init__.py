@@ -1,1 +1,0 @@
-"""Neural GPUs: sequences copied, reversed, duplicated and sorted; numbers added and multiplied."""

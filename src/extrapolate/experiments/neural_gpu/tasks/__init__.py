@@ -1,1 +1,0 @@
-"""Copy, reverse, duplicate and sort, learned on short sequences and done on long ones."""
