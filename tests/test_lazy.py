@@ -9,7 +9,7 @@ import pytest
 import extrapolate
 from test_house import imported_by
 
-LAZY = ["extrapolate", "extrapolate.experiments"]
+LAZY = ["extrapolate", "extrapolate.experiments", "extrapolate.inspect"]
 
 
 def names_for_type_checkers(package: str) -> dict[str, str]:
