@@ -10,7 +10,7 @@ import extrapolate
 from extrapolate.experiments.catalog import FAMILIES
 from test_house import imported_by
 
-LAZY = ["extrapolate", "extrapolate.experiments"]
+LAZY = ["extrapolate", "extrapolate.experiments", "extrapolate.inspect"]
 
 
 def names_for_type_checkers(package: str) -> dict[str, str]:
