@@ -161,14 +161,6 @@ LEGACY = {
         "modularity.permuted_digits.experiment:MODULARITY_PERMUTED_DIGITS",
         "Weight masks: does a new task use the weights of the tasks before it again",
     ),
-    "modularity-scan": Entry(
-        "modularity.scan.experiment:MODULARITY_SCAN",
-        "Weight masks: do the weights that some commands need carry out others",
-    ),
-    "modularity-mathematics": Entry(
-        "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
-        "Weight masks: do the weights that easy problems need answer hard ones",
-    ),
 }
 
 EXPERIMENTS = _WithLegacy(Path(__file__).parent)
