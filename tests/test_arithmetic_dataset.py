@@ -1,26 +1,24 @@
-"""The Arithmetic Dataset Task: subsets, answers, published thresholds, and how its findings are judged."""
+"""The Arithmetic Dataset Task and its noise study: subsets, answers, thresholds, noises, and their findings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import torch
 
-from extrapolate import ops
+from extrapolate import nn, ops
 from extrapolate.errors import UserError
-from extrapolate.experiments import Claim, experiment_named, run, with_options
+from extrapolate.experiments import Claim, experiment_named
+from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, HIGHS, NETWORKS, PLAIN, with_noise
 from extrapolate.experiments.intervals import difference_of_rates, success_rate
-from extrapolate.report import write_page
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training import Replicas
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from silent import Silent
 
-EXPERIMENT = experiment_named("arithmetic-dataset")
-PAPER, LAPTOP, SMOKE = (EXPERIMENT.presets[name] for name in ("paper", "laptop", "smoke"))
+DATASET, NOISE = experiment_named("arithmetic-dataset"), experiment_named("noise-range")
 RANGES = tuple(str(pair) for pair in PUBLISHED_RANGES)
 
 
@@ -69,43 +67,37 @@ def test_thresholds_are_the_published_ones(index: int, published: float) -> None
     assert task.threshold(count=20_000) == pytest.approx(published, rel=0.07)
 
 
-# ---------------------------------------------------------------------------------------------- the claims
+# ------------------------------------------------------------------------------------------------ findings
 
 
-def table(solved: Mapping[str, Mapping[str, int]], seeds: int) -> pl.DataFrame:
-    """Results in which ``solved[network][range]`` of the seeds solve."""
+def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
+    """Results in which ``solved[network][range]`` of 20 seeds solve."""
     return pl.DataFrame(
         [
-            {
-                "unit": network,
-                "operation": "the product of two sums",
-                "range": name,
-                "seed": seed,
-                "solved": seed < count,
-                "solved_at": 1000 if seed < count else None,
-                "sparsity_error": 1e-5,
-            }
+            {"unit": network, "range": name, "seed": seed, "solved": seed < count}
             for network, counts in solved.items()
             for name, count in counts.items()
-            for seed in range(seeds)
-        ],
-        schema_overrides={"solved_at": pl.Int64},
+            for seed in range(20)
+        ]
     )
 
 
-def judged(
-    plain: Mapping[str, int], stochastic: Mapping[str, int], settings: object = PAPER, seeds: int = 20
-) -> dict[str, Claim]:
-    results = table({"NAU-NMU": plain, "NAU-StochasticNMU": stochastic}, seeds)
-    return {claim.id: claim for claim in EXPERIMENT.claims(results, settings)}
+def judged(experiment: Any, results: pl.DataFrame, config: Any = None) -> dict[str, Claim]:
+    config = config or experiment.presets["paper"]
+    return {claim.id: claim for claim in experiment.claims(results, config)}
 
 
 FAILS, IMPROVES = "NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU"
 EVERYWHERE = dict.fromkeys(RANGES, 20)
 
 
+def dataset(plain: Mapping[str, int], config: Any = None) -> dict[str, Claim]:
+    """The claims where the stochastic network solves everything."""
+    return judged(DATASET, table({"NAU-NMU": plain, "NAU-StochasticNMU": EVERYWHERE}), config)
+
+
 def test_findings_hold_where_the_noise_helps() -> None:
-    claims = judged(EVERYWHERE | {RANGES[0]: 2, RANGES[1]: 10}, EVERYWHERE)
+    claims = dataset(EVERYWHERE | {RANGES[0]: 2, RANGES[1]: 10})
     assert claims[FAILS].holds is True
     assert claims[FAILS].measured == pytest.approx(152 / 180)
     assert RANGES[0] in str(claims[FAILS].why)
@@ -115,23 +107,20 @@ def test_findings_hold_where_the_noise_helps() -> None:
 
 
 def test_findings_do_not_hold_where_it_makes_no_difference() -> None:
-    claims = judged(EVERYWHERE, EVERYWHERE)
+    claims = dataset(EVERYWHERE)
     assert claims[FAILS].holds is False
     assert claims[IMPROVES].holds is False
 
 
-def test_shorter_training_is_told_and_a_much_shorter_one_not_judged() -> None:
-    claim = judged(EVERYWHERE, EVERYWHERE, LAPTOP)[IMPROVES]
+def test_shorter_training_is_listed_and_a_much_shorter_one_not_judged() -> None:
+    laptop = DATASET.presets["laptop"]
+    claim = dataset(EVERYWHERE, laptop)[IMPROVES]
     assert claim.holds is False
     assert "150,000 of 5,000,000 steps" in str(claim.why)
-    assert "16 inputs instead of 100" in str(claim.why)
-    assert "judged at weights 0.0001 off instead of 1e-05" in str(claim.why)
-    short = judged(EVERYWHERE, EVERYWHERE, replace(LAPTOP, steps=100))[IMPROVES]
-    assert short.holds is None
-    assert "not judged" in str(short.why)
-    few = judged(EVERYWHERE, dict.fromkeys(RANGES[:3], 20))[IMPROVES]
+    assert dataset(EVERYWHERE, replace(laptop, steps=100))[IMPROVES].holds is None
+    few = dataset(EVERYWHERE, replace(laptop, ranges=PUBLISHED_RANGES[:3]))[IMPROVES]
     assert few.holds is None
-    assert f"{RANGES[3]}, " in str(few.why)
+    assert "3 of 9 ranges" in str(few.why)
 
 
 def test_difference_of_rates_agrees_with_newcombes_example() -> None:
@@ -141,49 +130,68 @@ def test_difference_of_rates_agrees_with_newcombes_example() -> None:
     assert (found.low, found.high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
 
 
-# --------------------------------------------------------------------------------------- from start to page
+# ----------------------------------------------------------------------------------------- findings on noise
+
+BAND, CHOICE = "StochasticNMU/broad-band-of-noises", f"{BATCH_NOISE}/as-good-as-the-best"
 
 
-def test_smoke_preset_goes_from_start_to_page(tmp_path: Path) -> None:
-    outcome = run(EXPERIMENT, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
-    assert outcome.results.height == 4
-    assert outcome.results["range"].unique().to_list() == ["U[1,2]"]
-    assert (outcome.results["threshold"] > 0).all()
-    assert "product of two sums" in write_page(tmp_path).read_text()
+def noise(*counts: int, **others: int) -> dict[str, Claim]:
+    """Of models solved of 20 with the upper ends 1.5, 2, 5, 10 and 50, and of others."""
+    fixed = dict(zip(map(with_noise, (1.5, 2, 5, 10, 50)), counts, strict=True))
+    solved = fixed | {{"plain": PLAIN, "batch": BATCH_NOISE}[name]: count for name, count in others.items()}
+    return judged(NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}))
 
 
-def test_seed_has_the_same_numbers_whichever_seeds_are_beside_it(tmp_path: Path) -> None:
-    results = [
-        run(
-            EXPERIMENT,
-            replace(SMOKE, networks=("NAU-StochasticNMU",), seeds=seeds),
-            preset="smoke",
-            folder=tmp_path / str(seeds),
-            command="test",
-            display=Silent(),
-        ).results
-        for seeds in (1, 3)
-    ]
-    alone, first = (rows.filter(pl.col("seed") == 0)["extrapolation_mse"].item() for rows in results)
-    assert alone == pytest.approx(first, rel=1e-5)
+def test_band_is_broad_where_neighbouring_ends_solve_as_much() -> None:
+    claim = noise(2, 20, 20, 20, 3)[BAND]
+    assert claim.holds is True
+    assert claim.measured == 5
+    assert "from U[1,2] to U[1,10]" in str(claim.why)
+    assert noise(2, 3, 20, 4, 3)[BAND].holds is False
+    assert noise(20, 20, 3, 20, 20)[BAND].holds is False  # what fails in between ends the band
 
 
-def test_penalty_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+def test_batch_noise_must_solve_as_much_as_the_best_end() -> None:
+    good = noise(2, 10, 20, 20, 3, batch=20)[CHOICE]
+    assert good.holds is True
+    assert good.measured == 0
+    assert "U[1,5]" in str(good.why)
+    assert noise(2, 10, 20, 20, 3, batch=12)[CHOICE].holds is False
+
+
+def test_each_noise_is_compared_with_none() -> None:
+    claims = noise(2, 10, 20, 20, 3, plain=8)
+    assert claims[f"{with_noise(5)}/solves-more-than-{PLAIN}"].holds is True
+    assert claims[f"{with_noise(1.5)}/solves-more-than-{PLAIN}"].holds is False
+    assert claims[f"{with_noise(5)}/solves-more-than-{PLAIN}"].measured == pytest.approx(0.6)
+    assert f"{with_noise(3)}/solves-more-than-{PLAIN}" not in claims
+
+
+# ------------------------------------------------------------------------------------------------- trainings
+
+
+@pytest.mark.parametrize("high", HIGHS)
+def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
+    unit = NETWORKS[with_noise(high)].build(8)[1]  # type: ignore[index]
+    assert isinstance(unit, nn.StochasticNMU)
+    sampled = unit.noise(torch.zeros(20_000, 2))
+    assert sampled.min() >= 1
+    assert sampled.max() == pytest.approx(high, rel=1e-2)
+
+
+def test_seed_has_the_same_numbers_whichever_seeds_are_beside_it() -> None:
+    errors = []
+    for seeds in (1, 3):
+        smoke = replace(DATASET.presets["smoke"], networks=("NAU-StochasticNMU",), seeds=seeds)
+        training: Any = DATASET.jobs(smoke)["NAU-StochasticNMU-U1_2"]
+        history = run_training(training.replicas(), training.train)
+        errors.append(history.at_best("extrapolation_mse")[0].item())
+    assert errors[0] == pytest.approx(errors[1], rel=1e-5)
+
+
+def test_penalty_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(UserError, match="--penalty-end"):
-        run(
-            EXPERIMENT,
-            replace(SMOKE, penalty_start=40, penalty_end=20),
-            preset="smoke",
-            folder=tmp_path,
-            command="test",
-            display=Silent(),
-        )
-
-
-@pytest.mark.parametrize("text", ["0", "0.5", "small"])
-def test_threshold_that_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="--epsilon"):
-        with_options(SMOKE, {"epsilon": text})
+        replace(DATASET.presets["smoke"], penalty_start=40, penalty_end=20)
 
 
 # -------------------------------------------------------------------------------------- one stream for all

@@ -16,7 +16,7 @@ from extrapolate.cli import main
 from extrapolate.experiments.folder import RunFolder
 
 TINY = ["--units", "NMU,StochasticNMU", "--ranges", "U[1,2]; U[10,20]", "--seeds", "2", "--samples", "50"]
-SHORT = [*TINY, "--steps", "40", "--evaluate-every", "20", "--workers", "1"]
+SHORT = [*TINY, "--steps", "40", "--eval-every", "20", "--workers", "1"]
 
 
 class Ran:
@@ -226,7 +226,7 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_workers(run) -> None:
-    training = [*TINY, "--steps", "3000", "--evaluate-every", "100"]
+    training = [*TINY, "--steps", "3000", "--eval-every", "100"]
     process = started(*SMOKE, *training, "--out", "stopped", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:
@@ -261,7 +261,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
 def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(run) -> None:
-    training = [*TINY, "--steps", "3000", "--evaluate-every", "100"]
+    training = [*TINY, "--steps", "3000", "--eval-every", "100"]
     process = started(*SMOKE, *training, "--out", "killed", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:

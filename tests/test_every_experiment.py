@@ -1,80 +1,143 @@
-"""What holds of every experiment: presets, parts, options that read back, a smoke run that ends with a page."""
+"""What holds of every experiment: presets, options, a smoke run that ends with a page, and resumes bit for bit."""
 
-import pickle
 import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 
-from extrapolate.experiments import EXPERIMENTS, options_of, run, with_options, written
+from extrapolate.errors import UserError
+from extrapolate.experiments import EXPERIMENTS, Outcome, options_of, run, with_options, written
 from extrapolate.report import write_page
-from silent import Silent
+from extrapolate.training import loop
+from extrapolate.training.watch import Interrupted, Watch
 
-#: Their own tests take the others from start to page.
-HERE = (
-    "gilr-long-memory",
-    "gilr-speed",
-    "madam-learning-rate",
-    "madam-bits",
-    "madam-arithmetic",
-    "modularity-add-mul",
-    "modularity-strength",
-    "modularity-double-addition",
-    "modularity-permuted-digits",
-    "modularity-scan",
-    "modularity-mathematics",
-)
+#: Columns of measured time and memory, which no two runs have in common.
+MEASURED_TIME = ("second", "_ms", "mib")
+
+every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_catalog_has_its_name_and_title(name: str) -> None:
-    assert EXPERIMENTS[name].name == name
-    assert EXPERIMENTS[name].title == EXPERIMENTS.title(name)
+@dataclass
+class Counting:
+    """A display, and the watch of each of its trainings: counts the reports of steps, and stops after ``most``."""
+
+    most: float = float("inf")
+    reports: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
+    skipped_names: list[str] = field(default_factory=list)
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        self.totals[name], self.current = steps, name
+        return self
+
+    def skipped(self, name: str) -> None:
+        self.skipped_names.append(name)
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.reports += 1
+        self.reached[self.current] = step
+
+    def stop_requested(self) -> bool:
+        return self.reports >= self.most
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.fixture(autouse=True)
+def _asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (loop, import_module("extrapolate.inspect.masks.learn")):
+        monkeypatch.setattr(module, "PROGRESS_SECONDS", -1.0)
+
+
+def smoke(name: str, folder: Path, display: Counting) -> Outcome:
+    experiment = EXPERIMENTS[name]
+    config = experiment.presets["smoke"]
+    return run(experiment, config, preset="smoke", folder=folder, command="test", display=display)
+
+
+FOLDERS: dict[str, TemporaryDirectory[str]] = {}
+
+
+@cache
+def undisturbed(name: str) -> tuple[Outcome, Counting]:
+    """A smoke run from start to end, made once for all tests."""
+    FOLDERS[name], display = TemporaryDirectory(), Counting()
+    return smoke(name, Path(FOLDERS[name].name), display), display
+
+
+def tables(folder: Path) -> dict[str, pl.DataFrame]:
+    """The tables of a run's folder that must be equal from run to run."""
+    found = {path.name: pl.read_parquet(path) for path in folder.glob("*.parquet")}
+    return {
+        name: table.drop(each for each in table.columns if any(word in each for word in MEASURED_TIME))
+        for name, table in found.items()
+        if name not in ("summary.parquet", "curves.parquet")  # of the results, which are compared
+    }
+
+
+@every_experiment
 def test_presets_say_what_they_train(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    assert list(experiment.presets) == ["smoke", "laptop", "paper"]
-    assert experiment.title
+    assert experiment.name == name
+    assert experiment.title == EXPERIMENTS.title(name)
     assert experiment.source
-    for settings in experiment.presets.values():
-        assert re.search(r"\d", experiment.outline(settings))
-        assert all(note.endswith(".") for note in experiment.notes(settings))
+    assert list(experiment.presets) == ["smoke", "laptop", "paper"]
+    for config in experiment.presets.values():
+        assert re.search(r"\d", experiment.outline(config))
+        assert all(note.endswith(".") for note in experiment.notes(config))
+    assert not experiment.presets["paper"].cuts(experiment.presets["paper"])
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_parts_have_names_of_their_own_that_are_safe_as_files(name: str) -> None:
-    experiment = EXPERIMENTS[name]
-    for settings in experiment.presets.values():
-        names = [part.name for part in experiment.parts(settings)]
-        assert len(set(names)) == len(names) > 0
-        assert all(re.fullmatch(r"[\w-]+", each) for each in names), names
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_parts_can_be_handed_to_other_processes(name: str) -> None:
-    experiment = EXPERIMENTS[name]
-    for settings in experiment.presets.values():
-        for part in experiment.parts(settings):
-            assert pickle.loads(pickle.dumps(part)).name == part.name
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@every_experiment
 def test_options_written_are_read_back_alike(name: str) -> None:
-    for settings in EXPERIMENTS[name].presets.values():
-        texts = written(settings)
-        assert texts.keys() == options_of(settings).keys()
-        assert with_options(settings, texts) == settings
+    for config in EXPERIMENTS[name].presets.values():
+        texts = written(config)
+        assert texts.keys() == options_of(config).keys()
+        assert with_options(config, texts) == config
+    with pytest.raises(UserError, match=r"--device: unknown device 'nowhere'"):
+        with_options(EXPERIMENTS[name].presets["smoke"], {"device": "nowhere"})
 
 
-@pytest.mark.parametrize("name", HERE)
-def test_smoke_ends_with_a_page(name: str, tmp_path: Path) -> None:
+@every_experiment
+def test_findings_of_all_presets_have_ids_of_their_own(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    settings = experiment.presets["smoke"]
-    outcome = run(experiment, settings, preset="smoke", folder=tmp_path, command="test", display=Silent())
-    assert outcome.results.height
-    assert outcome.claims
-    assert {"unit", "operation", "range", "seed"} <= set(outcome.results.columns)
-    page = write_page(tmp_path).read_text(encoding="utf-8")
+    for config in experiment.presets.values():
+        ids = [finding.id for finding in experiment.findings(config)]
+        assert len(set(ids)) == len(ids) > 0
+
+
+@every_experiment
+def test_smoke_ends_with_a_page_and_a_table(name: str) -> None:
+    experiment, (outcome, display) = EXPERIMENTS[name], undisturbed(name)
+    results = outcome.results
+    kinds = dict(zip(results.columns, results.dtypes, strict=True))
+    assert [kinds[each] for each in ("unit", "operation", "range", "seed")] == [pl.String] * 3 + [pl.Int64]
+    for column, kind in kinds.items():
+        assert kind in (pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.Null, pl.List(pl.Int64)), column
+    trainings = experiment.jobs(experiment.presets["smoke"])
+    assert all(re.fullmatch(r"[\w-]+", each) for each in trainings)
+    assert display.totals == {each.name: each.steps for each in trainings.values()}
+    assert display.reached.keys() == trainings.keys()
+    # a network that fails is spared the longest tests
+    assert all(display.reached[each] <= steps for each, steps in display.totals.items())
+    assert all(claim.holds is None for claim in outcome.claims), "a smoke run judges nothing"
+    page = write_page(outcome.folder).read_text(encoding="utf-8")
     assert experiment.title.split(":")[0] in page
+
+
+@every_experiment
+def test_a_stopped_run_resumes_to_the_same_tables(name: str, tmp_path: Path) -> None:
+    outcome, display = undisturbed(name)
+    with pytest.raises(Interrupted):
+        smoke(name, tmp_path, Counting(most=max(1, display.reports // 2)))
+    smoke(name, tmp_path, Counting())
+    left = {path.name for path in (tmp_path / "parts").iterdir()}
+    assert left == {path.name for path in (outcome.folder / "parts").iterdir()}, "no checkpoint is left"
+    expected, found = tables(outcome.folder), tables(tmp_path)
+    assert expected.keys() == found.keys()
+    for table, rows in expected.items():
+        assert rows.equals(found[table]), table

@@ -1,9 +1,6 @@
 """The long-dependency task, and what the experiments around linear recurrences measure and claim."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -11,21 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extrapolate.experiments import EXPERIMENTS, run
-from extrapolate.experiments.gilr_long_memory.models import KINDS
-from extrapolate.experiments.gilr_speed.models import LAYERS, with_loop
+from extrapolate.experiments.recurrence._readers import KINDS, MINIBATCHES, Case, converged, train_reader
+from extrapolate.experiments.recurrence._timed_layers import LAYERS, with_loop
+from extrapolate.experiments.recurrence.gilr_long_memory import gilr_long_memory
+from extrapolate.experiments.recurrence.gilr_speed import gilr_speed
 from extrapolate.tasks import LongDependency
-from silent import Silent
-
-MEMORY, SPEED = EXPERIMENTS["gilr-long-memory"], EXPERIMENTS["gilr-speed"]
-
-
-def carried_out(experiment: Any, folder: Path, **changes: Any) -> Any:
-    settings = replace(experiment.presets["smoke"], **changes)
-    return run(
-        experiment, settings, preset="smoke", folder=folder, command="extrapolate run", display=Silent()
-    )
-
+from extrapolate.training.loop import run_training
 
 # ------------------------------------------------------------------------------------------- the task
 
@@ -66,50 +54,25 @@ def test_both_networks_begin_with_the_same_memories() -> None:
 # -------------------------------------------------------------------------------------- gilr-long-memory
 
 
-def test_a_short_dependency_is_learned_and_the_training_ends_there(tmp_path: Path) -> None:
-    found = carried_out(
-        MEMORY,
-        tmp_path,
-        models=("GILR-LSTM",),
-        lengths=(8,),
-        seeds=1,
-        iterations=600,
-        hidden=16,
-        batch=8,
-        longest=16,
-    )
-    row = found.results.filter(pl.col("length") == 8).row(0, named=True)
-    assert row["solved"]
-    assert row["error"] == 0
-    assert row["solved_at"] == row["steps"] < 600
-    assert row["seconds"] > 0
-    assert row["peak_mib"] > 0
+def test_a_short_dependency_is_learned_and_the_training_ends_there() -> None:
+    training = train_reader(Case("GILR-LSTM", 8, 0, 600, 8, 16, 0.003), "cpu")
+    assert training.train is not None
+    replicas = training.replicas()
+    history = run_training(replicas, training.train)
+    assert converged(history)
+    assert not history.metrics["error"][-MINIBATCHES:].any()
+    assert MINIBATCHES <= int(history.steps[-1]) < 600
 
 
-def test_smoke_says_that_it_judges_nothing(tmp_path: Path) -> None:
-    claims = {each.id: each for each in carried_out(MEMORY, tmp_path).claims}
-    assert claims["32/sooner"].holds is None
-    assert "not judged" in str(claims["32/sooner"].why)
-    assert claims["GILR-LSTM/64/peak-mib"].measured is not None
-    assert {each["preset"] for each in json.loads((tmp_path / "claims.json").read_text())} == {"smoke"}
-
-
-def memory_rows(model: str, length: int, seconds: list[float], solved: bool) -> pl.DataFrame:
+def memory_rows(model: str, seconds: list[float], solved: bool) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "unit": model,
-            "operation": "remembering the first symbol",
-            "range": f"{length:,} steps",
             "seed": range(len(seconds)),
-            "length": length,
+            "length": 1_024,
             "solved": solved,
             "solved_at": [100 if solved else None] * len(seconds),
             "seconds": seconds,
-            "seconds_an_iteration": [s / 100 for s in seconds],
-            "peak_mib": 100.0,
-            "batch": 8,
-            "limit": MEMORY.presets["laptop"].iterations,
-            "steps": 100,
         },
         schema_overrides={"solved_at": pl.Int64},
     )
@@ -122,15 +85,26 @@ def test_less_time_is_claimed_only_where_it_was_measured(linear: float, solved: 
     times = [1.0, 1.1, 0.9, 1.05, 1.0]
     results = pl.concat(
         [
-            memory_rows("GILR-LSTM", 1_024, [linear * t for t in times], solved),
-            memory_rows("LSTM", 1_024, [4 * t for t in reversed(times)], False),
+            memory_rows("GILR-LSTM", [linear * t for t in times], solved),
+            memory_rows("LSTM", [4 * t for t in reversed(times)], False),
         ]
     )
-    claims = {each.id: each for each in MEMORY.claims(results, MEMORY.presets["laptop"])}
+    laptop = gilr_long_memory.presets["laptop"]
+    claims = {each.id: each for each in gilr_long_memory.claims(results, laptop)}
     found = claims["1024/sooner"]
     assert found.holds is holds
     assert found.measured == pytest.approx(4 / linear)
     assert f"{0 if solved else 5} of 5 GILR-LSTMs and 5 of 5 LSTMs had not converged" in str(found.why)
+    assert ("GILR-LSTM/1024/iterations" in claims) is solved
+    assert "LSTM/1024/iterations" not in claims  # no LSTM converged
+
+
+@pytest.mark.parametrize("solved", [True, False])
+def test_at_lengths_without_the_lstm_every_seed_must_converge(solved: bool) -> None:
+    rows = pl.concat([memory_rows("GILR-LSTM", [1.0], True), memory_rows("GILR-LSTM", [1.0], solved)])
+    results = rows.with_columns(length=65_536)
+    claim = gilr_long_memory.claims(results, gilr_long_memory.presets["laptop"])[0]
+    assert (claim.id, claim.measured, claim.holds) == ("65536/converges", 1.0 if solved else 0.5, solved)
 
 
 # ------------------------------------------------------------------------------------------- gilr-speed
@@ -153,14 +127,35 @@ def test_a_layer_with_a_loop_computes_the_same(name: str) -> None:
     torch.testing.assert_close(slopes, others, atol=1e-4, rtol=1e-4)
 
 
-def test_every_ratio_stands_beside_its_published_one(tmp_path: Path) -> None:
-    found = carried_out(SPEED, tmp_path, lengths=(4, 16), layers=("SRU",))
-    claims = {each.id: each for each in found.claims}
-    assert claims["SRU/16/over-loop"].published == 0.28
-    assert claims["recurrence of 4/16/over-loop"].published == 0.06
-    assert claims["SRU/4/over-loop"].published is None
-    assert claims["SRU/faster"].holds is None
-    assert (found.results["ours_ms"] > 0).all()
-    ratio = found.results.filter(pl.col("unit") == "SRU", pl.col("length") == 16)
-    logs = (ratio["loop_ms"] / ratio["ours_ms"]).log()
-    assert claims["SRU/16/over-loop"].measured == pytest.approx(pl.select(pl.lit(logs.mean()).exp()).item())
+def speed_rows(unit: str, length: int, loop_ms: list[float], lstm_ms: list[float]) -> pl.DataFrame:
+    """Our side took 1 ms in each repetition."""
+    seeds = range(len(loop_ms))
+    return pl.DataFrame(
+        {
+            "unit": unit,
+            "length": length,
+            "seed": seeds,
+            "ours_ms": 1.0,
+            "loop_ms": loop_ms,
+            "lstm_ms": lstm_ms,
+        }
+    )
+
+
+def test_a_layer_is_faster_where_the_interval_lies_above_one() -> None:
+    results = pl.concat(
+        [
+            speed_rows("SRU", 65_536, [8.0, 9.0, 8.0], [2.0, 2.0, 2.0]),
+            speed_rows("GILR-LSTM", 65_536, [8.0, 0.1, 8.0], [2.0, 8.0, 4.0]),
+            speed_rows("GILR-LSTM", 256, [1.0, 1.0, 4.0], [1.0, 1.0, 1.0]),
+        ]
+    )
+    claims = {each.id: each for each in gilr_speed.claims(results, gilr_speed.presets["laptop"])}
+    assert claims["SRU/faster"].holds is True
+    assert claims["GILR-LSTM/faster"].holds is False
+    assert claims["GILR-LSTM/faster-than-LSTM"].measured == pytest.approx(4)  # the geometric mean
+    assert claims["GILR-LSTM/256/over-loop"].measured == pytest.approx(4 ** (1 / 3))
+    assert claims["GILR-LSTM/256/over-loop"].published == 0.91  # table 2
+    assert "QRNN-2/faster" not in claims
+    shorter = replace(gilr_speed.presets["laptop"], lengths=(16, 256))
+    assert {each.holds for each in gilr_speed.claims(results, shorter)} == {None}

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import cast
 
 import gymnasium
 import numpy as np
@@ -12,20 +10,25 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
-from extrapolate.errors import UserError
-from extrapolate.experiments import Claim, experiment_named, run, with_options
+from extrapolate.experiments import Claim
+from extrapolate.experiments.agents._clocked_agents import (
+    CLOCKS,
+    CRITIC,
+    ENTROPY,
+    Agent,
+    Clock,
+    Walk,
+    actor_critic_loss,
+    likeliest,
+    walk,
+)
+from extrapolate.experiments.agents.grid_time import GridTimeConfig, episode_loss, grid_time, train_agent
 from extrapolate.experiments.cells import LSTM
-from extrapolate.experiments.grid_time.models import CLOCKS, Agent, Clock, Walk, likeliest, walk
-from extrapolate.experiments.grid_time.part import CRITIC, ENTROPY, GridTimePart, actor_critic_loss
-from extrapolate.report import write_page
 from extrapolate.tasks import GridTime
 from extrapolate.tasks.grid_time import MOVES, Episodes
 from extrapolate.tasks.grid_time_env import GridTimeEnv, GridTimeVectorEnv
-from resuming import assert_resumes_alike
-from silent import Silent
 
-EXPERIMENT = experiment_named("grid-time")
-SMOKE, LAPTOP = EXPERIMENT.presets["smoke"], EXPERIMENT.presets["laptop"]
+LAPTOP = grid_time.presets["laptop"]
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 
@@ -192,77 +195,47 @@ def test_a_step_of_the_lstm_is_the_layer_a_step_at_a_time() -> None:
     torch.testing.assert_close(torch.stack(outputs), lstm(x))
 
 
-# ---------------------------------------------------------------------------------------------- the claims
+# -------------------------------------------------------------------------------------------- the findings
+
+FINDINGS = ("LSTM-NAC/later-than-LSTM", "LSTM-NAC/holds", "LSTM/falls")
 
 
-def judged(success: Mapping[str, Sequence[float]], settings: object = LAPTOP) -> dict[str, Claim]:
+def judged(success: Mapping[str, Sequence[float]], config: GridTimeConfig = LAPTOP) -> dict[str, Claim]:
     """Of agents whose share of success is 0.9 up to T = 12 and ``success[agent][seed]`` later."""
     table = pl.DataFrame(
         [
-            {
-                "unit": unit,
-                "operation": "arriving in time",
-                "range": "T from 5 to 12",
-                "seed": seed,
-                "solved": share > 0.9,
-                "success_trained": 0.9,
-                **{f"success_{time}": 0.9 if time <= 12 else share for time in range(5, 26)},
-            }
+            {"unit": unit, "seed": seed, "success_trained": 0.9, "success_24": share}
             for unit, own in success.items()
             for seed, share in enumerate(own)
         ]
     )
-    return {claim.id: claim for claim in EXPERIMENT.claims(table, settings)}
+    return {claim.id: claim for claim in grid_time.claims(table, config)}
 
 
-def test_finding_holds_where_the_intervals_say_so() -> None:
+def test_findings_hold_where_the_intervals_say_so() -> None:
     clear = judged({"LSTM": [0.0, 0.02, 0.0], "LSTM-NAC": [0.8, 0.85, 0.9]})
-    findings = [clear[f"LSTM-NAC/{name}"] for name in ("later-than-LSTM", "holds")] + [clear["LSTM/falls"]]
-    assert [each.holds for each in findings] == [True] * 3
-    assert findings[0].measured == pytest.approx(0.84333, abs=1e-4)
-    assert "6,000 of 50,000 steps" in str(findings[0].why)
-    assert clear["LSTM-NAC/success-24"].measured == pytest.approx(0.85)
-
-
-def test_finding_does_not_hold_where_seeds_disagree() -> None:
+    assert [clear[name].holds for name in FINDINGS] == [True] * 3
+    assert clear[FINDINGS[0]].measured == pytest.approx(0.84333, abs=1e-4)
     mixed = judged({"LSTM": [0.0, 0.9, 0.0], "LSTM-NAC": [0.9, 0.0, 0.9]})
-    names = ("LSTM-NAC/later-than-LSTM", "LSTM-NAC/holds", "LSTM/falls")
-    assert [mixed[name].holds for name in names] == [False] * 3
+    assert [mixed[name].holds for name in FINDINGS] == [False] * 3
 
 
-def test_too_short_a_training_is_not_judged_and_too_short_a_test_not_claimed() -> None:
-    success = {"LSTM": [0.0, 0.1], "LSTM-NAC": [0.9, 0.8]}
-    claim = judged(success, replace(LAPTOP, steps=10))["LSTM-NAC/holds"]
-    assert claim.holds is None
-    assert str(claim.why).startswith("not judged")
-    assert "LSTM-NAC/holds" not in judged(success, replace(LAPTOP, latest=20))
+def test_a_run_shorter_than_the_laptop_preset_is_not_judged() -> None:
+    success = {"LSTM": [0.0, 0.02], "LSTM-NAC": [0.9, 0.85]}
+    for shorter in ({"steps": 10}, {"batch": 32}, {"hidden": 16}):
+        assert {each.holds for each in judged(success, replace(LAPTOP, **shorter)).values()} == {None}
+    assert judged(success, grid_time.presets["paper"])["LSTM-NAC/holds"].holds is True
 
 
-# --------------------------------------------------------------------------------------- from start to page
+def test_an_agent_that_never_arrives_does_not_hold() -> None:
+    table = pl.DataFrame(
+        {"unit": ["LSTM", "LSTM-NAC"] * 2, "seed": [0, 0, 1, 1], "success_trained": 0.0, "success_24": 0.0}
+    )
+    holds = {claim.id: claim.holds for claim in grid_time.claims(table, LAPTOP)}
+    assert holds == dict.fromkeys(FINDINGS, False)
 
 
-def test_smoke_preset_goes_from_start_to_page(tmp_path: Path) -> None:
-    outcome = run(EXPERIMENT, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
-    assert outcome.results.height == 4
-    assert outcome.results["success_13"].is_between(0, 1).all()
-    assert "How late an agent can arrive" in write_page(tmp_path).read_text()
-
-
-def test_resumed_training_equals_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert_resumes_alike(GridTimePart("LSTM-NAC", SMOKE), 2, tmp_path, monkeypatch)
-
-
-def test_bad_options_are_refused_in_a_line() -> None:
-    with pytest.raises(UserError, match="--latest: 3 is too small"):
-        with_options(SMOKE, {"latest": "3"})
-    with pytest.raises(UserError, match="did you mean LSTM-NAC"):
-        with_options(SMOKE, {"agents": "LSTM-NACK"})
-
-
-def test_replicas_draw_episodes_and_actions_of_their_own() -> None:
-    part = GridTimePart("LSTM", replace(SMOKE, seeds=2))
-    replicas = part.replicas()
-    loss = part.plan(replicas).loss
-    values = [loss(replicas[0], key, {}).item() for key in replicas.keys().unbind()]
-    assert values[0] != values[1]
-    assert cast(Agent, replicas[0]).lstm.hidden == SMOKE.hidden
+def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
+    replicas = train_agent(grid_time.presets["smoke"], "LSTM").replicas()
+    one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys(0))
+    assert one != other

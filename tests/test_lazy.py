@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import extrapolate
+from extrapolate.experiments.catalog import FAMILIES
 from test_house import imported_by
 
 LAZY = ["extrapolate", "extrapolate.experiments"]
@@ -65,10 +66,13 @@ def test_an_unknown_name_is_refused_as_in_any_module(package: str) -> None:
 
 
 def experiments_in(modules: set[str]) -> set[str]:
-    """The folders, as ``modularity.scan``, whose ``experiment.py`` was imported."""
+    """The experiments that were imported: files as ``recurrence.gilr_speed``, folders as ``modularity.scan``."""
     prefix, suffix = "extrapolate.experiments.", ".experiment"
-    names = (name.removeprefix(prefix) for name in modules if name.startswith(prefix))
-    return {name.removesuffix(suffix) for name in names if name.endswith(suffix)}
+    names = {name.removeprefix(prefix) for name in modules if name.startswith(prefix)}
+    files = {
+        name for name in names if name.partition(".")[0] in FAMILIES and "." in name and "._" not in name
+    }
+    return files | {name.removesuffix(suffix) for name in names if name.endswith(suffix)}
 
 
 NO_SUCH = """
@@ -90,6 +94,6 @@ def test_an_experiment_is_imported_without_the_others() -> None:
     assert "torch" not in catalog
     assert "torch" not in unknown
     assert experiments_in(unknown) == set()
-    assert experiments_in(speed) == {"gilr_speed"}
+    assert experiments_in(speed) == {"recurrence.gilr_speed"}
     # modularity/experiment.py is what the experiments with masks share
-    assert experiments_in(scan) - {"modularity"} == {"gilr_speed", "modularity.scan"}
+    assert experiments_in(scan) - {"modularity"} == {"recurrence.gilr_speed", "modularity.scan"}

@@ -323,8 +323,8 @@ def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.f
         ]
         for size in range(1, 6)
     }
-    measured = regression_errors(replicas, sets)(replicas, replicas.keys())
-    expected = regression_errors(replicas, sets, compile=False)(replicas, replicas.keys())
+    measured = regression_errors(sets)(replicas, replicas.keys())
+    expected = regression_errors(sets, compile=False)(replicas, replicas.keys())
     assert len(compilations) == 9
     for name, errors in expected.items():
         torch.testing.assert_close(measured[name], errors)
@@ -351,7 +351,7 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
         x = torch.tensor([[2.0, 3.0], [4.0, 5.0]], dtype=torch.float64)
         data = FixedData(slice(0, 2), x, x[:, :1] * x[:, 1:])
         plan = product_plan(compile)
-        evaluate = regression_errors(replicas, {"sum": [data]}, compile=compile)
+        evaluate = regression_errors({"sum": [data]}, compile=compile)
         return replicas, run_training(replicas, replace(plan, evaluate=evaluate))
 
     no_compiler = inductor_config.patch({"cpp.cxx": (str(tmp_path / "no-such-compiler"),)})

@@ -279,7 +279,7 @@ class Display:
 
 experiment = experiment_named("single-module")
 settings = replace(
-    experiment.presets["smoke"], seeds=2, steps=250, evaluate_every=5, samples=50, batch=16, compile=False
+    experiment.presets["smoke"], seeds=2, steps=250, eval_every=5, samples=50, batch=16, compile=False
 )
 run(experiment, settings, preset="smoke", folder=Path(sys.argv[1]), command="test", display=Display())
 """
@@ -317,7 +317,7 @@ def test_run_killed_in_the_middle_ends_with_the_rows_of_an_undisturbed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = experiment_named("single-module")
-    first, second = (part.name for part in experiment.parts(experiment.presets["smoke"]))
+    first, second = experiment.jobs(experiment.presets["smoke"])
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     kill_once_exists(driver(killed), killed / "parts" / f"{second}.checkpoint.safetensors")
     assert (killed / "parts" / f"{first}.parquet").exists()

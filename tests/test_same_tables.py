@@ -1,6 +1,6 @@
 """While an experiment exists in its old form too: both write the same table at the smoke preset, bit for bit."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 

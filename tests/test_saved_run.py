@@ -30,7 +30,7 @@ def finished(name: str, folder: Path, **options: str) -> Path:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two units on two ranges from two seeds."""
     folder = tmp_path_factory.mktemp("single-module")
-    return finished("single-module", folder, seeds="2", steps="60", evaluate_every="20", samples="50")
+    return finished("single-module", folder, seeds="2", steps="60", eval_every="20", samples="50")
 
 
 @pytest.fixture

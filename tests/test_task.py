@@ -12,7 +12,8 @@ from torch.func import vmap
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.digits_sequence.models import Reader
+from extrapolate.experiments.digits._sequence_models import Reader
+from extrapolate.experiments.training import Training
 from extrapolate.tasks import (
     DIGIT_RULES,
     OPERATIONS,
@@ -210,9 +211,10 @@ class Recorder(nn.Module):
 def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = experiment_named(experiment)
     settings = found.presets["smoke"]
-    chosen = found.parts(settings)[part]
-    replicas = chosen.replicas()
-    return chosen.plan(replicas), replicas, settings
+    chosen = list(found.jobs(settings).values())[part]
+    assert isinstance(chosen, Training)
+    assert chosen.train is not None
+    return chosen.train, chosen.replicas(), settings
 
 
 def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:
@@ -279,7 +281,7 @@ def test_sequences_of_digits_train_on_the_tasks_samples() -> None:
     rule = DIGIT_RULES[settings.tasks[0]]
     recorder, model = Recorder(lambda x: x.new_zeros(*x.shape[:2], rule.outputs)), replicas[0]
     assert isinstance(model, Reader)
-    model.add_module("eye", nn.Identity())
+    model.add_module("encoder", nn.Identity())
     model.add_module("memory", recorder)
     loss = loss_of(plan, model, 0)
     images, answers = DigitSequence(rule, DIGITS).sample(settings.batch, KEY)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from extrapolate.cli.console import stderr_console, typed_command
+from extrapolate.cli.plan import print_plan
 from extrapolate.cli.report import show
 from extrapolate.errors import unknown_name
 
@@ -50,7 +51,7 @@ def command_for(experiment: Any) -> Any:
     single.command(
         experiment.name,
         help=escape(
-            f"{experiment.title}.\n\n{presets}\n\nThe same command again goes on where it was stopped."
+            f"{experiment.title}.\n\n{presets}\n\nRun the same command again to resume a run that was stopped."
         ),
         epilog=escape(f"Reproduces {experiment.source}."),
     )(body)
@@ -61,28 +62,34 @@ def command_for(experiment: Any) -> Any:
 
 def _body(experiment: Any) -> Callable[..., None]:
     """The function typer reads the sub-command's options from: their names are known only now."""
-    from extrapolate.experiments import options_of, written
+    from extrapolate.experiments import cores, options_of, written
 
-    settings = experiment.presets[DEFAULT_PRESET]
-    defaults = written(settings)
+    defaults = written(laptop := experiment.presets[DEFAULT_PRESET])
 
     def command(
-        preset: str, out: Path | None, workers: int | None, as_json: bool, **given: str | None
+        preset: str, out: Path | None, workers: int | None, plan: bool, as_json: bool, **options: str | None
     ) -> None:
-        texts = {name: text for name, text in given.items() if text is not None}
-        _run(experiment, preset, texts, out, workers, as_json)
+        config = _configured(experiment, preset, options)
+        count = workers or (cores() if config.device == "cpu" else 1)
+        if plan:
+            print_plan(experiment, config, count, as_json)
+        else:
+            _run(
+                experiment, preset, config, out or default_folder(experiment, preset, config), count, as_json
+            )
 
     def parameter(name: str, kind: Any, default: Any, info: Any) -> inspect.Parameter:
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, annotation=Annotated[kind, info], default=default)
 
     presets = f"One of {', '.join(experiment.presets)}; see above."
-    workers = "Parts (a unit with an operation) to train at once, each on a core."
+    workers = "Number of training processes, each on a core."
+    plan = "Print what the run would take (trainings, processor hours, memory), and train nothing else."
     parameters = [
         parameter("preset", str, DEFAULT_PRESET, typer.Option(help=presets, metavar="NAME")),
         *(
             parameter(name, str | None, None, _option_info(option, defaults[name]))
-            for name, option in options_of(settings).items()
+            for name, option in options_of(laptop).items()
         ),
         parameter(
             "out", Path | None, None, typer.Option(help="Output folder.", show_default="a folder in runs/")
@@ -93,6 +100,7 @@ def _body(experiment: Any) -> Callable[..., None]:
             None,
             typer.Option(help=workers, min=1, metavar="N", show_default="as many as cores; on a GPU 1"),
         ),
+        parameter("plan", bool, False, typer.Option("--plan", help=plan)),
         parameter("as_json", bool, False, typer.Option("--json", help="Print one JSON object at the end.")),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -105,56 +113,55 @@ def _option_info(option: Any, default: str) -> Any:
     return typer.Option(help=escape(option.help), show_default=shown, metavar=option.metavar)
 
 
-def _run(
-    experiment: Any,
-    preset: str,
-    texts: dict[str, str],
-    out: Path | None,
-    workers: int | None,
-    as_json: bool,
-) -> None:
-    from extrapolate.cli.progress import display
-    from extrapolate.experiments import cores, keep_freed_memory, run, with_options
-    from extrapolate.training.watch import Interrupted, stop_on_signals
+def _configured(experiment: Any, preset: str, options: dict[str, str | None]) -> Any:
+    """The preset with the options that were given."""
+    from extrapolate.experiments import with_options
 
     if preset not in experiment.presets:
         raise unknown_name("preset", preset, list(experiment.presets))
-    settings = with_options(experiment.presets[preset], texts)
-    folder = out or default_folder(experiment, preset, settings)
+    texts = {name: text for name, text in options.items() if text is not None}
+    return with_options(experiment.presets[preset], texts)
+
+
+def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, as_json: bool) -> None:
+    from extrapolate.cli.progress import display
+    from extrapolate.experiments import keep_freed_memory, run
+    from extrapolate.training.watch import Interrupted, stop_on_signals
+
     console = stderr_console()
-    console.print(f"{experiment.outline(settings)}, in {folder}", markup=False, soft_wrap=True)
+    console.print(f"{experiment.outline(config)}, in {folder}", markup=False, soft_wrap=True)
     keep_freed_memory()
     try:
         with stop_on_signals() as stop, display(console, stop) as shown:
             run(
                 experiment,
-                settings,
+                config,
                 preset=preset,
                 folder=folder,
                 command=typed_command(),
                 display=shown,
-                workers=workers or (cores() if settings.device == "cpu" else 1),
+                workers=workers,
             )
     except Interrupted as stopped:
         _show_so_far(folder)
-        again = "the same command goes on from there"
+        again = "run the same command again to resume"
         console.print(f"{stopped}: {again}", style="yellow", markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
     show(folder, as_json)
 
 
-def default_folder(experiment: Any, preset: str, settings: Any) -> Path:
+def default_folder(experiment: Any, preset: str, config: Any) -> Path:
     """``runs/NAME-PRESET``; options that differ from the preset add a digest of them, so that runs don't mix."""
     from extrapolate.experiments import written
 
     usual = written(experiment.presets[preset])
-    changed = {name: text for name, text in written(settings).items() if text != usual[name]}
+    changed = {name: text for name, text in written(config).items() if text != usual[name]}
     digest = hashlib.blake2b(repr(sorted(changed.items())).encode(), digest_size=4).hexdigest()
     return Path("runs") / "-".join([experiment.name, preset, *([digest] if changed else [])])
 
 
 def _show_so_far(folder: Path) -> None:
-    """The page of the parts that are finished; nothing where none is."""
+    """The page of the trainings that are finished; nothing where none is."""
     from extrapolate.report import write_page
 
     if (folder / "results.parquet").exists():

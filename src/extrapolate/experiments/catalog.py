@@ -81,14 +81,6 @@ LEGACY = {
         "single_module.experiment:GRID",
         "The Primer's grid: every published unit, on four operations and nine ranges",
     ),
-    "arithmetic-dataset": Entry(
-        "arithmetic_dataset.experiment:ARITHMETIC_DATASET",
-        "The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers",
-    ),
-    "noise-range": Entry(
-        "noise_range.experiment:NOISE_RANGE",
-        "How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise",
-    ),
     "functions-static": Entry(
         "functions.experiment:FUNCTIONS_STATIC",
         "Functions of two sums over parts of a vector, a + b to √a, on a wider range",
@@ -100,34 +92,6 @@ LEGACY = {
     "number-words": Entry(
         "number_words.experiment:NUMBER_WORDS",
         "Number words: reading 'three hundred and thirty four' after 169 other numbers",
-    ),
-    "digits-sequence": Entry(
-        "digits_sequence.experiment:DIGITS_SEQUENCE",
-        "Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long",
-    ),
-    "digits-product": Entry(
-        "digits_product.experiment:DIGITS_PRODUCT",
-        "Products of two digits: the labels that nobody supervised, and pairs never seen",
-    ),
-    "digits-parity": Entry(
-        "digits_parity.experiment:DIGITS_PARITY",
-        "Even digits in a picture: counted by a NAC or by the usual affine layer",
-    ),
-    "programs": Entry(
-        "programs.experiment:PROGRAMS",
-        "Programs: read symbol by symbol, with numbers a hundred times larger than in training",
-    ),
-    "grid-time": Entry(
-        "grid_time.experiment:GRID_TIME",
-        "Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones",
-    ),
-    "gilr-long-memory": Entry(
-        "gilr_long_memory.experiment:GILR_LONG_MEMORY",
-        "Long memory: the first of up to a million symbols, remembered to the last",
-    ),
-    "gilr-speed": Entry(
-        "gilr_speed.experiment:GILR_SPEED",
-        "Speed of linear recurrences: one call against a loop over time, and against an LSTM",
     ),
     "madam-learning-rate": Entry(
         "madam.learning_rate.experiment:MADAM_LEARNING_RATE",

@@ -172,9 +172,14 @@ def rate(column: str = "solved", **labels: Any) -> Measure:
 
     def measure(results: pl.DataFrame) -> Estimate | None:
         rows = rows_of(results, labels)
-        return success_rate(int(rows[column].sum()), rows.height) if rows.height else None
+        return share_of(rows, column) if rows.height else None
 
     return measure
+
+
+def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
+    """The share of these rows that are true, with Wilson's interval."""
+    return success_rate(int(rows[column].sum()), rows.height)
 
 
 def lower(column: str, unit: str, than: str, published: str) -> Finding:

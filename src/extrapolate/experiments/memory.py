@@ -1,6 +1,7 @@
-"""Freed memory stays with a process that trains, so that the next large tensor need not fetch it from the system."""
+"""The memory of a process that trains: freed memory stays with it, and how much it held at most."""
 
 import ctypes
+import resource
 import sys
 
 #: glibc's names for what it may be told (malloc.h), and what it is told.
@@ -21,3 +22,9 @@ def keep_freed_memory() -> None:
         mallopt(MMAP_MAX, 0)
         mallopt(TRIM_THRESHOLD, NEVER)
         mallopt(TOP_PAD, AHEAD)
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

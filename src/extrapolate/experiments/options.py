@@ -33,7 +33,7 @@ class Option:
 
 def options_of(config: Any) -> dict[str, Option]:
     """The options of a configuration, by field name: an experiment's own first, then those of all."""
-    ordered = sorted(fields(config), key=lambda each: each.name in COMMON)
+    ordered = sorted(fields(config), key=lambda each: COMMON.index(each.name) if each.name in COMMON else -1)
     return {each.name: each.metadata["option"] for each in ordered if "option" in each.metadata}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.training import History, Replicas
+from extrapolate.training.metrics import Evaluate
 from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.watch import Watch
 
@@ -114,6 +116,15 @@ class Measurement:
 
 
 Job = Training | Measurement
+
+
+def at_first_use(make: Callable[[], Evaluate]) -> Evaluate:
+    """An evaluation whose data are made when it is first called.
+
+    A process makes all trainings of an experiment to find its own: what takes long or much memory must wait.
+    """
+    made = cache(make)
+    return lambda replicas, keys: made()(replicas, keys)
 
 
 def first_below(history: History, metric: str, threshold: Tensor, solved: Sequence[bool]) -> pl.Series:

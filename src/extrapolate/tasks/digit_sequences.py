@@ -57,7 +57,7 @@ class DigitRule:
 
     def allowed(self, digits: DigitSet) -> DigitSet:
         """Those of ``digits`` that may stand in a sequence."""
-        return digits.part(digits.labels >= self.lowest)
+        return digits.part(digits.labels >= self.lowest) if self.lowest else digits
 
     @staticmethod
     def draw(count: int, length: int, images: int, generator: torch.Generator) -> Tensor:

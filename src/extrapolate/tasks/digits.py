@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from extrapolate.errors import UserError
 
-#: MNIST's files, images and labels, as distributed (each may be unpacked too).
+#: MNIST's files, images and labels, as distributed; they may also be unpacked, without the ``.gz``.
 MNIST_FILES = {
     "training": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
@@ -35,7 +36,7 @@ class DigitSet:
 
     @property
     def size(self) -> int:
-        """S, pixels a side."""
+        """S, pixels along one side."""
         return self.images.shape[-1]
 
     def part(self, index: Tensor) -> "DigitSet":
@@ -64,11 +65,11 @@ def load_digits(folder: Path | None = None) -> Digits:
     of files 20 % are the test. The sets are the same at every call.
 
     Raises:
-        UserError: the folder lacks the files, or they hold something else.
+        UserError: the folder lacks files, or one is damaged or holds something else.
     """
     if folder is None:
         return _split(_embedded())
-    found = {name: _mnist(folder, *files) for name, files in MNIST_FILES.items() if _there(folder, files)}
+    found = {name: _mnist(folder, *files) for name, files in MNIST_FILES.items() if _has_pair(folder, files)}
     if not found:
         wanted = ", ".join(name for files in MNIST_FILES.values() for name in files)
         raise UserError(
@@ -98,12 +99,21 @@ def _split(digits: DigitSet) -> Digits:
     return Digits(*(digits.part(piece) for piece in pieces))
 
 
-def _there(folder: Path, files: tuple[str, str]) -> bool:
-    return all(_file(folder, name) is not None for name in files)
+def _has_pair(folder: Path, files: tuple[str, str]) -> bool:
+    """Whether both files are there.
+
+    Raises:
+        UserError: one of them is.
+    """
+    missing = [name for name in files if _file(folder, name) is None]
+    if len(missing) == 1:
+        there = files[1 - files.index(missing[0])]
+        raise UserError(f"{folder} has {there.removesuffix('.gz')} but lacks {missing[0]}")
+    return not missing
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """The file, packed or not."""
+    """The file, gzipped or not."""
     paths = (folder / name, folder / name.removesuffix(".gz"))
     return next((path for path in paths if path.is_file()), None)
 
@@ -123,14 +133,14 @@ def _mnist(folder: Path, images: str, labels: str) -> DigitSet:
 def _values(folder: Path, name: str, kind: int) -> np.ndarray:
     """An IDX file's array: a kind, the sizes (big-endian), then bytes."""
     path = _file(folder, name)
-    assert path is not None  # _there has looked
+    assert path is not None  # _has_pair has looked
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         found, *_ = struct.unpack(">i", content[:4])
-        sizes = struct.unpack(f">{found % 256}i", content[4 : 4 + 4 * (found % 256)])
+        sizes = struct.unpack(f">{found % 256}I", content[4 : 4 + 4 * (found % 256)])
         values = np.frombuffer(content, np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
-    except (OSError, EOFError, ValueError, struct.error) as error:
-        raise UserError(f"{path} is damaged ({error}): get it anew") from None
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}): download it again") from None
     if found != kind:
-        raise UserError(f"{path} is not MNIST's {name}: get it anew")
+        raise UserError(f"{path} is not MNIST's {name}: download it again")
     return values

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import polars as pl
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from extrapolate.experiments.arithmetic._surfaces import surfaces
 from extrapolate.experiments.arithmetic._units import UNITS
 from extrapolate.experiments.config import Config, fewer, larger, names, number, other, ranges
-from extrapolate.experiments.training import Measured, Trained, Training, as_rows, first_below
+from extrapolate.experiments.training import Measured, Trained, Training, as_rows, at_first_use, first_below
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
 from extrapolate.training import Replicas
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
@@ -56,30 +56,31 @@ def train_unit(
     setup, seeds = UNITS[unit], config.seeds
     recipe = setup.recipe
     tasks = [SingleModule(OPERATIONS[operation], pair, config.in_features) for pair in config.ranges]
-    thresholds = torch.tensor([task.threshold() for task in tasks], dtype=torch.float64).repeat_interleave(
-        seeds
-    )
     build = partial(setup.layer, config.in_features, 1)
 
     def loss(model: nn.Module, key: Tensor, ends: dict[str, Tensor]) -> Tensor:
-        x, y = tasks[0].sample_between(
-            ends["low"], ends["high"], config.batch, key
-        )  # they differ by ranges alone
+        # the tasks differ by their ranges alone
+        x, y = tasks[0].sample_between(ends["low"], ends["high"], config.batch, key)
         return mean_squared_error(model, x, y)
+
+    @cache
+    def thresholds() -> Tensor:
+        every = torch.tensor([task.threshold() for task in tasks], dtype=torch.float64)
+        return every.repeat_interleave(seeds)
 
     def measure(trained: Trained) -> Measured:
         history = trained.history
         error = history.at_best("extrapolation_mse")
-        solved = (error < thresholds).tolist()
+        solved = (error < thresholds()).tolist()
         rows = as_rows(
             training,
             {
                 "solved": solved,
-                "solved_at": first_below(history, "extrapolation_mse", thresholds, solved),
+                "solved_at": first_below(history, "extrapolation_mse", thresholds(), solved),
                 "sparsity_error": sparsity_errors(trained.replicas),
                 "validation_mse": history.at_best("validation_mse"),
                 "extrapolation_mse": error,
-                "threshold": thresholds,
+                "threshold": thresholds(),
                 "best_step": history.best_step,
                 "steps": config.steps,
             },
@@ -102,14 +103,14 @@ def train_unit(
             loss=loss,
             optimizer=optimizer or partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True),
             steps=config.steps,
-            evaluate=_errors(config, tasks),
+            evaluate=at_first_use(partial(_errors, config, tasks)),
             eval_every=config.eval_every,
             monitor="validation_mse",
             per_replica=_ends(config),
             penalties=recipe.penalties(config.steps, operation),
             grad_clip=recipe.grad_clip,
             restart=Restart(build) if recipe.restarts else None,
-            solved=lambda measures: measures["extrapolation_mse"] < thresholds,
+            solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
             compile=config.compile,
         ),
         measure=measure,

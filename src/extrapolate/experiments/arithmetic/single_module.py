@@ -8,8 +8,8 @@ import polars as pl
 from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
 from extrapolate.experiments.arithmetic._units import PLAIN, UNITS
 from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found, Measure
-from extrapolate.experiments.intervals import Estimate, success_rate
+from extrapolate.experiments.findings import Finding, Found, Measure, share_of
+from extrapolate.experiments.intervals import Estimate
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
@@ -61,26 +61,22 @@ def only_some_positive(rates: Rates) -> bool:
 
 
 def rates_of(unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]) -> Measure:
-    """The share solved over published ranges; ``holds`` judges that of each. None if one of them was not run."""
+    """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
 
     def measure(results: pl.DataFrame) -> Found | None:
         rows = results.filter(unit=unit, operation=operation)
-        rows = rows.filter(
-            pl.col("extrapolation_range") == pl.col("range").replace_strict(TESTED_ON, default="")
-        )
-        rates = {name: _rate(rows.filter(range=name)) for name in names}
-        if any(each.n == 0 for each in rates.values()):
+        tested_on = pl.col("range").replace_strict(TESTED_ON, default="")
+        rows = rows.filter(pl.col("range").is_in(names), pl.col("extrapolation_range") == tested_on)
+        if rows.is_empty():
             return None
-        verdict = holds(rates)
+        rates = {name: share_of(rows.filter(range=name)) for name in names}
+        if absent := [name for name, each in rates.items() if each.n == 0]:
+            return Found(share_of(rows), f"not judged: not run in {', '.join(absent)}")
         shares = ", ".join(f"{name} {each.value:.0%}" for name, each in rates.items())
-        note = None if verdict else f"share solved: {shares}"
-        return Found(_rate(rows.filter(pl.col("range").is_in(names))), note, verdict)
+        verdict = holds(rates)
+        return Found(share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
     return measure
-
-
-def _rate(rows: pl.DataFrame) -> Estimate:
-    return success_rate(int(rows["solved"].sum()), rows.height)
 
 
 def unable(unit: str) -> Finding:
@@ -89,7 +85,7 @@ def unable(unit: str) -> Finding:
 
     def measure(results: pl.DataFrame) -> Found | None:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
-        return Found(rate := _rate(rows), holds=rate.value == 0) if rows.height else None
+        return Found(rate := share_of(rows), holds=rate.value == 0) if rows.height else None
 
     others = " ".join(OPERATIONS[name].symbol for name in OPERATIONS if name not in able)
     return Finding(

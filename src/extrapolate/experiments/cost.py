@@ -1,0 +1,146 @@
+"""What a run would take: a few of its trainings are timed for a moment, the others are estimated from the nearest."""
+
+import heapq
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from extrapolate.experiments.experiment import Experiment
+from extrapolate.experiments.memory import peak_mib
+from extrapolate.experiments.training import Context, Job, Measurement, Trained, Training
+from extrapolate.threads import thread_limit
+from extrapolate.training import History
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
+from extrapolate.training.watch import Interrupted
+
+#: Seconds of steps that are timed of one training, and seconds after which no further training is timed.
+SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """``hours``: processor hours of each training; ``timed``: how many of them were timed."""
+
+    hours: Sequence[float]
+    models: int
+    timed: int
+    peak_mib: float
+    weights_mib: float
+
+    def wall_hours(self, workers: int) -> float:
+        """The time that ``workers`` processes take, a core each: a free one takes the next training."""
+        free = [0.0] * min(workers, max(len(self.hours), 1))
+        for hours in self.hours:
+            heapq.heapreplace(free, free[0] + hours)
+        return max(free)
+
+
+def estimate_cost(
+    experiment: Experiment[Any], config: Any, tell: Callable[[str], None] = lambda text: None
+) -> Cost:
+    """Time a few trainings of a run for a moment each; nothing is kept.
+
+    Evaluations and compilation count; measurements after a training do where they report steps of their own.
+    ``tell`` gets a line for each training that is timed.
+    """
+    jobs = list(experiment.jobs(config).values())
+    began, found = time.monotonic(), {}
+    for index in _spread(len(jobs)):
+        if found and time.monotonic() - began > BUDGET_SECONDS:
+            break
+        tell(f"timing {jobs[index].name}")
+        with thread_limit(1), tempfile.TemporaryDirectory() as folder:
+            found[index] = _time(jobs[index], Path(folder))
+    nearest = [min(found, key=lambda timed, index=index: abs(timed - index)) for index in range(len(jobs))]
+    samples = [(found[at], jobs[at], job) for at, job in zip(nearest, jobs, strict=True)]
+    return Cost(
+        [timed.hours * _work(job) / _work(like) for timed, like, job in samples],
+        sum(job.models for job in jobs),
+        len(found),
+        peak_mib(),
+        sum(timed.weights_mib * job.models / like.models for timed, like, job in samples),
+    )
+
+
+def _spread(count: int) -> list[int]:
+    """The indices in an order whose beginnings are spread over all: first, last, middle, quarters."""
+    order, step = [0, count - 1], max(count // 2, 1)
+    while step:
+        order += range(0, count, step)
+        step //= 2
+    return list(dict.fromkeys(order))
+
+
+def _work(job: Job) -> int:
+    return max(job.models * job.steps, 1)
+
+
+@dataclass(frozen=True)
+class _Timed:
+    hours: float
+    weights_mib: float
+
+
+def _time(job: Job, folder: Path) -> _Timed:
+    stopwatch = _Stopwatch()
+    context = Context(folder / "sample", stopwatch)
+    if isinstance(job, Measurement):
+        return _Timed(stopwatch.seconds(job.steps, lambda: job.measure(context)) / 3600, 0.0)
+    replicas = job.replicas()
+    weights = sum(value.numel() * value.element_size() for value in replicas.state.values()) / 2**20
+    seconds, history = 0.0, History.of(replicas, "loss")
+    if job.train is not None:
+        train = job.train
+        seconds += stopwatch.seconds(train.steps, lambda: run_training(replicas, train, watch=stopwatch))
+        seconds += _evaluation_seconds(job, train) * (train.steps // train.eval_every)
+    if job.measure_steps:
+        if job.train is not None:
+            history = run_training(replicas, _shortened(job.train), watch=_Stopwatch())
+        follow = _Stopwatch()
+        trained = Trained(replicas, history, Context(folder / "sample", follow))
+        seconds += follow.seconds(job.measure_steps, lambda: job.measure(trained))
+    return _Timed(seconds / 3600, weights)
+
+
+def _shortened(train: TrainConfig) -> TrainConfig:
+    """One step and one evaluation, so that there is a history to measure by."""
+    return replace(train, steps=1, eval_every=1, compile=False)
+
+
+def _evaluation_seconds(job: Training, train: TrainConfig) -> float:
+    replicas = job.replicas()
+    train.evaluate(replicas, replicas.keys())  # compilers and caches
+    began = time.process_time()
+    train.evaluate(replicas, replicas.keys())
+    return time.process_time() - began
+
+
+@dataclass
+class _Stopwatch:
+    """A watch that stops a job soon after its first step, and remembers the steps it has seen."""
+
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.seen.append((time.process_time(), step))
+
+    def stop_requested(self) -> bool:
+        return bool(self.seen) and time.process_time() - self.seen[0][0] > SAMPLE_SECONDS
+
+    def seconds(self, steps: int, work: Callable[[], object]) -> float:
+        """Processor time of ``steps`` steps of ``work``: what comes before the first step, and all steps."""
+        began = time.process_time()
+        with suppress(Interrupted):
+            work()
+        ended = time.process_time()
+        if not self.seen:
+            return ended - began
+        (first, at), (last, reached) = self.seen[0], self.seen[-1]
+        if reached <= at:  # a single step took longer than the sample
+            return (ended - began) * steps / max(reached, 1)
+        return first - began + (last - first) / (reached - at) * (steps - at)
