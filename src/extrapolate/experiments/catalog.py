@@ -72,16 +72,7 @@ class _WithLegacy(Catalog):
         return super().title(name) if name in self._paths else LEGACY[name].title
 
 
-LEGACY = {
-    "modularity-scan": Entry(
-        "modularity.scan.experiment:MODULARITY_SCAN",
-        "Weight masks: do the weights that some commands need carry out others",
-    ),
-    "modularity-mathematics": Entry(
-        "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
-        "Weight masks: do the weights that easy problems need answer hard ones",
-    ),
-}
+LEGACY: dict[str, Entry] = {}
 
 EXPERIMENTS = _WithLegacy(Path(__file__).parent)
 
