@@ -157,7 +157,8 @@ def test_damaged_scan_file_is_named(tmp_path: Path, content: bytes, message: str
     refused(lambda: Scan(folder=tmp_path).split("simple"), "lacks SCAN's tasks_train_simple.txt: get it from")
     (tmp_path / "tasks_train_simple.txt").write_bytes(content)
     refused(
-        lambda: Scan(folder=tmp_path).split("simple"), f"tasks_train_simple.txt {message}.*get it anew from"
+        lambda: Scan(folder=tmp_path).split("simple"),
+        f"tasks_train_simple.txt {message}.*download it again from",
     )
     packed = gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9)
     (tmp_path / "tasks_train_simple.txt").unlink()

@@ -65,12 +65,13 @@ class Stories:
         """The places of a task's stories, int64."""
         return (self.tasks == task).nonzero()[:, 0]
 
-    def padded(self, places: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, places: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """The stories at ``places`` (B,): tokens (B, width), lengths (B,), answers (B, width), int64.
 
         Behind the end stands ``BLANK``. ``width``: by default that of the longest of these stories.
         """
-        start, lengths = self.ends[places], self.lengths[places]
+        start = self.ends[places]
+        lengths = self.ends[places + 1] - start
         step = torch.arange(int(lengths.max()) if width is None else width, device=places.device)
         there = step < lengths[:, None]
         index = torch.where(there, start[:, None] + step, 0)
@@ -103,11 +104,11 @@ class Babi:
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Training stories of all tasks: tokens (batch, T), lengths (batch,), answers (batch, T), int64.
 
-        Padded to the longest of all (1,412 where task 3 is among them); :meth:`Stories.padded` pads to the longest
+        Padded to the longest of all (1,412 where task 3 is among them); :meth:`Stories.batch` pads to the longest
         of a batch.
         """
         places = (ops.uniform(key, (batch,)).double() * len(self.training)).long()
-        return self.training.padded(places, self._longest)
+        return self.training.batch(places, self._longest)
 
     @cached_property
     def _longest(self) -> int:
@@ -123,9 +124,9 @@ class Babi:
         spread = torch.arange(count, device=every.device) * len(self.training) // count
         numbers = self.test.tasks.unique().tolist()
         return {
-            "validation": self.training.padded(spread),
-            **{f"test_{number}": self.test.padded(self.test.of_task(number)) for number in numbers},
-            "test": self.test.padded(every),
+            "validation": self.training.batch(spread),
+            **{f"test_{number}": self.test.batch(self.test.of_task(number)) for number in numbers},
+            "test": self.test.batch(every),
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from extrapolate.errors import UserError
 
-ARCHIVE = "tasks_1-20_v1-2.tar.gz (http://www.thespermwhale.com/jaseweston/babi/tasks_1-20_v1-2.tar.gz)"
+ARCHIVE = "tasks_1-20_v1-2.tar.gz (https://research.facebook.com/downloads/babi)"
 
 _WORD = re.compile(r"[^\s.,?]+|[.,?]")
 
@@ -75,9 +75,9 @@ def read_stories(path: Path) -> Iterator[Story]:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}: get {ARCHIVE}") from None
     except (EOFError, ValueError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}): get {ARCHIVE} anew") from None
+        raise UserError(f"{path} is damaged ({error}): download {ARCHIVE} again") from None
     if not story or not story[-1].answer or not text.endswith("\n"):
-        raise UserError(f"{path} is cut short (line {place} does not end a story): get {ARCHIVE} anew")
+        raise UserError(f"{path} is cut short (line {place} does not end a story): download {ARCHIVE} again")
     yield tuple(story)
 
 

@@ -79,10 +79,10 @@ def _unpacked(archive: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, by
                 if name in names and file is not None:
                     found[name] = (archive / name, file.read())
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise UserError(f"{archive} is damaged ({error}): get it anew") from None
+        raise UserError(f"{archive} is damaged ({error}): download it again") from None
     missing = next((name for name in names if name not in found), None)
     if missing:
-        raise UserError(f"{archive} lacks {missing}: get it anew")
+        raise UserError(f"{archive} lacks {missing}: download it again")
     return found
 
 

@@ -52,9 +52,9 @@ def _read(folder: Path, own: str, name: str) -> list[ScanRow]:
             for line in file:
                 rows.append(_row(line, path, len(rows) + 1))
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}): get it anew from {ARCHIVE}") from None
+        raise UserError(f"{path} is damaged ({error}): download it again from {ARCHIVE}") from None
     if not rows:
-        raise UserError(f"{path} is empty: get it anew from {ARCHIVE}")
+        raise UserError(f"{path} is empty: download it again from {ARCHIVE}")
     return rows
 
 
@@ -63,7 +63,7 @@ def _row(line: str, path: Path, number: int) -> ScanRow:
     row = (command.strip(), tuple(actions.split()))
     if not line.endswith("\n") or not out or not line.startswith("IN:") or _interpreted(row[0]) != row[1]:
         raise UserError(
-            f"{path} is damaged (line {number} is no whole command with its actions): get it anew from {ARCHIVE}"
+            f"{path} is damaged (line {number} is no command with its actions): download it again from {ARCHIVE}"
         )
     return row
 

@@ -18,7 +18,7 @@ WIKITEXT_FILES = ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens")
 #: Ends every line; stands for a word that the training text lacks.
 END, UNKNOWN = "<eos>", "<unk>"
 
-ARCHIVE = "wikitext-2-v1.zip (https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip)"
+ARCHIVE = "wikitext-2-v1.zip (https://wikitext.smerity.com/wikitext-2-v1.zip)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +115,6 @@ def _lines(path: Path) -> Iterator[list[str]]:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: unpack {ARCHIVE} there") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is damaged ({error}): get {ARCHIVE} anew") from None
+        raise UserError(f"{path} is damaged ({error}): download {ARCHIVE} again") from None
     if not line.endswith("\n"):
-        raise UserError(f"{path} is cut short (its last line has no end): get {ARCHIVE} anew")
+        raise UserError(f"{path} is cut short (its last line has no end): download {ARCHIVE} again")
