@@ -11,9 +11,6 @@ from extrapolate.tasks import load_babi
 from extrapolate.tasks.babi import BLANK, THINKING
 from extrapolate.tasks.babi_files import Line, read_stories
 
-#: The published files, where this checkout lies beside a folder that has them.
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "babi" / "en-10k"
-
 
 def test_stories_are_read_one_at_a_time(tmp_path: Path) -> None:
     write_babi(tmp_path)
@@ -101,10 +98,3 @@ def test_missing_stories_are_named(tmp_path: Path) -> None:
     (tmp_path / "qa1_single-supporting-fact_train.txt").unlink()
     (tmp_path / "qa1_single-supporting-fact_train.txt.gz").write_bytes(packed[:-12])
     refused(lambda: load_babi(tmp_path, (1,)), r"_train\.txt\.gz is damaged")
-
-
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="needs the published files in ../shared/data/babi")
-def test_published_stories_are_as_long_as_they_should_be() -> None:
-    babi = load_babi(PUBLISHED, (1, 19))
-    assert torch.bincount(babi.training.tasks)[[1, 19]].tolist() == [2_000, 10_000]
-    assert int(babi.training.lengths[babi.training.of_task(1)].max()) == 108
