@@ -1,6 +1,5 @@
 """Masks that leave out a class: what is masked, in which order, from which images, and how losses are judged."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,27 @@ import torch
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import run, with_options
-from extrapolate.experiments.carry_out import carry_out
-from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity.class_removal.confusions import CLASSES, confusions, relative_drops
-from extrapolate.experiments.modularity.class_removal.experiment import MODULARITY_CLASS_REMOVAL
-from extrapolate.experiments.modularity.class_removal.subject import LAST, ClassRemoval, held_out, images_of
-from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.config import REQUIRED
+from extrapolate.experiments.masks._classifier import (
+    CLASSES,
+    held_out,
+    images_of,
+    images_of_classes,
+)
+from extrapolate.experiments.masks._confusions import confusions, relative_drops
+from extrapolate.experiments.masks.modularity_class_removal import (
+    LAST,
+    build,
+    mask_rounds,
+    modularity_class_removal,
+)
 from extrapolate.inspect import Mask
 from extrapolate.report import write_page
 from extrapolate.tasks.cifar import TRAINING_FILES, has_cifar, load_cifar
-from extrapolate.training.watch import Interrupted
 from silent import Silent
-from watching import Watching
 
-PRESETS = MODULARITY_CLASS_REMOVAL.presets
+PRESETS = modularity_class_removal.presets
 SMOKE = PRESETS["smoke"]
-SUBJECT = ClassRemoval(0, SMOKE)
 
 
 def rows(without: np.ndarray, seeds: int = 2) -> pl.DataFrame:
@@ -50,46 +54,25 @@ def test_images_are_normalized_by_the_training_set_and_none_is_in_two_sets() -> 
     assert found.training.images.mean().abs() < 1e-5
     assert found.training.images.std() == pytest.approx(1, abs=1e-4)
     assert len(held_out(SMOKE.data)) == len(found.validation) + len(found.test)
-    drawn = SUBJECT.drawn(torch.rand(3, 256), tuple(each for each in CLASSES if each != "3"))
-    assert sorted(drawn[1].unique().tolist()) == [int(each) for each in CLASSES if each != "3"]
+    without = tuple(each for each in CLASSES if each != "3")
+    part = images_of_classes(SMOKE.data, without)
+    assert sorted(part.labels.unique().tolist()) == [int(each) for each in without]
 
 
 def test_a_class_is_not_cut_off_at_its_own_output() -> None:
     torch.manual_seed(0)
-    network = SUBJECT.build()
-    control, without = SUBJECT.rounds[0][0], SUBJECT.rounds[1][0]
-    drawn = {name: torch.rand_like(value) < 0.5 for name, value in network.named_parameters()}
-    masks = {"control": Mask(drawn)}
-    pruned = SUBJECT.module(without, network, masks).get_parameter("out.weight")
-    assert torch.equal(pruned != 0, drawn["out.weight"])
-    chosen = SUBJECT.choose(without)
-    assert [name for name, value in network.named_parameters() if not chosen(name, value, network)] == list(
-        LAST
-    )
-    learned = Mask({name: torch.ones_like(value) for name, value in drawn.items() if name not in LAST})
-    whole = SUBJECT.completed(without, learned, masks)
-    assert torch.equal(whole["out.weight"], drawn["out.weight"])
-    assert SUBJECT.module(control, network, {}) is network
-
-
-def test_stopped_in_the_second_round_it_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    settings = replace(SMOKE, mask_steps=6, rate=0.5, removed=1)
-    found = []
-    for name, stops in (("whole", ()), ("stopped", (settings.steps + 2, settings.steps + 8))):
-        (part,) = MODULARITY_CLASS_REMOVAL.parts(settings)
-        assert isinstance(part, MaskedPart)
-        place = RunFolder(tmp_path / name)
-        (tmp_path / name / "parts").mkdir(parents=True)
-        for stop in stops:
-            with pytest.raises(Interrupted):
-                carry_out(part, place, Watching(stop).begin)
-        watching = Watching(-1)
-        carry_out(part, place, watching.begin)
-        assert watching.seen == watching.total == settings.steps + 2 * settings.mask_steps
-        assert not list((tmp_path / name / "parts").glob("*later*"))
-        found.append(pl.read_parquet(place.part(part.name, "parquet")))
-    assert found[0].equals(found[1])
-    assert 0 < found[0].filter(unit="without 0")["kept_share"][0] < 1
+    network = build(SMOKE)
+    (control,), (without, *_) = mask_rounds(2)
+    kept = {name: torch.rand_like(value) < 0.5 for name, value in network.named_parameters()}
+    masks = {"control": Mask(kept)}
+    pruned = without.network(network, masks).get_parameter("out.weight")
+    assert torch.equal(pruned != 0, kept["out.weight"])
+    left = [name for name, value in network.named_parameters() if not without.choose(name, value, network)]
+    assert left == list(LAST)
+    learned = Mask({name: torch.ones_like(value) for name, value in kept.items() if name not in LAST})
+    whole = without.complete(learned, masks)
+    assert torch.equal(whole["out.weight"], kept["out.weight"])
+    assert control.network(network, {}) is network
 
 
 def test_differences_are_to_the_control_mask() -> None:
@@ -108,18 +91,17 @@ def test_differences_are_to_the_control_mask() -> None:
 )
 def test_losses_are_judged(target: float, bystander: float, most: bool, little: bool) -> None:
     without = np.diag([1 - (target if place == 3 else bystander * (place == 7)) for place in range(10)])
-    found = {each.id: each for each in MODULARITY_CLASS_REMOVAL.claims(rows(without), PRESETS["laptop"])}
+    found = {each.id: each for each in modularity_class_removal.claims(rows(without), PRESETS["laptop"])}
     assert found["control"].holds
     assert found["removed-loses-most"].holds is most
     assert found["bystander"].holds is little
     assert found["bystander"].measured == pytest.approx(bystander / target)
-    assert all(each.holds is None for each in MODULARITY_CLASS_REMOVAL.claims(rows(without), SMOKE))
 
 
 def test_page_shows_what_is_lost_with_a_class(tmp_path: Path) -> None:
-    run(MODULARITY_CLASS_REMOVAL, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    run(modularity_class_removal, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
     page = write_page(tmp_path).read_text(encoding="utf-8")
-    for title in ("Lost with a class", "Without class 0", "Without class 1", "Right answers"):
+    for title in ("Lost with a class", "Without class 0", "Without class 1"):
         assert title in page
     assert "Without class 2" not in page
     confused = pl.read_parquet(tmp_path / "confusions.parquet").with_columns(value=pl.lit("zebra"))
@@ -145,7 +127,15 @@ def test_cifar_is_read_from_its_binary_version(tmp_path: Path) -> None:
     assert found.test.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
     assert found.test.images[:, 0].eq(1).all()
     assert not found.test.images[:, 1:].any()
-    assert images_of(str(tmp_path)).training.images.shape[1:] == (3, 32, 32)
+    config = with_options(PRESETS["paper"], {"data": str(tmp_path), "channels": "4,4,4,4"})
+    assert build(config)(images_of(config.data).training.images).shape[1:] == (10,)
+
+
+def test_the_papers_images_must_be_given() -> None:
+    assert PRESETS["paper"].data == REQUIRED
+    assert len(modularity_class_removal.jobs(PRESETS["paper"])) == 10, "listed without them"
+    with pytest.raises(UserError, match="give --data DIR with the files of CIFAR-10's binary version"):
+        build(PRESETS["paper"])
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes([11]) + bytes(3072)])
@@ -157,12 +147,3 @@ def test_damaged_cifar_is_one_clear_error(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "data_batch_3.bin").unlink()
     with pytest.raises(UserError, match=r"data_batch_3\.bin: No such file.*binary version"):
         load_cifar(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [("data", "nowhere", "no such folder"), ("batch", "30", "multiple of 4"), ("dropout", "1", "below 1")],
-)
-def test_unusable_options_are_said(name: str, text: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        with_options(SMOKE, {name: text})

@@ -1,21 +1,21 @@
-"""Masks at several strengths: one network, a part a strength, and how the sweep is judged."""
+"""Masks at several strengths: one network, a training for each strength, and how the sweep is judged."""
 
 import polars as pl
 import pytest
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import with_options, written
-from extrapolate.experiments.modularity.part import MaskedPart
-from extrapolate.experiments.modularity.strength.experiment import MODULARITY_STRENGTH
+from extrapolate.experiments.masks._masks import mask_training
+from extrapolate.experiments.masks.modularity_strength import modularity_strength, strength_study
 
-PRESETS = MODULARITY_STRENGTH.presets
+PRESETS = modularity_strength.presets
 
 
-def test_a_part_a_strength_and_one_network_for_all() -> None:
-    parts = MODULARITY_STRENGTH.parts(PRESETS["smoke"])
-    subjects = [part.subject for part in parts if isinstance(part, MaskedPart)]
-    assert [each.learning().pressure * 128 for each in subjects] == pytest.approx([1e-4, 1e-3])
-    one, other = (part.replicas().state for part in parts)
+def test_one_network_for_all_strengths() -> None:
+    config = PRESETS["smoke"]
+    studies = [strength_study(config, 0, strength) for strength in config.strengths]
+    assert [each.learning.pressure * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
+    one, other = (mask_training(each).replicas().state for each in studies)
     assert all(one[name].equal(other[name]) for name in one)
 
 
@@ -25,24 +25,21 @@ def test_strengths_are_put_in_order_and_the_single_one_is_no_option() -> None:
     assert written(found)["strengths"] == "2e-05,0.001"
     assert "strength" not in written(found)
     assert len(PRESETS["paper"].strengths) == 25
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "no strength given"), ("2", "out of range"), ("x", "not a number")]
-)
-def test_unusable_strengths_are_said(text: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        with_options(PRESETS["smoke"], {"strengths": text})
+    with pytest.raises(UserError, match="out of range"):
+        with_options(PRESETS["smoke"], {"strengths": "2"})
 
 
 @pytest.mark.parametrize(
     ("kept", "right", "falls", "loses"),
-    [((900, 500, 200), (1.0, 1.0, 0.6), True, True), ((900, 500, 500), (0.9, 0.9, 0.9), False, False)],
+    [
+        ((900, 800, 700, 500, 200), (1.0, 1.0, 1.0, 1.0, 0.6), True, True),
+        ((900, 800, 700, 500, 500), (0.9,) * 5, False, False),
+    ],
 )
 def test_the_sweep_is_judged(
     kept: tuple[int, ...], right: tuple[float, ...], falls: bool, loses: bool
 ) -> None:
-    settings = with_options(PRESETS["laptop"], {"strengths": "1e-5,1e-4,1e-3"})
+    config = PRESETS["laptop"]
     results = pl.DataFrame(
         {
             "unit": "control",
@@ -52,12 +49,15 @@ def test_the_sweep_is_judged(
             "accuracy": accuracy,
             "kept": count,
         }
-        for strength, count, accuracy in zip(settings.strengths, kept, right, strict=True)
+        for strength, count, accuracy in zip(config.strengths, kept, right, strict=True)
         for seed in range(2)
         for operation in ("add", "mul")
     )
-    found = {each.id: each for each in MODULARITY_STRENGTH.claims(results, settings)}
+    found = {each.id: each for each in modularity_strength.claims(results, config)}
     assert found["kept-falls"].holds is falls
     assert found["accuracy-falls"].holds is loses
+    assert found["kept-falls"].n == 2
     assert "900" in (found["kept-falls"].why or "")
-    assert MODULARITY_STRENGTH.claims(results.filter(strength=1e-5), settings) == []
+    unfinished = results.filter((pl.col("seed") == 0) | (pl.col("strength") < 1e-4))
+    assert {each.n for each in modularity_strength.claims(unfinished, config)} == {1}
+    assert modularity_strength.claims(results.filter(strength=1e-5), config) == []

@@ -1,4 +1,4 @@
-"""Masks over addition and multiplication: the task, the part that goes on after training, and how it is judged."""
+"""Masks over addition and multiplication: the task, what the masks' rows and lines hold, how findings are judged."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,17 +8,12 @@ import pytest
 import torch
 
 from extrapolate.experiments import run
-from extrapolate.experiments.carry_out import carry_out
-from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity.add_mul.experiment import MODULARITY_ADD_MUL
-from extrapolate.experiments.modularity.part import MaskedPart
+from extrapolate.experiments.masks.modularity_add_mul import modularity_add_mul
 from extrapolate.report import write_page
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
-from extrapolate.training.watch import Interrupted
 from silent import Silent
-from watching import Watching
 
-SMOKE = MODULARITY_ADD_MUL.presets["smoke"]
+SMOKE = modularity_add_mul.presets["smoke"]
 
 
 def test_digits_least_significant_first_modulo_one_hundred() -> None:
@@ -49,31 +44,6 @@ def test_what_is_drawn_is_what_its_numbers_say() -> None:
             assert torch.equal(found, wanted)
 
 
-def carried_out(folder: Path, part: MaskedPart, *stops: int) -> pl.DataFrame:
-    place = RunFolder(folder)
-    (folder / "parts").mkdir(parents=True)
-    for stop in stops:
-        with pytest.raises(Interrupted):
-            carry_out(part, place, Watching(stop).begin)
-    watching = Watching(-1)
-    carry_out(part, place, watching.begin)
-    assert watching.seen == watching.total == SMOKE.steps + part.more_steps
-    assert not list((folder / "parts").glob("*later*"))
-    return pl.read_parquet(place.part(part.name, "parquet"))
-
-
-def test_stopped_while_masks_are_learned_it_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    settings = replace(SMOKE, mask_steps=60, strength=1e-3)
-    (part,) = MODULARITY_ADD_MUL.parts(settings)
-    assert isinstance(part, MaskedPart)
-    whole = carried_out(tmp_path / "whole", part)
-    stopped = carried_out(tmp_path / "stopped", part, settings.steps + 1)
-    assert whole.equals(stopped)
-    assert whole.filter(unit="¬control")["kept"].unique().to_list() == [
-        16 * (42 + 16 + 20) - whole.filter(unit="control")["kept"][0]
-    ]
-
-
 @pytest.mark.parametrize(("mul_kept", "holds"), [(300, True), (120, False)])
 def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
     kept = {"control": 320, "add": 100, "mul": mul_kept}
@@ -90,23 +60,33 @@ def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
         for mask, count in kept.items()
         for operation in ("add", "mul")
     )
-    claims = {
-        each.id: each for each in MODULARITY_ADD_MUL.claims(results, MODULARITY_ADD_MUL.presets["laptop"])
-    }
+    laptop = modularity_add_mul.presets["laptop"]
+    claims = {each.id: each for each in modularity_add_mul.claims(results, laptop)}
     assert claims.pop("kept/mul-over-add").holds is holds
     assert all(each.holds for each in claims.values())
-    assert all(each.holds is None for each in MODULARITY_ADD_MUL.claims(results, SMOKE))
+    wider = modularity_add_mul.claims(results, replace(laptop, hidden=(400, 400, 400)))
+    narrower = modularity_add_mul.claims(results, replace(laptop, hidden=(400, 400, 100)))
+    assert all(each.holds is not None for each in wider)
+    assert all(each.holds is None for each in narrower)
+    assert "sizes of the hidden layers 400-400-100 instead of" in (narrower[0].why or "")
 
 
-def test_page_shows_what_masks_do_keep_and_share(tmp_path: Path) -> None:
-    run(MODULARITY_ADD_MUL, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+def test_tables_and_page_show_what_masks_keep_and_share(tmp_path: Path) -> None:
+    config = replace(SMOKE, mask_steps=240, strength=1e-2)
+    rows = run(
+        modularity_add_mul, config, preset="smoke", folder=tmp_path, command="test", display=Silent()
+    ).results
+    kept = {unit: rows.filter(unit=unit)["kept"][0] for unit in ("control", "¬control", "add")}
+    assert 0 < kept["control"] < 16 * (42 + 16 + 20)
+    assert kept["control"] + kept["¬control"] == 16 * (42 + 16 + 20), "biases are not masked"
+    lines = pl.read_parquet(tmp_path / "masks.parquet")
+    shown = lines.filter(measure="kept", mask="add")
+    by_layer = shown.filter(pl.col("layer") != "all")["value"]
+    assert shown.filter(layer="all")["value"][0] == by_layer.sum() == kept["add"]
+    answers = lines.filter(measure="answers", mask="add mask, mul asked")
+    assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
     page = write_page(tmp_path).read_text(encoding="utf-8")
     for title in ("Mask by mask", "Right answers under a mask", "Weights kept", "intersection over union"):
         assert title in page
-    shown = pl.read_parquet(tmp_path / "masks.parquet")
-    kept = shown.filter(measure="kept", mask="add")
-    assert kept.filter(layer="all")["value"][0] == kept.filter(pl.col("layer") != "all")["value"].sum()
-    answers = shown.filter(measure="answers", mask="add mask, mul asked")
-    assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
     (tmp_path / "masks.parquet").write_bytes(b"no table")
     assert "Mask by mask" not in write_page(tmp_path).read_text(encoding="utf-8")

@@ -1,9 +1,10 @@
-"""Networks from sequences to sequences under masks: how they answer, what is drawn, and how findings are judged."""
+"""Networks from sequences to sequences under masks: how they decode, what is sampled, how findings are judged."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,17 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extrapolate.errors import UserError
-from extrapolate.experiments import run, with_options
-from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.modularity.mathematics.experiment import MODULARITY_MATHEMATICS
-from extrapolate.experiments.modularity.mathematics.subject import MathematicsSubject
-from extrapolate.experiments.modularity.scan.experiment import MODULARITY_SCAN
-from extrapolate.experiments.modularity.scan.networks import KINDS, TOKENS
-from extrapolate.experiments.modularity.scan.subject import LACKING, REMOVED, ScanSubject, removed
-from extrapolate.experiments.modularity.sequences.examples import Examples
-from extrapolate.experiments.modularity.sequences.network import EncoderDecoder, Tokens
-from extrapolate.experiments.modularity.sequences.subject import accuracy
-from extrapolate.experiments.modularity.sequences.transformer import TiedTransformer
+from extrapolate.experiments import experiment_named, run, with_options
+from extrapolate.experiments.masks._encoder_decoder import EncoderDecoder, TiedTransformer, Tokens
+from extrapolate.experiments.masks._masks import _batch
+from extrapolate.experiments.masks._problems import EASY, module_problems
+from extrapolate.experiments.masks._scan import LACKING, NETWORKS, TOKENS, split_examples
+from extrapolate.experiments.masks._sequences import Examples, accuracy
+from extrapolate.experiments.masks.modularity_mathematics import mathematics_study
+from extrapolate.experiments.masks.modularity_scan import REMOVED, removed_outputs, scan_study
 from extrapolate.inspect import Mask
 from extrapolate.inspect.masks import ready, weights
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
@@ -32,137 +30,125 @@ from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated
 from extrapolate.tasks.scan import SCAN_ACTIONS, Scan
 from silent import Silent
 
+MODULARITY_SCAN = experiment_named("modularity-scan")
+MODULARITY_MATHEMATICS = experiment_named("modularity-mathematics")
 SCAN, MATHEMATICS = MODULARITY_SCAN.presets["smoke"], MODULARITY_MATHEMATICS.presets["smoke"]
 
-NETWORKS: dict[str, Callable[[], EncoderDecoder]] = {
-    "lstm": lambda: KINDS["lstm"].build(8, 2, 0.1),
-    "transformer": lambda: KINDS["transformer"].build(8, 2, 0.1),
-    "tied": lambda: TiedTransformer(Tokens(asked=9, asked_pad=0, said=9, pad=0, end=1), 8, 2, 16, 2, 0.1),
+KINDS: dict[str, Callable[[], EncoderDecoder]] = {
+    "lstm": lambda: NETWORKS["lstm"].build(8, 2, 0.1),
+    "transformer": lambda: NETWORKS["transformer"].build(8, 2, 0.1),
+    "tied": lambda: TiedTransformer(Tokens(source=9, source_pad=0, target=9, pad=0, end=1), 8, 2, 16, 2, 0.1),
 }
 
 
 @cache
 def built(name: str) -> tuple[EncoderDecoder, Tensor]:
-    """A network that has begun to learn to repeat what is asked, and questions of 3 to 6 tokens."""
+    """A network that has begun to learn to repeat its source, and sources of 3 to 6 tokens."""
     torch.manual_seed(1)
-    network = NETWORKS[name]().eval()
-    asked = torch.randint(2, 8, (12, 6))
+    network = KINDS[name]().eval()
+    source = torch.randint(2, 8, (12, 6))
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-2)
     for _ in range(40):
         optimizer.zero_grad()
-        F.cross_entropy(network(asked, asked).flatten(0, 1), asked.flatten()).backward()
+        F.cross_entropy(network(source, source).flatten(0, 1), source.flatten()).backward()
         optimizer.step()
     lengths = torch.arange(12) % 4 + 3
-    asked[torch.arange(6) >= lengths[:, None]] = network.tokens.asked_pad
-    return network, asked
+    source[torch.arange(6) >= lengths[:, None]] = network.tokens.source_pad
+    return network, source
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_told_its_own_answer_a_network_says_it_again(name: str) -> None:
-    network, asked = built(name)
-    said = network(asked, steps=7)
-    assert said.shape == (12, 7)
-    assert len(said.unique()) > 2
-    assert torch.equal(network(asked, said).argmax(-1), said)
-    assert torch.equal(network(asked, steps=4), said[:, :4])
+@pytest.mark.parametrize("name", KINDS)
+def test_given_its_own_output_as_targets_a_network_repeats_it(name: str) -> None:
+    network, source = built(name)
+    output = network(source, steps=7)
+    assert output.shape == (12, 7)
+    assert len(output.unique()) > 2
+    assert torch.equal(network(source, output).argmax(-1), output)
+    assert torch.equal(network(source, steps=4), output[:, :4])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_neither_padding_nor_the_rest_of_a_batch_matters(name: str) -> None:
-    network, asked = built(name)
-    told = torch.randint(2, 8, (12, 5))
-    alone = network(asked[:1, :3], told[:1])
-    torch.testing.assert_close(alone, network(asked, told)[:1])
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_what_comes_later_in_an_answer_does_not_matter_before(name: str) -> None:
-    network, asked = built(name)
-    told = torch.randint(2, 8, (12, 5))
-    other = told.clone()
-    other[:, 3] = (told[:, 3] + 1) % 8
-    before, after = network(asked, told), network(asked, other)
+@pytest.mark.parametrize("name", KINDS)
+def test_neither_padding_nor_the_rest_of_a_batch_nor_later_targets_matter(name: str) -> None:
+    network, source = built(name)
+    targets = torch.randint(2, 8, (12, 5))
+    before = network(source, targets)
+    torch.testing.assert_close(network(source[:1, :3], targets[:1]), before[:1])
+    targets[:, 3] = (targets[:, 3] + 1) % 8
+    after = network(source, targets)
     torch.testing.assert_close(before[:, :4], after[:, :4])
     assert not torch.allclose(before[:, 4], after[:, 4])
 
 
 def masked_losses(kind: type[MaskedLosses], name: str, batch: tuple[Tensor, ...]) -> list[Tensor]:
     """The losses under four masks, and their gradients by the masked weights."""
-    subject = ScanSubject(0, replace(SCAN, network=name, width=8))
+    study = scan_study(replace(SCAN, network=name), 0)
     torch.manual_seed(2)
-    network = subject.build()
-    drawn = {
+    network = study.build()
+    masked = {
         key: (value * (torch.rand(4, *value.shape) > 0.2)).requires_grad_()
         for key, value in maskable(network, weights).items()
     }
     with ready(network):
-        losses = kind(network, subject.loss)(drawn, batch)
-        return [losses, *torch.autograd.grad(losses.mean(), list(drawn.values()))]
+        losses = kind(network, study.loss)(masked, batch)
+        return [losses, *torch.autograd.grad(losses.mean(), list(masked.values()))]
 
 
-@pytest.mark.parametrize("told", [1, 0])
-def test_transformer_mapped_over_masks_equals_the_loop(told: int) -> None:
+@pytest.mark.parametrize("forced", [True, False])
+def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
     torch.manual_seed(0)
-    asked, answer = ScanSubject(0, SCAN).training(("simple",)).drawn(torch.rand(16))
-    batch = (asked, answer, answer) if told else (asked, answer)
+    source, target = split_examples("simple", 0, "cpu").sample(torch.rand(16))
+    batch = (source, target, target) if forced else (source, target)
     pairs = [masked_losses(kind, "transformer", batch) for kind in (MaskedLosses, LoopedLosses)]
     for mapped, looped in zip(*pairs, strict=True):
         torch.testing.assert_close(mapped, looped, rtol=1e-4, atol=1e-5)
 
 
 def test_lstm_is_looped_over_without_a_warning_and_embeddings_stay() -> None:
-    subject = ScanSubject(0, SCAN)
-    asked, answer = subject.training(("simple",)).drawn(torch.rand(16))
-    losses, *slopes = masked_losses(LoopedLosses, "lstm", (asked, answer))
-    assert subject.losses() is LoopedLosses
+    study = scan_study(SCAN, 0)
+    losses, *slopes = masked_losses(
+        LoopedLosses, "lstm", split_examples("simple", 0, "cpu").sample(torch.rand(16))
+    )
+    assert study.losses is LoopedLosses
     assert losses.shape == (4,)
     assert all(slope.abs().sum() > 0 for slope in slopes)
-    assert not [name for name in maskable(subject.build(), weights) if "asked" in name or "bias" in name]
+    assert not [name for name in maskable(study.build(), weights) if "source" in name or "bias" in name]
 
 
-def test_loss_is_the_sum_over_tokens_by_the_number_of_answers() -> None:
-    subject = ScanSubject(0, SCAN)
-    network = subject.build().eval()
-    asked, answer = Scan.encoded([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
-    logs = network(asked, answer[:, :4]).log_softmax(-1)
+def test_loss_is_the_sum_over_tokens_by_the_number_of_targets() -> None:
+    study = scan_study(SCAN, 0)
+    network = study.build().eval()
+    source, target = Scan.encoded([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
+    logs = network(source, target[:, :4]).log_softmax(-1)
     by_hand = sum(
-        -logs[row, place, answer[row, place]] for row, length in ((0, 2), (1, 3)) for place in range(length)
+        -logs[row, place, target[row, place]] for row, length in ((0, 2), (1, 3)) for place in range(length)
     )
-    torch.testing.assert_close(subject.loss(network, asked, answer[:, :4], answer[:, :4]), by_hand / 2)
+    torch.testing.assert_close(study.loss(network, source, target[:, :4], target[:, :4]), by_hand / 2)
 
 
-def test_batches_follow_from_seed_mask_and_step_alone() -> None:
-    subject = ScanSubject(0, SCAN)
-    ((stage, *_),) = subject.rounds
-    device = torch.device("cpu")
-    batches = [subject.batch_of(stage, 0, step, device) for step in range(20)]
+def test_half_of_the_batches_of_an_lstm_are_decoded_without_targets() -> None:
+    study = scan_study(SCAN, 0)
+    batches = [_batch(study, study.rounds[0][0], 0, step) for step in range(20)]
     assert {len(batch) for batch in batches} == {2, 3}
-    torch.manual_seed(5)
-    for own, again in zip(batches[3], subject.batch_of(stage, 0, 3, device), strict=True):
-        assert torch.equal(own, again)
-    assert batches[3][0].tolist() != subject.batch_of(stage, 1, 3, device)[0].tolist()
 
 
-def test_examples_are_drawn_to_the_last_and_asked_in_parts() -> None:
-    subject = ScanSubject(0, SCAN)
-    examples = subject.test("turn_left")
-    asked, answer = examples.drawn(torch.tensor([0.0, 1 - 2**-24]))
-    assert asked[1].tolist() == examples.asked[-1].tolist()
-    assert answer.shape[1] == int((examples.answer[[0, -1]] != TOKENS.pad).sum(1).max())
-    assert sum(len(part) for part, _ in examples.parts()) == len(examples) == 1_208
-    assert len(examples.some(7)) == 7
+def test_examples_are_sampled_to_the_last_and_decoded_in_batches() -> None:
+    examples = split_examples("turn_left", 1, "cpu")
+    source, target = examples.sample(torch.tensor([0.0, 1 - 2**-24]))
+    assert source[1].tolist() == examples.source[-1].tolist()
+    assert target.shape[1] == int((examples.target[[0, -1]] != TOKENS.pad).sum(1).max())
+    assert sum(len(batch) for batch, _ in examples.batches()) == len(examples) == 1_208
+    assert len(examples.spread(7)) == 7
 
 
 def test_accuracy_asks_for_every_token_and_the_end() -> None:
-    answer = torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]])
-    examples = Examples(torch.tensor([[0], [1]]), answer, pad=0)
+    examples = Examples(torch.tensor([[0], [1]]), torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]]), pad=0)
 
-    def says(rows: list[list[int]]) -> float:
-        said = torch.tensor(rows)
-        return accuracy(lambda asked, steps: said[asked[:, 0], :steps], examples)
+    def accuracy_of(rows: list[list[int]]) -> float:
+        output = torch.tensor(rows)
+        return accuracy(lambda source, steps: output[source[:, 0], :steps], examples)
 
-    assert says([[2, 3, 1, 8], [4, 1, 7, 7]]) == 1
-    assert says([[2, 3, 9, 8], [4, 1, 7, 7]]) == 0.5
+    assert accuracy_of([[2, 3, 1, 8], [4, 1, 7, 7]]) == 1
+    assert accuracy_of([[2, 3, 9, 8], [4, 1, 7, 7]]) == 0.5
 
 
 def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
@@ -170,7 +156,7 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
     control[SCAN_ACTIONS.index("I_WALK")] = False
     jump = control.clone()
     jump[SCAN_ACTIONS.index("I_JUMP"), :3] = False
-    shares = removed(Mask({"read_out.weight": control}), Mask({"read_out.weight": jump}))
+    shares = removed_outputs(Mask({"read_out.weight": control}), Mask({"read_out.weight": jump}))
     assert shares == {
         "I_WALK": None,
         "I_LOOK": 0,
@@ -183,22 +169,6 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "option", "text", "said"),
-    [
-        (SCAN, "network", "gru", "network"),
-        (SCAN, "dropout", "1", "below 1"),
-        (SCAN, "batch", "10", "multiple of 4"),
-        (MATHEMATICS, "batch", "20", "multiple of 8"),
-        (MATHEMATICS, "modules", "sorting", "sort"),
-        (MATHEMATICS, "data", "nowhere", "no such folder"),
-    ],
-)
-def test_bad_options_are_named(settings: object, option: str, text: str, said: str) -> None:
-    with pytest.raises(UserError, match=f"--{option}.*{said}"):
-        with_options(settings, {option: text})
-
-
-@pytest.mark.parametrize(
     ("experiment", "options"),
     [
         (MODULARITY_SCAN, {"network": "transformer", "width": "10"}),
@@ -207,10 +177,16 @@ def test_bad_options_are_named(settings: object, option: str, text: str, said: s
     ],
 )
 def test_a_width_that_heads_cannot_share_is_refused_before_training(
-    experiment: Experiment, options: dict[str, str]
+    experiment: Any, options: dict[str, str]
 ) -> None:
     with pytest.raises(UserError, match="heads: give a multiple"):
-        experiment.parts(with_options(experiment.presets["smoke"], options))
+        experiment.jobs(with_options(experiment.presets["smoke"], options))
+
+
+def test_sizes_fall_short_of_those_of_the_same_network_only() -> None:
+    paper = MODULARITY_SCAN.presets["paper"]
+    assert set(SCAN.cuts(paper)) >= {"width", "layers", "steps"}
+    assert not {"width", "layers"} & set(replace(SCAN, network="transformer").cuts(paper))
 
 
 @pytest.mark.parametrize(("own", "jump_row", "holds"), [(0.4, 0.6, True), (0.97, 0.1, False)])
@@ -255,13 +231,11 @@ def test_order_of_masks_on_hard_problems_is_judged(control: float, easy: float, 
 
 
 def test_every_module_has_networks_of_its_own() -> None:
-    settings = replace(MATHEMATICS, modules=("sort", "add_or_sub"), seeds=2)
-    names = [part.name for part in MODULARITY_MATHEMATICS.parts(settings)]
+    config = replace(MATHEMATICS, modules=("sort", "add_or_sub"), seeds=2)
+    names = list(MODULARITY_MATHEMATICS.jobs(config))
     assert names == ["sort-seed-0", "sort-seed-1", "add_or_sub-seed-0", "add_or_sub-seed-1"]
-    subject = MathematicsSubject(0, settings, "sort")
-    assert len(subject.training(("easy", "medium", "hard"))) == 3 * len(subject.training(("easy",))) == 180
-    masked = maskable(subject.build(), weights)
-    assert not [name for name in masked if "asked.weight" in name or "said" in name or "table" in name]
+    masked = maskable(mathematics_study(config, "sort", 0).build(), weights)
+    assert not [name for name in masked if "source" in name or "target" in name or "table" in name]
 
 
 def test_problems_of_the_archive_are_read_from_its_folder(tmp_path: Path) -> None:
@@ -272,11 +246,18 @@ def test_problems_of_the_archive_are_read_from_its_folder(tmp_path: Path) -> Non
         (tmp_path / f"train-{difficulty}").mkdir()
         text = "".join(f"{line}\n" for problem in problems for line in problem)
         (tmp_path / f"train-{difficulty}" / module.file).write_text(text)
-    settings = with_options(MATHEMATICS, {"data": str(tmp_path), "modules": "sort", "examined": "8"})
-    subject = MathematicsSubject(0, settings, "sort")
-    assert len(subject.training(("easy",))) == 32
-    assert len(subject.test("hard")) == 8
-    assert str(tmp_path) in " ".join(MODULARITY_MATHEMATICS.notes(settings))
+    config = with_options(MATHEMATICS, {"data": str(tmp_path), "modules": "sort", "examined": "8"})
+    problems = module_problems("sort", config.data, config.problems, config.examined, "cpu")
+    assert len(problems.training[(EASY,)]) == 32
+    assert len(problems.training[DIFFICULTIES]) == 3 * 32
+    assert len(problems.test["hard"]) == 8
+    assert str(tmp_path) in " ".join(MODULARITY_MATHEMATICS.notes(config))
+
+
+def test_the_paper_asks_for_its_problems() -> None:
+    paper = MODULARITY_MATHEMATICS.presets["paper"]
+    with pytest.raises(UserError, match="--data DIR"):
+        mathematics_study(paper, "sort", 0).build()
 
 
 def test_page_shows_the_output_weights_that_the_jump_mask_removes(tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate.experiments.modularity.double_addition.experiment import MODULARITY_DOUBLE_ADDITION
-from extrapolate.experiments.modularity.double_addition.subject import DoubleAddition, copied
+from extrapolate.experiments.masks._dense import build_dense
+from extrapolate.experiments.masks.modularity_double_addition import (
+    copied,
+    mask_specs,
+    modularity_double_addition,
+    views,
+)
 from extrapolate.inspect import Mask
 from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
 
-SMOKE = MODULARITY_DOUBLE_ADDITION.presets["smoke"]
+PRESETS = modularity_double_addition.presets
 TASK = PairedAddition()
 
 
@@ -38,7 +43,7 @@ def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
 
 def test_copied_weights_compute_both_pairs_alike() -> None:
     torch.manual_seed(0)
-    network = DoubleAddition(0, SMOKE).build()
+    network = build_dense(PRESETS["smoke"], TASK)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     both = copied(network)
     one, other = (both(TASK.table(pair)[0])[:, TASK.outputs_of(pair)] for pair in PAIRS)
@@ -49,16 +54,13 @@ def test_copied_weights_compute_both_pairs_alike() -> None:
 
 def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
     torch.manual_seed(0)
-    subject = DoubleAddition(0, SMOKE)
-    network = subject.build()
-    names = [stage.name for stages in subject.rounds for stage in stages]
+    network = build_dense(PRESETS["smoke"], TASK)
+    weights = [(name, value) for name, value in network.named_parameters() if "w" in name]
     masks = {
-        name: Mask(
-            {key: torch.rand_like(value) < 0.5 for key, value in network.named_parameters() if "w" in key}
-        )
-        for name in names
+        spec.name: Mask({name: torch.rand_like(value) < 0.5 for name, value in weights})
+        for spec in mask_specs()
     }
-    found = {view.name: view.mask for view in subject.views(network, masks)}
+    found = {view.name: view.mask for view in views(network, masks)}
     inside, control = found["¬pair 1, inside"], masks["control"]
     assert inside is not None
     first, *middle, last = control
@@ -89,9 +91,7 @@ def test_reuse_is_judged(survives: bool, copied_breaks: bool) -> None:
         for pair in PAIRS
     ]
     results = pl.DataFrame(rows)
-    presets = MODULARITY_DOUBLE_ADDITION.presets
-    found = {each.id: each for each in MODULARITY_DOUBLE_ADDITION.claims(results, presets["laptop"])}
+    found = {each.id: each for each in modularity_double_addition.claims(results, PRESETS["laptop"])}
     assert found.pop("trained/other").holds is survives
     assert found.pop("copied/other").holds is copied_breaks
     assert all(each.holds for each in found.values())
-    assert all(each.holds is None for each in MODULARITY_DOUBLE_ADDITION.claims(results, presets["smoke"]))

@@ -1,6 +1,5 @@
 """One permutation of the digits' pixels after another: the task, the chain of tasks, and how it is judged."""
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,29 +11,19 @@ from torch import Tensor
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, with_options
-from extrapolate.experiments.carry_out import carry_out
-from extrapolate.experiments.folder import RunFolder
-from extrapolate.experiments.modularity.permuted_digits.chain import Chain, begin_anew, used
-from extrapolate.experiments.modularity.permuted_digits.experiment import MODULARITY_PERMUTED_DIGITS
-from extrapolate.experiments.modularity.permuted_digits.part import ChainPart
-from extrapolate.experiments.modularity.permuted_digits.settings import STARTS
-from extrapolate.experiments.modularity.permuted_digits.sharing import shares
+from extrapolate.experiments.config import REQUIRED
+from extrapolate.experiments.masks import modularity_permuted_digits as module
+from extrapolate.experiments.masks._chain import Chain, initialize_unkept, shares, used
+from extrapolate.experiments.masks.modularity_permuted_digits import STARTS, modularity_permuted_digits
+from extrapolate.experiments.training import Context, Measured, Trained, Training
 from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
 from extrapolate.tasks.permuted_digits import PermutedDigits
-from extrapolate.training.watch import Interrupted, Quiet
-from resuming import StopAt
+from extrapolate.training import History
+from extrapolate.training.watch import Quiet
 
-PRESETS = MODULARITY_PERMUTED_DIGITS.presets
-SMALL = replace(PRESETS["smoke"], hidden=(16, 16, 12), steps=30)
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logits start so low that a mask leaves something out after 30 steps; a watch is told about every step."""
-    monkeypatch.setattr("extrapolate.experiments.modularity.permuted_digits.part.KEPT_START", 0.2)
-    monkeypatch.setattr(importlib.import_module("extrapolate.inspect.masks.learn"), "PROGRESS_SECONDS", -1.0)
-
+PRESETS = modularity_permuted_digits.presets
+SMALL = replace(PRESETS["smoke"], hidden=(16, 16, 12), steps=30, starts=("prefer-old",))
 
 # The task
 
@@ -68,7 +57,7 @@ def test_weights_that_no_mask_keeps_are_drawn_anew_as_published() -> None:
     network = Chain(64, (200, 200), 1).of(0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     kept = Mask({name: torch.rand(before[name].shape) > 0.5 for name in ("2.weight", "2.bias")})
-    begin_anew(network, kept, seed=0, task=1)
+    initialize_unkept(network, kept, seed=0, task=1)
     after = network.state_dict()
     assert torch.equal(after["2.weight"][kept["2.weight"]], before["2.weight"][kept["2.weight"]])
     fresh = after["2.weight"][~kept["2.weight"]]
@@ -76,7 +65,7 @@ def test_weights_that_no_mask_keeps_are_drawn_anew_as_published() -> None:
     assert float(after["4.weight"].std()) == pytest.approx((2 / 210) ** 0.5, rel=0.1)
     assert not after["0.bias"].any()
     assert not after["2.bias"][~kept["2.bias"]].any()
-    begin_anew(network, kept, seed=0, task=1)
+    initialize_unkept(network, kept, seed=0, task=1)
     assert all(torch.equal(value, after[name]) for name, value in network.state_dict().items())
 
 
@@ -101,53 +90,33 @@ def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> Non
     assert shares(masks, 0) == {"share_2": None, "share": None, "old": None}
 
 
-def answers(part: ChainPart, folder: Path) -> list[Tensor]:
-    """The logits of every task under its own mask, once all are learned."""
-    replicas, digits = part.replicas(), PermutedDigits(load_digits())
-    folder.mkdir()
-    learned = part.go_on(replicas, folder / "later.safetensors", Quiet())
+def learned(tasks: int, folder: Path) -> tuple[Tensor, Measured]:
+    """The first task's logits with all weights, and what is measured, once all tasks are learned."""
+    (training,) = modularity_permuted_digits.jobs(replace(SMALL, tasks=tasks)).values()
+    assert isinstance(training, Training)
+    replicas = training.replicas()
+    context = Context(folder / str(tasks), Quiet())
+    found = training.measure(Trained(replicas, History.of(replicas, "loss"), context))
+    assert isinstance(found, Measured)
     chain = replicas[0]
     assert isinstance(chain, Chain)
-    assert learned.masks is not None
-    with torch.no_grad():
-        return [mask.applied(chain.of(task))(digits.test(task)[0]) for task, mask in enumerate(learned.masks)]
+    return chain.firsts.get_parameter("0.weight"), found
 
 
-@pytest.mark.usefixtures("hasty")
-def test_later_tasks_leave_the_answers_of_earlier_ones_as_they_are(tmp_path: Path) -> None:
-    one, three = (
-        answers(ChainPart("prefer-old", 0, replace(SMALL, tasks=tasks)), tmp_path / str(tasks))
-        for tasks in (1, 3)
-    )
-    assert torch.equal(one[0], three[0])
-    assert not torch.equal(three[0], three[2])
-
-
-def carried_out(folder: Path, part: ChainPart, *stops: int) -> pl.DataFrame:
-    place = RunFolder(folder)
-    (folder / "parts").mkdir(parents=True)
-    for stop in stops:
-        with pytest.raises(Interrupted):
-            carry_out(part, place, lambda replicas, steps, stop=stop: StopAt(stop))
-    carry_out(part, place, lambda replicas, steps: Quiet())
-    assert not list((folder / "parts").glob("*later*"))
-    shown = pl.read_parquet(place.part(part.name, "masks.parquet"))
-    assert shown["measure"].unique(maintain_order=True).to_list() == ["accuracy", "kept", "share"]
-    kept = shown.filter(measure="kept", mask="prefer-old, task 2")
+def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_START", 0.2)  # so low that a mask leaves something out after 30 steps
+    (first, one), (still, three) = (learned(tasks, tmp_path) for tasks in (1, 3))
+    assert torch.equal(first, still)
+    assert three.rows["accuracy"][0] == one.rows["accuracy"][0]
+    assert three.rows["kept"][0] == one.rows["kept"][0]
+    assert 0 < three.rows["kept_share"][1] < 1
+    assert three.rows["share"][0] is None
+    assert 0 <= three.rows["share"][1] <= 1
+    lines = three.tables["masks"]
+    assert lines["measure"].unique(maintain_order=True).to_list() == ["accuracy", "kept", "share"]
+    kept = lines.filter(measure="kept", mask="prefer-old, task 2")
     assert kept["layer"].to_list() == ["layer 1", "layer 2", "layer 3", "layer 4", "all"]
     assert kept["value"][-1] == kept["value"][:-1].sum()
-    return pl.read_parquet(place.part(part.name, "parquet"))
-
-
-@pytest.mark.usefixtures("hasty")
-def test_stopped_within_tasks_it_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    part = ChainPart("prefer-old", 0, SMALL)
-    whole = carried_out(tmp_path / "whole", part)
-    stopped = carried_out(tmp_path / "stopped", part, 10, SMALL.steps + 1)
-    assert whole.equals(stopped)
-    assert 0 < whole["kept_share"][1] < 1
-    assert whole["share"][0] is None
-    assert 0 <= whole["share"][1] <= 1
 
 
 # Judging
@@ -174,8 +143,8 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
     )
 
 
-def judged(gain: float, accuracy: float, preset: str = "laptop") -> dict[str, Claim]:
-    found = MODULARITY_PERMUTED_DIGITS.claims(made_up(gain, accuracy), PRESETS[preset])
+def judged(gain: float, accuracy: float) -> dict[str, Claim]:
+    found = modularity_permuted_digits.claims(made_up(gain, accuracy), PRESETS["laptop"])
     return {claim.id: claim for claim in found}
 
 
@@ -193,42 +162,22 @@ def test_tasks_must_be_solved_in_the_end(accuracy: float, holds: bool) -> None:
     assert [claims[f"{start}/solved"].holds for start in STARTS] == [holds] * 3
 
 
-def test_shares_are_measured_and_smoke_is_not_judged() -> None:
-    shown = judged(0.3, 0.97)["neutral/share-layer-3"]
-    assert shown.holds is None
-    assert shown.measured == pytest.approx(0.5)
-    assert "task 10" in shown.claim
-    assert all(claim.holds is None for claim in judged(0.3, 0.97, "smoke").values())
+def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_all_shares() -> None:
+    one = made_up(0.3, 0.97).filter(unit="neutral")
+    claims = modularity_permuted_digits.claims(one, PRESETS["laptop"])
+    assert [claim.id for claim in claims] == ["neutral/solved"]
+    summary = modularity_permuted_digits.summary(one.with_columns(range=pl.lit("test"), kept_share=0.5))
+    last = summary.filter(operation="task 10")
+    assert last["measure"].to_list() == ["accuracy", "kept_share", *SHARES, "old"]
+    assert last.filter(measure="share_3")["estimate"][0] == pytest.approx(0.5)
 
 
-def test_parts_that_are_not_there_yet_are_left_out() -> None:
-    settings = PRESETS["laptop"]
-    one = MODULARITY_PERMUTED_DIGITS.claims(made_up(0.3, 0.97).filter(unit="neutral"), settings)
-    assert {claim.id.partition("/")[0] for claim in one} == {"neutral"}
+def test_a_batch_has_an_equal_part_for_every_mask() -> None:
+    with pytest.raises(UserError, match="12 cannot be cut into equal parts for 8 masks"):
+        with_options(PRESETS["laptop"], {"batch": "12"})
 
 
-# What cannot be
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("batch", "12", "12 cannot be cut into the parts of 8 masks"),
-        ("tasks", "1", "must be at least 2"),
-        ("starts", "prefer-new", "unknown start"),
-        ("data", "no-such-folder", "no such folder"),
-        ("hidden", "100,x", "'x' is not a whole number"),
-    ],
-)
-def test_options_that_mean_nothing(name: str, text: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
-        with_options(PRESETS["laptop"], {name: text})
-
-
-def test_a_single_start_is_enough() -> None:
-    settings = with_options(PRESETS["laptop"], {"starts": "neutral", "seeds": "2"})
-    assert [part.name for part in MODULARITY_PERMUTED_DIGITS.parts(settings)] == [
-        "neutral-seed-0",
-        "neutral-seed-1",
-    ]
-    assert "2 networks 100-100-32, 11 tasks" in MODULARITY_PERMUTED_DIGITS.outline(settings)
+def test_the_papers_images_must_be_given() -> None:
+    assert PRESETS["paper"].data == REQUIRED
+    with pytest.raises(UserError, match="give --data DIR with MNIST's four files"):
+        module.build(PRESETS["paper"])

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from extrapolate import load_run, nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run, with_options
-from extrapolate.experiments.modularity.add_mul.subject import AddMul
+from extrapolate.experiments.masks._add_mul import evaluate_add_mul
 from extrapolate.tasks import OPERATIONS, parse_range_pairs
 from silent import Silent
 
@@ -77,13 +77,11 @@ def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path) -> None:
     found = load_run(finished("modularity-add-mul", tmp_path, mask_steps="5"))
-    experiment = experiment_named("modularity-add-mul")
-    settings = with_options(experiment.presets["smoke"], found.manifest["settings"])
     unmasked = found.results.filter(unit="unmasked", seed=0)
     with pytest.warns(UserWarning, match=r"further after its training \(masks, rounding\)"):
         module = found.model(unit="unmasked", operation="mul", seed=0)
     with torch.no_grad():
-        answers = {row["operation"]: row["accuracy"] for row in AddMul(0, settings).asked(module)}
+        answers = {row["operation"]: row["accuracy"] for row in evaluate_add_mul(module)}
     assert answers == dict(zip(unmasked["operation"], unmasked["accuracy"], strict=True))
 
 

@@ -3,6 +3,7 @@
 import doctest
 from collections.abc import Callable
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,59 +18,27 @@ from extrapolate.experiments.training import Training
 from extrapolate.tasks import (
     DIGIT_RULES,
     OPERATIONS,
-    PUBLISHED_RANGES,
     SUM_FUNCTIONS,
     Addition,
     BCDMultiplication,
     Copy,
     DigitPairs,
     DigitSequence,
-    Duplicate,
     EvenDigits,
     GridTime,
-    Increment,
-    Multiplication,
-    Reverse,
+    ModularArithmetic,
+    PairedAddition,
     Sequences,
     SingleModule,
-    Sort,
     SubsetFunction,
     SubsetProduct,
     Task,
-    load_digits,
-    parse_range,
     task,
 )
-from extrapolate.tasks.algorithms import hard_operands
+from extrapolate.tasks.mathematics import task as mathematics_task
 from extrapolate.training import Replicas
 from extrapolate.training.train_config import TrainConfig
-
-DIGITS = load_digits()
-NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
-
-ARITHMETIC: dict[str, Task] = {
-    **{f"{name} of two": SingleModule(each, PUBLISHED_RANGES[6]) for name, each in OPERATIONS.items()},
-    "mul of two in ten": SingleModule(OPERATIONS["mul"], PUBLISHED_RANGES[2], in_features=10),
-    "product of sums": SubsetProduct(PUBLISHED_RANGES[6], in_features=16, start=3),
-    "quotient of sums": SubsetFunction(SUM_FUNCTIONS["div"], Sequences(NARROW), Sequences(WIDE), 16),
-    "root of a long sum": SubsetFunction(SUM_FUNCTIONS["root"], Sequences(NARROW, 3), Sequences(WIDE, 9), 8),
-}
-IMAGES: dict[str, Task] = {
-    "even digits": EvenDigits(DIGITS),
-    "two digits": DigitPairs(DIGITS),
-    "two digits on a canvas": DigitPairs(DIGITS, fold=3, canvas=12),
-    **{f"{name} of digits": DigitSequence(rule, DIGITS) for name, rule in DIGIT_RULES.items()},
-}
-ALGORITHMS: dict[str, Task] = {
-    "addition": Addition(operands=hard_operands, longest=15, tested=(21, 31, 41)),
-    "multiplication": Multiplication(10, aligned=True, longest=15, tested=(21,)),
-    "multiplication in BCD": BCDMultiplication(longest=17, tested=(33,)),
-    **{
-        kind.name: kind(3, longest=9, tested=(11, 20)) for kind in (Copy, Reverse, Duplicate, Sort, Increment)
-    },
-}
-MAPPABLE = ARITHMETIC | IMAGES
-TASKS = MAPPABLE | ALGORITHMS
+from task_cases import DIGITS, MAPPABLE, NARROW, TASKS, WIDE
 
 every_task = pytest.mark.parametrize("name", TASKS)
 
@@ -84,8 +53,9 @@ def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
 # --------------------------------------------------------------------------------------------- the protocol
 
 
-def test_examples_of_the_docstring_run() -> None:
-    found = doctest.testmod(task)
+@pytest.mark.parametrize("module", [task, mathematics_task])
+def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+    found = doctest.testmod(module)
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
@@ -111,9 +81,9 @@ def test_batch_follows_from_the_key(name: str) -> None:
 def test_keys_of_several_replicas_are_sampled_at_once(name: str) -> None:
     together = vmap(partial(MAPPABLE[name].sample, 6))(KEYS)
     for row, key in enumerate(KEYS):
-        inputs, targets = MAPPABLE[name].sample(6, key)
-        assert torch.equal(together[0][row], inputs)
-        torch.testing.assert_close(together[1][row], targets)
+        *inputs, targets = MAPPABLE[name].sample(6, key)
+        assert all(torch.equal(both[row], own) for both, own in zip(together, inputs, strict=False))
+        torch.testing.assert_close(together[-1][row], targets)
 
 
 @every_task
@@ -140,7 +110,7 @@ def test_right_answers_are_solved_and_wrong_ones_are_not(name: str) -> None:
     for *_, target in splits_of(name).values():
         assert each.solved(target, target).dtype == torch.bool
         assert each.solved(target, target).all()
-        assert not each.solved(2 * target + 1, target).any()
+        assert not each.solved(2 * target + 1_000, target).any()
         one_wrong = target.clone()
         one_wrong[0] = 1e6 * target[0] + 1e6
         solved = each.solved(one_wrong, target)
@@ -152,6 +122,23 @@ def test_several_predictions_are_judged_at_once(name: str) -> None:
     *_, target = splits_of(name)["test"]
     solved = vmap(TASKS[name].solved, in_dims=(0, None))(torch.stack([target, 2 * target + 1]), target)
     assert solved.reshape(2, -1).all(1).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", ["picture", "number words", "scan, simple", "scan, length", "sentences"])
+def test_what_is_tested_on_is_not_trained_on(name: str) -> None:
+    sampled = TASKS[name].sample(2_000, KEYS[0])[0]
+    tested = splits_of(name)["test"][0]
+    both = torch.cat([sampled.unique(dim=0), tested.unique(dim=0)])
+    assert len(both.unique(dim=0)) == len(both)
+
+
+def test_one_function_of_several_can_be_sampled() -> None:
+    products, _ = ModularArithmetic(operations=("mul",)).sample(50, KEYS[0])
+    assert products[:, -2:].unique(dim=0).tolist() == [[0, 1]]
+    second = PairedAddition(pairs=("pair 2",))
+    sums, answers = second.sample(50, KEYS[0])
+    assert not sums[:, second.inputs_of("pair 1")].any()
+    assert answers[:, 0].unique().tolist() == [1]
 
 
 # ------------------------------------------------------------------------------------------- the algorithms

@@ -72,36 +72,7 @@ class _WithLegacy(Catalog):
         return super().title(name) if name in self._paths else LEGACY[name].title
 
 
-LEGACY = {
-    "modularity-add-mul": Entry(
-        "modularity.add_mul.experiment:MODULARITY_ADD_MUL",
-        "Weight masks: which weights of one network add, and which multiply",
-    ),
-    "modularity-strength": Entry(
-        "modularity.strength.experiment:MODULARITY_STRENGTH",
-        "Weight masks: what is kept, right and shared as weights are pressed out harder",
-    ),
-    "modularity-double-addition": Entry(
-        "modularity.double_addition.experiment:MODULARITY_DOUBLE_ADDITION",
-        "Weight masks: are the weights that add one pair of numbers used again for another",
-    ),
-    "modularity-class-removal": Entry(
-        "modularity.class_removal.experiment:MODULARITY_CLASS_REMOVAL",
-        "Weight masks: what an image classifier loses with the weights that only one class needs",
-    ),
-    "modularity-permuted-digits": Entry(
-        "modularity.permuted_digits.experiment:MODULARITY_PERMUTED_DIGITS",
-        "Weight masks: does a new task use the weights of the tasks before it again",
-    ),
-    "modularity-scan": Entry(
-        "modularity.scan.experiment:MODULARITY_SCAN",
-        "Weight masks: do the weights that some commands need carry out others",
-    ),
-    "modularity-mathematics": Entry(
-        "modularity.mathematics.experiment:MODULARITY_MATHEMATICS",
-        "Weight masks: do the weights that easy problems need answer hard ones",
-    ),
-}
+LEGACY: dict[str, Entry] = {}
 
 EXPERIMENTS = _WithLegacy(Path(__file__).parent)
 

@@ -4,26 +4,33 @@
 your own becomes readable with :func:`exact_rule`.
 
 Weight masks, for any module: :func:`learn_masks` gives a :class:`Mask` a function; :class:`Learning` says how.
+
+Each name is imported when it is first used: masks need no computer algebra.
 """
 
-from extrapolate.inspect.exact import exact
-from extrapolate.inspect.exact_bounds import Twin
-from extrapolate.inspect.exact_box import BoxError, InputBox
-from extrapolate.inspect.exact_result import Exact, ExactCertificate
-from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
-from extrapolate.inspect.exact_untrained import UntrainedChance
-from extrapolate.inspect.masks import (
-    Applied,
-    JointLearner,
-    Learning,
-    Mask,
-    MaskLearner,
-    PerLayer,
-    learn_masks,
-    weights,
-    weights_and_biases,
-)
-from extrapolate.inspect.sparsity import sparsity_error
+from typing import TYPE_CHECKING
+
+from extrapolate._lazy import import_lazily
+
+if TYPE_CHECKING:
+    from extrapolate.inspect.exact_bounds import Twin
+    from extrapolate.inspect.exact_box import BoxError, InputBox
+    from extrapolate.inspect.exact_formula import exact
+    from extrapolate.inspect.exact_result import Exact, ExactCertificate
+    from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
+    from extrapolate.inspect.exact_untrained import UntrainedChance
+    from extrapolate.inspect.masks import (
+        Applied,
+        JointLearner,
+        Learning,
+        Mask,
+        MaskLearner,
+        PerLayer,
+        learn_masks,
+        weights,
+        weights_and_biases,
+    )
+    from extrapolate.inspect.sparsity import sparsity_error
 
 __all__ = [
     "Applied",
@@ -48,3 +55,28 @@ __all__ = [
     "weights",
     "weights_and_biases",
 ]
+
+_MODULES = {
+    "exact_formula": ("exact",),
+    "exact_bounds": ("Twin",),
+    "exact_box": ("BoxError", "InputBox"),
+    "exact_result": ("Exact", "ExactCertificate"),
+    "exact_units": ("NeverExactError", "Snapped", "WeightDistance", "exact_rule"),
+    "exact_untrained": ("UntrainedChance",),
+    "masks": (
+        "Applied",
+        "JointLearner",
+        "Learning",
+        "Mask",
+        "MaskLearner",
+        "PerLayer",
+        "learn_masks",
+        "weights",
+        "weights_and_biases",
+    ),
+    "sparsity": ("sparsity_error",),
+}
+
+__getattr__, __dir__ = import_lazily(
+    __name__, {name: f"{__name__}.{module}:{name}" for module, names in _MODULES.items() for name in names}
+)

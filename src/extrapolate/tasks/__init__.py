@@ -3,9 +3,11 @@
 Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`; :class:`SubsetProduct` and
 :class:`SubsetFunction`, of sums over some of many numbers. Images: :func:`load_digits`, :class:`EvenDigits`,
 :class:`DigitPairs`, :class:`DigitSequence` with a :class:`DigitRule`. Sequences: :class:`Addition`, :class:`Copy` and
-the others of ``extrapolate.tasks.algorithms``. These are tasks; the data sets of other shapes are not yet:
-:class:`NumberWords`, :class:`Programs`, :class:`Scan`, ``extrapolate.tasks.mathematics``. Environments are none:
-:class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
+the others of ``extrapolate.tasks.algorithms``; :class:`LongDependency`, :class:`NumberWords`, :class:`Programs`,
+:class:`Scan`, :class:`Sentences`, ``extrapolate.tasks.mathematics``. From files: :func:`load_digits` (MNIST),
+:func:`load_cifar`, :func:`load_wikitext` for :class:`NextWord`, :func:`load_babi`, ``Scan(folder=...)``,
+``mathematics.Official``. For masks: :class:`ModularArithmetic`, :class:`PairedAddition`, :class:`PermutedDigits`.
+Environments are no tasks: :class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
 from extrapolate.tasks.algorithms import (
@@ -21,13 +23,18 @@ from extrapolate.tasks.algorithms import (
     Sort,
 )
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
+from extrapolate.tasks.babi import BABI_TASKS, Babi, Stories, load_babi
+from extrapolate.tasks.cifar import load_cifar
 from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, placed
 from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
 from extrapolate.tasks.grid_time import GridTime
 from extrapolate.tasks.long_dependency import LongDependency
+from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
+from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
+from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.tasks.picture import Picture
 from extrapolate.tasks.programs import Programs
 from extrapolate.tasks.ranges import (
@@ -43,10 +50,14 @@ from extrapolate.tasks.sentences import VOCABULARY, Sentences
 from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
 from extrapolate.tasks.subset_product import SubsetProduct
 from extrapolate.tasks.task import Task
+from extrapolate.tasks.wikitext import Corpus, NextWord, load_wikitext
 
 __all__ = [
+    "BABI_TASKS",
     "DIGIT_RULES",
+    "MODULAR_OPERATIONS",
     "OPERATIONS",
+    "PAIRS",
     "PUBLISHED_RANGES",
     "SUM_FUNCTIONS",
     "VOCABULARY",
@@ -54,8 +65,10 @@ __all__ = [
     "Addition",
     "Algorithm",
     "BCDMultiplication",
+    "Babi",
     "ByDigit",
     "Copy",
+    "Corpus",
     "DigitPairs",
     "DigitRule",
     "DigitSequence",
@@ -67,9 +80,13 @@ __all__ = [
     "GridTime",
     "Increment",
     "LongDependency",
+    "ModularArithmetic",
     "Multiplication",
+    "NextWord",
     "NumberWords",
     "Operation",
+    "PairedAddition",
+    "PermutedDigits",
     "Picture",
     "Programs",
     "Range",
@@ -81,12 +98,16 @@ __all__ = [
     "Sequences",
     "SingleModule",
     "Sort",
+    "Stories",
     "SubsetFunction",
     "SubsetProduct",
     "SumFunction",
     "Task",
     "in_words",
+    "load_babi",
+    "load_cifar",
     "load_digits",
+    "load_wikitext",
     "parse_range",
     "parse_range_pairs",
     "placed",

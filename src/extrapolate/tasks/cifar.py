@@ -1,6 +1,8 @@
 """CIFAR-10 from a folder, in its binary version."""
 
-from pathlib import Path
+import tarfile
+import zlib
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -11,6 +13,14 @@ from extrapolate.tasks.digits import Digits, DigitSet
 TRAINING_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 
+#: The binary version as it is distributed, and the folder that is in it.
+ARCHIVE, UNPACKED = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
+
+#: By what the Python version is known. It holds pickled objects, which can run code when they are read.
+PICKLED = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1")
+
+_WANTED = f"get CIFAR-10's binary version, {ARCHIVE}, from https://www.cs.toronto.edu/~kriz/cifar.html"
+
 #: Bytes of an image with its label: three colours of 32 × 32.
 _RECORD = 1 + 3 * 32 * 32
 
@@ -19,36 +29,71 @@ _HELD_OUT_SEED, _HELD_OUT = 0xC1CAFA52, 0.2
 
 
 def has_cifar(folder: Path) -> bool:
-    """Whether the folder is meant to be CIFAR-10: whether its first file is there."""
-    return (folder / TRAINING_FILES[0]).is_file()
+    """Whether the folder is meant to be CIFAR-10, in whichever version."""
+    names = (TRAINING_FILES[0], UNPACKED, ARCHIVE, *PICKLED)
+    return any((folder / name).exists() for name in names)
 
 
 def load_cifar(folder: Path) -> Digits:
     """The images (N, 3, 32, 32) in [0, 1]: four fifths and a fifth of the training files, and the test file.
 
+    The files may lie in ``folder``, in the folder of the archive, or in the archive itself.
+
     Raises:
-        UserError: a file is missing or damaged.
+        UserError: a file is missing, truncated or damaged, or there is only the pickled Python version.
     """
-    training, test = _read(folder, TRAINING_FILES), _read(folder, TEST_FILES)
+    contents = _contents(folder)
+    training = np.concatenate([_records(*contents[name]) for name in TRAINING_FILES])
+    (test,) = (_records(*contents[name]) for name in TEST_FILES)
     held_out = np.random.RandomState(_HELD_OUT_SEED).rand(len(training)) <= _HELD_OUT
-    kept, other = (torch.from_numpy(np.flatnonzero(each)) for each in (~held_out, held_out))
-    return Digits(training.part(kept), training.part(other), test)
+    return Digits(*(_images(each) for each in (training[~held_out], training[held_out], test)))
 
 
-def _read(folder: Path, names: tuple[str, ...]) -> DigitSet:
-    records = np.concatenate([_records(folder / name) for name in names])
-    images = torch.from_numpy(records[:, 1:].copy()).view(-1, 3, 32, 32).float() / 255
-    return DigitSet(images, torch.from_numpy(records[:, 0].astype(np.int64)))
+def _contents(folder: Path) -> dict[str, tuple[Path, bytes]]:
+    """By name, where each file is and what it holds."""
+    names = (*TRAINING_FILES, *TEST_FILES)
+    for place in (folder, folder / UNPACKED):
+        if any((place / name).is_file() for name in names):
+            return {name: (place / name, _content(place / name)) for name in names}
+    if (folder / ARCHIVE).is_file():
+        return _unpacked(folder / ARCHIVE, names)
+    for name in PICKLED:
+        if (folder / name).exists():
+            raise UserError(f"{folder / name} is the pickled Python version, which is not read: {_WANTED}")
+    raise UserError(f"{folder} lacks {TRAINING_FILES[0]}: {_WANTED}")
 
 
-def _records(path: Path) -> np.ndarray:
+def _content(path: Path) -> bytes:
     try:
-        found = np.frombuffer(path.read_bytes(), np.uint8)
+        return path.read_bytes()
     except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror}: get CIFAR-10's binary version from "
-            "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it there"
-        ) from None
+        raise UserError(f"{path}: {error.strerror}: {_WANTED}") from None
+
+
+def _unpacked(archive: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, bytes]]:
+    found: dict[str, tuple[Path, bytes]] = {}
+    try:
+        with tarfile.open(archive, "r:gz") as files:
+            for member in files:
+                name, file = PurePath(member.name).name, files.extractfile(member)
+                if name in names and file is not None:
+                    found[name] = (archive / name, file.read())
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise UserError(f"{archive} is damaged ({error}): download it again") from None
+    missing = next((name for name in names if name not in found), None)
+    if missing:
+        raise UserError(f"{archive} lacks {missing}: download it again")
+    return found
+
+
+def _records(path: Path, content: bytes) -> np.ndarray:
+    """uint8 (N, 1 + 3072): a label, then red, green and blue."""
+    found = np.frombuffer(content, np.uint8)
     if not len(found) or len(found) % _RECORD or found[::_RECORD].max() > 9:
         raise UserError(f"{path} is not a file of CIFAR-10's binary version, or is damaged: get it anew")
     return found.reshape(-1, _RECORD)
+
+
+def _images(records: np.ndarray) -> DigitSet:
+    images = torch.from_numpy(records[:, 1:].copy()).view(-1, 3, 32, 32).float().div_(255)
+    return DigitSet(images, torch.from_numpy(records[:, 0].astype(np.int64)))

@@ -1,10 +1,12 @@
 """Numbers in words, and their values."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
+
+from extrapolate import ops
 
 LARGEST = 1_000
 # fmt: off
@@ -77,6 +79,22 @@ class NumberWords:
                 f"training={self.training} and validation={self.validation} must leave some of the "
                 f"{LARGEST + 1} numbers, and training must be at least {least + len(TENS)}"
             )
+        _ = self.split  # made here: under vmap nothing can be shuffled
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (batch, LONGEST) and words in each (batch,), int64; and the values, float32 (batch,)."""
+        tokens, lengths, values = _training(self, key.device)
+        chosen = (ops.uniform(key, (batch,)) * len(values)).long()
+        return tokens[chosen], lengths[chosen], values[chosen]
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        """All numbers of ``train``, of ``validation`` and of ``test``, as :meth:`sample` returns them."""
+        names = ("train", "validation", "test")
+        return {name: self.encoded(numbers) for name, numbers in zip(names, self.split, strict=True)}
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether the number is less than a half off."""
+        return (prediction - target).abs() < self.threshold
 
     @property
     def _always(self) -> list[int]:
@@ -103,3 +121,8 @@ class NumberWords:
         for row, own in enumerate(words):
             tokens[row, : len(own)] = torch.tensor([index[word] for word in own])
         return tokens, torch.tensor([len(own) for own in words]), torch.tensor(numbers, dtype=torch.float32)
+
+
+@cache
+def _training(task: NumberWords, device: torch.device) -> tuple[Tensor, ...]:
+    return tuple(each.to(device) for each in task.encoded(task.split[0]))

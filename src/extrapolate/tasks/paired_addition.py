@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from extrapolate import ops
 from extrapolate.tasks.one_hot import digits_of, one_hot
 
 PAIRS = ("pair 1", "pair 2")
@@ -17,9 +18,13 @@ class PairedAddition:
 
     Digits are written least significant first, each one-hot. With two digits there are 40 inputs for either pair,
     those of the other one being 0, and 20 logits for either sum, of which those of the other one are not read.
+
+    Args:
+        pairs: those that examples are sampled of, each equally likely.
     """
 
     digits: int = 2
+    pairs: tuple[str, ...] = PAIRS
 
     @property
     def modulus(self) -> int:
@@ -41,6 +46,24 @@ class PairedAddition:
         """The places of a pair's sum among the logits."""
         return _slot(pair, self.out_features)
 
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (batch, in_features), float32, and int64 (batch, 1 + digits): the pair, then the sum's digits."""
+        return self.drawn(ops.uniform(key, (3, batch)), self.pairs)
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """All examples of each pair by its name, and of all pairs: ``validation`` and ``test``, the same."""
+        tables = {each: self.table(each) for each in self.pairs}
+        x, answer = (torch.cat(parts) for parts in zip(*tables.values(), strict=True))
+        return {"validation": (x, answer), **tables, "test": (x, answer)}
+
+    def decode(self, logits: Tensor, pair: Tensor) -> Tensor:
+        """The pair and its sum's likeliest digits, int64 (N, 1 + digits); ``pair`` int64 (N, 1)."""
+        return torch.cat([pair, self._read(logits, pair).argmax(-1)], -1)
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether the pair and all digits of its sum, int64 (N, 1 + digits) each, are right."""
+        return (prediction == target).all(-1)
+
     def drawn(self, u: Tensor, pairs: tuple[str, ...] = PAIRS) -> tuple[Tensor, Tensor]:
         """Examples of ``pairs`` from uniform numbers ``u`` (3, N) in [0, 1): see :meth:`encoded`."""
         a, b = (u[:2] * self.modulus).long()
@@ -61,16 +84,16 @@ class PairedAddition:
 
     def loss(self, logits: Tensor, answer: Tensor) -> Tensor:
         """Mean cross-entropy over examples and digits; ``logits`` (N, out_features)."""
-        return F.cross_entropy(self._read(logits, answer).flatten(0, 1), answer[..., 1:].flatten())
+        return F.cross_entropy(self._read(logits, answer[..., :1]).flatten(0, 1), answer[..., 1:].flatten())
 
     def right(self, logits: Tensor, answer: Tensor) -> Tensor:
         """bool (N,): whether all digits of the pair's sum are right."""
-        return (self._read(logits, answer).argmax(-1) == answer[..., 1:]).all(-1)
+        return self.solved(self.decode(logits, answer[..., :1]), answer)
 
-    def _read(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """The logits (N, digits, 10) of the pair that was asked for."""
+    def _read(self, logits: Tensor, pair: Tensor) -> Tensor:
+        """The logits (N, digits, 10) of the pair that was asked for; ``pair`` (N, 1)."""
         first, second = logits.unflatten(-1, (len(PAIRS), self.digits, 10)).unbind(-3)
-        return torch.where(answer[..., :1, None] == 0, first, second)
+        return torch.where(pair[..., None] == 0, first, second)
 
 
 def _slot(pair: str, size: int) -> slice:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from extrapolate import ops
+
 OPERATORS = ("+", "-", "×")
 
 #: Every symbol there is; a symbol's index is its token. "number" is a number read whole.
@@ -41,6 +43,12 @@ SCRIPTS: dict[str, Script] = {
 }
 
 NUMBERS = "abcdef"
+
+#: How many times larger than in training the numbers of the tests are.
+TIMES = (1, 10, 100)
+
+#: Seeds of the fixed sets; to the tests', how many times larger their numbers are is added.
+VALIDATION_SEED, TEST_SEED = 1, 100
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,34 @@ class Programs:
         if self.limit < 2:
             raise ValueError(f"limit must be at least 2, got {self.limit}")
 
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, ...]:
+        """Training programs: int64 symbols and float32 values (batch, T), reach and answer (batch,).
+
+        As in :class:`Read`, with the programs first.
+        """
+        return self._programs_first(ops.uniform(key, (self.draws, batch)))
+
+    def splits(self, count: int = 1_000) -> dict[str, tuple[Tensor, ...]]:
+        """``count`` programs each, as :meth:`sample` returns them.
+
+        ``validation``; ``interpolation``, others like those; ``test_10`` and ``test``, with numbers up to 10 and up
+        to 100 times larger.
+        """
+        names = ("interpolation", "test_10", "test")
+        tested = {name: (self.larger(by), TEST_SEED + by) for name, by in zip(names, TIMES, strict=True)}
+        return {
+            name: task._programs_first(torch.rand((self.draws, count), generator=_seeded(seed)))
+            for name, (task, seed) in {"validation": (self, VALIDATION_SEED), **tested}.items()
+        }
+
+    def _programs_first(self, u: Tensor) -> tuple[Tensor, ...]:
+        read = self.drawn(u)
+        return read.symbols.movedim(0, -1), read.values.movedim(0, -1), read.reach, read.answer
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether the answer is right once rounded."""
+        return prediction.round() == target
+
     def larger(self, times: int) -> "Programs":
         """The same with numbers that are up to ``times`` times larger."""
         return replace(self, limit=self.limit * times)
@@ -139,3 +175,7 @@ class Programs:
         said = zip(read.symbols[:, index].tolist(), read.values[:, index].tolist(), strict=True)
         words = [str(int(value)) if SYMBOLS[token] == "number" else SYMBOLS[token] for token, value in said]
         return ("" if self.digits else " ").join(words)
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

@@ -3,24 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from extrapolate.errors import UserError, unknown_name
+from extrapolate.tasks.scan_files import read_rows
+from extrapolate.tasks.scan_grammar import (
+    END,
+    PADDING,
+    SCAN_ACTIONS,
+    SCAN_WORDS,
+    ScanRow,
+    check_known,
+    interpret,
+    language,
+)
+from extrapolate.tasks.token_rows import TokenRows
 
-#: What each verb does; "turn" does nothing but the turn that every direction begins with.
-_VERBS = {"walk": ("I_WALK",), "look": ("I_LOOK",), "run": ("I_RUN",), "jump": ("I_JUMP",), "turn": ()}
-_SIDES = {"left": ("I_TURN_LEFT",), "right": ("I_TURN_RIGHT",)}
-_MANNERS = ("opposite", "around")
-_TIMES = {"twice": 2, "thrice": 3}
-_JOINTS = ("and", "after")
-
-_END, _PADDING = ".", ""
-
-#: A token is the place of a word or an action here: "." ends every sequence, "" stands behind the end.
-SCAN_WORDS = (*_VERBS, *_SIDES, *_MANNERS, *_TIMES, *_JOINTS, _END, _PADDING)
-SCAN_ACTIONS = (*(action for does in (_VERBS | _SIDES).values() for action in does), _END, _PADDING)
+__all__ = ["SCAN_ACTIONS", "SCAN_SPLITS", "SCAN_WORDS", "Scan", "ScanRow", "interpret"]
 
 SCAN_SPLITS = ("simple", "length", "jump", "turn_left", "all")
 
@@ -28,70 +30,10 @@ SCAN_SPLITS = ("simple", "length", "jump", "turn_left", "all")
 LONGEST_COMMAND = 9
 LONGEST_ANSWER = 48
 
+#: Training commands of the split ``validation``.
+VALIDATED = 1_000
+
 _LONGEST_TRAINED = 22  # by the length split
-
-#: A command and its actions.
-ScanRow = tuple[str, tuple[str, ...]]
-
-
-def interpret(command: str) -> tuple[str, ...]:
-    """The actions of a command, by the rules of Lake & Baroni 2018 (arXiv 1711.00350).
-
-    A direction puts a turn before what the verb does; ``opposite`` makes it two turns, ``around`` repeats turn and
-    verb four times. What stands behind ``after`` is done first.
-
-    >>> interpret("jump left twice")
-    ('I_TURN_LEFT', 'I_JUMP', 'I_TURN_LEFT', 'I_JUMP')
-    >>> interpret("walk after turn opposite right")
-    ('I_TURN_RIGHT', 'I_TURN_RIGHT', 'I_WALK')
-
-    Raises:
-        UserError: a word that the language lacks, or words that are no command.
-    """
-    words = command.split()
-    _check(words, "word", SCAN_WORDS)
-    for joint in _JOINTS:
-        if joint in words:
-            place = words.index(joint)
-            first, second = _phrase(words[:place]), _phrase(words[place + 1 :])
-            return first + second if joint == "and" else second + first
-    return _phrase(words)
-
-
-def _phrase(words: list[str]) -> tuple[str, ...]:
-    match words:
-        case [*once, ("twice" | "thrice") as times]:
-            return _once(once) * _TIMES[times]
-        case _:
-            return _once(words)
-
-
-def _once(words: list[str]) -> tuple[str, ...]:
-    match words:
-        case [verb] if _VERBS.get(verb):
-            return _VERBS[verb]
-        case [verb, side] if verb in _VERBS and side in _SIDES:
-            return _SIDES[side] + _VERBS[verb]
-        case [verb, "opposite", side] if verb in _VERBS and side in _SIDES:
-            return _SIDES[side] * 2 + _VERBS[verb]
-        case [verb, "around", side] if verb in _VERBS and side in _SIDES:
-            return (_SIDES[side] + _VERBS[verb]) * 4
-        case _:
-            raise UserError(
-                f"{' '.join(words)!r} is no phrase of SCAN: write one such as 'jump around left twice', or two of "
-                "them with 'and' or 'after' between"
-            )
-
-
-@cache
-def _language() -> tuple[ScanRow, ...]:
-    """All commands: 102 phrases, then every pair of them under either joint."""
-    directions = [*_SIDES, *(f"{manner} {side}" for manner in _MANNERS for side in _SIDES)]
-    plain = [verb for verb, does in _VERBS.items() if does]
-    once = [*plain, *(f"{verb} {direction}" for verb in _VERBS for direction in directions)]
-    phrases = [*once, *(f"{phrase} {times}" for times in _TIMES for phrase in once)]
-    pairs = [f"{first} {joint} {second}" for joint in _JOINTS for first in phrases for second in phrases]
-    return tuple((command, interpret(command)) for command in (*phrases, *pairs))
 
 
 @dataclass(frozen=True)
@@ -109,24 +51,57 @@ class Scan:
     * ``turn_left``: the same with the words ``turn left``, next to each other (19,701 and 2,189; then 1,208).
     * ``all``: every command to train on, none to test.
 
-    All but ``simple`` are the published ones, row for row, in another order.
+    All but ``simple`` are the published ones, row for row, in another order. With a ``folder`` all are the published
+    ones.
 
     Args:
         seed: of the simple split.
+        name: the split that is sampled.
+        folder: with the published files; None: the rows are made here.
+
+    Raises:
+        UserError: ``name`` is not among ``SCAN_SPLITS``.
     """
 
     seed: int = 0
+    name: str = "simple"
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in SCAN_SPLITS:
+            raise unknown_name("split", self.name, SCAN_SPLITS)
+        _order(len(language()), self.seed)  # made here: under vmap nothing can be shuffled
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of training commands (batch, 10) and of their actions (batch, 49), int64: see :meth:`encoded`."""
+        return _training(self, key.device).sample(batch, key)
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """``validation``, some training commands, since the published splits hold none out; ``test``."""
+        training = _training(self, torch.device("cpu"))
+        return {
+            "validation": training.spread(VALIDATED).tensors(),
+            "test": self.encoded(self.split(self.name)[1]),
+        }
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether all actions and the end, int64 (N, 49), are right; see :meth:`right`."""
+        return self.right(prediction, target)
 
     def split(self, name: str) -> tuple[list[ScanRow], list[ScanRow]]:
         """Rows to train on and to test on: shuffled in ``simple``, in the order of the grammar in the others.
 
+        Those of a ``folder`` are in the order of its files.
+
         Raises:
-            UserError: ``name`` is not among ``SCAN_SPLITS``.
+            UserError: ``name`` is not among ``SCAN_SPLITS``, or a file is missing or damaged.
         """
-        rows = list(_language())
+        if self.folder is not None:
+            return read_rows(self.folder, name)
+        rows = list(language())
         match name:
             case "simple":
-                order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed)).tolist()
+                order = _order(len(rows), self.seed)
                 shuffled, training = [rows[place] for place in order], len(rows) * 4 // 5
                 return shuffled[:training], shuffled[training:]
             case "length":
@@ -166,34 +141,38 @@ class Scan:
 
         What an answer holds behind the end does not count.
         """
-        return ((answer == actions) | (actions == SCAN_ACTIONS.index(_PADDING))).all(-1)
+        return ((answer == actions) | (actions == SCAN_ACTIONS.index(PADDING))).all(-1)
+
+
+@cache
+def _order(count: int, seed: int) -> list[int]:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+@cache
+def _training(scan: Scan, device: torch.device) -> TokenRows:
+    return TokenRows.of([scan.encoded(scan.split(scan.name)[0])]).to(device)
 
 
 def _first_alone(phrase: str) -> tuple[list[ScanRow], list[ScanRow]]:
     """``phrase`` is trained on by itself, in a tenth of the rows, and tested in company."""
     alone = (phrase, interpret(phrase))
-    training = [row for row in _language() if phrase not in row[0]]
-    test = [row for row in _language() if phrase in row[0] and row != alone]
+    training = [row for row in language() if phrase not in row[0]]
+    test = [row for row in language() if phrase in row[0] and row != alone]
     return training + [alone] * (len(training) // 9), test
-
-
-def _check(sequence: Sequence[str], kind: str, known: tuple[str, ...]) -> None:
-    for each in sequence:
-        if each not in known[:-2]:
-            raise unknown_name(f"{kind} of SCAN", each, known[:-2])
 
 
 def _padded(sequences: Sequence[Sequence[str]], kind: str, known: tuple[str, ...], longest: int) -> Tensor:
     token = {each: index for index, each in enumerate(known)}
-    tokens = torch.full((len(sequences), longest + 1), token[_PADDING])
+    tokens = torch.full((len(sequences), longest + 1), token[PADDING])
     for row, own in enumerate(sequences):
-        _check(own, kind, known)
+        check_known(own, kind, known)
         if len(own) > longest:
             raise UserError(f"{len(own)} {kind}s are too many: SCAN has at most {longest}")
-        tokens[row, : len(own) + 1] = torch.tensor([token[each] for each in (*own, _END)])
+        tokens[row, : len(own) + 1] = torch.tensor([token[each] for each in (*own, END)])
     return tokens
 
 
 def _read(tokens: list[int], known: tuple[str, ...]) -> tuple[str, ...]:
-    end = known.index(_END)
+    end = known.index(END)
     return tuple(known[token] for token in (tokens[: tokens.index(end)] if end in tokens else tokens))

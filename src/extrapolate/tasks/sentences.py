@@ -1,9 +1,12 @@
 """A made-up language to be predicted word by word: sentences whose verbs agree with subjects some words before."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
+
+from extrapolate import ops
 
 _NAMES = ("bird", "cat", "dog", "horse", "child")
 _PLURALS = ("birds", "cats", "dogs", "horses", "children")
@@ -22,10 +25,38 @@ class Sentences:
 
     A sentence is SUBJECT VERB OBJECT and a full stop, a subject or object being "the" and one of ten nouns, followed
     with probability 1/2 by one of three places and another such noun, which does not change the verb: it is singular
-    or plural as the first noun of the subject is. All choices are even and independent.
+    or plural as the first noun of the subject is. All choices are even and independent. The next word is to be
+    predicted at each word: the answer of "the cat sees" is "cat sees the", or another word in place of the last.
+
+    Args:
+        training: passages to learn from.
+        tested: passages of the test, which follow those of the training.
     """
 
     length: int = 24
+    training: int = 2_000
+    tested: int = 200
+
+    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Words of training passages and the word after each, int64 (batch, length - 1).
+
+        The first call takes one key: under ``vmap`` no text can be made.
+        """
+        passages = _passages(self, self.training, 0, key.device)
+        return _next_words(passages[(ops.uniform(key, (batch,)) * len(passages)).long()])
+
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Words and next words of ``tested`` passages each: ``validation``, ``test``."""
+        cpu = torch.device("cpu")
+        test = _passages(self, self.training + self.tested, 0, cpu)[self.training :]
+        return {
+            "validation": _next_words(_passages(self, self.tested, 1, cpu)),
+            "test": _next_words(test),
+        }
+
+    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """bool (N,): whether every next word is right; which sentence follows is chance, so hardly any is."""
+        return (prediction == target).all(-1)
 
     def passages(self, count: int, generator: torch.Generator) -> Tensor:
         """Word numbers, int64 (count, length)."""
@@ -33,6 +64,15 @@ class Sentences:
         while len(words) < count * self.length:
             words += _sentence(generator)
         return torch.tensor(words[: count * self.length]).view(count, self.length)
+
+
+@cache
+def _passages(task: Sentences, count: int, seed: int, device: torch.device) -> Tensor:
+    return task.passages(count, torch.Generator().manual_seed(seed)).to(device)
+
+
+def _next_words(passages: Tensor) -> tuple[Tensor, Tensor]:
+    return passages[:, :-1], passages[:, 1:]
 
 
 def _pick(choices: int, generator: torch.Generator) -> int:

@@ -15,7 +15,7 @@ PENALTY = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class SubsetConfig(Config):
-    """With the published 100 inputs the two sums are told apart after millions of steps, with 16 much sooner."""
+    """The published 100 inputs need millions of steps until the two sums are told apart; 16 need far fewer."""
 
     in_features: int = number(
         16, "Input size; each of the two sums is over a quarter of the inputs.", least=8, cut=fewer("inputs")

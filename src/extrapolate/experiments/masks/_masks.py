@@ -118,7 +118,7 @@ class MaskStudy:
 
 
 def mask_training(study: MaskStudy) -> Training:
-    """Trains the network of a study, then learns its masks."""
+    """Train the network of a study, then learn its masks."""
     return Training(
         name=study.name,
         labels={},

@@ -146,18 +146,19 @@ class Official:
 def _read(path: Path) -> list[Problem]:
     """The problems of a file of lines, a question and its answer in turn."""
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        with path.open(encoding="utf-8") as file:
+            lines = [line.strip() if line.endswith("\n") else "" for line in file]
     except (OSError, UnicodeDecodeError) as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
         raise UserError(
             f"{path} {reason}: give the folder of the unpacked mathematics_dataset-v1.0.tar.gz from {ARCHIVE}, "
             "or none to use generated problems"
         ) from None
-    lines = [line.strip() for line in lines]
-    if "" in lines or len(lines) % 2:
+    if not lines or "" in lines or len(lines) % 2:
         place = lines.index("") if "" in lines else len(lines)
         raise UserError(
-            f"{path} is damaged (no text in line {place + 1}; questions and answers must be in turn): "
+            f"{path} is damaged (no text in line {place + 1}, or it is cut short; "
+            "questions and answers must be in turn): "
             f"get it anew from {ARCHIVE}"
         )
     return [Problem(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]

@@ -74,14 +74,17 @@ class Vocabulary:
         width = int(lengths.max(initial=0)) + marks
         joined = "".join(text.ljust(width, self.characters[0]) for text in texts)
         codes, known = _codes(joined), _codes(self.characters)
-        tokens = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        strange = known[tokens] != codes
-        if strange.any():
-            character = joined[int(strange.argmax())]
+        table = np.zeros(
+            int(known[-1]) + 2, np.int64
+        )  # its last place: every character behind the known ones
+        table[known] = np.arange(self._first, self.size)
+        tokens = table[np.minimum(codes, len(table) - 1)]
+        if not tokens.all():
+            character = joined[int((tokens == 0).argmax())]
             raise UserError(
                 f"the vocabulary lacks {character!r}: make it of all problems that are to be written in it"
             )
-        return tokens.reshape(len(texts), width) + self._first, lengths
+        return tokens.reshape(len(texts), width), lengths
 
     def text(self, tokens: Tensor) -> str:
         """What tokens (T,) say up to the first mark."""

@@ -1,0 +1,264 @@
+"""Networks from sequences to sequences: an LSTM and a transformer, which decode with given targets or greedily."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+
+#: Size of the LSTM's embeddings, as published.
+EMBEDDING = 16
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The vocabularies of both sides.
+
+    Args:
+        source, target: their sizes.
+        source_pad, pad: stand behind the end of a source and of a target.
+        end: ends a target; also what the decoder gets before the first token.
+    """
+
+    source: int
+    source_pad: int
+    target: int
+    pad: int
+    end: int
+
+
+class EncoderDecoder(nn.Module, ABC):
+    """Source tokens (B, S) to target tokens.
+
+    With ``targets``, tokens (B, T), returns the logits (B, T, V) of each token after those before. Without, decodes
+    greedily for ``steps`` tokens, int64 (B, steps), without a gradient. Passing its own output back as ``targets``
+    gives the gradient of that decoding.
+    """
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__()
+        self.tokens = tokens
+
+    def forward(self, source: Tensor, targets: Tensor | None = None, *, steps: int = 0) -> Tensor:
+        if targets is None:
+            return self._decode_greedily(source, steps)
+        start = torch.full_like(targets[:, :1], self.tokens.end)
+        return self.decode(torch.cat([start, targets[:, :-1]], 1), self.encode(source))[0]
+
+    @torch.no_grad()
+    def _decode_greedily(self, source: Tensor, steps: int) -> Tensor:
+        state, token = self.encode(source), torch.full_like(source[:, :1], self.tokens.end)
+        output = [token]
+        for _ in range(steps):
+            logits, state = self.decode(token, state)
+            token = logits.argmax(-1)
+            output.append(token)
+        return torch.cat(output, 1)[:, 1:]
+
+    @abstractmethod
+    def encode(self, source: Tensor) -> Any:
+        """The decoder's first state."""
+
+    @abstractmethod
+    def decode(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The logits (B, T, V) after each of ``tokens`` (B, T), and the next state."""
+
+
+class RecurrentNetwork(EncoderDecoder):
+    """An LSTM encodes, and another decodes from its last states, without attention.
+
+    These are torch's layers, which ``vmap`` cannot map over masks: on the CPU a loop over masks is still faster than
+    mapped cells in plain operations.
+    """
+
+    def __init__(self, tokens: Tokens, width: int, layers: int, dropout: float) -> None:
+        super().__init__(tokens)
+        between = dropout if layers > 1 else 0.0
+        self.source, self.target = (
+            nn.Embedding(tokens.source, EMBEDDING),
+            nn.Embedding(tokens.target, EMBEDDING),
+        )
+        self.encoder = nn.LSTM(EMBEDDING, width, layers, dropout=between, batch_first=True)
+        self.decoder = nn.LSTM(EMBEDDING, width, layers, dropout=between, batch_first=True)
+        self.read_out = nn.Linear(width, tokens.target)
+
+    def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """The states after each sequence's own last token."""
+        lengths = (source != self.tokens.source_pad).sum(1).cpu()
+        packed = pack_padded_sequence(self.source(source), lengths, batch_first=True, enforce_sorted=False)
+        return self.encoder(packed)[1]
+
+    def decode(self, tokens: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        outputs, state = self.decoder(self.target(tokens), state)
+        return self.read_out(outputs), state
+
+
+# ----------------------------------------------------------------------------------------------------- transformer
+
+#: Keys and values of all heads, each (B, heads, T, width of a head).
+KeysValues = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """The keys and values of each layer, of the ``target`` so far and of the ``source``.
+
+    ``mask``: which tokens of the source are no padding, (B, 1, 1, S); ``length``: tokens of the target so far.
+    """
+
+    target: tuple[KeysValues | None, ...]
+    source: tuple[KeysValues, ...]
+    mask: Tensor
+    length: int
+
+
+class Attention(nn.Module):
+    """Attention of several heads without biases: the published query, merged key and value, and output."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.output = nn.Linear(width, width, bias=False)
+
+    def keys_values(self, x: Tensor) -> KeysValues:
+        """Of x (B, T, W)."""
+        key, value = (self._split(each) for each in self.key_value(x).chunk(2, -1))
+        return key, value
+
+    def forward(self, x: Tensor, keys_values: KeysValues, mask: Tensor | None) -> Tensor:
+        """x (B, T, W) attends to the keys where ``mask``, bool, broadcast to (B, heads, T, S), is True."""
+        dropout = self.dropout if self.training else 0.0
+        query = self._split(self.query(x))
+        found = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=dropout)
+        return self.output(found.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Layer(nn.Module):
+    """What both kinds of layer share: self-attention, two dense layers, a norm after every sum (post-norm)."""
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float, sums: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads, dropout)
+        self.wide, self.narrow = nn.Linear(width, feedforward), nn.Linear(feedforward, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(sums))
+        self.dropout = nn.Dropout(dropout)
+
+    def add(self, place: int, x: Tensor, found: Tensor) -> Tensor:
+        return self.norms[place](x + self.dropout(found))
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The layer's last sum."""
+        return self.add(len(self.norms) - 1, x, self.narrow(self.dropout(torch.relu(self.wide(x)))))
+
+
+class EncoderLayer(Layer):
+    """Attention to the whole source, then two dense layers."""
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
+        super().__init__(width, heads, feedforward, dropout, 2)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.feed_forward(self.add(0, x, self.attention(x, self.attention.keys_values(x), mask)))
+
+
+class DecoderLayer(Layer):
+    """Attention to the target so far, then to the source, then two dense layers."""
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
+        super().__init__(width, heads, feedforward, dropout, 3)
+        self.cross = Attention(width, heads, dropout)
+
+    def forward(
+        self, x: Tensor, before: KeysValues | None, source: KeysValues, mask: Tensor
+    ) -> tuple[Tensor, KeysValues]:
+        key, value = self.attention.keys_values(x)
+        if before is not None:
+            key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
+        causal = torch.ones(x.shape[1], key.shape[2], dtype=torch.bool, device=x.device)
+        causal = causal.tril(key.shape[2] - x.shape[1])
+        x = self.add(0, x, self.attention(x, (key, value), causal))
+        return self.feed_forward(self.add(1, x, self.cross(x, source, mask))), (key, value)
+
+
+class Transformer(EncoderDecoder):
+    """Post-norm, ReLU, sinusoidal positions; after Vaswani et al. 2017 (arXiv 1706.03762)."""
+
+    def __init__(
+        self, tokens: Tokens, width: int, heads: int, feedforward: int, layers: int, dropout: float
+    ) -> None:
+        super().__init__(tokens)
+        sizes = (width, heads, feedforward, dropout)
+        self.source, self.target = self._embeddings(width)
+        self.encoder = nn.ModuleList(EncoderLayer(*sizes) for _ in range(layers))
+        self.decoder = nn.ModuleList(DecoderLayer(*sizes) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.xavier_uniform_(part.weight)
+        self.read_out = self._read_out()
+
+    def _embeddings(self, width: int) -> tuple[nn.Embedding, nn.Embedding]:
+        return nn.Embedding(self.tokens.source, width), nn.Embedding(self.tokens.target, width)
+
+    def _read_out(self) -> nn.Module:
+        return nn.Linear(self.target.embedding_dim, self.tokens.target)
+
+    def encode(self, source: Tensor) -> DecoderState:
+        mask = (source != self.tokens.source_pad)[:, None, None]
+        x = self._with_positions(self.source(source), 0)
+        for layer in self.encoder:
+            x = layer(x, mask)
+        seen = tuple(layer.cross.keys_values(x) for layer in self.decoder)  # pyright: ignore
+        return DecoderState((None,) * len(seen), seen, mask, 0)
+
+    def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        x = self._with_positions(self.target(tokens), state.length)
+        target = []
+        for layer, before, source in zip(self.decoder, state.target, state.source, strict=True):
+            x, keys_values = layer(x, before, source, state.mask)
+            target.append(keys_values)
+        length = state.length + tokens.shape[1]
+        return self.read_out(x), DecoderState(tuple(target), state.source, state.mask, length)
+
+    def _with_positions(self, x: Tensor, first: int) -> Tensor:
+        return self.dropout(x + _positions(first + x.shape[-2], x.shape[-1])[first:].to(x))
+
+
+class TiedTransformer(Transformer):
+    """One table of embeddings for source, target and logits; the latter are divided by √width."""
+
+    def _embeddings(self, width: int) -> tuple[nn.Embedding, nn.Embedding]:
+        table = nn.Embedding(self.tokens.target, width)
+        return table, table
+
+    def _read_out(self) -> nn.Module:
+        return Similarity(self.target)
+
+
+class Similarity(nn.Module):
+    """x (..., W) to its products with each of the embeddings, divided by √W."""
+
+    def __init__(self, table: nn.Embedding) -> None:
+        super().__init__()
+        self.table = table
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.table.weight) / math.sqrt(x.shape[-1])
+
+
+@lru_cache(maxsize=512)
+def _positions(length: int, width: int) -> Tensor:
+    """(length, width): sines, then cosines, of wavelengths from 2π to 20,000π."""
+    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000) / width))
+    angles = torch.arange(length)[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], -1)[:, :width]

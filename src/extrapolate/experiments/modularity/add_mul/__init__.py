@@ -1,1 +1,0 @@
-"""Masks over a network that adds and multiplies: which of its weights each operation needs."""

@@ -1,1 +1,0 @@
-"""Masks pressed harder and harder: what the strength of the pressure decides."""

@@ -1,0 +1,211 @@
+"""Readers of the papers' data on small files of the same formats: what they give, what they refuse in a line."""
+
+import gzip
+import tarfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from data_files import (
+    pack_cifar,
+    refused,
+    sums_of,
+    write_cifar,
+    write_mathematics,
+    write_scan,
+    write_wikitext,
+)
+from extrapolate.tasks import NextWord, Scan, load_cifar, load_wikitext
+from extrapolate.tasks.cifar import ARCHIVE, UNPACKED, has_cifar
+from extrapolate.tasks.mathematics import Mathematics, Official
+from extrapolate.tasks.scan_files import FILES
+from extrapolate.tasks.token_rows import TokenRows
+
+# ----------------------------------------------------------------------------------------------------- CIFAR-10
+
+
+@pytest.mark.parametrize("where", ["folder", "unpacked", "archive"])
+def test_cifar_is_read_where_it_lies(tmp_path: Path, where: str) -> None:
+    place = tmp_path / UNPACKED if where == "unpacked" else tmp_path
+    place.mkdir(exist_ok=True)
+    assert has_cifar(tmp_path) == (where == "unpacked")
+    write_cifar(place)
+    if where == "archive":
+        pack_cifar(tmp_path)
+    assert has_cifar(tmp_path)
+    digits = load_cifar(tmp_path)
+    assert len(digits.training) + len(digits.validation) == 200
+    assert digits.test.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert digits.test.images.shape == (40, 3, 32, 32)
+    assert digits.test.images[:, 0].eq(1).all()
+    assert not digits.test.images[:, 1:].any()
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.gz"])
+def test_pickled_version_of_cifar_is_refused_with_the_binary_ones_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert has_cifar(tmp_path)
+    refused(lambda: load_cifar(tmp_path), f"{name} is the pickled Python version.*{ARCHIVE}")
+
+
+def test_missing_and_truncated_cifar_is_named(tmp_path: Path) -> None:
+    refused(lambda: load_cifar(tmp_path), f"lacks data_batch_1.bin: .*{ARCHIVE}")
+    write_cifar(tmp_path)
+    whole = (tmp_path / "data_batch_4.bin").read_bytes()
+    (tmp_path / "data_batch_4.bin").write_bytes(whole[:-1])
+    refused(lambda: load_cifar(tmp_path), r"data_batch_4\.bin is not a file of .*or is damaged")
+    (tmp_path / "data_batch_4.bin").write_bytes(whole)
+    pack_cifar(tmp_path)
+    packed = (tmp_path / ARCHIVE).read_bytes()
+    (tmp_path / ARCHIVE).write_bytes(packed[: len(packed) // 2])
+    refused(lambda: load_cifar(tmp_path), f"{ARCHIVE} is damaged")
+    damaged = bytearray(packed)
+    damaged[100:200] = bytes(100)
+    (tmp_path / ARCHIVE).write_bytes(damaged)
+    refused(lambda: load_cifar(tmp_path), f"{ARCHIVE} is damaged")
+    with tarfile.open(tmp_path / ARCHIVE, "w:gz"):
+        pass
+    refused(lambda: load_cifar(tmp_path), f"{ARCHIVE} lacks data_batch_1.bin")
+
+
+# -------------------------------------------------------------------------------------------------- Wikitext-2
+
+
+def test_wikitext_has_the_words_of_its_training_text(tmp_path: Path) -> None:
+    write_wikitext(tmp_path)
+    text = load_wikitext(tmp_path)
+    words = [text.vocabulary[number] for number in text.training.tolist()]
+    assert words[:8] == ["<eos>", "=", "Valkyria", "=", "<eos>", "<eos>", "The", "game"]
+    assert len(set(text.vocabulary)) == len(text.vocabulary)
+    said = " ".join(text.vocabulary[number] for number in text.validation.tolist())
+    assert said == "= <unk> = <eos> <eos> The story of the <unk> . <eos>"
+    assert text.test.dtype == torch.int64
+
+
+def test_passages_are_answered_by_the_next_word(tmp_path: Path) -> None:
+    write_wikitext(tmp_path)
+    text = load_wikitext(tmp_path)
+    task = NextWord(text, length=4)
+    words, after = task.sample(200, torch.tensor([0, 0, 0]))
+    runs = text.training.unfold(0, 5, 1)
+    assert all(
+        (runs == torch.cat([own, last[-1:]])).all(1).any() for own, last in zip(words, after, strict=True)
+    )
+    assert len(words.unique(dim=0)) == len(runs.unique(dim=0)), "every place is sampled"
+    given, answers = task.splits()["test"]
+    assert torch.equal(given.flatten(), text.test[: given.numel()])
+    assert torch.equal(answers.flatten(), text.test[1 : given.numel() + 1])
+    assert len(text.test) - given.numel() <= 4
+    with pytest.raises(ValueError, match="length=99 must be from 1 to"):
+        NextWord(text, 99)
+
+
+def test_missing_and_damaged_wikitext_is_named(tmp_path: Path) -> None:
+    refused(lambda: load_wikitext(tmp_path), r"wiki\.train\.tokens: No such file.*wikitext-2-v1\.zip")
+    write_wikitext(tmp_path)
+    valid = tmp_path / "wiki.valid.tokens"
+    whole = valid.read_bytes()
+    for content, message in (
+        (whole[:-2], r"wiki\.valid\.tokens is cut short"),
+        (b"", r"wiki\.valid\.tokens is cut short"),
+        (b"\xff\xfe\n", r"wiki\.valid\.tokens is damaged \(.*utf-8"),
+    ):
+        valid.write_bytes(content)
+        refused(lambda: load_wikitext(tmp_path), message)
+    valid.write_bytes(whole)
+    (tmp_path / "wiki.train.tokens").write_text(" The game . \n")
+    refused(lambda: load_wikitext(tmp_path), r"wiki\.train\.tokens has no <unk>, .*word-level")
+
+
+# ---------------------------------------------------------------------------------------------------------- SCAN
+
+ROWS = Scan(name="length").split("length")
+
+
+@pytest.mark.parametrize("layout", ["folder", "archive", "packed"])
+def test_published_scan_files_are_read_in_their_order(tmp_path: Path, layout: str) -> None:
+    for split, (own, names) in FILES.items():
+        place = tmp_path / own if layout == "archive" else tmp_path
+        place.mkdir(exist_ok=True)
+        for name, rows in zip(names, ROWS, strict=False):
+            write_scan(place / name, rows[:30])
+            if layout == "packed":
+                (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+                (tmp_path / name).unlink()
+        expected = (ROWS[0][:30], [] if split == "all" else ROWS[1][:30])
+        assert Scan(folder=tmp_path).split(split) == expected
+    task = Scan(name="length", folder=tmp_path)
+    commands, actions = task.splits()["test"]
+    assert Scan.decoded(commands, actions) == ROWS[1][:30]
+    sampled = {command for command, _ in Scan.decoded(*task.sample(400, torch.tensor([0, 0, 0])))}
+    assert sampled == {command for command, _ in ROWS[0][:30]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"IN: jump OUT: I_JUMP\nIN: walk twice OUT: I_WALK", r"is damaged \(line 2"),
+        (b"IN: jump OUT: I_WALK\n", r"is damaged \(line 1"),
+        (b"jump\tI_JUMP\n", r"is damaged \(line 1"),
+        (b"IN: hop OUT: I_JUMP\n", r"is damaged \(line 1"),
+        (b"\xff\xfe\n", r"is damaged \(.*utf-8"),
+    ],
+)
+def test_damaged_scan_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    refused(lambda: Scan(folder=tmp_path).split("simple"), "lacks SCAN's tasks_train_simple.txt: get it from")
+    (tmp_path / "tasks_train_simple.txt").write_bytes(content)
+    refused(
+        lambda: Scan(folder=tmp_path).split("simple"),
+        f"tasks_train_simple.txt {message}.*download it again from",
+    )
+    packed = gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9)
+    (tmp_path / "tasks_train_simple.txt").unlink()
+    (tmp_path / "tasks_train_simple.txt.gz").write_bytes(packed[:-9])
+    refused(lambda: Scan(folder=tmp_path).split("simple"), r"tasks_train_simple.txt.gz is damaged")
+
+
+# --------------------------------------------------------------------------------------------------- mathematics
+
+
+def test_official_problems_are_sampled_by_character(tmp_path: Path) -> None:
+    numbers = {"easy": range(9), "medium": range(10, 30), "hard": range(90, 99)}
+    write_mathematics(tmp_path, {difficulty: sums_of(own) for difficulty, own in numbers.items()})
+    split = Official(tmp_path, test_count=2).split("add_or_sub")
+    task = Mathematics.of(split)
+    questions, answers = task.sample(300, torch.tensor([0, 0, 0]))
+    text = task.vocabulary.text
+    sampled = {(text(one), text(other)) for one, other in zip(questions, answers, strict=True)}
+    assert sampled == {tuple(problem) for own in split.training.values() for problem in own}
+    easy = {text(question) for question in task.training.first(task.easy).inputs}
+    assert easy == {problem.question for problem in split.training["easy"]}
+    assert [text(one) for one in task.splits()["test"][0]] == [
+        problem.question for problem in split.test["hard"]
+    ]
+
+
+def test_last_line_that_is_cut_short_is_seen(tmp_path: Path) -> None:
+    texts = {"easy": sums_of(range(9)), "medium": sums_of(range(9)), "hard": sums_of(range(9))}
+    write_mathematics(tmp_path, texts)
+    path = tmp_path / "train-easy" / "arithmetic__add_or_sub.txt"
+    path.write_bytes(path.read_bytes()[:-1])
+    refused(
+        lambda: Official(tmp_path, 2).split("add_or_sub"),
+        r"is damaged \(no text in line 18, or it is cut short",
+    )
+
+
+def test_rows_of_tokens_take_a_byte_each() -> None:
+    parts = [(torch.full((3, 2), 200), torch.full((3, 4), 7)), (torch.full((2, 5), 9), torch.full((2, 1), 8))]
+    rows = TokenRows.of(parts, pad=1)
+    assert (rows.inputs.dtype, rows.targets.dtype) == (torch.uint8, torch.uint8)
+    assert rows.inputs[0].tolist() == [200, 200, 1, 1, 1]
+    assert rows.targets[4].tolist() == [8, 1, 1, 1]
+    inputs, targets = rows.pick(torch.tensor([0.0, 0.99, 0.5]))
+    assert inputs[:, 0].tolist() == [200, 9, 200]
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert rows.first(2).inputs.data_ptr() == rows.inputs.data_ptr()
+    assert len(rows.spread(2)) == 2
+    with pytest.raises(ValueError, match="at most 255, got 256"):
+        TokenRows.of([(torch.tensor([[256]]), torch.tensor([[0]]))])
