@@ -25,7 +25,7 @@ from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig
 from extrapolate.experiments.arithmetic._units import UNITS
 from extrapolate.tasks import PUBLISHED_RANGES
 from extrapolate.training.loop import run_training
-from extrapolate.training.watch import Interrupted
+from extrapolate._runtime.progress import Interrupted
 
 #: Ranges and seeds that give each number of replicas.
 SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}

@@ -20,7 +20,7 @@ from extrapolate.cli.progress import display
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.algorithms import neural_gpu_addition, neural_gpu_multiplication
 from extrapolate.experiments.algorithms._test_sets import TestSet, run_tests
-from extrapolate.training.watch import Interrupted, stop_on_signals
+from extrapolate._runtime.progress import Interrupted, stop_on_signals
 
 TESTS: dict[str, Any] = {
     "addition": neural_gpu_addition.tests_of,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments import Part
 from extrapolate.training import loop
 from extrapolate.training.loop import run_training
-from extrapolate.training.watch import Interrupted
 
 
 @dataclass

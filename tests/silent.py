@@ -1,6 +1,6 @@
 """A display for runs in tests: it shows nothing and never stops."""
 
-from extrapolate.training.watch import Quiet, Watch
+from extrapolate._runtime.progress import Quiet, Watch
 
 
 class Silent:

@@ -12,7 +12,7 @@ from extrapolate import nn, ops
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named
 from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, HIGHS, NETWORKS, PLAIN, with_noise
-from extrapolate.experiments.intervals import difference_of_rates, success_rate
+from extrapolate.stats import difference_of_rates, success_rate
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training import Replicas
 from extrapolate.training.loop import run_training

@@ -9,7 +9,7 @@ import pytest
 
 from extrapolate.experiments import Claim, experiment_named
 from extrapolate.experiments.arithmetic._units import UNITS
-from extrapolate.experiments.intervals import success_rate
+from extrapolate.stats import success_rate
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
 EXPERIMENT = experiment_named("single-module")

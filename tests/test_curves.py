@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from extrapolate.experiments.curves import SCHEMA, Curve, curves_by, curves_table
-from extrapolate.experiments.intervals import NOTHING, Estimate, student
 from extrapolate.report.figures.curves import curves
 from extrapolate.report.files import Folder, Manifest
+from extrapolate.stats import NOTHING, Estimate, student
 
 MANIFEST = Manifest("x", "x", "", "", "", "", "", None, None, {}, {}, {}, ())
 

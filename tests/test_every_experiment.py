@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pytest
 
+from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.errors import UserError
-from extrapolate.experiments import EXPERIMENTS, Outcome, options_of, run, with_options, written
+from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, with_options, written
 from extrapolate.report import write_page
 from extrapolate.training import loop
-from extrapolate.training.watch import Interrupted, Watch
 
 #: Columns of measured time and memory, which no two runs have in common.
 MEASURED_TIME = ("second", "_ms", "mib")
@@ -103,11 +103,19 @@ def test_options_written_are_read_back_alike(name: str) -> None:
 
 
 @every_experiment
-def test_findings_of_all_presets_have_ids_of_their_own(name: str) -> None:
+def test_findings_have_ids_of_their_own_and_entries_in_the_ledger(name: str) -> None:
     experiment = EXPERIMENTS[name]
+    used = set()
     for config in experiment.presets.values():
-        ids = [finding.id for finding in experiment.findings(config)]
+        found = list(experiment.findings(config))
+        ids = [finding.id.format(**finding.words) for finding in found]
         assert len(set(ids)) == len(ids) > 0
+        for finding in found:
+            entry = ledger.entry_of(name, finding.id)
+            assert "{" not in entry.claim.format(**finding.words)
+            entry.published_for(finding.id, finding.words)
+            used.add(finding.id)
+    assert used == ledger.ids_of(name), "an entry that no finding measures"
 
 
 @every_experiment

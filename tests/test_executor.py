@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from extrapolate._runtime.executor import LocalExecutor
+from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.errors import UserError
-from extrapolate.experiments.executor import LocalExecutor
-from extrapolate.training.watch import Interrupted, Watch
 
 
 @dataclass

@@ -21,6 +21,7 @@ STORIES = (
     {"experiments"},
     {"training", "inspect", "keras"},
     {"nn", "optim", "tasks", "ops"},
+    {"_runtime", "stats"},
     {"errors", "files", "threads", "batches", "_lazy"},
 )
 STORY_OF = {room: story for story, rooms in enumerate(STORIES) for room in rooms}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from extrapolate.experiments.intervals import (
+from extrapolate.stats import (
     NOTHING,
     Estimate,
     mean_of_positive,

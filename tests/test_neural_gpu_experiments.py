@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from extrapolate._runtime.progress import Interrupted, Quiet
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.algorithms import _test_sets
 from extrapolate.experiments.algorithms._lengths import LengthBins
@@ -29,7 +30,6 @@ from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.loop import run_training
-from extrapolate.training.watch import Interrupted, Quiet
 from watching import Watching
 
 TASKS = experiment_named("neural-gpu-tasks")

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.errors import UserError
 from extrapolate.experiments.algorithms._feedback import (
     AdaptiveValues,
@@ -26,7 +27,6 @@ from extrapolate.training import History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.gradients import one_by_one
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted
 from watching import Watching
 
 

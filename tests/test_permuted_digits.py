@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from extrapolate._runtime.progress import Quiet
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, with_options
 from extrapolate.experiments.config import REQUIRED
@@ -20,7 +21,6 @@ from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
 from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.training import History
-from extrapolate.training.watch import Quiet
 
 PRESETS = modularity_permuted_digits.presets
 SMALL = replace(PRESETS["smoke"], hidden=(16, 16, 12), steps=30, starts=("prefer-old",))

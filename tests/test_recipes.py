@@ -10,11 +10,11 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
 from extrapolate.training.loop import run_training
 from extrapolate.training.restart import Restart
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted
 
 
 class Level(torch_nn.Module):

@@ -10,9 +10,9 @@ import sympy
 from numpy.typing import NDArray
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.estimator import ArithmeticRegressor
 from extrapolate.estimator._neat import recognise
-from extrapolate.training.watch import Interrupted
 
 Array = NDArray[np.float64]
 Formula = Callable[[dict[str, Array]], Array]

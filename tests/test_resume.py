@@ -18,12 +18,12 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn, ops
+from extrapolate._runtime.progress import Interrupted, stop_on_signals
 from extrapolate.experiments import experiment_named
 from extrapolate.training import CheckpointError, History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.checkpoint import read
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted, stop_on_signals
 
 STEPS, EVALUATE_EVERY = 60, 20
 Factory = Callable[[], torch_nn.Module]
@@ -265,7 +265,7 @@ from dataclasses import replace
 from pathlib import Path
 from extrapolate.experiments import experiment_named, run
 from extrapolate.training import loop
-from extrapolate.training.watch import Quiet
+from extrapolate._runtime.progress import Quiet
 
 loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation
 

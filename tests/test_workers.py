@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from extrapolate._runtime.main_guard import explain_ended_workers
+from extrapolate._runtime.progress import Watch
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named, run, with_options
-from extrapolate.experiments.main_guard import explain_ended_workers
-from extrapolate.training.watch import Watch
 from silent import Silent
 
 SCRIPT = """

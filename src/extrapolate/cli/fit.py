@@ -69,9 +69,9 @@ def fit(
 def _search(data: "FitData", seconds: float, seed: int) -> "ArithmeticRegressor":
     import polars as pl
 
+    from extrapolate._runtime.progress import Interrupted, stop_on_signals
     from extrapolate.cli.fit_display import display
     from extrapolate.estimator import ArithmeticRegressor
-    from extrapolate.training.watch import Interrupted, stop_on_signals
 
     console = stderr_console()
     try:

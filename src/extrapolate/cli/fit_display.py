@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from extrapolate._runtime.progress import StopFlag
 from extrapolate.estimator import FitWatch
-from extrapolate.training.watch import StopFlag
 
 #: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 10.0

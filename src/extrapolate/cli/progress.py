@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
+from extrapolate._runtime.progress import StopFlag, Watch
 from extrapolate.cli.pace import Pace
-from extrapolate.training.watch import StopFlag, Watch
 
 #: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 10.0

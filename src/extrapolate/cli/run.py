@@ -124,9 +124,10 @@ def _configured(experiment: Any, preset: str, options: dict[str, str | None]) ->
 
 
 def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, as_json: bool) -> None:
+    from extrapolate._runtime.memory import keep_freed_memory
+    from extrapolate._runtime.progress import Interrupted, stop_on_signals
     from extrapolate.cli.progress import display
-    from extrapolate.experiments import keep_freed_memory, run
-    from extrapolate.training.watch import Interrupted, stop_on_signals
+    from extrapolate.experiments import run
 
     console = stderr_console()
     console.print(f"{experiment.outline(config)}, in {folder}", markup=False, soft_wrap=True)

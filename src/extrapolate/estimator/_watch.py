@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from extrapolate.training.watch import Interrupted
+from extrapolate._runtime.progress import Interrupted
 
 
 class FitWatch(Protocol):

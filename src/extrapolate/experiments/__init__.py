@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
     from extrapolate.experiments.findings import Claim
     from extrapolate.experiments.manifest import cores
-    from extrapolate.experiments.memory import keep_freed_memory
     from extrapolate.experiments.options import Option, options_of, with_options, written
     from extrapolate.experiments.runner import Display, Outcome, run
     from extrapolate.experiments.saved_run import Run, load_run
@@ -27,7 +26,6 @@ __all__ = [
     "Run",
     "cores",
     "experiment_named",
-    "keep_freed_memory",
     "load_run",
     "options_of",
     "run",
@@ -40,7 +38,6 @@ _MODULES = {
     "experiment": ("Experiment",),
     "findings": ("Claim",),
     "manifest": ("cores",),
-    "memory": ("keep_freed_memory",),
     "options": ("Option", "options_of", "with_options", "written"),
     "runner": ("Display", "Outcome", "run"),
     "saved_run": ("Run", "load_run"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from extrapolate.errors import unknown_name
 
@@ -44,37 +44,7 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
             return next(lines).strip().strip('"').rstrip(".")
 
 
-class Entry(NamedTuple):
-    origin: str
-    title: str
-
-
-class _WithLegacy(Catalog):
-    """And those that are still in their old form."""
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self._paths:
-            return super().__getitem__(name)
-        from extrapolate.experiments.legacy import Legacy
-
-        return Legacy(f"{__package__}.{LEGACY[name].origin}")
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._paths or name in LEGACY
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._paths, *LEGACY]))
-
-    def __len__(self) -> int:
-        return len({*self._paths, *LEGACY})
-
-    def title(self, name: str) -> str:
-        return super().title(name) if name in self._paths else LEGACY[name].title
-
-
-LEGACY: dict[str, Entry] = {}
-
-EXPERIMENTS = _WithLegacy(Path(__file__).parent)
+EXPERIMENTS = Catalog(Path(__file__).parent)
 
 
 def experiment_named(name: str) -> Experiment[Any]:

@@ -225,11 +225,6 @@ class Config(Settings):
     batch: int = number(128, "Examples per step.", cut=fewer("examples per step"))
     compile: bool = True
 
-    @property
-    def seed_list(self) -> range:
-        """The seeds of the models of each kind."""
-        return range(self.seeds)
-
     def train(
         self,
         loss: Loss,

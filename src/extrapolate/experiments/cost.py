@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from extrapolate._runtime.memory import peak_mib
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.memory import peak_mib
 from extrapolate.experiments.training import Context, Job, Measurement, Trained, Training
 from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted
 
 #: Seconds of steps that are timed of one training, and seconds after which no further training is timed.
 SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0

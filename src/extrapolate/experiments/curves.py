@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
-from extrapolate.experiments.intervals import Estimate, student
+from extrapolate.stats import Estimate, student
 
 SCHEMA = {
     "title": pl.String,

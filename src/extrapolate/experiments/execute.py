@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from extrapolate._runtime.progress import Watch
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.options import written
 from extrapolate.experiments.training import Context, Measured, Measurement, Trained, Training, as_rows
@@ -14,7 +15,6 @@ from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.checkpoint import Checkpoint, serialize
 from extrapolate.training.loop import run_training
-from extrapolate.training.watch import Watch
 
 #: Contents of files by the end of their name: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
 Files = dict[str, bytes]

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from extrapolate.experiments.config import Settings
-from extrapolate.experiments.intervals import Estimate, student, success_rate
 from extrapolate.experiments.ledger import entry_of
+from extrapolate.stats import Estimate, student, success_rate
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -138,23 +138,3 @@ def available_device(text: str) -> str:
     if found == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device was found here: leave the option out to train on the CPU")
     return found
-
-
-# ------------------------------------------------------------------------------ of experiments in their old form
-
-
-def option(
-    help: str, read: Callable[[str], Any], write: Callable[[Any], str] = str, *, metavar: str = "N"
-) -> Any:
-    return field(metadata={"option": Option(help, read, write, metavar)})
-
-
-numbers_from = sorted_from
-
-
-def name_from(known: Sequence[str], kind: str) -> Callable[[str], str]:
-    return lambda text: known_name(text.strip(), known, kind)
-
-
-def joined(names: Sequence[str]) -> str:
-    return ",".join(names)

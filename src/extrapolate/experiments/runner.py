@@ -8,17 +8,17 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from extrapolate._runtime.executor import Executor, LocalExecutor
+from extrapolate._runtime.main_guard import end_if_importing_main
+from extrapolate._runtime.progress import Watch
 from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
-from extrapolate.experiments.executor import Executor, LocalExecutor
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
-from extrapolate.experiments.main_guard import end_if_importing_main
 from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
 from extrapolate.experiments.options import written
 from extrapolate.experiments.training import Job as Training
 from extrapolate.files import replacing
-from extrapolate.training.watch import Watch
 
 
 class Display(Protocol):
@@ -126,8 +126,6 @@ class _Run:
                 self.aggregate()
 
     def _job(self, name: str) -> Any:
-        if hasattr(self.experiment, "job"):  # an experiment in its old form
-            return self.experiment.job(self.config, name, self.place.path / "parts" / name)  # type: ignore[attr-defined]
         return Job(self.experiment, self.config, name, self.place.path / "parts" / name)
 
     def _unfinished(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.experiments.intervals import (
+from extrapolate.stats import (
     Estimate,
     mean_of_positive,
     mean_of_sparsity,

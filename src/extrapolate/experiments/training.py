@@ -10,10 +10,11 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from extrapolate._runtime.progress import Watch
+from extrapolate.experiments.config import Settings
 from extrapolate.training import History, Replicas
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Watch
 
 #: A column of the results: a value for all rows, or one for each.
 Column = Any
@@ -77,7 +78,7 @@ class Training:
             or :class:`Measured` with a table of its own.
         measure_steps: steps of a long ``measure``, which it reports to ``trained.context.after(steps)``: learning
             masks, long tests. The weights that are kept are then not all that the results tell of.
-        seeds: those of the models.
+        config: gives the device, and the seeds unless ``seeds`` does.
     """
 
     name: str
@@ -85,9 +86,13 @@ class Training:
     build: Callable[[], nn.Module]
     train: TrainConfig | None
     measure: Callable[[Trained], Mapping[str, Column] | Measured]
-    seeds: Sequence[int]
-    device: str
+    config: Settings
+    seeds: Sequence[int] = ()
     measure_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            object.__setattr__(self, "seeds", range(self.config.seeds))  # type: ignore[attr-defined]
 
     @property
     def steps(self) -> int:
@@ -99,7 +104,7 @@ class Training:
 
     def replicas(self) -> Replicas:
         """The models before their training."""
-        return Replicas.build(self.build, self.seeds, device=self.device)
+        return Replicas.build(self.build, self.seeds, device=self.config.device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from extrapolate._runtime.progress import Interrupted, Quiet, Watch
 from extrapolate.nn import boxes
 from extrapolate.training import checkpoint as checkpoints
 from extrapolate.training.callbacks import Callbacks
@@ -18,7 +19,6 @@ from extrapolate.training.history import History
 from extrapolate.training.replicas import EVALUATION_STREAM, Replicas
 from extrapolate.training.state import TrainingState
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted, Quiet, Watch
 
 #: Seconds between two checkpoints at least, at evaluations and elsewhere, and between two progress calls.
 CHECKPOINT_SECONDS = 5.0

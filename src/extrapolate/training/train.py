@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from extrapolate._runtime.progress import Interrupted, stop_on_signals
 from extrapolate.batches import call_on_batch
 from extrapolate.optim import GradientNoise
 from extrapolate.threads import thread_limit
@@ -27,7 +28,6 @@ from extrapolate.training.progress import terminal_progress
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.schedule import SCHEDULES, Schedule
 from extrapolate.training.train_config import TrainConfig
-from extrapolate.training.watch import Interrupted, stop_on_signals
 
 #: Evaluations of a training that does not say how many it wants.
 EVALUATIONS = 20

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.tasks import Examples
 from extrapolate.training.checkpoint import Checkpoint, read, write
-from extrapolate.training.watch import Interrupted, Watch
 
 #: Positions that are computed at once: their states stay in the caches.
 POSITIONS = 1 << 13

@@ -8,9 +8,9 @@ import torch
 from extrapolate.experiments.algorithms._recipe import NO_ERROR, Recipe
 from extrapolate.experiments.algorithms._test_sets import TestSuite, rank, run_tests
 from extrapolate.experiments.findings import Found, Measure, rows_of
-from extrapolate.experiments.intervals import success_rate
 from extrapolate.experiments.summary import means, summarize
 from extrapolate.experiments.training import Column, Trained, Training, first_below
+from extrapolate.stats import success_rate
 from extrapolate.training import History
 
 #: Counts as the levels of states that are not rounded, where the coarsest rounding wins.

@@ -26,8 +26,8 @@ from extrapolate.experiments.algorithms._training import exact, summarize_errors
 from extrapolate.experiments.config import fewer, number, numbers
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found
-from extrapolate.experiments.intervals import student
 from extrapolate.experiments.training import Training
+from extrapolate.stats import student
 from extrapolate.tasks import Addition, Examples
 from extrapolate.tasks.algorithms import addition_families, carry_operands
 

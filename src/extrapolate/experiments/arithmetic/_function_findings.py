@@ -12,7 +12,7 @@ import polars as pl
 
 from extrapolate.experiments import summary
 from extrapolate.experiments.findings import Finding, Found, above, below, of, share_of
-from extrapolate.experiments.intervals import Estimate, difference_of_rates, student
+from extrapolate.stats import Estimate, difference_of_rates, student
 from extrapolate.tasks import SUM_FUNCTIONS
 
 TABLE = "arXiv 1808.00508, table 1, as quoted, unverified"

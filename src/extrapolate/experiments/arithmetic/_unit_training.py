@@ -98,6 +98,7 @@ def train_unit(
             "extrapolation_range": [str(pair.test) for pair in config.ranges for _ in range(seeds)],
         },
         build=build,
+        config=config,
         seeds=list(range(seeds)) * len(config.ranges),
         train=TrainConfig(
             loss=loss,
@@ -114,7 +115,6 @@ def train_unit(
             compile=config.compile,
         ),
         measure=measure,
-        device=config.device,
     )
     return training
 

@@ -16,8 +16,8 @@ from extrapolate.experiments.arithmetic._dataset_training import (
 )
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, Measure, share_of
-from extrapolate.experiments.intervals import Estimate, difference_of_rates
 from extrapolate.experiments.training import Training
+from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
 SOURCE = "arXiv 2211.05624, Arithmetic Dataset Task"

@@ -20,8 +20,8 @@ from extrapolate.experiments.arithmetic._dataset_training import (
 from extrapolate.experiments.config import names
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, share_of
-from extrapolate.experiments.intervals import Estimate, difference_of_rates
 from extrapolate.experiments.training import Training
+from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
 #: The upper ends of the noise that are tried; 5 is the published one.

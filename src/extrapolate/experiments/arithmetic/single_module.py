@@ -5,12 +5,10 @@ from typing import Any
 
 import polars as pl
 
+from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
 from extrapolate.experiments.arithmetic._units import PLAIN, UNITS
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found, Measure, share_of
-from extrapolate.experiments.intervals import Estimate
-from extrapolate.experiments.training import Training
+from extrapolate.stats import Estimate
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
 # ------------------------------------------------------------------------------------------------------ findings
@@ -50,61 +48,69 @@ def only_some_positive(rates: Rates) -> bool:
     return none_solved({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
 
 
-def rates_of(unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]) -> Measure:
+def rates_of(
+    unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
+) -> lab.Measure:
     """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
 
-    def measure(results: pl.DataFrame) -> Found | None:
+    def measure(results: pl.DataFrame) -> lab.Found | None:
         rows = results.filter(unit=unit, operation=operation)
         tested_on = pl.col("range").replace_strict(TESTED_ON, default="")
         rows = rows.filter(pl.col("range").is_in(names), pl.col("extrapolation_range") == tested_on)
         if rows.is_empty():
             return None
-        rates = {name: share_of(rows.filter(range=name)) for name in names}
+        rates = {name: lab.share_of(rows.filter(range=name)) for name in names}
         if absent := [name for name, each in rates.items() if each.n == 0]:
-            return Found(share_of(rows), f"not judged: not run in {', '.join(absent)}")
+            return lab.Found(lab.share_of(rows), f"not judged: not run in {', '.join(absent)}")
         shares = ", ".join(f"{name} {each.value:.0%}" for name, each in rates.items())
         verdict = holds(rates)
-        return Found(share_of(rows), None if verdict else f"share solved: {shares}", verdict)
+        return lab.Found(lab.share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
     return measure
 
 
-def unable(unit: str) -> Finding:
+def unable(unit: str) -> lab.Finding:
     """No model can solve what the unit's exact weights do not give."""
     able = [name for name in OPERATIONS if name in UNITS[unit].operations or not UNITS[unit].operations]
 
-    def measure(results: pl.DataFrame) -> Found | None:
+    def measure(results: pl.DataFrame) -> lab.Found | None:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
-        return Found(rate := share_of(rows), holds=rate.value == 0) if rows.height else None
+        return lab.Found(rate := lab.share_of(rows), holds=rate.value == 0) if rows.height else None
 
     others = [name for name in OPERATIONS if name not in able]
     symbols = {"able": able, "others": others}
     words = {word: " ".join(OPERATIONS[each].symbol for each in names) for word, names in symbols.items()}
-    return Finding("{unit}/cannot-represent", measure, {"unit": unit, **words})
+    return lab.Finding("{unit}/cannot-represent", measure, {"unit": unit, **words})
 
 
-def findings(config: SingleModuleConfig) -> Iterator[Finding]:
+def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
     """What the papers say of units, and what follows from their definitions."""
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        yield Finding("{unit}/mul/solves-every-range", rates_of(unit, "mul", ALL, all_solved), {"unit": unit})
-    yield Finding("NMU/mul/solves-seven-ranges", rates_of("NMU", "mul", EASY_FOR_NMU, all_solved))
+        yield lab.Finding(
+            "{unit}/mul/solves-every-range", rates_of(unit, "mul", ALL, all_solved), {"unit": unit}
+        )
+    yield lab.Finding("NMU/mul/solves-seven-ranges", rates_of("NMU", "mul", EASY_FOR_NMU, all_solved))
     for name in HARD_FOR_NMU:
         measure = rates_of("NMU", "mul", (name,), interval_excludes_one)
-        yield Finding("NMU/mul/fails-in-{range}", measure, {"range": name})
+        yield lab.Finding("NMU/mul/fails-in-{range}", measure, {"range": name})
     for unit in ("NACMul", "NALU"):
         measure = rates_of(unit, "mul", ALL, only_some_positive)
-        yield Finding("{unit}/mul/only-some-positive-ranges", measure, {"unit": unit})
+        yield lab.Finding("{unit}/mul/only-some-positive-ranges", measure, {"unit": unit})
     for name, operation in OPERATIONS.items():
         words = {"operation": name, "symbol": operation.symbol}
         if name in ("add", "sub"):
-            yield Finding("NAU/{operation}/solves-every-range", rates_of("NAU", name, ALL, all_solved), words)
-        yield Finding("MLP/{operation}/never-extrapolates", rates_of("MLP", name, ALL, none_solved), words)
+            yield lab.Finding(
+                "NAU/{operation}/solves-every-range", rates_of("NAU", name, ALL, all_solved), words
+            )
+        yield lab.Finding(
+            "MLP/{operation}/never-extrapolates", rates_of("MLP", name, ALL, none_solved), words
+        )
     for unit in DIVIDERS:
-        yield Finding(
+        yield lab.Finding(
             "{unit}/div/not-in-every-range", rates_of(unit, "div", ALL, not_all_solved), {"unit": unit}
         )
     measure = rates_of("RealNPU", "div", NEGATIVE, interval_excludes_one)
-    yield Finding("RealNPU/div/fails-on-negative-ranges", measure)
+    yield lab.Finding("RealNPU/div/fails-on-negative-ranges", measure)
     yield from map(unable, config.units)
 
 
@@ -128,7 +134,7 @@ def notes(config: Any) -> list[str]:
     ]
 
 
-@experiment(
+@lab.experiment(
     papers=["2211.05624", "2101.09530", "2110.05177", "2001.05016"],
     laptop=SingleModuleConfig(seeds=25),
     paper={"units": tuple(UNITS), "operations": tuple(OPERATIONS)},
@@ -144,7 +150,7 @@ def notes(config: Any) -> list[str]:
     findings=findings,
     notes=notes,
 )
-def single_module(config: SingleModuleConfig) -> Iterator[Training]:
+def single_module(config: SingleModuleConfig) -> Iterator[lab.Training]:
     for operation in config.operations:
         for unit in config.units:
             yield train_unit(config, unit, operation)

@@ -10,11 +10,8 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
-from extrapolate.experiments.config import REQUIRED, names
+from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import BETAS, ConvEncoder, DigitConfig, adam, digits_of
-from extrapolate.experiments.experiment import experiment, intervals_note
-from extrapolate.experiments.findings import Finding, difference, mean
-from extrapolate.experiments.training import Trained, Training
 from extrapolate.tasks import EvenDigits
 from extrapolate.tasks.even_digits import TESTED, VALIDATED
 from extrapolate.training import LinearDecay
@@ -70,16 +67,18 @@ SWITCHES = {
 }
 
 
-def findings(config: Any) -> Iterator[Finding]:
+def findings(config: Any) -> Iterator[lab.Finding]:
     """The published finding, the ablation, and the published accuracies."""
-    yield Finding("NAC/more-right-than-affine", difference("accuracy", {"unit": "NAC"}, {"unit": "affine"}))
+    yield lab.Finding(
+        "NAC/more-right-than-affine", lab.difference("accuracy", {"unit": "NAC"}, {"unit": "affine"})
+    )
     for switch, (text, pairs) in SWITCHES.items():
         for one, other in pairs:
             words = {"one": one, "other": other, "switch": switch, "text": text}
-            gain = difference("accuracy", {"unit": one}, {"unit": other})
-            yield Finding("{one}-over-{other}/{switch}", gain, words)
+            gain = lab.difference("accuracy", {"unit": one}, {"unit": other})
+            yield lab.Finding("{one}-over-{other}/{switch}", gain, words)
     for head in ("affine", "NAC"):
-        yield Finding("{unit}/accuracy", mean("accuracy", unit=head), {"unit": head})
+        yield lab.Finding("{unit}/accuracy", lab.mean("accuracy", unit=head), {"unit": head})
 
 
 # ---------------------------------------------------------------------------------------------------- experiment
@@ -89,7 +88,7 @@ def findings(config: Any) -> Iterator[Finding]:
 class DigitsParityConfig(DigitConfig):
     """Adam, squared error of the number of even digits."""
 
-    heads: tuple[str, ...] = names(HEADS, "Output layers to train", "output layer")
+    heads: tuple[str, ...] = lab.names(HEADS, "Output layers to train", "output layer")
 
 
 def notes(config: DigitsParityConfig) -> list[str]:
@@ -105,7 +104,7 @@ def notes(config: DigitsParityConfig) -> list[str]:
         "(weights tanh·σ and a bias).",
         f"{VALIDATED} pictures of validation images choose the best step; {TESTED:,} pictures of test images are the "
         f"test. Solved: at least {ENOUGH:.0%} of those are counted correctly, after rounding.",
-        intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
+        lab.intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
     ]
 
 
@@ -115,7 +114,7 @@ Pictures = tuple[Tensor, Tensor]
 
 def train_head(
     config: DigitsParityConfig, head: str, task: EvenDigits, splits: Mapping[str, Pictures]
-) -> Training:
+) -> lab.Training:
     """One output layer, all seeds at once."""
 
     def loss(model: torch_nn.Module, key: Tensor, _: Any) -> Tensor:
@@ -127,7 +126,7 @@ def train_head(
     def accuracy(model: torch_nn.Module, pictures: Tensor, counts: Tensor) -> Tensor:
         return task.solved(model(pictures), counts).double().mean()
 
-    def measure(trained: Trained) -> dict[str, Any]:
+    def measure(trained: lab.Trained) -> dict[str, Any]:
         accurate = trained.map(lambda model: accuracy(model, *splits["interpolation"]))
         return {
             "solved": accurate >= ENOUGH,
@@ -139,7 +138,7 @@ def train_head(
         }
 
     metrics = {"validation_error": lambda model: error(model, *splits["validation"])}
-    return Training(
+    return lab.Training(
         name=head,
         labels={"unit": head, "operation": "counting even digits", "range": f"up to {task.most} digits"},
         build=lambda: Counter(task.size, HEADS[head]()),
@@ -147,21 +146,20 @@ def train_head(
             config.train(loss, adam(LEARNING_RATE), metrics), lr_schedule=LinearDecay(config.steps)
         ),
         measure=measure,
-        seeds=config.seed_list,
-        device=config.device,
+        config=config,
     )
 
 
-@experiment(
+@lab.experiment(
     papers=["1808.00508", "1505.08082"],
     laptop=DigitsParityConfig(steps=5_000, eval_every=500, batch=32),
-    paper={"data": REQUIRED, "seeds": 10, "steps": 200_000, "eval_every": 2_000, "batch": 128},
+    paper={"data": lab.REQUIRED, "seeds": 10, "steps": 200_000, "eval_every": 2_000, "batch": 128},
     smoke={"heads": ("affine", "NAC"), "steps": 4, "eval_every": 2, "batch": 2},
     findings=findings,
     notes=notes,
     means=["accuracy", "accuracy_more"],  # on up to five digits, as trained with, and on six to nine
 )
-def digits_parity(config: DigitsParityConfig) -> Iterator[Training]:
+def digits_parity(config: DigitsParityConfig) -> Iterator[lab.Training]:
     task = EvenDigits(digits_of(config.data, config.device))
     splits = task.splits()
     for head in config.heads:

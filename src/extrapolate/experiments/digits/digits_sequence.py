@@ -22,9 +22,9 @@ from extrapolate.experiments.digits._sequence_training import (
 )
 from extrapolate.experiments.experiment import count_of, experiment, intervals_note
 from extrapolate.experiments.findings import Finding, Found, above, rows_of
-from extrapolate.experiments.intervals import Estimate, student, success_rate
 from extrapolate.experiments.summary import means, summarize
 from extrapolate.experiments.training import Training
+from extrapolate.stats import Estimate, student, success_rate
 from extrapolate.tasks import DIGIT_RULES, DigitRule
 
 # ------------------------------------------------------------------------------------------- solved: the reference

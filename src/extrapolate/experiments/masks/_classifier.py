@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.experiments.config import require
-from extrapolate.experiments.digit_images import EMBEDDED
+from extrapolate.experiments.digits._images import EMBEDDED
 from extrapolate.tasks import Digits, DigitSet, load_digits
 from extrapolate.tasks.cifar import has_cifar, load_cifar
 

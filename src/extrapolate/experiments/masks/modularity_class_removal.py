@@ -13,10 +13,9 @@ from torch.nn import functional as F
 
 from extrapolate import ops
 from extrapolate.experiments.config import REQUIRED, fewer, folder, instead, number, real
-from extrapolate.experiments.digit_images import EMBEDDED
+from extrapolate.experiments.digits._images import EMBEDDED
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, at_least, at_most, rows_of
-from extrapolate.experiments.intervals import Estimate, student
 from extrapolate.experiments.masks._classifier import (
     CLASSES,
     Classifier,
@@ -46,6 +45,7 @@ from extrapolate.experiments.masks._masks import (
 )
 from extrapolate.experiments.training import Training
 from extrapolate.inspect import Mask, weights_and_biases
+from extrapolate.stats import Estimate, student
 from extrapolate.training import Replicas
 from extrapolate.training.gradients import one_by_one
 from extrapolate.training.train_config import TrainConfig

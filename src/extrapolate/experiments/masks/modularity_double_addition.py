@@ -13,7 +13,6 @@ from torch import nn
 
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, Measure, at_least, at_most, of, rows_of
-from extrapolate.experiments.intervals import student
 from extrapolate.experiments.masks._config import (
     CONTROL,
     IN_WORDS,
@@ -43,6 +42,7 @@ from extrapolate.experiments.masks._masks import (
 )
 from extrapolate.experiments.training import Training
 from extrapolate.inspect import Mask
+from extrapolate.stats import student
 from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
 
 TASK = PairedAddition()

@@ -11,7 +11,6 @@ from torch import nn
 from extrapolate.experiments.config import REQUIRED, fewer, folder, instead, names, number
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, Measure, at_least, at_most, difference, rows_of
-from extrapolate.experiments.intervals import student
 from extrapolate.experiments.masks._config import (
     CONTROL,
     IN_WORDS,
@@ -41,6 +40,7 @@ from extrapolate.experiments.masks._sequences import (
     sequence_study,
 )
 from extrapolate.experiments.training import Training
+from extrapolate.stats import student
 from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Vocabulary
 
 

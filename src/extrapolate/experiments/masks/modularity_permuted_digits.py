@@ -20,10 +20,9 @@ from extrapolate.experiments.config import (
     real,
     require,
 )
-from extrapolate.experiments.digit_images import EMBEDDED, digits_of
+from extrapolate.experiments.digits._images import EMBEDDED, digits_of
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, Measure, above, at_least
-from extrapolate.experiments.intervals import Estimate, student
 from extrapolate.experiments.masks._chain import Chain, initialize_unkept, shares, sharing_lines, used
 from extrapolate.experiments.masks._config import ABLE, IN_WORDS, SOURCE, batch, widths, written_sizes
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
@@ -33,6 +32,7 @@ from extrapolate.experiments.summary import means
 from extrapolate.experiments.training import Measured, Trained, Training
 from extrapolate.inspect import JointLearner, Learning, Mask, weights_and_biases
 from extrapolate.inspect.masks import learn
+from extrapolate.stats import Estimate, student
 from extrapolate.tasks.permuted_digits import PermutedDigits
 
 #: Masks drawn per step; each gets an equal part of the batch.

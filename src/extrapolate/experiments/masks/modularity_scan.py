@@ -12,7 +12,6 @@ import torch
 from extrapolate.experiments.config import name
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, at_least, at_most, difference, mean, rows_of
-from extrapolate.experiments.intervals import student
 from extrapolate.experiments.masks._config import (
     CONTROL,
     IN_WORDS,
@@ -27,6 +26,7 @@ from extrapolate.experiments.masks._sequences import SequenceConfig, check_heads
 from extrapolate.experiments.masks._tables import Line
 from extrapolate.experiments.training import Training
 from extrapolate.inspect import Mask
+from extrapolate.stats import student
 from extrapolate.tasks.scan import SCAN_ACTIONS
 
 

@@ -10,7 +10,6 @@ import polars as pl
 from extrapolate.experiments.config import missing, reals
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found, at_least
-from extrapolate.experiments.intervals import student
 from extrapolate.experiments.masks._add_mul import add_mul_study, evaluate_add_mul
 from extrapolate.experiments.masks._config import CONTROL, IN_WORDS, POSITIVE, SOURCE, mask_summary
 from extrapolate.experiments.masks._dense import DenseConfig, networks
@@ -18,6 +17,7 @@ from extrapolate.experiments.masks._masks import MaskStudy, Model, mask_training
 from extrapolate.experiments.masks._tables import Line, table
 from extrapolate.experiments.options import real_between
 from extrapolate.experiments.training import Training
+from extrapolate.stats import student
 
 #: The published ones: 1 to 9 times 1e-5, then finer, 1 to 9 times 1e-4, and 1e-3.
 PUBLISHED = (

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extrapolate import ops
-from extrapolate.experiments.eye import Eye
+from extrapolate.experiments.digits._images import ConvEncoder
 from extrapolate.experiments.optimizers._networks import Deep, FourierFit, RecurrentReader, Transformer
 from extrapolate.tasks import VOCABULARY, Picture, Sentences, load_digits
 
@@ -121,7 +121,7 @@ PROBLEMS: dict[str, Problem] = {
     each.name: each
     for each in (
         *(_dense_on_digits(depth) for depth in (2, 4, 8, 16, 32, 64)),
-        Problem("digits-cnn", partial(Eye, 8, 10), _digits, F.cross_entropy, 64),
+        Problem("digits-cnn", partial(ConvEncoder, 8, 10), _digits, F.cross_entropy, 64),
         Problem("text-lstm", _LSTM, _sentences, _next_word, 16),
         Problem("text-transformer", _TRANSFORMER, _sentences, _next_word, 16),
         *(_dense_on_picture(depth) for depth in (5, 40)),

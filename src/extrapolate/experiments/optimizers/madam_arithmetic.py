@@ -15,9 +15,9 @@ from extrapolate.experiments.arithmetic.single_module import single_module
 from extrapolate.experiments.config import names
 from extrapolate.experiments.experiment import count_of, experiment
 from extrapolate.experiments.findings import Finding, Measure, rate, rows_of, share_of
-from extrapolate.experiments.intervals import Estimate, difference_of_rates
 from extrapolate.experiments.training import Measured, Trained, Training
 from extrapolate.optim import Madam
+from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
 MADAM = (

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from extrapolate.experiments.config import Settings, fewer, names, number
 from extrapolate.experiments.experiment import experiment, intervals_note
 from extrapolate.experiments.findings import Finding, Measure, of
-from extrapolate.experiments.intervals import Estimate, student
 from extrapolate.experiments.optimizers._problems import DROP_AT, MADAM, PROBLEMS
 from extrapolate.experiments.summary import means
 from extrapolate.experiments.training import Column, Trained, Training
 from extrapolate.optim import IntegerMadam, Madam
+from extrapolate.stats import Estimate, student
 from extrapolate.training import Replicas, StepDecay
 from extrapolate.training.train_config import TrainConfig
 

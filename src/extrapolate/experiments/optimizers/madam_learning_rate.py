@@ -13,7 +13,6 @@ from extrapolate.experiments.config import Settings, fewer, missing, names, numb
 from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import experiment
 from extrapolate.experiments.findings import Finding, Found
-from extrapolate.experiments.intervals import Estimate, mean_ratio, student
 from extrapolate.experiments.optimizers import _published_rates as published
 from extrapolate.experiments.optimizers._problems import (
     DROP_AT,
@@ -27,6 +26,7 @@ from extrapolate.experiments.options import real_between
 from extrapolate.experiments.summary import means
 from extrapolate.experiments.training import Measured, Trained, Training, as_rows
 from extrapolate.optim import Madam, PerReplica
+from extrapolate.stats import Estimate, mean_ratio, student
 from extrapolate.training import Replicas, StepDecay
 from extrapolate.training.train_config import TrainConfig
 

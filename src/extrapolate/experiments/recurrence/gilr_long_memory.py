@@ -11,7 +11,6 @@ from extrapolate.experiments.config import Settings, fewer, names, number, numbe
 from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import experiment, intervals_note
 from extrapolate.experiments.findings import Finding, Found, at_least, of, rate, rows_of
-from extrapolate.experiments.intervals import mean_ratio, student
 from extrapolate.experiments.recurrence._papers import GILR
 from extrapolate.experiments.recurrence._readers import (
     GRADIENT_NORM,
@@ -23,6 +22,7 @@ from extrapolate.experiments.recurrence._readers import (
 )
 from extrapolate.experiments.summary import means, summarize
 from extrapolate.experiments.training import Training
+from extrapolate.stats import mean_ratio, student
 
 #: The network whose recurrence is linear: the only one at the greatest lengths.
 LINEAR, SERIAL = "GILR-LSTM", "LSTM"

@@ -8,17 +8,17 @@ from typing import Any
 
 import polars as pl
 
+from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments.config import Settings, fewer, names, number, numbers
 from extrapolate.experiments.curves import curves_by, curves_table
 from extrapolate.experiments.experiment import experiment, intervals_note
 from extrapolate.experiments.findings import Finding, Measure, above, rows_of
-from extrapolate.experiments.intervals import Estimate, mean_ratio
 from extrapolate.experiments.recurrence._papers import GILR
 from extrapolate.experiments.recurrence._timed_layers import LAYERS, Work, layer_sides, recurrence_sides
 from extrapolate.experiments.summary import means
 from extrapolate.experiments.training import Context, Measured, Measurement
+from extrapolate.stats import Estimate, mean_ratio
 from extrapolate.training.checkpoint import Checkpoint, read, write
-from extrapolate.training.watch import Interrupted
 
 
 def shorter(own: Sequence[int], paper: Sequence[int]) -> str | None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
+from extrapolate._runtime.main_guard import explain_ended_workers
+from extrapolate._runtime.memory import keep_freed_memory
+from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.errors import UserError
-from extrapolate.experiments.main_guard import explain_ended_workers
-from extrapolate.experiments.memory import keep_freed_memory
-from extrapolate.training.watch import Interrupted, Watch
 
 #: Seconds between two looks at what the workers say.
 POLL_SECONDS = 0.2

@@ -72,7 +72,7 @@ def _profiled(values: np.ndarray, family: Literal["gamma", "beta"]) -> Estimate:
     if len(values) < 3 or np.ptp(values) == 0:
         return student(values)
     # scipy takes a while to import: only what judges results waits for it
-    from extrapolate.experiments import likelihood
+    from extrapolate.stats import likelihood
 
     profile = likelihood.PROFILES[family](values)
     interval = profile and profile.interval(CONFIDENCE)

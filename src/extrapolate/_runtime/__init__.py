@@ -1,0 +1,1 @@
+"""What any part of the package runs on: progress and requests to stop, executors, memory."""

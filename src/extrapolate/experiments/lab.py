@@ -1,0 +1,47 @@
+"""All that a file of an experiment needs, under one name: ``from extrapolate.experiments import lab``."""
+
+from extrapolate.experiments.config import (
+    REQUIRED,
+    Config,
+    Settings,
+    fewer,
+    folder,
+    instead,
+    larger,
+    metrics_of_each,
+    missing,
+    name,
+    names,
+    number,
+    numbers,
+    other,
+    ranges,
+    real,
+    reals,
+    require,
+    sizes,
+)
+from extrapolate.experiments.curves import Curve, curves_across, curves_by, curves_table
+from extrapolate.experiments.experiment import Experiment, count_of, experiment, intervals_note
+from extrapolate.experiments.findings import (
+    Finding,
+    Found,
+    Measure,
+    difference,
+    mean,
+    of,
+    rate,
+    rows_of,
+    share_of,
+)
+from extrapolate.experiments.training import (
+    Context,
+    Measured,
+    Measurement,
+    Trained,
+    Training,
+    as_rows,
+    at_first_use,
+    first_below,
+)
+from extrapolate.training.train_config import TrainConfig

@@ -1,1 +1,0 @@
-"""Functional weight masks: which weights of trained networks do what."""
