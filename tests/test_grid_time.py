@@ -1,7 +1,6 @@
 """Time in a grid world: the world and its Gymnasium, the agents, and how the published finding is judged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -10,8 +9,7 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
-from extrapolate.experiments import Claim
-from extrapolate.experiments.agents._clocked_agents import (
+from extrapolate.experiments.agents.grid_time import (
     CLOCKS,
     CRITIC,
     ENTROPY,
@@ -19,16 +17,18 @@ from extrapolate.experiments.agents._clocked_agents import (
     Clock,
     Walk,
     actor_critic_loss,
+    episode_loss,
+    grid_time,
     likeliest,
+    train_agent,
     walk,
 )
-from extrapolate.experiments.agents.grid_time import GridTimeConfig, episode_loss, grid_time, train_agent
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import GridTime
 from extrapolate.tasks.grid_time import MOVES, Episodes
 from extrapolate.tasks.grid_time_env import GridTimeEnv, GridTimeVectorEnv
 
-LAPTOP = grid_time.presets["laptop"]
+WORLD = GridTime()
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 
@@ -38,9 +38,9 @@ def episode(agent: int, destination: int, time: int) -> Episodes:
 
 
 def rewards(start: Episodes, actions: Sequence[int]) -> list[float]:
-    world, found = GridTime(), []
+    found = []
     for action in actions:
-        start, reward = world.act(start, torch.tensor([action]))
+        start, reward = WORLD.act(start, torch.tensor([action]))
         found.append(reward.item())
     return found
 
@@ -57,15 +57,11 @@ def test_only_an_arrival_in_time_is_rewarded() -> None:
 
 
 def test_agent_moves_as_on_a_map_and_not_over_the_edge() -> None:
-    world = GridTime()
-    agent, row, column = torch.tensor([12]), 2, 2
+    now, row, column = episode(12, 99, 99), 2, 2
     for action in [UP, UP, UP, LEFT, DOWN, RIGHT, RIGHT, RIGHT, RIGHT, STAY]:
-        moved, _ = world.act(
-            Episodes(agent, agent + 99, agent * 0 + 99, agent * 0, agent < 0), torch.tensor([action])
-        )
+        now, _ = WORLD.act(now, torch.tensor([action]))
         row, column = (min(max(a + b, 0), 4) for a, b in zip((row, column), MOVES[action], strict=True))
-        agent = moved.agent
-        assert agent.item() == 5 * row + column
+        assert now.agent.item() == 5 * row + column
     assert (row, column) == (1, 4)
 
 
@@ -81,16 +77,15 @@ def test_episodes_begin_at_every_pair_that_can_be_reached_equally_often() -> Non
 
 
 def test_times_are_drawn_from_their_range_and_told_once() -> None:
-    world = GridTime()
-    start = world.begin(torch.rand(2, 4_000))
+    start = WORLD.begin(torch.rand(2, 4_000))
     assert start.time.unique().tolist() == list(range(5, 13))
-    planes, told = world.observe(start)
+    planes, told = WORLD.observe(start)
     assert torch.equal(told, start.time.float())
     assert torch.equal(planes[:, :25].argmax(-1), start.agent)
     assert torch.equal(planes[:, 25:].argmax(-1), start.destination)
     assert planes.sum() == 2 * 4_000
-    after, _ = world.act(start, torch.zeros(4_000, dtype=torch.int64))
-    assert world.observe(after)[1].abs().max() == 0
+    after, _ = WORLD.act(start, torch.zeros(4_000, dtype=torch.int64))
+    assert WORLD.observe(after)[1].abs().max() == 0
 
 
 @pytest.mark.parametrize("wrong", [{"side": 1}, {"times": (0, 3)}, {"times": (5, 4)}])
@@ -131,9 +126,7 @@ def test_vector_environment_begins_anew_after_an_end() -> None:
 
 
 def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
-    torch.manual_seed(1)
-    environment = GridTimeEnv()
-    agent = Agent(Clock, environment.world.places, 16)
+    environment, agent = GridTimeEnv(), Agent(Clock(), 16)
     seen, _ = environment.reset(seed=3)
     start = environment._episode
     walked = walk(agent, environment.world, start, likeliest)
@@ -158,15 +151,14 @@ def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
         clock.unit.m_hat.fill_(20.0)
     kept = torch.zeros(1, 8)
     for step in range(30):
-        kept = clock(torch.tensor([30.0 if step == 0 else 0.0]), kept)
+        kept = clock(torch.tensor([[30.0 if step == 0 else 0.0, 1.0]]), kept)
         assert kept[0].tolist() == [29.0 - step] * 8
 
 
-@pytest.mark.parametrize("name", list(CLOCKS))
-def test_every_agent_walks_and_learns_from_it(name: str) -> None:
-    world = GridTime()
-    agent = Agent(CLOCKS[name], world.places, 8)
-    walked = walk(agent, world, world.begin(torch.rand(2, 6)), likeliest)
+@pytest.mark.parametrize("clock", CLOCKS.values())
+def test_every_agent_walks_and_learns_from_it(clock: type[Clock]) -> None:
+    agent = Agent(clock(), 8)
+    walked = walk(agent, WORLD, WORLD.begin(torch.rand(2, 6)), likeliest)
     assert walked.preferences.shape == (12, 6, 5)
     actor_critic_loss(walked).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in agent.parameters())
@@ -195,47 +187,27 @@ def test_a_step_of_the_lstm_is_the_layer_a_step_at_a_time() -> None:
     torch.testing.assert_close(torch.stack(outputs), lstm(x))
 
 
-# -------------------------------------------------------------------------------------------- the findings
-
-FINDINGS = ("LSTM-NAC/later-than-LSTM", "LSTM-NAC/holds", "LSTM/falls")
-
-
-def judged(success: Mapping[str, Sequence[float]], config: GridTimeConfig = LAPTOP) -> dict[str, Claim]:
-    """Of agents whose share of success is 0.9 up to T = 12 and ``success[agent][seed]`` later."""
-    table = pl.DataFrame(
-        [
-            {"unit": unit, "seed": seed, "success_trained": 0.9, "success_24": share}
-            for unit, own in success.items()
-            for seed, share in enumerate(own)
-        ]
-    )
-    return {claim.id: claim for claim in grid_time.claims(table, config)}
-
-
-def test_findings_hold_where_the_intervals_say_so() -> None:
-    clear = judged({"LSTM": [0.0, 0.02, 0.0], "LSTM-NAC": [0.8, 0.85, 0.9]})
-    assert [clear[name].holds for name in FINDINGS] == [True] * 3
-    assert clear[FINDINGS[0]].measured == pytest.approx(0.84333, abs=1e-4)
-    mixed = judged({"LSTM": [0.0, 0.9, 0.0], "LSTM-NAC": [0.9, 0.0, 0.9]})
-    assert [mixed[name].holds for name in FINDINGS] == [False] * 3
-
-
-def test_a_run_shorter_than_the_laptop_preset_is_not_judged() -> None:
-    success = {"LSTM": [0.0, 0.02], "LSTM-NAC": [0.9, 0.85]}
-    for shorter in ({"steps": 10}, {"batch": 32}, {"hidden": 16}):
-        assert {each.holds for each in judged(success, replace(LAPTOP, **shorter)).values()} == {None}
-    assert judged(success, grid_time.presets["paper"])["LSTM-NAC/holds"].holds is True
-
-
-def test_an_agent_that_never_arrives_does_not_hold() -> None:
-    table = pl.DataFrame(
-        {"unit": ["LSTM", "LSTM-NAC"] * 2, "seed": [0, 0, 1, 1], "success_trained": 0.0, "success_24": 0.0}
-    )
-    holds = {claim.id: claim.holds for claim in grid_time.claims(table, LAPTOP)}
-    assert holds == dict.fromkeys(FINDINGS, False)
-
-
 def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
     replicas = train_agent(grid_time.presets["smoke"], "LSTM").replicas()
     one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys(0))
     assert one != other
+
+
+# -------------------------------------------------------------------------------------------- the findings
+
+
+def judged(trained: float, success: Mapping[str, Sequence[float]]) -> list[bool | None]:
+    """Of agents whose share of success is ``trained`` up to T = 12 and ``success[agent][seed]`` later."""
+    rows = [
+        {"unit": unit, "seed": seed, "success_trained": trained, "success_24": share}
+        for unit, shares in success.items()
+        for seed, share in enumerate(shares)
+    ]
+    return [each.holds for each in grid_time.claims(pl.DataFrame(rows), grid_time.presets["laptop"])]
+
+
+def test_findings_hold_where_the_intervals_say_so() -> None:
+    """In turn: NAC later than LSTM, NAC holds, LSTM falls."""
+    assert judged(0.9, {"LSTM": [0.0, 0.02, 0.0], "LSTM-NAC": [0.8, 0.85, 0.9]}) == [True] * 3
+    assert judged(0.9, {"LSTM": [0.0, 0.9, 0.0], "LSTM-NAC": [0.9, 0.0, 0.9]}) == [False] * 3
+    assert judged(0.0, {"LSTM": [0.0, 0.0], "LSTM-NAC": [0.0, 0.0]}) == [False] * 3  # never arrives

@@ -73,7 +73,9 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     short.pop("seeds", None)
     judged = holds is not None and not short
     published = entry.published_for(finding.id, finding.words)
-    notes = [entry.note.format(**finding.words) if entry.note else None, found.note]
+    notes = [found.note]
+    if entry.note and (published is not None or entry.published is None):  # it explains what is published
+        notes.insert(0, entry.note.format(**finding.words))
     if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
         not_judged = "" if judged or holds is None else "not judged, "
         notes.append(f"{not_judged}cut short: {', '.join(cuts.values())}")

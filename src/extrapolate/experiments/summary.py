@@ -46,7 +46,7 @@ def summarize(results: pl.DataFrame, means: Sequence[str] = ()) -> pl.DataFrame:
     lines = []
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         found = estimates(rows) if "solved" in results.columns else {}
-        values = {column: rows[column].drop_nulls().to_numpy() for column in means}
+        values = {each.name: each.drop_nulls().to_numpy() for each in rows.select(means)}
         found |= {column: student(each) for column, each in values.items() if len(each)}
         lines += [(*key, measure, each.value, each.low, each.high, each.n) for measure, each in found.items()]
     return pl.DataFrame(lines, schema=SCHEMA, orient="row")

@@ -1,149 +1,220 @@
 """Long memory: the first of up to a million symbols, remembered to the last."""
 
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-import numpy as np
 import polars as pl
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
+from torch.nn import functional as F
 
-from extrapolate.experiments.config import Settings, fewer, names, number, numbers, real
-from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import experiment, intervals_note
-from extrapolate.experiments.findings import Finding, Found, at_least, of, rate, rows_of
-from extrapolate.experiments.recurrence._papers import GILR
-from extrapolate.experiments.recurrence._readers import (
-    GRADIENT_NORM,
-    KINDS,
-    MINIBATCHES,
-    REACH,
-    Case,
-    train_reader,
-)
-from extrapolate.experiments.summary import means, summarize
-from extrapolate.experiments.training import Training
+from extrapolate import nn
+from extrapolate.experiments import lab
 from extrapolate.stats import mean_ratio, student
+from extrapolate.tasks import LongDependency
+from extrapolate.training import Clip, History, Replicas
+from extrapolate.training.gradients import one_by_one
 
-#: The network whose recurrence is linear: the only one at the greatest lengths.
+# -------------------------------------------------------------------------------------------------------- models
+
+
+def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
+    layers = nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
+    # of a one-hot input only one weight counts at a time, whatever their number
+    for name in ("input", "surrogate"):
+        torch_nn.init.uniform_(layers.get_parameter(f"layers.0.{name}.weight"), -1.0, 1.0)
+    return layers
+
+
+def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
+    """torch's LSTM with the forget gates of :func:`gilr_lstm`: it would not remember so far otherwise."""
+    layers = torch_nn.LSTM(features, width, 2, batch_first=True)
+    torch_nn.init.uniform_(layers.get_parameter("weight_ih_l0"), -1.0, 1.0)
+    start = gilr_lstm(features, width, memory)
+    with torch.no_grad():
+        for depth in (0, 1):
+            bias = layers.get_parameter(f"bias_ih_l{depth}").zero_()
+            bias[width : 2 * width] = start.get_parameter(f"layers.{depth}.input.bias")[:width]
+            layers.get_parameter(f"bias_hh_l{depth}").zero_()
+    return layers
+
+
+#: The network whose recurrence is linear is the only one at the greatest lengths.
 LINEAR, SERIAL = "GILR-LSTM", "LSTM"
+
+#: (features, width, longest memory in steps) to two layers, called as ``torch.nn.LSTM`` with ``batch_first``.
+KINDS: dict[str, Callable[[int, int, float], torch_nn.Module]] = {LINEAR: gilr_lstm, SERIAL: lstm}
+
+
+class Reader(torch_nn.Module):
+    """Sequences (B, T, F) to a logit (B,): whether the first element was +1."""
+
+    def __init__(self, memory: torch_nn.Module, width: int) -> None:
+        super().__init__()
+        self.memory = memory
+        self.answer = torch_nn.Linear(width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.answer(self.memory(x)[0][:, -1])[:, 0]
+
+
+# ------------------------------------------------------------------------------------------------------ trainings
 
 
 @dataclass(frozen=True, kw_only=True)
-class LongMemoryConfig(Settings):
+class LongMemoryConfig(lab.Settings):
     """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
 
-    models: tuple[str, ...] = names(KINDS, "Networks to train", "model")
-    lengths: tuple[int, ...] = numbers(
+    models: tuple[str, ...] = lab.names(KINDS, "Networks to train", "model")
+    lengths: tuple[int, ...] = lab.numbers(
         (1_024, 8_192, 65_536), "Lengths of the sequences, separated by commas.", least=2
     )
-    lstm_lengths: tuple[int, ...] = numbers(
+    lstm_lengths: tuple[int, ...] = lab.numbers(
         (1_024, 8_192), "Lengths at which the LSTM is trained as well.", least=2
     )
-    seeds: int = number(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    seeds_alone: int = number(2, "Seeds at lengths without the LSTM.", cut=fewer("seeds without the LSTM"))
-    iterations: int = number(
-        600,
-        "Iterations after which a GILR-LSTM that has not converged is given up.",
-        cut=fewer("iterations"),
+    seeds: int = lab.number(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    seeds_alone: int = lab.number(
+        2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM")
     )
-    lstm_iterations: int = number(
-        1_200,  # one takes about half the time
-        "Iterations after which an LSTM that has not converged is given up.",
-        cut=fewer("iterations of the LSTM"),
+    iterations: int = lab.number(
+        600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations")
     )
-    longest: int = number(2**20, "Length of the one sequence that measures memory.", least=2)
-    longest_iterations: int = number(3, "Iterations at that length, of one GILR-LSTM.")
-    hidden: int = number(32, "Units of each of the two layers.", cut=fewer("units per layer"))
-    hidden_alone: int = number(
-        16, "Units per layer at lengths without the LSTM.", cut=fewer("units per layer without the LSTM")
+    lstm_iterations: int = lab.number(  # one takes about half the time
+        1_200, "Iterations after which an LSTM is given up.", cut=lab.fewer("iterations of the LSTM")
     )
-    rate: float = real(0.003, "Learning rate.", above=0)
-    rate_alone: float = real(0.01, "Learning rate at lengths without the LSTM.", above=0)
-    batch: int = number(8, "Sequences per iteration.", cut=fewer("sequences per iteration"))
+    longest: int = lab.number(2**20, "Length of the one sequence that measures memory.", least=2)
+    longest_iterations: int = lab.number(3, "Iterations at that length, of one GILR-LSTM.")
+    hidden: int = lab.number(32, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    hidden_alone: int = lab.number(
+        16, "Units per layer at lengths without the LSTM.", cut=lab.fewer("units per layer without the LSTM")
+    )
+    rate: float = lab.real(0.003, "Learning rate.", above=0)
+    rate_alone: float = lab.real(0.01, "Learning rate at lengths without the LSTM.", above=0)
+    batch: int = lab.number(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
+
+
+#: The longest time constant of fresh forget gates, in lengths of the sequence.
+REACH = 4.0
+
+#: Converged: this many minibatches in a row, a fresh one after each iteration, are answered without an error.
+MINIBATCHES = 5
+
+
+def converged(history: History) -> bool:
+    last = history.metrics["error"][-MINIBATCHES:]
+    return len(last) == MINIBATCHES and not last.any()
+
+
+def peak_mib(device: torch.device) -> float:
+    """The most memory this process has held so far; on a GPU, the most its tensors did."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -> lab.Training:
+    """One model on sequences of one length, until it has converged."""
+    task = LongDependency(length)
+    limit = config.iterations if model == LINEAR else config.lstm_iterations
+    alone = length not in config.lstm_lengths
+    hidden = config.hidden_alone if alone else config.hidden
+    rate = config.rate_alone if alone else config.rate
+
+    def loss(reader: torch_nn.Module, key: Tensor, _: object) -> Tensor:
+        elements, positive = task.sample(config.batch, key)
+        return F.binary_cross_entropy_with_logits(reader(task.one_hot(elements)), positive)
+
+    @torch.no_grad()
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        elements, positive = task.sample(config.batch, keys[0])  # a fresh minibatch per iteration
+        answer = (replicas[0].eval()(task.one_hot(elements)) > 0).float()
+        return {"error": (~task.solved(answer, positive)).float().mean()[None]}
+
+    def measure(trained: lab.Trained) -> dict[str, Any]:
+        history, solved = trained.history, converged(trained.history)
+        iterations, seconds = int(history.steps[-1]), history.seconds_so_far
+        return {
+            "length": length,
+            "hidden": hidden,
+            "solved": solved,
+            "solved_at": pl.Series([iterations if solved else None], dtype=pl.Int64),
+            "error": float(history.metrics["error"][-MINIBATCHES:].mean()),
+            "seconds": seconds,
+            "seconds_an_iteration": seconds / iterations,
+            "peak_mib": peak_mib(trained.replicas.device),
+            "batch": config.batch,
+            "limit": limit,
+            "steps": iterations,
+        }
+
+    return lab.Training(
+        name=f"{model}-{length}-{seed}",
+        labels={"unit": model, "operation": "remembering the first symbol", "range": f"{length:,} steps"},
+        build=lambda: Reader(KINDS[model](task.symbols, hidden, REACH * length), hidden),
+        seeds=[seed],
+        train=lab.TrainConfig(
+            loss=loss,
+            optimizer=partial(torch.optim.Adam, lr=rate, fused=True),
+            steps=limit,
+            evaluate=evaluate,
+            eval_every=1,
+            monitor="error",
+            grad_clip=Clip(norm=1.0),
+            stop_when=converged,
+            gradients=one_by_one,  # vmap cannot map torch's LSTM, and our fused layer is faster without it
+        ),
+        measure=measure,
+        config=config,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ findings
 
-SOURCE = "arXiv 1709.04057, table 3"
 
-#: By length and model: thousands of iterations, and hours, to converge.
-PUBLISHED: dict[tuple[int, str], tuple[float, float]] = {
-    (1_024, SERIAL): (1.0, 0.28),
-    (1_024, LINEAR): (0.55, 0.031),
-    (8_192, SERIAL): (0.44, 0.58),
-    (8_192, LINEAR): (0.56, 0.10),
-    (2**20, LINEAR): (14.0, 9.7),
-}
-#: The length at which the published GILR-LSTM converged, and the LSTM never did.
-PUBLISHED_BEYOND = 2**20
+def sooner(length: int) -> lab.Measure:
+    """LSTM time / GILR-LSTM time. Models that were given up count with the time they had, much the same for both."""
 
-
-def sooner(length: int) -> Finding:
-    """Models that were given up count with the time they had, which is about the same for both."""
-
-    def measure(results: pl.DataFrame) -> Found | None:
-        linear, serial = (rows_of(results, {"unit": name, "length": length}) for name in (LINEAR, SERIAL))
+    def measure(results: pl.DataFrame) -> lab.Found | None:
+        rows = {name: lab.rows_of(results, {"unit": name, "length": length}) for name in KINDS}
+        linear, serial = rows.values()
         both = min(linear.height, serial.height)
         if not both:
             return None
         ratio = mean_ratio(serial["seconds"].to_numpy()[:both], linear["seconds"].to_numpy()[:both])
-        more = int(linear["solved"].sum()) > int(serial["solved"].sum())
-        note = f"{given_up(linear, LINEAR)} and {given_up(serial, SERIAL)} had not converged when given up"
-        return Found(replace(ratio, n=2 * both), note, None if ratio.low is None else more and ratio.low > 1)
-
-    published = PUBLISHED.get((length, SERIAL)), PUBLISHED.get((length, LINEAR))
-    return Finding(
-        f"{length}/sooner",
-        f"{length:,} steps: the {LINEAR} converges in less time than the {SERIAL}, and more often (measured: "
-        f"{SERIAL} time / {LINEAR} time; models that were given up count with the time they had)",
-        f"{published[0][1]:g} h against {published[1][1]:g} h ({SOURCE})" if all(published) else None,  # pyright: ignore
-        measure,
-    )
-
-
-def given_up(rows: pl.DataFrame, name: str) -> str:
-    return f"{int((~rows['solved']).sum())} of {rows.height} {name}s"
-
-
-def converges(length: int) -> Finding:
-    return Finding(
-        f"{length}/converges",
-        f"{length:,} steps: the {LINEAR} converges (measured: share of seeds)",
-        f"converges even at {PUBLISHED_BEYOND:,} steps, where the {SERIAL} did not in days ({SOURCE})",
-        rate(unit=LINEAR, length=length),
-        at_least(1),
-    )
-
-
-def to_converge(length: int, model: str) -> Iterator[Finding]:
-    """What the models that converged took."""
-    iterations, hours = PUBLISHED.get((length, model), (None, None))
-    converged = {"unit": model, "length": length, "solved": True}
-    for name, column, text, scale, published in (
-        ("iterations", "solved_at", "thousands of iterations", 1e-3, iterations),
-        ("seconds", "seconds", "hours", 1 / 3600, hours),
-    ):
-        yield Finding(
-            f"{model}/{length}/{name}",
-            f"{model}, {length:,} steps: {text} to converge",
-            published,
-            of(partial(scaled, column, scale), converged),
-            note=None if published is None else "for comparison only: other sizes on another machine",
+        more = linear["solved"].sum() > serial["solved"].sum()
+        given_up = " and ".join(
+            f"{(~each['solved']).sum()} of {each.height} {name}s" for name, each in rows.items()
         )
+        holds = None if ratio.low is None else more and ratio.low > 1
+        return lab.Found(replace(ratio, n=2 * both), f"{given_up} had not converged when given up", holds)
+
+    return measure
 
 
-def scaled(column: str, scale: float, rows: pl.DataFrame) -> np.ndarray:
-    return rows[column].to_numpy().astype(np.float64) * scale
+def to_converge(column: str, scale: float, model: str, length: int) -> lab.Measure:
+    """The mean of what the models took that converged."""
+    labels = {"unit": model, "length": length, "solved": True}
+    return lab.of(lambda rows: rows[column].to_numpy() * scale, labels)
 
 
-def findings(config: LongMemoryConfig) -> Iterator[Finding]:
-    """The finding at each length, then what each model took to converge."""
+def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
+    """The finding at each length, then what the models that converged took."""
     for length in config.lengths:
-        beside = length in config.lstm_lengths and SERIAL in config.models
-        yield sooner(length) if beside else converges(length)
+        if length in config.lstm_lengths and SERIAL in config.models:
+            yield lab.Finding("{length}/sooner", sooner(length), {"length": length})
+        else:
+            share = lab.rate(unit=LINEAR, length=length)
+            yield lab.Finding("{length}/converges", share, {"length": length})
     for length in config.lengths:
         for model in config.models:
-            yield from to_converge(length, model)
+            words = {"model": model, "length": length}
+            for id, column, scale in (("iterations", "solved_at", 1e-3), ("seconds", "seconds", 1 / 3600)):
+                taken = to_converge(column, scale, model, length)
+                yield lab.Finding(f"{{model}}/{{length}}/{id}", taken, words)
 
 
 # ---------------------------------------------------------------------------------------------------- experiment
@@ -154,46 +225,36 @@ def notes(config: LongMemoryConfig) -> list[str]:
     return [
         f"Adam, rate {config.rate:g}, two layers of {config.hidden} units; at lengths without the LSTM rate "
         f"{config.rate_alone:g} and {config.hidden_alone} units, which take less time (published: rates were "
-        f"searched, 512 units). Gradients of norm {GRADIENT_NORM:g} at most, {config.batch} fresh sequences per "
-        "iteration.",
+        f"searched, 512 units). Gradients of norm 1 at most, {config.batch} fresh sequences per iteration.",
         f"Converged: {MINIBATCHES} minibatches in a row are answered without an error, a fresh one after each "
-        f"iteration (published: {MINIBATCHES} training minibatches in a row). A GILR-LSTM is given up after "
-        f"{config.iterations:,} iterations, an LSTM after {config.lstm_iterations:,}. Times are wall-clock and "
-        "contain these evaluations.",
+        f"iteration (published: {MINIBATCHES} training minibatches). A GILR-LSTM is given up after "
+        f"{config.iterations:,} iterations, an LSTM after {config.lstm_iterations:,}. Times contain these tests.",
         "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
         f"{REACH:g} times the length, weights of the one-hot input at U(-1, 1) (published: no start is given).",
-        f"One GILR-LSTM of one sequence per iteration runs {config.longest_iterations} iterations at "
-        f"{config.longest:,} steps, to measure its memory and time. Peak memory is that of the whole process, with "
-        "what it trained before.",
-        intervals_note("Wilson for success rates", "Student's t for logarithms of times and for iterations"),
+        f"One GILR-LSTM runs {config.longest_iterations} iterations on one sequence of {config.longest:,} steps, to "
+        "measure memory and time. Peak memory is that of the whole process, with what it trained before.",
+        lab.intervals_note("Wilson for success rates", "Student's t for iterations and logarithms of times"),
     ]
 
 
 def outline(config: LongMemoryConfig) -> str:
-    lengths = ", ".join(f"{length:,}" for length in config.lengths)
-    count = len(list(cases(config)))
+    lengths, count = ", ".join(map("{:,}".format, config.lengths)), len(gilr_long_memory.jobs(config))
     return f"{count} models on {lengths} steps, at most {config.lstm_iterations:,} iterations each"
-
-
-def summary(results: pl.DataFrame) -> pl.DataFrame:
-    """Success rates, then the means of times and memory."""
-    return pl.concat([summarize(results), means(results, ["seconds", "seconds_an_iteration", "peak_mib"])])
 
 
 def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFrame:
     tried = results.filter(pl.col("length").is_in(config.lengths))  # without the one that measures memory
-    return curves_table(
+    return lab.curves_table(
         "Time to remember",
-        "What the training took until the model had converged, or was given up, by the length of the sequences; "
-        "means over seeds.",
+        "Time of the training until the model had converged, or was given up; means over seeds.",
         "steps of a sequence",
         "seconds",
-        curves_by(tried, "length", lambda rows: student(rows["seconds"].to_numpy())),
+        lab.curves_by(tried, "length", lambda rows: student(rows["seconds"].to_numpy())),
     )
 
 
-@experiment(
-    source=GILR,
+@lab.experiment(
+    papers=["1709.04057"],
     laptop=LongMemoryConfig(),
     paper={
         "lengths": (1_024, 8_192, 2**20),
@@ -219,28 +280,17 @@ def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFr
     findings=findings,
     notes=notes,
     outline=outline,
-    summary=summary,
+    means=["seconds", "seconds_an_iteration", "peak_mib"],
     curves=time_by_length,
 )
-def gilr_long_memory(config: LongMemoryConfig) -> Iterator[Training]:
-    yield from (train_reader(case, config.device) for case in cases(config))
-
-
-def cases(config: LongMemoryConfig) -> Iterator[Case]:
+def gilr_long_memory(config: LongMemoryConfig) -> Iterator[lab.Training]:
     """The shortest sequences first: of a run that is cut short, most is there."""
     for length in config.lengths:
         beside = length in config.lstm_lengths
         for model in config.models:
             if model == LINEAR or beside:
-                seeds = config.seeds if beside else config.seeds_alone
-                yield from (case_of(config, model, length, seed) for seed in range(seeds))
+                for seed in range(config.seeds if beside else config.seeds_alone):
+                    yield train_reader(config, model, length, seed)
     if LINEAR in config.models and config.longest not in config.lengths:
-        longest = case_of(config, LINEAR, config.longest, 0)
-        yield replace(longest, iterations=config.longest_iterations, batch=1)
-
-
-def case_of(config: LongMemoryConfig, model: str, length: int, seed: int) -> Case:
-    iterations = config.iterations if model == LINEAR else config.lstm_iterations
-    if length in config.lstm_lengths:
-        return Case(model, length, seed, iterations, config.batch, config.hidden, config.rate)
-    return Case(model, length, seed, iterations, config.batch, config.hidden_alone, config.rate_alone)
+        one = replace(config, iterations=config.longest_iterations, batch=1)
+        yield train_reader(one, LINEAR, config.longest, 0)

@@ -1,188 +1,175 @@
 """Speed of linear recurrences: one call against a loop over time, and against an LSTM."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import polars as pl
+import torch
+from torch import Tensor
+from torch import nn as torch_nn
 
+from extrapolate import nn
 from extrapolate._runtime.progress import Interrupted
-from extrapolate.experiments.config import Settings, fewer, names, number, numbers
-from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import experiment, intervals_note
-from extrapolate.experiments.findings import Finding, Measure, above, rows_of
-from extrapolate.experiments.recurrence._papers import GILR
-from extrapolate.experiments.recurrence._timed_layers import LAYERS, Work, layer_sides, recurrence_sides
-from extrapolate.experiments.summary import means
-from extrapolate.experiments.training import Context, Measured, Measurement
+from extrapolate.experiments import lab
+from extrapolate.ops import linear_recurrence
 from extrapolate.stats import Estimate, mean_ratio
 from extrapolate.training.checkpoint import Checkpoint, read, write
 
+# -------------------------------------------------------------------------------------------------------- layers
 
-def shorter(own: Sequence[int], paper: Sequence[int]) -> str | None:
-    return f"{own[-1]:,} of {paper[-1]:,} steps per sequence" if own[-1] < paper[-1] else None
+#: Features of a sequence.
+FEATURES = 4
+
+#: (units) to two layers, called as ``torch.nn.LSTM`` with ``batch_first``.
+LAYERS: dict[str, Callable[[int], torch_nn.Module]] = {
+    "SRU": lambda units: nn.SRU(FEATURES, units, 2, batch_first=True),
+    "QRNN-2": lambda units: nn.QRNN(FEATURES, units, 2, batch_first=True, window=2),
+    "QRNN-10": lambda units: nn.QRNN(FEATURES, units, 2, batch_first=True, window=10),
+    "GILR-LSTM": lambda units: nn.GILRLSTM(FEATURES, units, 2, batch_first=True),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpeedConfig(Settings):
-    """A training step (forward and backward) of two layers on sequences of 4 features; one core, float32."""
+def loop(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
+    """h_t = a_t h_{t-1} + b_t as it is written by hand. ``unbind``: the gradient of indexing is quadratic in T."""
+    state, states = h0, []
+    steps = list(zip(a.unbind(1), b.unbind(1), strict=True))
+    for gate, token in reversed(steps) if reverse else steps:
+        state = gate * state + token
+        states.append(state)
+    return torch.stack(states[::-1] if reverse else states, 1)
 
-    layers: tuple[str, ...] = names(LAYERS, "Layers to time", "layer")
-    lengths: tuple[int, ...] = numbers(
-        (16, 256, 4_096, 65_536), "Lengths of the sequences, separated by commas.", cut=shorter
-    )
-    features: tuple[int, ...] = numbers((4, 32, 128), "Widths of the bare recurrence, separated by commas.")
-    elements: int = number(65_536, "Steps of all sequences together, in every measurement of a layer.")
-    hidden: int = number(64, "Units of each of the two layers.", cut=fewer("units per layer"))
-    repeats: int = number(5, "Timed repetitions, after one warm-up run.")
+
+def with_loop(layers: torch_nn.Module) -> torch_nn.Module:
+    """``layers``, their recurrences now computed by :func:`loop`."""
+    for layer in layers.layers:  # pyright: ignore
+        vars(layer)["scan"] = loop  # found before the method of that name
+        if hasattr(layer, "plain"):
+            vars(layer)["run"] = layer.plain  # the fused layer holds its recurrences inside
+    return layers
 
 
 # -------------------------------------------------------------------------------------------------- measurements
 
-#: The bare recurrence, as it is named in the results.
-BARE = "recurrence of"
 
-SIDES = ("ours", "loop", "lstm")
-COLUMNS = ("unit", "operation", "range", "seed", "length", "batch", *(f"{side}_ms" for side in SIDES))
+@dataclass(frozen=True, kw_only=True)
+class SpeedConfig(lab.Settings):
+    """A training step (forward and backward) of two layers on sequences of 4 features; one core, float32."""
+
+    layers: tuple[str, ...] = lab.names(LAYERS, "Layers to time", "layer")
+    lengths: tuple[int, ...] = lab.numbers(
+        (16, 256, 4_096, 65_536),
+        "Lengths of the sequences, separated by commas.",
+        cut=lambda own, paper: lab.fewer("steps per sequence")(own[-1], paper[-1]),
+    )
+    features: tuple[int, ...] = lab.numbers((4, 32, 128), "Widths of the recurrence, separated by commas.")
+    elements: int = lab.number(65_536, "Steps of all sequences together, in every measurement of a layer.")
+    hidden: int = lab.number(64, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    repeats: int = lab.number(5, "Timed repetitions, after one warm-up run.")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One line of a table; ``sides`` makes what is timed."""
-
-    unit: str
-    operation: str
-    length: int
-    batch: int
-    sides: Callable[[], dict[str, Work]]
+#: What is timed, by the name of its column.
+Sides = dict[str, Callable[[], object]]
 
 
-def comparisons(config: SpeedConfig) -> Iterator[Comparison]:
-    """Table 1: the bare recurrence. Table 2: a training step at a constant number of elements, beside an LSTM."""
+def recurrence_sides(length: int, width: int, device: str) -> Sides:
+    """The bare recurrence, forward, on one sequence."""
+    a, b = torch.rand((2, 1, length, width)).to(device)
+    h0 = torch.zeros(1, width, device=device)
+    return {"ours_ms": lambda: linear_recurrence(a, b, h0), "loop_ms": lambda: loop(a, b, h0, False)}
+
+
+def layer_sides(name: str, units: int, batch: int, length: int, device: str) -> Sides:
+    """A training step of two layers, and of an LSTM of the same sizes."""
+    x = torch.randn((batch, length, FEATURES), device=device)
+
+    def step(layers: torch_nn.Module) -> None:
+        layers.zero_grad()
+        layers(x)[0].sum().backward()
+
+    kinds = {
+        "ours_ms": LAYERS[name](units),
+        "loop_ms": with_loop(LAYERS[name](units)),
+        "lstm_ms": torch_nn.LSTM(FEATURES, units, 2, batch_first=True),
+    }
+    return {side: partial(step, layers.to(device)) for side, layers in kinds.items()}
+
+
+def comparisons(config: SpeedConfig) -> Iterator[tuple[dict[str, Any], Callable[[], Sides]]]:
+    """Labels, and what makes the sides. Table 1: the bare recurrence. Table 2: layers on as many steps in all."""
     for length in config.lengths:
         for width in config.features:
-            sides = partial(recurrence_sides, length, width, config.device)
-            yield Comparison(f"{BARE} {width}", "forward", length, 1, sides)
+            labels = {"unit": f"recurrence of {width}", "operation": "forward", "length": length, "batch": 1}
+            yield labels, partial(recurrence_sides, length, width, config.device)
     for length in config.lengths:
         batch = max(1, config.elements // length)
         for name in config.layers:
-            sides = partial(layer_sides, name, config.hidden, batch, length, config.device)
-            yield Comparison(name, "training step", length, batch, sides)
+            labels = {"unit": name, "operation": "training step", "length": length, "batch": batch}
+            yield labels, partial(layer_sides, name, config.hidden, batch, length, config.device)
 
 
-def times_of(sides: dict[str, Work], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each side. The sides take turns; a first turn, for compilers and caches, is left out."""
-    for work in sides.values():
-        work()
-    found: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(repeats):
-        for name, work in sides.items():
-            began = time.perf_counter()
-            work()
-            found[name].append(time.perf_counter() - began)
-    return found
+def milliseconds(work: Callable[[], object], device: str) -> float:
+    began = time.perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - began)
 
 
-def rows_for(comparison: Comparison, repeats: int) -> list[dict[str, Any]]:
-    times = times_of(comparison.sides(), repeats)
-    return [
-        {
-            "unit": comparison.unit,
-            "operation": comparison.operation,
-            "range": f"{comparison.length:,} steps",
-            "seed": turn,
-            "length": comparison.length,
-            "batch": comparison.batch,
-            **{f"{side}_ms": 1e3 * times[side][turn] if side in times else None for side in SIDES},
-        }
-        for turn in range(repeats)
-    ]
+def rows_of(labels: dict[str, Any], sides: Sides, config: SpeedConfig) -> Iterator[dict[str, Any]]:
+    """A row per turn. The sides take turns; a first turn, for compilers and caches, is left out."""
+    for turn in range(-1, config.repeats):
+        times = {side: milliseconds(work, config.device) for side, work in sides.items()}
+        if turn >= 0:
+            yield {**labels, "range": f"{labels['length']:,} steps", "seed": turn, "lstm_ms": None, **times}
 
 
-def measure(config: SpeedConfig, context: Context) -> Measured:
-    """All comparisons in turn: two at once would compete for the memory bandwidth."""
+def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
+    """All comparisons one after the other: two at once would compete for the memory bandwidth."""
     checkpoint, every = context.checkpoint("checkpoint"), list(comparisons(config))
     found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []
-    done = {(row["unit"], row["length"]) for row in found}
-    for count, each in enumerate(every, 1):
-        if (each.unit, each.length) not in done:
-            found += rows_for(each, config.repeats)
-            write(checkpoint, Checkpoint({}, {"found": found}))
+    done = len(found) // config.repeats
+    for count, (labels, sides) in enumerate(every[done:], done + 1):
+        found += rows_of(labels, sides(), config)
+        write(checkpoint, Checkpoint({}, {"found": found}))
         context.progress(count, None)
         if context.stop_requested() and count < len(every):
             raise Interrupted(f"stopped after {count} of {len(every)} comparisons")
-    # a checkpoint sorts the names of what it holds
-    return Measured(pl.DataFrame(found, infer_schema_length=None).select(COLUMNS))
+    columns = "unit", "operation", "range", "seed", "length", "batch", "ours_ms", "loop_ms", "lstm_ms"
+    return lab.Measured(pl.DataFrame(found, infer_schema_length=None).select(columns))
 
 
 # ------------------------------------------------------------------------------------------------------ findings
 
-PAPER = "arXiv 1709.04057"
-LENGTHS = (16, 256, 4_096, 65_536)
 
-#: How many times faster than a serial scan on the same GPU: table 1 by features, table 2 by layer, at LENGTHS.
-TABLE_1 = {4: (0.06, 0.22, 1.02, 38.5), 32: (0.06, 0.22, 2.94, 41.8), 128: (0.05, 0.86, 3.36, 17.5)}
-TABLE_2 = {
-    "SRU": (0.28, 0.84, 1.38, 9.21),
-    "QRNN-2": (0.38, 0.86, 1.18, 6.68),
-    "QRNN-10": (0.78, 0.99, 1.05, 2.05),
-    "GILR-LSTM": (0.61, 0.91, 0.98, 1.41),
-}
-PUBLISHED = {f"{BARE} {width}": row for width, row in TABLE_1.items()} | TABLE_2
-
-#: The layer that stands beside an LSTM, and how many times its throughput was at batch 1 (poster: 510 against 14.3).
-AGAINST_LSTM, TIMES_LSTM = "GILR-LSTM", 510 / 14.3
-
-
-def times_faster(side: str, unit: str, length: int) -> Measure:
+def times_faster(rows: pl.DataFrame, side: str) -> Estimate:
     """How many times longer than ours the other side took: the geometric mean over the repetitions."""
+    return mean_ratio(rows[f"{side}_ms"].to_numpy(), rows["ours_ms"].to_numpy())
 
+
+def over(side: str, unit: str, length: int) -> lab.Measure:
     def measure(results: pl.DataFrame) -> Estimate | None:
-        rows = rows_of(results, {"unit": unit, "length": length})
-        return mean_ratio(rows[f"{side}_ms"].to_numpy(), rows["ours_ms"].to_numpy()) if rows.height else None
+        rows = lab.rows_of(results, {"unit": unit, "length": length})
+        return times_faster(rows, side) if rows.height else None
 
     return measure
 
 
-def findings(config: SpeedConfig) -> Iterator[Finding]:
+def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
     """The findings at the greatest length, then every ratio beside the published one."""
     longest = config.lengths[-1]
     for layer in config.layers:
-        yield Finding(
-            f"{layer}/faster",
-            f"one sequence of {longest:,} steps: a training step of two {layer} layers takes less time than with a "
-            "serial scan (measured: how many times less; the serial scan is a loop over time)",
-            f"{TABLE_2[layer][-1]:g} times ({PAPER}, table 2; a serial scan on the same GPU)",
-            times_faster("loop", layer, longest),
-            above(1),
-        )
-    yield Finding(
-        f"{AGAINST_LSTM}/faster-than-LSTM",
-        f"one sequence of {longest:,} steps: a training step of two {AGAINST_LSTM} layers takes less time than of "
-        "two LSTM layers (measured: how many times less)",
-        f"{TIMES_LSTM:.0f} times at batch 1 ({PAPER}, poster; cuDNN's LSTM)",
-        times_faster("lstm", AGAINST_LSTM, longest),
-        above(1),
-    )
-    for each in comparisons(config):
-        known = PUBLISHED.get(each.unit) if each.length in LENGTHS else None
-        yield Finding(
-            f"{each.unit}/{each.length}/over-loop",
-            f"{each.unit}, {each.batch:,} × {each.length:,} steps: how many times faster than a loop over time",
-            known[LENGTHS.index(each.length)] if known else None,
-            times_faster("loop", each.unit, each.length),
-            note="for comparison only: published on a GPU, against a serial scan there" if known else None,
-        )
-    for each in comparisons(config):
-        if each.unit in LAYERS:
-            yield Finding(
-                f"{each.unit}/{each.length}/over-lstm",
-                f"{each.unit}, {each.batch:,} × {each.length:,} steps: how many times faster than torch's LSTM",
-                None,
-                times_faster("lstm", each.unit, each.length),
-            )
+        words = {"layer": layer, "length": longest}
+        yield lab.Finding("{layer}/faster", over("loop", layer, longest), words)
+    over_lstm = over("lstm", "GILR-LSTM", longest)
+    yield lab.Finding("GILR-LSTM/faster-than-LSTM", over_lstm, {"length": longest})
+    for side in ("loop", "lstm"):
+        for labels, _ in comparisons(config):
+            if side == "loop" or labels["unit"] in LAYERS:
+                ratio = over(side, labels["unit"], labels["length"])
+                yield lab.Finding(f"{{unit}}/{{length}}/over-{side}", ratio, labels)
 
 
 # ---------------------------------------------------------------------------------------------------- experiment
@@ -191,14 +178,13 @@ def findings(config: SpeedConfig) -> Iterator[Finding]:
 def notes(config: SpeedConfig) -> list[str]:
     """What was timed, and how."""
     return [
-        f"Layers: a training step (forward, backward) of two layers of {config.hidden} units on sequences of 4 "
-        f"features, {config.elements:,} steps in all; float32, one core of a CPU. The bare recurrence: forward, one "
-        "sequence.",
+        f"Layers: a training step (forward, backward) of two layers of {config.hidden} units, {config.elements:,} "
+        "steps of 4 features in all; float32, one core of a CPU. The bare recurrence: forward, one sequence.",
         f"{config.repeats} timed repetitions of each, after one warm-up run; the sides take turns in one process. "
         "Nothing else should run meanwhile.",
         "The published serial scan is a kernel on the same GPU. Here it is a loop over time in Python, as it is "
         "usually written; torch's LSTM stands beside it as the serial kernel of this machine.",
-        intervals_note("Student's t for logarithms of ratios"),
+        lab.intervals_note("Student's t for logarithms of ratios"),
     ]
 
 
@@ -207,14 +193,12 @@ def outline(config: SpeedConfig) -> str:
     return f"{len(config.layers)} layers of {config.hidden} units timed on {lengths} steps"
 
 
-def draw_times_faster(results: pl.DataFrame, config: SpeedConfig) -> pl.DataFrame:
+def times_faster_by_length(results: pl.DataFrame, config: SpeedConfig) -> pl.DataFrame:
     curves = []
     for side, name in (("loop", "a loop over time"), ("lstm", "torch's LSTM")):
-        rows = results.filter(pl.col(f"{side}_ms").is_not_null()).with_columns(
-            against=pl.lit(f"against {name}"), theirs=pl.col(f"{side}_ms")
-        )
-        curves += curves_by(rows, "length", ratio_of_times, group="against")
-    return curves_table(
+        rows = results.drop_nulls(f"{side}_ms").with_columns(against=pl.lit(f"against {name}"))
+        curves += lab.curves_by(rows, "length", partial(times_faster, side=side), group="against")
+    return lab.curves_table(
         "How many times faster",
         "One call against the other way, by the length of the sequences: how many times less time it took.",
         "steps of a sequence",
@@ -223,20 +207,17 @@ def draw_times_faster(results: pl.DataFrame, config: SpeedConfig) -> pl.DataFram
     )
 
 
-def ratio_of_times(rows: pl.DataFrame) -> Estimate:
-    return mean_ratio(rows["theirs"].to_numpy(), rows["ours_ms"].to_numpy())
-
-
-@experiment(
-    source=GILR,
+@lab.experiment(
+    papers=["1709.04057"],
     laptop=SpeedConfig(),
     paper={"hidden": 256},
     smoke={"lengths": (4, 64), "features": (4,), "elements": 64, "hidden": 4, "repeats": 2},
     findings=findings,
     notes=notes,
     outline=outline,
-    summary=partial(means, columns=["ours_ms", "loop_ms", "lstm_ms"]),
-    curves=draw_times_faster,
+    means=["ours_ms", "loop_ms", "lstm_ms"],
+    curves=times_faster_by_length,
 )
-def gilr_speed(config: SpeedConfig) -> Iterator[Measurement]:
-    yield Measurement(name="times", measure=partial(measure, config), steps=len(list(comparisons(config))))
+def gilr_speed(config: SpeedConfig) -> Iterator[lab.Measurement]:
+    steps = len(list(comparisons(config)))
+    yield lab.Measurement(name="times", measure=partial(measure, config), steps=steps)
