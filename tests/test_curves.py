@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from extrapolate.experiments.curves import SCHEMA, Curve, curves_by, curves_table
+from extrapolate.report.figures import Figure
 from extrapolate.report.figures.curves import curves
 from extrapolate.report.files import Folder, Manifest
 from extrapolate.stats import NOTHING, Estimate, student
@@ -13,14 +14,19 @@ from extrapolate.stats import NOTHING, Estimate, student
 MANIFEST = Manifest("x", "x", "", "", "", "", "", None, None, {}, {}, {}, ())
 
 
-def folder(path: Path) -> Folder:
-    return Folder(path, MANIFEST, None, None, None, (), ())
+def drawn(path: Path, y_name: str, made: list[Curve]) -> Figure:
+    table = curves_table("Error by length", "A lead.", "images", y_name, made)
+    assert table.schema == pl.Schema(SCHEMA)
+    table.write_parquet(path / "curves.parquet")
+    figure = curves(Folder(path, MANIFEST, None, None, None, (), ()))
+    assert figure is not None
+    return figure
 
 
 def test_a_point_a_value_with_its_interval() -> None:
     results = pl.DataFrame(
         {
-            "operation": ["sum"] * 6,
+            "operation": "sum",
             "unit": ["NAC"] * 4 + ["LSTM"] * 2,
             "length": [10, 1, 10, 1, 1, 1],
             "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0],
@@ -38,37 +44,29 @@ def test_each_line_has_a_panel_and_all_share_a_table(tmp_path: Path) -> None:
         Curve("sum", "<b>LSTM</b>", [(1, Estimate(1.0, None, None, 1)), (1000, NOTHING)]),
         Curve("count", "NAC", [(1, Estimate(float("inf"), None, None, 5))]),
     ]
-    table = curves_table("Error by length", "A lead.", "images", "error", made)
-    assert table.schema == pl.Schema(SCHEMA)
-    table.write_parquet(tmp_path / "curves.parquet")
-    figure = curves(folder(tmp_path))
-    assert figure is not None
-    assert [group.title for group in figure.groups] == ["sum", "count"]
-    assert [panel.title for panel in figure.groups[0].panels] == ["NAC", "<b>LSTM</b>"]
-    assert "<b>" not in figure.groups[0].panels[1].svg
-    rows = figure.groups[0].table.rows
-    assert [entry.text for entry in rows[0]] == ["1", "1", "1"]
-    assert rows[1][1].note.startswith("1")
-    assert rows[1][2].text == "–"
+    sums, counts = drawn(tmp_path, "error", made).groups
+    assert (sums.title, counts.title) == ("sum", "count")
+    assert [panel.title for panel in sums.panels] == ["NAC", "<b>LSTM</b>"]
+    assert "<b>" not in sums.panels[1].svg
+    first, last = sums.table.rows
+    assert [entry.text for entry in first] == ["1", "1", "1"]
+    assert last[1].note.startswith("1")
+    assert last[2].text == "–"
 
 
-@pytest.mark.parametrize("content", [b"no table", None])
-def test_without_a_table_there_is_no_figure(content: bytes | None, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / "curves.parquet").write_bytes(content)
-    assert curves(folder(tmp_path)) is None
-
-
-def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    pl.DataFrame({"x": [1.0]}).write_parquet(tmp_path / "curves.parquet")
-    assert curves(folder(tmp_path)) is None
+@pytest.mark.parametrize("content", [b"no table", None, pl.DataFrame({"x": [1.0]})])
+def test_without_a_table_of_curves_there_is_no_figure(
+    content: bytes | pl.DataFrame | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "curves.parquet"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        content.write_parquet(path)
+    assert curves(Folder(tmp_path, MANIFEST, None, None, None, (), ())) is None
 
 
 def test_shares_are_drawn_from_none_to_all(tmp_path: Path) -> None:
     points = [(float(x), Estimate(share, share, share, 5)) for x, share in enumerate((1.0, 0.5, 0.001))]
-    curves_table("T", "L", "T", "share of episodes", [Curve("g", "NAC", points)]).write_parquet(
-        tmp_path / "curves.parquet"
-    )
-    figure = curves(folder(tmp_path))
-    assert figure is not None
-    assert "100 %" in figure.groups[0].panels[0].svg
+    (group,) = drawn(tmp_path, "share of episodes", [Curve("g", "NAC", points)]).groups
+    assert "100 %" in group.panels[0].svg

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -32,15 +31,6 @@ class Curve:
     points: Sequence[tuple[float, Estimate]]
 
 
-@runtime_checkable
-class Drawn(Protocol):
-    """An experiment whose page has such lines."""
-
-    def curves(self, results: pl.DataFrame, settings: Any) -> pl.DataFrame:
-        """What :func:`curves_table` makes, from the results so far."""
-        ...
-
-
 def curves_table(title: str, lead: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> pl.DataFrame:
     """``lead``: a sentence or two below the title; ``x_name`` and ``y_name`` with their units, or "share of ..."."""
     lines = [
@@ -59,7 +49,7 @@ def curves_by(
     group: str = "operation",
     line: str = "unit",
 ) -> list[Curve]:
-    """A curve a ``group`` and ``line`` of the results, a point a value of column ``x``: ``estimate`` of its rows."""
+    """A curve per ``group`` and ``line`` of the results, a point per value of ``x``: ``estimate`` of its rows."""
     found = []
     for (group_name, line_name), rows in results.group_by(group, line, maintain_order=True):
         points = [(float(at), estimate(own)) for (at,), own in rows.sort(x).group_by(x, maintain_order=True)]
@@ -68,7 +58,7 @@ def curves_by(
 
 
 def curves_across(results: pl.DataFrame, columns: Mapping[float, str]) -> list[Curve]:
-    """A curve an operation and unit of the results, a point a column: the mean of its values; ``columns`` by x."""
+    """A curve per operation and unit of the results, a point per column: the mean of its values; ``columns`` by x."""
     return [
         Curve(str(operation), str(unit), [(x, student(rows[name].to_numpy())) for x, name in columns.items()])
         for (operation, unit), rows in results.group_by("operation", "unit", maintain_order=True)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from extrapolate.errors import UserError
 from extrapolate.files import replacing, write_text
 
-#: What a manifest must say for its run to be gone on with.
+#: What a manifest must hold so that its run can be resumed.
 MANIFEST_NEEDS = {
     "experiment": str,
     "settings": dict,
@@ -23,10 +23,6 @@ MANIFEST_NEEDS = {
     "finished": str | None,
     "seconds": float | int,
 }
-
-#: What the system says where there is no room, and where a folder cannot be used at all.
-FULL = {errno.ENOSPC, errno.EDQUOT}
-UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR}
 
 
 @dataclass(frozen=True)
@@ -45,31 +41,30 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for this process; released by the system however the process ends."""
+        """Hold the folder for this process; the system releases it however the process ends."""
         try:
             self._refuse_strangers()
             self.path.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path / ".lock", timeout=0):
                 yield
         except Timeout:
-            raise UserError(
+            text = (
                 f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
-            ) from None
+            )
+            raise UserError(text) from None
         except (NotADirectoryError, FileExistsError) as error:
             raise UserError(f"{error.filename} is a file: give a folder as --out") from None
         except OSError as error:
-            if error.errno in FULL:
-                raise UserError(
-                    f"no space left on {self.path}: free some and run the same command again"
-                ) from None
-            if error.errno in UNUSABLE:
-                raise UserError(
-                    f"cannot write to {self.path}: {error.strerror}; choose another --out"
-                ) from None
-            raise
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                text = f"no space left on {self.path}: free some and run the same command again"
+            elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR):
+                text = f"cannot write to {self.path}: {error.strerror}; choose another --out"
+            else:
+                raise
+            raise UserError(text) from None
 
     def claim_for(self, experiment: str, settings: dict[str, str]) -> dict[str, Any] | None:
-        """Makes sure the folder is this run's; returns the manifest it holds, None where it is new."""
+        """Make sure that the folder is this run's; return the manifest it holds, None where it is new."""
         (self.path / "parts").mkdir(exist_ok=True)
         if not self.manifest.exists():
             self._refuse_strangers()
@@ -78,29 +73,29 @@ class RunFolder:
             found = self.read_manifest()
         except UserError as error:
             raise UserError(f"{error}: choose another --out") from None
-        if found["experiment"] != experiment:
-            raise UserError(
-                f"{self.path} holds a run of {found['experiment']!r}, not of {experiment!r}: "
-                "choose another --out"
-            )
         before = found["settings"]
+        if found["experiment"] != experiment:
+            held = f"a run of {found['experiment']!r}, not of {experiment!r}"
+            raise UserError(f"{self.path} holds {held}: choose another --out")
         for name in sorted(settings.keys() | before.keys()):
             if settings.get(name) != before.get(name):
-                raise UserError(
-                    f"{self.path} holds a run with --{name.replace('_', '-')} {before.get(name)!r}, not "
-                    f"{settings.get(name)!r}: choose another --out"
-                )
+                held = f"--{name.replace('_', '-')} {before.get(name)!r}, not {settings.get(name)!r}"
+                raise UserError(f"{self.path} holds a run with {held}: choose another --out")
         return found
 
     def _refuse_strangers(self) -> None:
-        """Leaves somebody's folder as it was found."""
+        """Leave somebody's folder as it was found: a run's holds a manifest, or what a killed run left."""
         if self.manifest.exists() or not self.path.is_dir():
             return
-        strangers = [path.name for path in self.path.iterdir() if not _ours(path)]
+        strangers = {path.name for path in self.path.iterdir() if not path.match(".*.tmp")} - {
+            ".lock",
+            "parts",
+        }
         if strangers:
-            raise UserError(
+            text = (
                 f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
             )
+            raise UserError(text)
 
     def read_manifest(self) -> dict[str, Any]:
         """Read the manifest.
@@ -120,11 +115,6 @@ class RunFolder:
             if name not in found or not isinstance(found[name], kind):
                 raise UserError(f"{self.manifest} is damaged (it gives no {name})")
         return found
-
-
-def _ours(path: Path) -> bool:
-    """Whether a new run's folder may hold it: what :meth:`RunFolder.locked` makes, what a killed run left."""
-    return path.name in {".lock", "parts"} or path.match(".*.tmp")
 
 
 def write_json(path: Path, value: Any) -> None:

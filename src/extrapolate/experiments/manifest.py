@@ -5,6 +5,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from extrapolate.experiments.options import written
 
 def new_manifest(experiment: Experiment[Any], settings: Any, preset: str, command: str) -> dict[str, Any]:
     """The manifest of a run that starts now; the runner fills in its end."""
+    device = settings.device
     return {
         "experiment": experiment.name,
         "title": experiment.title,
@@ -28,7 +30,12 @@ def new_manifest(experiment: Experiment[Any], settings: Any, preset: str, comman
             "numpy": version("numpy"),
             "python": platform.python_version(),
         },
-        "machine": _machine(settings.device),
+        "machine": {
+            "processor": _processor(),
+            "cores": cores(),
+            "device": device if device == "cpu" else torch.cuda.get_device_name(device),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
         "started": now(),
         "finished": None,
         "seconds": 0.0,
@@ -51,19 +58,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _machine(device: str) -> dict[str, Any]:
-    return {
-        "processor": _processor(),
-        "cores": cores(),
-        "device": device if device == "cpu" else torch.cuda.get_device_name(device),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
 def _processor() -> str:
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if sys.platform == "linux" else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"

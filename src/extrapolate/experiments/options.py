@@ -102,26 +102,21 @@ def real_between(
 
 def sorted_from(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     """Reads values separated by commas, each with ``read``; in rising order, each once."""
-
-    def read_all(text: str) -> tuple[Any, ...]:
-        found = tuple(sorted({read(part.strip()) for part in text.split(",") if part.strip()}))
-        if not found:
-            raise UserError("no number given: give some, separated by commas")
-        return found
-
-    return read_all
+    none = "no number given: give some, separated by commas"
+    return lambda text: tuple(sorted({read(part) for part in _parts(text, none)}))
 
 
 def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ...]]:
     """Reads names separated by commas, each one of ``known``; offers the nearest for a misspelt one."""
+    none = f"no {kind} given: choose from {', '.join(known)}"
+    return lambda text: tuple(known_name(part, known, kind) for part in dict.fromkeys(_parts(text, none)))
 
-    def read(text: str) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
-        if not found:
-            raise UserError(f"no {kind} given: choose from {', '.join(known)}")
-        return tuple(known_name(each, known, kind) for each in found)
 
-    return read
+def _parts(text: str, if_none: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise UserError(if_none)
+    return parts
 
 
 def known_name(text: str, known: Sequence[str], kind: str) -> str:

@@ -23,9 +23,6 @@ from extrapolate.experiments.training import Job, Measurement
 #: Columns of the results that together name a row.
 LABELS = ("unit", "operation", "range", "seed")
 
-#: How many values of a label an error lists.
-LISTED = 12
-
 
 class _Row(NamedTuple):
     """A row of the results: ``position`` is its place among the rows of ``training``."""
@@ -40,6 +37,7 @@ class Run:
     """The folder of a run, as :func:`load_run` opens it. Reads JSON, Parquet and safetensors files only.
 
     ``manifest`` is the content of ``manifest.json``: the experiment, its settings, versions, machine and times.
+    The other files are read at first use; one that is missing or damaged raises :class:`UserError`.
     """
 
     path: Path
@@ -47,20 +45,12 @@ class Run:
 
     @cached_property
     def results(self) -> pl.DataFrame:
-        """The table ``results.parquet``: one row per trained model, or per question that one was asked.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """The table ``results.parquet``: one row per trained model, or per question that one was asked."""
         return read_table(self._require(self.path / "results.parquet"))
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """The claims of ``claims.json``: what was measured, beside what was published.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """The claims of ``claims.json``: what was measured, beside what was published."""
         path = self._require(self.path / "claims.json")
         try:
             return [_read_claim(item) for item in json.loads(path.read_text(encoding="utf-8"))]
@@ -79,11 +69,11 @@ class Run:
             UserError: no row or several rows match, or a file of the part is missing, damaged, or was written by
                 another version.
         """
-        row = _select(self._rows(), labels)
-        if isinstance(row.training, Measurement):
-            raise UserError(f"{row.training.name} is a measurement: it keeps no trained model")
-        replicas = row.training.replicas()
-        weights = self._require(self._run_dir.part(row.training.name, "weights.safetensors"))
+        training, position, _ = _select(self._rows(), labels)
+        if isinstance(training, Measurement):
+            raise UserError(f"{training.name} is a measurement: it keeps no trained model")
+        replicas = training.replicas()
+        weights = self._require(RunFolder(self.path).part(training.name, "weights.safetensors"))
         try:
             state = load_file(weights)
         except (SafetensorError, OSError) as error:
@@ -94,18 +84,14 @@ class Run:
                 f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
             )
         replicas.load_state_dict(state)
-        if row.training.measure_steps:
+        if training.measure_steps:
             warnings.warn(
-                f"{row.training.name}: the run used this network further after its training (masks, rounding); "
+                f"{training.name}: the run used this network further after its training (masks, rounding); "
                 "this is the network as it was trained",
                 stacklevel=2,
             )
         # a part of one network has a row for every question that it was asked
-        return replicas[0 if len(replicas) == 1 else row.position].eval()
-
-    @property
-    def _run_dir(self) -> RunFolder:
-        return RunFolder(self.path)
+        return replicas[0 if len(replicas) == 1 else position].eval()
 
     @property
     def _remedy(self) -> str:
@@ -120,26 +106,22 @@ class Run:
 
     def _rows(self) -> list[_Row]:
         """The rows of the parts that are finished, in the order of the results."""
-        rows = []
-        for name, training in self._trainings().items():
-            path = self._run_dir.part(name, "parquet")
-            if path.exists():
-                table = read_table(path).iter_rows(named=True)
-                rows += [_Row(training, position, values) for position, values in enumerate(table)]
-        if not rows:
-            raise UserError(f"{self.path} holds no trained models (no parts/*.parquet): {self._remedy}")
-        return rows
-
-    def _trainings(self) -> Mapping[str, Job]:
-        experiment = experiment_named(self.manifest["experiment"])
+        experiment, folder = experiment_named(self.manifest["experiment"]), RunFolder(self.path)
         try:
             preset = experiment.presets[self.manifest["preset"]]
             settings = with_options(preset, self.manifest["settings"] | {"device": "cpu"})
         except (KeyError, UserError) as error:
             raise UserError(
-                f"{self._run_dir.manifest} has settings that this version of extrapolate does not know ({error})"
+                f"{folder.manifest} has settings that this version of extrapolate does not know ({error})"
             ) from None
-        return experiment.jobs(settings)
+        rows = []
+        for name, training in experiment.jobs(settings).items():
+            if (path := folder.part(name, "parquet")).exists():
+                table = read_table(path).iter_rows(named=True)
+                rows += [_Row(training, position, values) for position, values in enumerate(table)]
+        if not rows:
+            raise UserError(f"{self.path} holds no trained models (no parts/*.parquet): {self._remedy}")
+        return rows
 
 
 def load_run(folder: str | Path) -> Run:
@@ -156,9 +138,7 @@ def load_run(folder: str | Path) -> Run:
 
 def _read_claim(item: Mapping[str, Any]) -> Claim:
     values = {each.name: item[each.name] for each in fields(Claim)}
-    if values["interval"] is not None:
-        values["interval"] = tuple(values["interval"])
-    return Claim(**values)
+    return Claim(**values | {"interval": values["interval"] and tuple(values["interval"])})
 
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
@@ -180,6 +160,6 @@ def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
 
 
 def _list_values(rows: Sequence[_Row], name: str) -> str:
-    """List the values of a label, each once, up to ``LISTED`` of them."""
+    """List the values of a label, each once, the first twelve of them."""
     values = list(dict.fromkeys(repr(row.values.get(name)) for row in rows))
-    return ", ".join([*values[:LISTED], *(["..."] if len(values) > LISTED else [])])
+    return ", ".join([*values[:12], *(["..."] if len(values) > 12 else [])])

@@ -4,15 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from extrapolate.stats import (
-    Estimate,
-    mean_of_positive,
-    mean_of_sparsity,
-    student,
-    success_rate,
-)
-
-MEASURES = ("success_rate", "solved_at", "sparsity_error")
+from extrapolate.stats import Estimate, mean_of_positive, mean_of_sparsity, student, success_rate
 
 SCHEMA = {
     "unit": pl.String,
@@ -29,20 +21,23 @@ SCHEMA = {
 def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
     """The three measures of some models; the last two over the solved ones, as published."""
     solved = rows.filter("solved")
+
+    def values(name: str) -> list[float]:
+        return solved[name].drop_nulls().to_list() if name in solved.columns else []
+
     return {
         "success_rate": success_rate(solved.height, rows.height),
-        "solved_at": mean_of_positive(solved["solved_at"].drop_nulls().to_list()),
-        "sparsity_error": mean_of_sparsity(solved["sparsity_error"].drop_nulls().to_list()),
+        "solved_at": mean_of_positive(values("solved_at")),
+        "sparsity_error": mean_of_sparsity(values("sparsity_error")),
     }
 
 
 def summarize(results: pl.DataFrame, means: Sequence[str] = ()) -> pl.DataFrame:
     """A row for each unit, operation, range and measure, in the order of ``results``.
 
-    The measures are those of :func:`estimates` where models are solved or not, and the means of columns.
+    The measures are those of :func:`estimates` where models are solved or not, and the means of columns: their
+    names, or patterns such as ``^success_.*$``.
     """
-    absent = {name: pl.lit(None, pl.Float64) for name in MEASURES[1:] if name not in results.columns}
-    results = results.with_columns(**absent)
     lines = []
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         found = estimates(rows) if "solved" in results.columns else {}
