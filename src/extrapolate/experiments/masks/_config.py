@@ -41,14 +41,10 @@ def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> 
     def cut(own: Sequence[int], paper: Sequence[int]) -> str | None:
         if sum(own) >= sum(paper):
             return None
-        return f"{what[0].lower()}{what[1:]} {written_sizes(own)} instead of {written_sizes(paper)}"
+        joined = ["-".join(map(str, sizes)) for sizes in (own, paper)]
+        return f"{what[0].lower()}{what[1:]} {joined[0]} instead of {joined[1]}"
 
     return lab.sizes(default, f"{what}, separated by commas.", cut=cut)
-
-
-def written_sizes(values: Sequence[int]) -> str:
-    """``400-400-200``."""
-    return "-".join(map(str, values))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +58,10 @@ class MaskConfig(lab.Config):
     eval_every: int = lab.number(1_000, "Steps between two evaluations of the weights.")
     batch: int = batch(128, MASKS)
     compile: bool = False  # a single network of wide layers: there is nothing to fuse
+
+
+#: What the paper has, of dense networks and of classifiers of images.
+PAPER = {"seeds": 10, "steps": 20_000, "mask_steps": 20_000, "eval_every": 1_000}
 
 
 def networks_and_masks(config: MaskConfig, masks: int, kind: str = "network") -> str:
