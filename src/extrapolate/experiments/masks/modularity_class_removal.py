@@ -47,12 +47,8 @@ class ClassRemovalConfig(MaskConfig):
         cut=lab.instead(EMBEDDED, "CIFAR-10"),
     )
     channels: tuple[int, ...] = widths((32, 64, 128, 256), "Channels of the convolutions")
-    dropout: float = lab.real(
-        0.5, "Dropout after the last convolution; half of it after the one before.", least=0, below=1
-    )
-    removed: int = lab.number(
-        10, "Number of classes that are removed, each in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes")
-    )
+    dropout: float = lab.real(0.5, "Dropout at the end; half of it a convolution before.", least=0, below=1)
+    removed: int = lab.number(10, "Classes to remove in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes"))
     rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
 
 
@@ -67,10 +63,7 @@ def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
 
 def control_keeps(results: pl.DataFrame) -> Estimate:
     """Of each network, the accuracy under the control mask over that without a mask, means over the classes."""
-    networks = results.partition_by("seed", maintain_order=True)
-    control, unmasked = (
-        np.array([np.diag(answers(rows, view)).mean() for rows in networks]) for view in (CONTROL, "unmasked")
-    )
+    control, unmasked = (accuracies(results, view).mean(1) for view in (CONTROL, "unmasked"))
     return student(control / unmasked)
 
 
@@ -93,45 +86,49 @@ def other_loses(results: pl.DataFrame) -> lab.Found:
 
 def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """What a removed class loses, and at most another one, at least 0: (removed classes, networks) each."""
-    networks = results.partition_by("seed", maintain_order=True)
     own, others = [], []
     for name in removed(results):
-        drops = np.array([relative_drops(rows, name) for rows in networks])
-        own.append(drops[:, int(name)])
-        others.append(np.delete(drops, int(name), 1).max(1).clip(0))
+        drops, place = relative_drops(results, name), int(name)
+        own.append(drops[:, place])
+        others.append(np.delete(drops, place, 1).max(1).clip(0))
     return np.array(own), np.array(others)
 
 
-def relative_drops(rows: pl.DataFrame, name: str) -> np.ndarray:
-    """Without class ``name``, what share of its accuracy under the control mask each class loses, (10,).
+def relative_drops(results: pl.DataFrame, name: str) -> np.ndarray:
+    """Without class ``name``, what share of its accuracy under the control mask each class loses, (networks, 10).
 
     Not a number where a class had none.
     """
-    control, without = (np.diag(answers(rows, view)) for view in (CONTROL, WITHOUT + name))
+    control, without = accuracies(results, CONTROL), accuracies(results, WITHOUT + name)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(control > 0, (control - without) / control, np.nan)
 
 
-def answers(rows: pl.DataFrame, view: str) -> np.ndarray:
-    """Of one network's images of each class (row), the share that is given each class (column)."""
-    return rows.filter(unit=view).sort("operation").select(GIVEN + each for each in CLASSES).to_numpy()
+def accuracies(results: pl.DataFrame, view: str) -> np.ndarray:
+    """By network and class, (networks, 10)."""
+    return answers(results, view).diagonal(axis1=1, axis2=2)
 
 
-def removed(rows: pl.DataFrame) -> list[str]:
+def answers(results: pl.DataFrame, view: str) -> np.ndarray:
+    """Of the images of each class (rows), the share that is given each class (columns): (networks, 10, 10)."""
+    rows = results.filter(unit=view).sort("seed", "operation")
+    return rows.select(GIVEN + each for each in CLASSES).to_numpy().reshape(-1, len(CLASSES), len(CLASSES))
+
+
+def removed(results: pl.DataFrame) -> list[str]:
     """The classes that were removed, in the order of the rows."""
-    units = rows["unit"].unique(maintain_order=True)
+    units = results["unit"].unique(maintain_order=True)
     return [unit.removeprefix(WITHOUT) for unit in units if unit.startswith(WITHOUT)]
 
 
 def confusions(rows: pl.DataFrame) -> pl.DataFrame:
     """One network's differences to the control mask, a row per removed class, class asked and class given."""
-    lines = [
-        (name, CLASSES[place], CLASSES[given], difference)
-        for name in removed(rows)
-        for (place, given), difference in np.ndenumerate(
-            answers(rows, WITHOUT + name) - answers(rows, CONTROL)
-        )
-    ]
+    lines = []
+    for name in removed(rows):
+        (difference,) = answers(rows, WITHOUT + name) - answers(rows, CONTROL)
+        lines += [
+            (name, str(place), str(given), value) for (place, given), value in np.ndenumerate(difference)
+        ]
     schema = {"mask": pl.String, "asked": pl.String, "given": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
 
@@ -152,13 +149,11 @@ def notes(config: ClassRemovalConfig) -> list[str]:
     ]
 
 
-def build(config: ClassRemovalConfig) -> nn.Module:
-    """A network for these images."""
-    return Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout)
-
-
 def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     """One network on images drawn with replacement; its error is that on all training images."""
+
+    def build() -> nn.Module:
+        return Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout)
 
     def image_loss(model: Model, images: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(model(images), labels)
@@ -179,7 +174,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         name=f"seed-{seed}",
         seed=seed,
         config=config,
-        build=partial(build, config),
+        build=build,
         # a convolution mapped over a single network is slower than that network
         train=replace(train_weights(config, loss, error), gradients=one_by_one),
         sample=sample,
