@@ -76,12 +76,8 @@ class MaskStudy:
     functions, behind a cache.
 
     Args:
-        name: of the training: safe as a file name, unique in the experiment.
-        build: makes the network.
-        train: how its weights are trained.
         sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
         loss: ``loss(model, *batch)``: the mean loss over a batch.
-        learning: how masks are learned.
         rounds: the masks, those of a round side by side; a round may build on the masks of those before.
         evaluate: of a model a row for everything it is asked: ``operation``, ``range``, ``accuracy`` and more.
         views: of the trained network and the masks, what is evaluated.

@@ -165,9 +165,14 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
             chain.of(number).load_state_dict(learner.weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
-        rows = pl.DataFrame(evaluate(config, start, seed, chain, masks), infer_schema_length=None)
+        rows = pl.DataFrame([row(chain, masks[: number + 1]) for number in range(config.tasks)])
         lines = accuracies(rows) + sharing_lines(rows, masks)
         return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
+
+    def row(chain: Chain, masks: list[Mask]) -> dict[str, Any]:
+        number = len(masks) - 1
+        found = evaluate(task_of(config, number), chain.of(number), masks)
+        return {"unit": start, **found, "seed": seed, "steps": config.steps}
 
     def batches(number: int) -> Callable[[int], tuple[Tensor, Tensor]]:
         task, stream = task_of(config, number), BATCHES + number
@@ -205,29 +210,20 @@ def joint_learner(
 
 
 @torch.no_grad()
-def evaluate(
-    config: PermutedDigitsConfig, start: str, seed: int, chain: Chain, masks: list[Mask]
-) -> list[dict[str, Any]]:
-    """A row for each task after the last one: under its own mask, with its own first layer."""
-    rows = []
-    for number, mask in enumerate(masks):
-        images, labels = task_of(config, number).splits()["test"]
-        right = mask.applied(chain.of(number))(images).argmax(-1) == labels
-        rows.append(
-            {
-                "unit": start,
-                "operation": f"task {number + 1}",
-                "range": "test images",
-                "task": number + 1,
-                "accuracy": float(right.double().mean()),
-                "kept": int(mask.kept().pooled),
-                "kept_share": mask.fraction().pooled,
-                **shares(mask, masks[:number]),
-                "seed": seed,
-                "steps": config.steps,
-            }
-        )
-    return rows
+def evaluate(task: PermutedDigits, network: nn.Module, masks: Sequence[Mask]) -> dict[str, Any]:
+    """The network of a task under the mask of that task, the last of ``masks``."""
+    images, labels = task.splits()["test"]
+    *earlier, mask = masks
+    right = task.solved(mask.applied(network)(images).argmax(-1), labels)
+    return {
+        "operation": f"task {task.number + 1}",
+        "range": "test images",
+        "task": task.number + 1,
+        "accuracy": float(right.double().mean()),
+        "kept": int(mask.kept().pooled),
+        "kept_share": mask.fraction().pooled,
+        **shares(mask, earlier),
+    }
 
 
 def shares(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | None]:
