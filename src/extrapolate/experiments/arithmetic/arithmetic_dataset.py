@@ -2,23 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import polars as pl
 import torch
-from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic._subsets import PENALTY, SubsetConfig, errors_of, place_subsets
+from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.arithmetic._unit_training import errors_and_steps
-from extrapolate.stats import Estimate, difference_of_rates
-from extrapolate.tasks import PUBLISHED_RANGES, RangePair, SubsetProduct
-from extrapolate.training import Penalty, Warmup
-from extrapolate.training.metrics import Evaluate
+from extrapolate.stats import Estimate
+from extrapolate.tasks import (
+    PUBLISHED_RANGES,
+    SUM_FUNCTIONS,
+    RangePair,
+    Sequences,
+    SubsetFunction,
+    SubsetProduct,
+)
+from extrapolate.training import Warmup
 
 Layer = Callable[[int, int], torch_nn.Module]
 
@@ -84,11 +88,8 @@ def gain_of(network: str) -> lab.Measure:
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         ours, plain = rows_of(results, network), rows_of(results, PLAIN)
-        if ours.is_empty() or plain.is_empty():
-            return None
         wins, plain_wins = (sum(r.value == 1 for r in by_range(rows).values()) for rows in (ours, plain))
-        note = f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}"
-        return lab.Found(difference_of_rates(lab.share_of(ours), lab.share_of(plain)), note)
+        return lab.gain(ours, plain, f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}")
 
     return measure
 
@@ -123,53 +124,33 @@ def notes(config: ArithmeticDatasetConfig) -> list[str]:
 def train_network(
     config: ArithmeticDatasetConfig, name: str, layers: tuple[Layer, Layer], ranges: RangePair
 ) -> lab.Training:
-    """One network on one range: all seeds on one stream of inputs; the seed places the subsets too."""
+    """One network on one range."""
     additive, multiplicative = layers
-    task = SubsetProduct(ranges, config.in_features)
-    subsets = place_subsets(task, range(config.seeds), config.device)
-
-    def error(model: torch_nn.Module, x: Tensor, subsets: Tensor) -> Tensor:
-        return (model(x) - task.answer(x, subsets)).square().mean()
-
-    def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return error(model, batch["x"], batch["subsets"])
-
-    def shared_batch(key: Tensor) -> dict[str, Tensor]:
-        return {"x": ranges.train.sample_keyed((config.batch, config.in_features), key)}
-
-    def errors() -> Evaluate:
-        inputs = ranges.sample_fixed((config.samples, config.in_features))
-        validation, test = (inputs[split].to(config.device) for split in ("validation", "test"))
-        return lambda replicas, keys: {
-            "validation_mse": errors_of(replicas, error, validation, subsets),
-            "extrapolation_mse": errors_of(replicas, error, test, subsets),
-        }
+    train, test = Sequences(ranges.train), Sequences(ranges.test)
+    task = SubsetFunction(SUM_FUNCTIONS["mul"], train, test, config.in_features)
+    sums = SumsTraining(config, [task])
+    threshold = SubsetProduct(ranges, config.in_features).threshold
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        threshold = torch.tensor(task.threshold(config.epsilon), dtype=torch.float64)
-        return errors_and_steps(trained, threshold.repeat(config.seeds), config.steps)
+        thresholds = torch.full((config.seeds,), threshold(config.epsilon), dtype=torch.float64)
+        return errors_and_steps(trained, thresholds, config.steps)
 
     penalty = Warmup(config.penalty_end, config.penalty_start, PENALTY)
-    adam = partial(torch.optim.Adam, lr=1e-3, fused=True)
-    range_in_file_names = str(ranges).translate(
-        str.maketrans({"[": "", "]": "", ",": "_", ".": "p", "-": "m"})
-    )
+    metrics = {"validation_mse": "validation", "extrapolation_mse": "test"}
+    letters = str.maketrans({"[": "", "]": "", ",": "_", ".": "p", "-": "m"})
     return lab.Training(
-        name=f"{name.replace('.', 'p')}-{range_in_file_names}",
+        name=f"{name.replace('.', 'p')}-{str(ranges).translate(letters)}",
         labels={
             "unit": name,
             "operation": "the product of two sums",
             "range": str(ranges),
             "extrapolation_range": str(ranges.test),
         },
-        build=lambda: torch_nn.Sequential(additive(config.in_features, 2), multiplicative(2, 1)),
+        build=lambda: Static(additive(config.in_features, 2), multiplicative(2, 1)),
         config=config,
         train=replace(
-            config.train(loss, adam, lab.at_first_use(errors), "validation_mse"),
-            per_replica={"subsets": subsets},
-            shared_batch=shared_batch,
-            penalties=(Penalty(penalty),),
-            solved=lambda measures: measures["extrapolation_mse"] < task.threshold(config.epsilon),
+            sums.train(1e-3, penalty, metrics),
+            solved=lambda measures: measures["extrapolation_mse"] < threshold(config.epsilon),
         ),
         measure=measure,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 import polars as pl
 
@@ -49,65 +50,48 @@ BROAD = 5.0
 #: A share counts as no smaller if the interval of the difference lies above minus this. Our bound.
 MARGIN = 0.25
 
-Rates = Mapping[float, Estimate]
 
-
-def rate_of(results: pl.DataFrame, network: str) -> Estimate:
-    return lab.share_of(results.filter(unit=network))
-
-
-def rates_by_noise(results: pl.DataFrame) -> Rates:
+def rates_by_noise(results: pl.DataFrame) -> dict[float, Estimate]:
     """The share solved by upper end, of those that were run."""
-    rates = {high: rate_of(results, name) for high, name in WITH_NOISE.items()}
+    rates = {high: lab.share_of(results.filter(unit=name)) for high, name in WITH_NOISE.items()}
     return {high: rate for high, rate in rates.items() if rate.n}
 
 
-def best_of(rates: Rates) -> float:
+def best_of(rates: Mapping[float, Estimate]) -> float:
     """The upper end with which most models are solved; the least of several."""
     return max(rates, key=lambda high: rates[high].value or 0.0)
 
 
-def widest_band(rates: Rates) -> list[float]:
-    """The neighbouring upper ends around the best with which no smaller share is solved."""
-    highs, best = list(rates), best_of(rates)
-    differences = [difference_of_rates(rates[high], rates[best]) for high in highs]
-    as_good = [each.low is not None and each.low > -MARGIN for each in differences]
-    first = last = highs.index(best)
-    while first > 0 and as_good[first - 1]:
-        first -= 1
-    while last < len(highs) - 1 and as_good[last + 1]:
-        last += 1
-    return highs[first : last + 1]
-
-
 def band(results: pl.DataFrame) -> lab.Found | None:
-    """How many times the least end of the widest band its greatest is."""
+    """Of the neighbouring upper ends around the best with which no smaller share is solved: greatest ÷ least."""
     rates = rates_by_noise(results)
     if len(rates) < 2:
         return None
-    highs = widest_band(rates)
-    least, greatest = highs[0], highs[-1]
+    best = best_of(rates)
+
+    def as_good(high: float) -> bool:
+        low = difference_of_rates(rates[high], rates[best]).low
+        return low is not None and low > -MARGIN
+
+    least = [best, *takewhile(as_good, (high for high in reversed(rates) if high < best))][-1]
+    greatest = [best, *takewhile(as_good, (high for high in rates if high > best))][-1]
     shares = ", ".join(f"U[1,{high:g}] {rate.value:.0%}" for high, rate in rates.items())
     note = f"from U[1,{least:g}] to U[1,{greatest:g}]; share solved: {shares}"
-    ratio = Estimate(greatest / least, None, None, len(rates))
-    return lab.Found(ratio, note, greatest >= BROAD * least)
+    return lab.Found(Estimate(greatest / least, None, None, len(rates)), note, greatest >= BROAD * least)
 
 
 def gain_from_noise(name: str, results: pl.DataFrame) -> lab.Found | None:
-    rate, plain = rate_of(results, name), rate_of(results, PLAIN)
-    if not rate.n or not plain.n:
-        return None
-    note = f"share solved: {rate.value:.0%}, without noise {plain.value:.0%}"
-    return lab.Found(difference_of_rates(rate, plain), note)
+    noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
+    return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
 
 
-def batch_noise_less_the_best(results: pl.DataFrame) -> lab.Found | None:
-    rates, batch = rates_by_noise(results), rate_of(results, BATCH_NOISE)
-    if not rates or not batch.n:
+def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
+    rates = rates_by_noise(results)
+    if not rates:
         return None
     best = best_of(rates)
-    shares = f"share solved {rates[best].value:.0%}, with batch noise {batch.value:.0%}"
-    return lab.Found(difference_of_rates(batch, rates[best]), f"the best is U[1,{best:g}]: {shares}")
+    batch, noisy = results.filter(unit=BATCH_NOISE), results.filter(unit=WITH_NOISE[best])
+    return lab.gain(batch, noisy, f"the best is U[1,{best:g}]: share solved {{1}}, with batch noise {{0}}")
 
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
@@ -117,7 +101,7 @@ def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
     for name in WITH_NOISE.values():
         gain = partial(gain_from_noise, name)
         yield lab.Finding("{network}/solves-more-than-NAU-NMU", gain, {"network": name})
-    yield lab.Finding("NAU-BatchStochasticNMU/as-good-as-the-best", batch_noise_less_the_best)
+    yield lab.Finding("NAU-BatchStochasticNMU/as-good-as-the-best", gain_from_batch_noise)
 
 
 # ---------------------------------------------------------------------------------------------------- experiment
