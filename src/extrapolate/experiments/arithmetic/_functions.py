@@ -40,9 +40,10 @@ LAYERS: dict[str, tuple[Layer, Layer]] = {
 }
 
 
-def width_between(model: str, hidden: int) -> int:
-    """Units between a model's layers: two where they are arithmetic."""
-    return hidden if LAYERS[model][1] is torch_nn.Linear else 2
+def layers_of(model: str, hidden: int) -> tuple[Layer, Layer, int]:
+    """A model's layers and the units between them: two where they are arithmetic."""
+    first, second = LAYERS[model]
+    return first, second, hidden if second is torch_nn.Linear else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +112,6 @@ def success(published: Sequence[str]) -> Iterator[lab.Finding]:
 
     yield lab.Finding("NALU/fails-with-most-seeds", solved)
     yield lab.Finding("NAU-NMU/solves-more-than-NALU", gain)
-
-
-# ------------------------------------------------------------------------------------------------------- training
 
 
 @dataclass(frozen=True)

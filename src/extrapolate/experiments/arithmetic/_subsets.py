@@ -22,14 +22,11 @@ class SubsetConfig(lab.Config):
     """The published 100 inputs need millions of steps until the two sums are told apart; 16 need far fewer."""
 
     in_features: int = lab.number(
-        16,
-        "Input size; each of the two sums is over a quarter of the inputs.",
-        least=8,
-        cut=lab.fewer("inputs"),
+        16, "Input size; each of the two sums is over a quarter of it.", least=8, cut=lab.fewer("inputs")
     )
     samples: int = lab.number(
         1_000,
-        "Samples of the validation set, and of the extrapolation set.",
+        "Samples of the validation and of the extrapolation set.",
         least=2,
         cut=lab.fewer("test samples"),
     )

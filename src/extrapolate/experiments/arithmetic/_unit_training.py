@@ -38,7 +38,7 @@ class SingleModuleConfig(lab.Config):
     )
     samples: int = lab.number(
         10_000,
-        "Samples of the validation set, and of the extrapolation set.",
+        "Samples of the validation and of the extrapolation set.",
         least=2,
         cut=lab.fewer("test samples"),
     )
@@ -106,9 +106,6 @@ def train_unit(
     return training
 
 
-# ------------------------------------------------------------------------------------------------ what is measured
-
-
 def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
     """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
     history = trained.history
@@ -155,11 +152,6 @@ def _surface(task: SingleModule, replicas: Replicas, index: int, rows: pl.DataFr
     with torch.no_grad():
         learned = replicas[index].cpu().double().eval()(x)
     labels = rows[index].select("unit", "operation", "range", "seed", "solved")
-    columns = {
-        "x0": x[:, 0],
-        "x1": x[:, 1],
-        "true": task.operation(x)[:, 0],
-        "learned": learned[:, 0],
-    }
-    points = pl.DataFrame({name: values.numpy() for name, values in columns.items()})
+    values = torch.cat([x, task.operation(x), learned], 1)
+    points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
     return labels.with_columns(train_low=train[0], train_high=train[1]).join(points, how="cross")

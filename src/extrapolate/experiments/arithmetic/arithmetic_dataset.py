@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 import torch
+from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
@@ -14,14 +14,7 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.arithmetic._unit_training import errors_and_steps
 from extrapolate.stats import Estimate
-from extrapolate.tasks import (
-    PUBLISHED_RANGES,
-    SUM_FUNCTIONS,
-    RangePair,
-    Sequences,
-    SubsetFunction,
-    SubsetProduct,
-)
+from extrapolate.tasks import PUBLISHED_RANGES, SUM_FUNCTIONS, RangePair, Sequences, SubsetFunction
 from extrapolate.training import Warmup
 
 Layer = Callable[[int, int], torch_nn.Module]
@@ -46,7 +39,7 @@ class ArithmeticDatasetConfig(SubsetConfig):
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES, cut=lab.missing("ranges"))
     penalty_start: int = lab.number(
         75_000,
-        "Step from which on the penalty (10) grows.",
+        "Step at which the penalty (10) begins.",
         least=0,
         cut=lab.fewer("steps before the penalty grows"),
     )
@@ -62,22 +55,18 @@ class ArithmeticDatasetConfig(SubsetConfig):
 # ------------------------------------------------------------------------------------------------------ findings
 
 
-def rows_of(results: pl.DataFrame, network: str) -> pl.DataFrame:
-    """The models of a network in the published ranges."""
-    return results.filter(pl.col("range").is_in([str(pair) for pair in PUBLISHED_RANGES]), unit=network)
-
-
-def by_range(rows: pl.DataFrame) -> dict[str, Estimate]:
-    """The share solved."""
-    return {str(name): lab.share_of(part) for (name,), part in rows.group_by("range", maintain_order=True)}
+def rows_of(results: pl.DataFrame, network: str) -> tuple[pl.DataFrame, dict[str, Estimate]]:
+    """The models of a network in the published ranges, and the share solved by range."""
+    rows = results.filter(pl.col("range").is_in([str(pair) for pair in PUBLISHED_RANGES]), unit=network)
+    parts = rows.group_by("range", maintain_order=True)
+    return rows, {str(name): lab.share_of(part) for (name,), part in parts}
 
 
 def failing_ranges(results: pl.DataFrame) -> lab.Found | None:
     """The share solved over all ranges; holds where the interval excludes 1 in at least two of them."""
-    rows = rows_of(results, PLAIN)
-    if rows.is_empty():
+    rows, rates = rows_of(results, PLAIN)
+    if not rates:
         return None
-    rates = by_range(rows)
     failing = [name for name, rate in rates.items() if rate.high is not None and rate.high < 1]
     note = f"fails in {len(failing)} of {len(rates)} ranges ({', '.join(failing) or 'none'})"
     return lab.Found(lab.share_of(rows), note, len(failing) >= 2)
@@ -87,8 +76,8 @@ def gain_of(network: str) -> lab.Measure:
     """The share solved over all ranges less that of NAU→NMU."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        ours, plain = rows_of(results, network), rows_of(results, PLAIN)
-        wins, plain_wins = (sum(r.value == 1 for r in by_range(rows).values()) for rows in (ours, plain))
+        (ours, rates), (plain, plain_rates) = rows_of(results, network), rows_of(results, PLAIN)
+        wins, plain_wins = (sum(rate.value == 1 for rate in each.values()) for each in (rates, plain_rates))
         return lab.gain(ours, plain, f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}")
 
     return measure
@@ -110,10 +99,8 @@ def notes(config: ArithmeticDatasetConfig) -> list[str]:
     return [
         f"Adam, learning rate 0.001, squared error, {config.batch} fresh samples per step; penalty {PENALTY:g} on "
         f"both layers of NAU and NMU kinds, growing from step {config.penalty_start:,} to {config.penalty_end:,}.",
-        f"{config.in_features} inputs, two subsets of {config.in_features // 4} that overlap by half, at a place "
-        "that the seed chooses.",
-        "The models of one range share one stream of inputs; each seed has its own subsets, initial weights and "
-        "noise.",
+        f"{config.in_features} inputs, two subsets of {config.in_features // 4} that overlap by half. The models of "
+        "one range share one stream of inputs; each seed has its own subsets, initial weights and noise.",
         "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that of "
         f"sums whose weights are all {config.epsilon:g} off.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences; profile likelihood of a Gamma "
@@ -129,11 +116,9 @@ def train_network(
     train, test = Sequences(ranges.train), Sequences(ranges.test)
     task = SubsetFunction(SUM_FUNCTIONS["mul"], train, test, config.in_features)
     sums = SumsTraining(config, [task])
-    threshold = SubsetProduct(ranges, config.in_features).threshold
 
-    def measure(trained: lab.Trained) -> dict[str, Any]:
-        thresholds = torch.full((config.seeds,), threshold(config.epsilon), dtype=torch.float64)
-        return errors_and_steps(trained, thresholds, config.steps)
+    def thresholds() -> Tensor:
+        return torch.full((config.seeds,), task.sums.threshold(config.epsilon), dtype=torch.float64)
 
     penalty = Warmup(config.penalty_end, config.penalty_start, PENALTY)
     metrics = {"validation_mse": "validation", "extrapolation_mse": "test"}
@@ -150,9 +135,9 @@ def train_network(
         config=config,
         train=replace(
             sums.train(1e-3, penalty, metrics),
-            solved=lambda measures: measures["extrapolation_mse"] < threshold(config.epsilon),
+            solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
         ),
-        measure=measure,
+        measure=lambda trained: errors_and_steps(trained, thresholds(), config.steps),
     )
 
 

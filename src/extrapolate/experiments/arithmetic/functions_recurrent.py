@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import LAYERS, Form, FunctionsConfig, width_between
+from extrapolate.experiments.arithmetic._functions import LAYERS, Form, FunctionsConfig, layers_of
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
 
@@ -19,8 +19,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, model: str, in_features: int, hidden: int) -> None:
         super().__init__()
-        first, second = LAYERS[model]
-        self.width = width_between(model, hidden)
+        first, second, self.width = layers_of(model, hidden)
         self.first = first(self.width + in_features, self.width)
         self.second = second(self.width, 1)
 
@@ -44,9 +43,7 @@ class Remembering(nn.Module):
 
 
 def build(model: str, in_features: int, hidden: int) -> nn.Module:
-    if model == "LSTM":
-        return Remembering(in_features, hidden)
-    return Recurrent(model, in_features, hidden)
+    return Remembering(in_features, hidden) if model == "LSTM" else Recurrent(model, in_features, hidden)
 
 
 RANGE = parse_range("U[1,2]")

@@ -5,14 +5,13 @@ from functools import partial
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import LAYERS, Form, FunctionsConfig, width_between
+from extrapolate.experiments.arithmetic._functions import Form, FunctionsConfig, layers_of
 from extrapolate.experiments.arithmetic._subsets import Static
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
 
 
 def build(model: str, in_features: int, hidden: int) -> Static:
-    first, second = LAYERS[model]
-    width = width_between(model, hidden)
+    first, second, width = layers_of(model, hidden)
     return Static(first(in_features, width), second(width, 1))
 
 

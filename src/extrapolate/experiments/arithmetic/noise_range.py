@@ -22,9 +22,7 @@ from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
 #: The networks with noise U[1, high] by ``high``; 5 is the published one.
-WITH_NOISE = {
-    high: f"NAU-StochasticNMU-{high:g}" for high in (1.1, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-}
+WITH_NOISE = {high: f"NAU-StochasticNMU-{high:g}" for high in (1.1, 1.5, 2, 3, 5, 10, 20, 50, 100)}
 
 NETWORKS: dict[str, tuple[Layer, Layer]] = {
     PLAIN: DATASET_NETWORKS[PLAIN],
