@@ -10,7 +10,7 @@ import polars as pl
 
 from extrapolate.experiments.config import Settings
 from extrapolate.experiments.ledger import entry_of
-from extrapolate.stats import Estimate, student, success_rate
+from extrapolate.stats import Estimate, difference_of_rates, student, success_rate
 
 
 @dataclass(frozen=True)
@@ -159,3 +159,14 @@ def rate(column: str = "solved", **labels: Any) -> Measure:
 def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
     """The share of these rows that are true, with Wilson's interval."""
     return success_rate(int(rows[column].sum()), rows.height)
+
+
+def gain(more: pl.DataFrame, less: pl.DataFrame, note: str = "") -> Found | None:
+    """How much larger the share of solved rows is in ``more``, with Newcombe's interval; None where one was not run.
+
+    ``{0}`` and ``{1}`` in ``note`` stand for the shares.
+    """
+    if more.is_empty() or less.is_empty():
+        return None
+    rates = share_of(more), share_of(less)
+    return Found(difference_of_rates(*rates), note.format(*(f"{each.value:.0%}" for each in rates)) or None)
