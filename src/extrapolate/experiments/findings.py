@@ -89,17 +89,24 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     )
 
 
+_COMPARE = {
+    "above": operator.gt,
+    "below": operator.lt,
+    "at_least": operator.ge,
+    "at_most": operator.le,
+    "more_than": operator.gt,
+}
+
+
 def follows(rule: tuple[str, float], estimate: Estimate) -> bool | None:
-    """Whether the interval lies ``above`` or ``below`` the bound, or the value is ``at_least`` or ``at_most`` it.
+    """Whether the interval lies ``above`` or ``below`` the bound, or the value is
+    ``at_least``, ``at_most`` or ``more_than`` it.
 
     None where the estimate cannot say.
     """
     name, bound = rule
     number = {"above": estimate.low, "below": estimate.high}.get(name, estimate.value)
-    compare = {"above": operator.gt, "below": operator.lt, "at_least": operator.ge, "at_most": operator.le}[
-        name
-    ]
-    return None if number is None else compare(number, bound)
+    return None if number is None else _COMPARE[name](number, bound)
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
