@@ -44,6 +44,13 @@ def test_a_first_training_takes_twenty_lines_and_with_a_loader_two_more() -> Non
     assert begun + len(loader.splitlines()) <= 22
 
 
+def test_contributing_shows_a_unit_a_task_and_an_experiment_as_they_are() -> None:
+    shown = [snippet.partition("\n") for snippet in snippets("CONTRIBUTING.md")]
+    assert len(shown) == 3
+    for head, _, content in shown:
+        assert content == (ROOT / head.removeprefix("# ")).read_text(encoding="utf-8")
+
+
 def unit_loop() -> str:
     """The README's training of one unit in a plain loop, without the check at its end."""
     (loop,) = [each for each in snippets("README.md") if "penalty_weight" in each]

@@ -5,12 +5,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from extrapolate._runtime.memory import peak_mib
 from extrapolate._runtime.progress import Interrupted
+from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.training import Context, Job, Measurement, Trained, Training
 from extrapolate.threads import thread_limit
@@ -48,7 +49,7 @@ def estimate_cost(
     Evaluations and compilation count; measurements after a training do where they report steps of their own.
     ``tell`` gets a line for each training that is timed.
     """
-    jobs = list(experiment.jobs(config).values())
+    jobs = list(experiment.jobs(_with_data(experiment, config, tell)).values())
     began, found = time.monotonic(), {}
     for index in _spread(len(jobs)):
         if found and time.monotonic() - began > BUDGET_SECONDS:
@@ -65,6 +66,17 @@ def estimate_cost(
         peak_mib(),
         sum(timed.weights_mib * job.models / like.models for timed, like, job in samples),
     )
+
+
+def _with_data(experiment: Experiment[Any], config: Any, tell: Callable[[str], None]) -> Any:
+    """``config`` with the laptop's data in place of data that must be given and were not."""
+    names = [each.name for each in fields(config) if getattr(config, each.name) == REQUIRED]
+    own = {name: getattr(experiment.presets["laptop"], name) for name in names}
+    for name, value in own.items():
+        tell(
+            f"--{name} is not given: timed on {value}, which may take less time and memory than the paper's data"
+        )
+    return replace(config, **own)
 
 
 def _spread(count: int) -> list[int]:

@@ -14,7 +14,7 @@ from extrapolate.experiments.config import Settings
 from extrapolate.experiments.findings import Claim, Finding, judge
 from extrapolate.experiments.ledger import cite
 from extrapolate.experiments.options import axes_of
-from extrapolate.experiments.summary import summarize
+from extrapolate.experiments.summary import Means, summarize
 from extrapolate.experiments.training import Job
 
 C = TypeVar("C", bound=Settings)
@@ -66,7 +66,7 @@ def experiment(
     findings: Callable[[C], Iterable[Finding]],
     notes: Callable[[C], list[str]],
     outline: Callable[[C], str] | None = None,
-    means: Sequence[str] = (),
+    means: Means = (),
     curves: Callable[[pl.DataFrame, C], pl.DataFrame] | None = None,
 ) -> Callable[[Callable[[C], Iterable[Job]]], Experiment[C]]:
     """Make an experiment of a function that yields its trainings.
@@ -81,7 +81,8 @@ def experiment(
         findings: the published findings, of a configuration.
         notes: what a reader of the results must know about how they were made.
         outline: in a line, how many models of what are trained; by default counted from the configuration.
-        means: columns of the results whose means the summary has, besides success rates.
+        means: columns of the results whose means the summary has, besides success rates; a mapping also says how
+            each mean is estimated, if not by Student's t.
         curves: what the page draws as lines, made by :func:`curves.curves_table`.
     """
     common = {name: value for name, value in SMOKE.items() if name in {each.name for each in fields(laptop)}}

@@ -10,7 +10,7 @@ import polars as pl
 
 from extrapolate.experiments.config import Settings
 from extrapolate.experiments.ledger import entry_of
-from extrapolate.stats import Estimate, student, success_rate
+from extrapolate.stats import Estimate, difference_of_rates, student, success_rate
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,24 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     )
 
 
+_COMPARE = {
+    "above": operator.gt,
+    "below": operator.lt,
+    "at_least": operator.ge,
+    "at_most": operator.le,
+    "more_than": operator.gt,
+}
+
+
 def follows(rule: tuple[str, float], estimate: Estimate) -> bool | None:
-    """Whether the interval lies ``above`` or ``below`` the bound, or the value is ``at_least`` or ``at_most`` it.
+    """Whether the interval lies ``above`` or ``below`` the bound, or the value is
+    ``at_least``, ``at_most`` or ``more_than`` it.
 
     None where the estimate cannot say.
     """
     name, bound = rule
     number = {"above": estimate.low, "below": estimate.high}.get(name, estimate.value)
-    compare = {"above": operator.gt, "below": operator.lt, "at_least": operator.ge, "at_most": operator.le}[
-        name
-    ]
-    return None if number is None else compare(number, bound)
+    return None if number is None else _COMPARE[name](number, bound)
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
@@ -161,3 +168,14 @@ def rate(column: str = "solved", **labels: Any) -> Measure:
 def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
     """The share of these rows that are true, with Wilson's interval."""
     return success_rate(int(rows[column].sum()), rows.height)
+
+
+def gain(more: pl.DataFrame, less: pl.DataFrame, note: str = "") -> Found | None:
+    """How much larger the share of solved rows is in ``more``, with Newcombe's interval; None where one was not run.
+
+    ``{0}`` and ``{1}`` in ``note`` stand for the shares.
+    """
+    if more.is_empty() or less.is_empty():
+        return None
+    rates = share_of(more), share_of(less)
+    return Found(difference_of_rates(*rates), note.format(*(f"{each.value:.0%}" for each in rates)) or None)

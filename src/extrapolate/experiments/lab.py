@@ -28,6 +28,7 @@ from extrapolate.experiments.findings import (
     Found,
     Measure,
     difference,
+    gain,
     mean,
     of,
     rate,

@@ -11,7 +11,7 @@ from typing import Any
 FOLDER = Path(__file__).with_name("claims")
 
 #: What an entry may hold beside ``claim``: what the paper says, a rule on the estimate, a remark.
-RULES = ("above", "below", "at_least", "at_most")
+RULES = ("above", "below", "at_least", "at_most", "more_than")
 KEYS = {"claim", "published", "note", *RULES}
 
 

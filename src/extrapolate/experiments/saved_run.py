@@ -84,7 +84,7 @@ class Run:
                 f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
             )
         replicas.load_state_dict(state)
-        if training.measure_steps:
+        if training.train is not None and training.measure_steps:
             warnings.warn(
                 f"{training.name}: the run used this network further after its training (masks, rounding); "
                 "this is the network as it was trained",

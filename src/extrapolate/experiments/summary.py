@@ -1,7 +1,8 @@
 """What the results come to by unit, operation and range, with intervals: the published measures, or plain means."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import polars as pl
 
 from extrapolate.stats import Estimate, mean_of_positive, mean_of_sparsity, student, success_rate
@@ -32,16 +33,22 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
     }
 
 
-def summarize(results: pl.DataFrame, means: Sequence[str] = ()) -> pl.DataFrame:
+#: Columns whose means a summary has; by column, how the mean is estimated where that is not Student's.
+Means = Sequence[str] | Mapping[str, Callable[[np.ndarray], Estimate]]
+
+
+def summarize(results: pl.DataFrame, means: Means = ()) -> pl.DataFrame:
     """A row for each unit, operation, range and measure, in the order of ``results``.
 
     The measures are those of :func:`estimates` where models are solved or not, and the means of columns: their
     names, or patterns such as ``^success_.*$``.
     """
+    mean_of = means if isinstance(means, Mapping) else dict.fromkeys(means, student)
     lines = []
     for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
         found = estimates(rows) if "solved" in results.columns else {}
-        values = {each.name: each.drop_nulls().to_numpy() for each in rows.select(means)}
-        found |= {column: student(each) for column, each in values.items() if len(each)}
+        for columns, estimate in mean_of.items():
+            values = {each.name: each.drop_nulls().to_numpy() for each in rows.select(columns)}
+            found |= {column: estimate(each) for column, each in values.items() if len(each)}
         lines += [(*key, measure, each.value, each.low, each.high, each.n) for measure, each in found.items()]
     return pl.DataFrame(lines, schema=SCHEMA, orient="row")

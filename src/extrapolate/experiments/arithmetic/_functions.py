@@ -1,31 +1,49 @@
-"""One model on functions of two sums: all functions and seeds are trained at once on one stream of inputs."""
+"""Functions of two sums: options, the training of one model on all functions at once, and what is found of it.
 
-from collections.abc import Mapping
+A score is 100 × the error ÷ the error before training. The published numbers are quoted from memory by others and
+could not be read again: every claim on them says so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import polars as pl
 import torch
-from torch import Tensor, nn
-from torch.func import vmap
+from torch import Tensor
+from torch import nn as torch_nn
 
-from extrapolate.experiments.arithmetic._function_findings import GREATEST_SCORE, LEAST_SCORE
-from extrapolate.experiments.arithmetic._function_networks import STATIC, Build
-from extrapolate.experiments.arithmetic._subsets import PENALTY, SubsetConfig, place_subsets
-from extrapolate.experiments.config import fewer, names, number
-from extrapolate.experiments.training import Trained, Training, at_first_use
+from extrapolate import nn
+from extrapolate.experiments import lab
+from extrapolate.experiments.arithmetic._subsets import PENALTY, SubsetConfig, SumsTraining
+from extrapolate.stats import Estimate, student
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction
-from extrapolate.training import Penalty, Replicas, Warmup
-from extrapolate.training.metrics import Evaluate
-from extrapolate.training.train_config import TrainConfig
+from extrapolate.training import Warmup
 
-SOURCE = (
-    "Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); Madsen & Johansen, Neural "
-    "Arithmetic Units (arXiv 2001.05016, ICLR 2020)"
-)
+Layer = Callable[[int, int], torch_nn.Module]
 
-#: Replicas that are tested at once: a thousand steps of all of them would fill the memory.
-TESTED_AT_ONCE = 8
+
+def _relu6(in_features: int, width: int) -> torch_nn.Module:
+    return torch_nn.Sequential(torch_nn.Linear(in_features, width), torch_nn.ReLU6())
+
+
+#: By the name of a model: the layer that makes the sums, and the one that makes the answer.
+LAYERS: dict[str, tuple[Layer, Layer]] = {
+    "ReLU6": (_relu6, torch_nn.Linear),
+    "Linear": (torch_nn.Linear, torch_nn.Linear),
+    "NAC": (nn.NAC, nn.NAC),
+    "NALU": (nn.NALU, nn.NALU),
+    "NAC-NACMul": (nn.NAC, nn.NACMul),
+    "NAU-NMU": (nn.NAU, nn.NMU),
+}
+
+
+def layers_of(model: str, hidden: int) -> tuple[Layer, Layer, int]:
+    """A model's layers and the units between them: two where they are arithmetic."""
+    first, second = LAYERS[model]
+    return first, second, hidden if second is torch_nn.Linear else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,148 +54,77 @@ class FunctionsConfig(SubsetConfig):
     batches and lengths are not known.
     """
 
-    models: tuple[str, ...] = names(STATIC, "Models to train", "model")
-    functions: tuple[str, ...] = names(SUM_FUNCTIONS, "Functions of the two sums", "function")
-    hidden: int = number(
-        32, "Units between the layers of networks that are not arithmetic.", cut=fewer("hidden units")
+    models: tuple[str, ...] = lab.names(LAYERS, "Models to train", "model")
+    functions: tuple[str, ...] = lab.names(SUM_FUNCTIONS, "Functions of the two sums", "function")
+    hidden: int = lab.number(
+        32, "Units between the layers of networks that are not arithmetic.", cut=lab.fewer("hidden units")
     )
+
+
+# ------------------------------------------------------------------------------------------------------- findings
+
+#: Bounds that scores are clipped to; the published table gives no score above "> 999" either.
+LEAST_SCORE, GREATEST_SCORE = 1e-3, 1e3
+
+
+def powers(scores: np.ndarray) -> np.ndarray:
+    """Scores as powers of ten; NaN counts as the greatest."""
+    scores = np.nan_to_num(scores, nan=GREATEST_SCORE, posinf=GREATEST_SCORE)
+    return np.log10(np.clip(scores, LEAST_SCORE, GREATEST_SCORE))
+
+
+def geometric_mean(scores: np.ndarray) -> Estimate:
+    power = student(powers(scores))
+    value, low, high = (None if each is None else 10**each for each in (power.value, power.low, power.high))
+    return Estimate(value, low, high, power.n)
+
+
+#: What the summaries of these experiments have besides success rates.
+MEANS = dict.fromkeys(("interpolation", "extrapolation"), geometric_mean)
+
+
+def lead(function: str, model: str, *others: str) -> lab.Measure:
+    """Seed by seed, how many powers of ten a model's extrapolation score lies below the least of the others'."""
+
+    def powers_of_ten(*tables: pl.DataFrame) -> np.ndarray:
+        own, *theirs = (powers(rows["extrapolation"].to_numpy()) for rows in tables)
+        return np.min(theirs, 0) - own
+
+    return lab.of(powers_of_ten, *({"unit": name, "function": function} for name in (model, *others)))
+
+
+def success(published: Sequence[str]) -> Iterator[lab.Finding]:
+    """NALU succeeds from few seeds, NAU→NMU from more. ``published``: the functions that NALU is said to learn."""
+
+    def rows_of(results: pl.DataFrame, model: str, functions: Sequence[str]) -> pl.DataFrame:
+        """None unless all of these functions were run."""
+        rows = results.filter(pl.col("function").is_in(functions), unit=model)
+        return rows if rows["function"].n_unique() == len(functions) else rows.clear()
+
+    def solved(results: pl.DataFrame) -> Estimate | None:
+        rows = rows_of(results, "NALU", published)
+        return lab.share_of(rows) if rows.height else None
+
+    def gain(results: pl.DataFrame) -> lab.Found | None:
+        able = ("add", "sub", "mul", "square")  # what a NAU and an NMU can represent one after the other
+        models = (rows_of(results, model, able) for model in ("NAU-NMU", "NALU"))
+        return lab.gain(*models, note="solved: NAU→NMU {0}, NALU {1}")
+
+    yield lab.Finding("NALU/fails-with-most-seeds", solved)
+    yield lab.Finding("NAU-NMU/solves-more-than-NALU", gain)
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the inputs are in training and in the test, and the learning rate."""
+    """What the inputs are in training and in the test, the learning rate, and how a model is built.
+
+    ``build(model, in_features, hidden)``: a network of inputs (T, B, I) to answers (B, 1).
+    """
 
     train: Sequences
     test: Sequences
     learning_rate: float
-
-    @property
-    def title(self) -> str:
-        """The training range, for the tables of the results."""
-        if self.train.length == 1:
-            return str(self.train.range)
-        return f"{self.train.length} steps of {self.train.range}"
-
-
-@dataclass(frozen=True)
-class _Functions:
-    """The functions of a configuration: model ``i`` has function ``i // seeds`` and seed ``i % seeds``."""
-
-    config: FunctionsConfig
-    form: Form
-
-    @property
-    def tasks(self) -> list[SubsetFunction]:
-        form, size = self.form, self.config.in_features
-        return [
-            SubsetFunction(SUM_FUNCTIONS[name], form.train, form.test, size) for name in self.config.functions
-        ]
-
-    @property
-    def seeds(self) -> list[int]:
-        return list(range(self.config.seeds)) * len(self.config.functions)
-
-    def each(self, values: list[Any]) -> list[Any]:
-        """One value per function to one per model."""
-        return [value for value in values for _ in range(self.config.seeds)]
-
-    def per_replica(self) -> dict[str, Tensor]:
-        """Each model's subsets (R, I, 2), and which function is its own (R, F)."""
-        device, count = self.config.device, len(self.config.functions)
-        chosen = torch.eye(count, device=device).repeat_interleave(self.config.seeds, 0)
-        return {"subsets": place_subsets(self.tasks[0].sums, self.seeds, device), "chosen": chosen}
-
-    def error(self, model: nn.Module, x: Tensor, subsets: Tensor, chosen: Tensor) -> Tensor:
-        """The mean squared error of one model on its own function."""
-        answers = torch.cat([task.answer(x, subsets) for task in self.tasks], -1)
-        return (model(x)[..., 0] - answers @ chosen).square().mean()
-
-    @torch.no_grad()
-    def errors(self, replicas: Replicas, x: Tensor) -> Tensor:
-        """The errors (R,) of all models on ``x``, float64."""
-        own = {name: value.double() for name, value in self.per_replica().items()}
-        call = replicas.bind(self.error, training=False, dtype=torch.float64)
-        mapped = vmap(call, in_dims=(0, 0, None, None, 0, 0), chunk_size=TESTED_AT_ONCE)
-        return mapped(replicas.parameters, replicas.buffers, None, x, own["subsets"], own["chosen"])
-
-    def inputs(self, split: str) -> Tensor:
-        """Of ``validation`` or ``test``, the same for every model."""
-        return self.tasks[0].sample_fixed(self.config.samples)[split].to(self.config.device)
-
-    def validation(self) -> Evaluate:
-        x = self.inputs("validation")
-        return lambda replicas, keys: {"validation_mse": self.errors(replicas, x)}
-
-    def thresholds(self) -> Tensor:
-        """Below which error a model counts as solved, (R,)."""
-        every = torch.tensor([task.threshold(self.config.epsilon) for task in self.tasks])
-        return every.double().repeat_interleave(self.config.seeds)
-
-
-def train_model(config: FunctionsConfig, form: Form, name: str, build: Build) -> Training:
-    """One model on all functions, from all seeds; the seed places the subsets too."""
-    functions = _Functions(config, form)
-
-    def loss(model: nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return functions.error(model, batch["x"], batch["subsets"], batch["chosen"])
-
-    def shared_batch(key: Tensor) -> dict[str, Tensor]:
-        return {"x": form.train.sample_keyed(config.batch, config.in_features, key)}
-
-    def measure(trained: Trained) -> Mapping[str, Any]:
-        return _measured(functions, trained, training.replicas())
-
-    start = config.steps // 2
-    end = max(config.steps * 2 // 3, start + 1)
-    training = Training(
-        name=name,
-        labels={
-            "unit": name,
-            "operation": functions.each([SUM_FUNCTIONS[each].formula for each in config.functions]),
-            "function": functions.each(list(config.functions)),
-            "range": form.title,
-        },
-        build=partial(build, config.in_features, config.hidden),
-        seeds=functions.seeds,
-        train=TrainConfig(
-            loss=loss,
-            optimizer=partial(torch.optim.Adam, lr=form.learning_rate, fused=True),
-            steps=config.steps,
-            evaluate=at_first_use(functions.validation),
-            eval_every=config.eval_every,
-            monitor="validation_mse",
-            per_replica=functions.per_replica(),
-            shared_batch=shared_batch,
-            penalties=(Penalty(Warmup(end, start, PENALTY)),),
-            compile=config.compile,
-        ),
-        measure=measure,
-        device=config.device,
-    )
-    return training
-
-
-def _measured(functions: _Functions, trained: Trained, untrained: Replicas) -> dict[str, Any]:
-    validation, test = functions.inputs("validation"), functions.inputs("test")
-    interpolation = trained.history.at_best("validation_mse")
-    error, thresholds = functions.errors(trained.replicas, test), functions.thresholds()
-    seeds = functions.config.seeds
-    return {
-        "solved": error.cpu() < thresholds,
-        "interpolation": scores(interpolation, functions.errors(untrained, validation), seeds),
-        "extrapolation": scores(error, functions.errors(untrained, test), seeds),
-        "validation_mse": interpolation,
-        "extrapolation_mse": error,
-        "threshold": thresholds,
-        "best_step": trained.history.best_step,
-        "steps": functions.config.steps,
-    }
-
-
-def scores(errors: Tensor, untrained: Tensor, seeds: int) -> Tensor:
-    """100 × the error ÷ the median error before training over a function's seeds: few of them err vastly."""
-    usual = untrained.cpu().view(-1, seeds).median(-1).values
-    return 100 * errors.cpu() / usual.repeat_interleave(seeds)
+    build: Callable[[str, int, int], torch_nn.Module]
 
 
 def notes(config: FunctionsConfig, form: Form) -> list[str]:
@@ -185,14 +132,68 @@ def notes(config: FunctionsConfig, form: Form) -> list[str]:
     return [
         f"Adam, learning rate {form.learning_rate:g}, squared error, {config.batch} fresh samples per step, one "
         f"stream for all models; penalty {PENALTY:g} on NAU and NMU, growing from step {config.steps // 2:,} to "
-        f"{config.steps * 2 // 3:,}.",
+        f"{config.steps * 2 // 3:,}. Between the layers: two units where they are arithmetic, {config.hidden} "
+        "otherwise (published: about 100).",
         f"{config.in_features} inputs in {form.train.range}, {form.train.length} steps of them; a and b are sums "
         f"over {config.in_features // 4} of them each, which overlap by half, at a place that the seed chooses. "
         f"Tested on {form.test.length:,} steps in {form.test.range}, at the step with the lowest validation error.",
-        f"Between the layers: two units where they are arithmetic, {config.hidden} otherwise (published: about 100).",
         "Score: 100 × the error (float64) ÷ the median error of the same models before training. The published "
         "scores divide by the mean, which follows the one seed whose powers of the inputs are largest. Means are "
         f"geometric, over scores clipped to [{LEAST_SCORE:g}, {GREATEST_SCORE:,.0f}].",
         f"Solved: the extrapolation error is below that of sums whose weights are all {config.epsilon:g} off.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences, Student's t for powers of ten.",
     ]
+
+
+def train_model(config: FunctionsConfig, form: Form, name: str) -> lab.Training:
+    """One model on all functions, from all seeds."""
+    functions = [SUM_FUNCTIONS[each] for each in config.functions]
+    function_of_each = [function for function in functions for _ in range(config.seeds)]
+    sums = SumsTraining(
+        config, [SubsetFunction(each, form.train, form.test, config.in_features) for each in functions]
+    )
+
+    def measure(trained: lab.Trained) -> dict[str, Any]:
+        untrained, test = training.replicas(), sums.inputs("test")
+        validation_error, error = (
+            trained.history.at_best("validation_mse"),
+            sums.errors(trained.replicas, test),
+        )
+        validation_error_before = sums.errors(untrained, sums.inputs("validation"))
+        thresholds = torch.tensor([task.threshold(config.epsilon) for task in sums.tasks]).double()
+        thresholds = thresholds.repeat_interleave(config.seeds)
+        return {
+            "solved": error.cpu() < thresholds,
+            "interpolation": scores(validation_error, validation_error_before, config.seeds),
+            "extrapolation": scores(error, sums.errors(untrained, test), config.seeds),
+            "validation_mse": validation_error,
+            "extrapolation_mse": error,
+            "threshold": thresholds,
+            "best_step": trained.history.best_step,
+            "steps": config.steps,
+        }
+
+    start = config.steps // 2
+    penalty = Warmup(max(config.steps * 2 // 3, start + 1), start, PENALTY)
+    steps = f"{form.train.length} steps of " if form.train.length > 1 else ""
+    training = lab.Training(
+        name=name,
+        labels={
+            "unit": name,
+            "operation": [each.formula for each in function_of_each],
+            "function": [each.name for each in function_of_each],
+            "range": f"{steps}{form.train.range}",
+        },
+        build=partial(form.build, name, config.in_features, config.hidden),
+        config=config,
+        seeds=sums.seeds,
+        train=sums.train(form.learning_rate, penalty, {"validation_mse": "validation"}),
+        measure=measure,
+    )
+    return training
+
+
+def scores(errors: Tensor, untrained: Tensor, seeds: int) -> Tensor:
+    """100 × the error ÷ the median error before training over a function's seeds: few of them err vastly."""
+    usual = untrained.cpu().view(-1, seeds).median(-1).values
+    return 100 * errors.cpu() / usual.repeat_interleave(seeds)

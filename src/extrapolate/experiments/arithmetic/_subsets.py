@@ -1,41 +1,107 @@
-"""Shared by the tasks on two sums, each over its own subset of many inputs."""
+"""Shared by the tasks on two sums, each over its own subset of many inputs: options, network, training."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import vmap
 
-from extrapolate.experiments.config import Config, fewer, larger, number, real
-from extrapolate.tasks import SubsetProduct
+from extrapolate.experiments import lab
+from extrapolate.tasks import SubsetFunction
+from extrapolate.training import Penalty, Replicas, Warmup
+from extrapolate.training.metrics import Evaluate
 
 #: The full weight of the penalty on the weights of NAU and NMU.
 PENALTY = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubsetConfig(Config):
+class SubsetConfig(lab.Config):
     """The published 100 inputs need millions of steps until the two sums are told apart; 16 need far fewer."""
 
-    in_features: int = number(
-        16, "Input size; each of the two sums is over a quarter of the inputs.", least=8, cut=fewer("inputs")
+    in_features: int = lab.number(
+        16, "Input size; each of the two sums is over a quarter of it.", least=8, cut=lab.fewer("inputs")
     )
-    samples: int = number(
+    samples: int = lab.number(
         1_000,
-        "Samples of the validation set, and of the extrapolation set.",
+        "Samples of the validation and of the extrapolation set.",
         least=2,
-        cut=fewer("test samples"),
+        cut=lab.fewer("test samples"),
     )
-    epsilon: float = real(
+    epsilon: float = lab.real(
         1e-2,
         "A model counts as solved if its error is below that of exact sums with every weight off by X.",
         above=0,
         below=0.5,
-        cut=larger("solved: weights {:g} off instead of {:g}"),
+        cut=lab.larger("solved: weights {:g} off instead of {:g}"),
     )
 
 
-def place_subsets(task: SubsetProduct, seeds: Iterable[int], device: str) -> Tensor:
-    """Which input is in which sum, (R, in_features, 2): a place for each seed."""
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return torch.stack([task.place_subsets(each).subsets for each in generators]).to(device)
+class Static(nn.Sequential):
+    """A single step (1, B, I) to answers (B, 1): one layer on the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[0])
+
+
+@dataclass(frozen=True)
+class SumsTraining:
+    """Replica ``i`` learns task ``i // seeds`` from seed ``i % seeds``, which places its subsets too.
+
+    The tasks differ by their functions alone: all replicas see one stream of inputs.
+    """
+
+    config: SubsetConfig
+    tasks: Sequence[SubsetFunction]
+
+    @property
+    def seeds(self) -> list[int]:
+        return list(range(self.config.seeds)) * len(self.tasks)
+
+    @cached_property
+    def own(self) -> dict[str, Tensor]:
+        """Of each replica: which input is in which sum (R, I, 2), and which function is its own (R, F)."""
+        generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
+        subsets = torch.stack([self.tasks[0].place_subsets(each).subsets for each in generators])
+        chosen = torch.eye(len(self.tasks)).repeat_interleave(self.config.seeds, 0)
+        return {"subsets": subsets.to(self.config.device), "chosen": chosen.to(self.config.device)}
+
+    def error(self, model: nn.Module, x: Tensor, subsets: Tensor, chosen: Tensor) -> Tensor:
+        """The mean squared error of one replica on its own function."""
+        answers = torch.cat([task.answer(x, subsets) for task in self.tasks], -1)
+        return (model(x)[..., 0] - answers @ chosen).square().mean()
+
+    @torch.no_grad()
+    def errors(self, replicas: Replicas, x: Tensor) -> Tensor:
+        """The errors (R,) on ``x``, float64; of some replicas at a time: a thousand steps of all need much memory."""
+        call = replicas.bind(self.error, training=False, dtype=torch.float64)
+        mapped = vmap(call, in_dims=(0, 0, None, None, 0, 0), chunk_size=8)
+        own = (each.double() for each in self.own.values())
+        return mapped(replicas.parameters, replicas.buffers, None, x, *own)
+
+    def inputs(self, split: str) -> Tensor:
+        """Of ``validation`` or ``test``, float64 (T, N, I), the same for every replica."""
+        return self.tasks[0].sample_fixed(self.config.samples)[split].to(self.config.device)
+
+    def train(self, learning_rate: float, penalty: Warmup, metrics: Mapping[str, str]) -> lab.TrainConfig:
+        """By Adam; ``metrics``: the splits on which the error is measured at evaluations, by metric."""
+
+        def loss(model: nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
+            return self.error(model, batch["x"], batch["subsets"], batch["chosen"])
+
+        def evaluation() -> Evaluate:
+            inputs = {name: self.inputs(split) for name, split in metrics.items()}
+            return lambda replicas, keys: {name: self.errors(replicas, x) for name, x in inputs.items()}
+
+        def shared_batch(key: Tensor) -> dict[str, Tensor]:
+            return {"x": self.tasks[0].train.sample_keyed(self.config.batch, self.config.in_features, key)}
+
+        adam = partial(torch.optim.Adam, lr=learning_rate, fused=True)
+        return replace(
+            self.config.train(loss, adam, lab.at_first_use(evaluation), "validation_mse"),
+            per_replica=self.own,
+            shared_batch=shared_batch,
+            penalties=(Penalty(penalty),),
+        )

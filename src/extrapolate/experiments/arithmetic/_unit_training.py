@@ -1,48 +1,46 @@
 """One arithmetic unit on one operation: how its models are trained, and what is measured of them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate.experiments.arithmetic._surfaces import surfaces
+from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._units import UNITS
-from extrapolate.experiments.config import Config, fewer, larger, names, number, other, ranges
-from extrapolate.experiments.training import Measured, Trained, Training, as_rows, at_first_use, first_below
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
 from extrapolate.training import Replicas
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.restart import Restart
-from extrapolate.training.train_config import TrainConfig
 
 MULTIPLIERS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SingleModuleConfig(Config):
+class SingleModuleConfig(lab.Config):
     """The published protocol unless said otherwise: Adam, rate 1e-3, squared error, batch 128, fresh samples."""
 
-    units: tuple[str, ...] = names(UNITS, "Units to train", "unit", default=MULTIPLIERS)
-    operations: tuple[str, ...] = names(OPERATIONS, "Operations to learn", "operation", default=("mul",))
-    ranges: tuple[RangePair, ...] = ranges(PUBLISHED_RANGES)
-    eval_every: int = number(
-        1_000, "Steps between two evaluations.", cut=larger("evaluated every {:,} steps, not {:,}")
+    units: tuple[str, ...] = lab.names(UNITS, "Units to train", "unit", default=MULTIPLIERS)
+    operations: tuple[str, ...] = lab.names(OPERATIONS, "Operations to learn", "operation", default=("mul",))
+    ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES)
+    eval_every: int = lab.number(
+        1_000, "Steps between two evaluations.", cut=lab.larger("evaluated every {:,} steps, not {:,}")
     )
-    in_features: int = number(
+    in_features: int = lab.number(
         2,
         "Input size. The first two inputs determine the target; the rest are distractors.",
         least=2,
-        cut=other("{} inputs instead of {}"),
+        cut=lab.other("{} inputs instead of {}"),
     )
-    samples: int = number(
+    samples: int = lab.number(
         10_000,
-        "Samples of the validation set, and of the extrapolation set.",
+        "Samples of the validation and of the extrapolation set.",
         least=2,
-        cut=fewer("test samples"),
+        cut=lab.fewer("test samples"),
     )
 
 
@@ -51,91 +49,78 @@ def train_unit(
     unit: str,
     operation: str,
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
-) -> Training:
+) -> lab.Training:
     """One unit on one operation, all ranges and seeds at once: model ``i`` has range ``i // seeds``."""
-    setup, seeds = UNITS[unit], config.seeds
-    recipe = setup.recipe
+    recipe = UNITS[unit].recipe
+    build = partial(UNITS[unit].layer, config.in_features, 1)
     tasks = [SingleModule(OPERATIONS[operation], pair, config.in_features) for pair in config.ranges]
-    build = partial(setup.layer, config.in_features, 1)
+    task_of_each = [task for task in tasks for _ in range(config.seeds)]
+    ends = torch.tensor([task.ranges.train.intervals[0] for task in task_of_each], device=config.device)
 
-    def loss(model: nn.Module, key: Tensor, ends: dict[str, Tensor]) -> Tensor:
+    def loss(model: nn.Module, key: Tensor, own: dict[str, Tensor]) -> Tensor:
         # the tasks differ by their ranges alone
-        x, y = tasks[0].sample_between(ends["low"], ends["high"], config.batch, key)
+        x, y = tasks[0].sample_between(own["low"], own["high"], config.batch, key)
         return mean_squared_error(model, x, y)
+
+    def errors() -> Evaluate:
+        pieces: dict[str, list[FixedData]] = {"validation_mse": [], "extrapolation_mse": []}
+        for index, task in enumerate(tasks):
+            rows = slice(index * config.seeds, (index + 1) * config.seeds)
+            inputs = task.ranges.sample_fixed((config.samples, config.in_features)).values()
+            for found, x in zip(pieces.values(), inputs, strict=True):
+                found.append(FixedData(rows, x.to(config.device), task.operation(x).to(config.device)))
+        return regression_errors(pieces, compile=config.compile)
 
     @cache
     def thresholds() -> Tensor:
-        every = torch.tensor([task.threshold() for task in tasks], dtype=torch.float64)
-        return every.repeat_interleave(seeds)
+        return torch.tensor([task.threshold() for task in task_of_each], dtype=torch.float64)
 
-    def measure(trained: Trained) -> Measured:
-        history = trained.history
-        error = history.at_best("extrapolation_mse")
-        solved = (error < thresholds()).tolist()
-        rows = as_rows(
-            training,
-            {
-                "solved": solved,
-                "solved_at": first_below(history, "extrapolation_mse", thresholds(), solved),
-                "sparsity_error": sparsity_errors(trained.replicas),
-                "validation_mse": history.at_best("validation_mse"),
-                "extrapolation_mse": error,
-                "threshold": thresholds(),
-                "best_step": history.best_step,
-                "steps": config.steps,
-            },
-        )
+    def measure(trained: lab.Trained) -> lab.Measured:
+        rows = lab.as_rows(training, errors_and_steps(trained, thresholds(), config.steps))
         if config.in_features != 2:  # no plane to draw over
-            return Measured(rows)
-        return Measured(rows, {"surfaces": surfaces(tasks, seeds, trained.replicas, rows)})
+            return lab.Measured(rows)
+        return lab.Measured(rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)})
 
-    training = Training(
+    adam = partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True)
+    training = lab.Training(
         name=f"{unit}-{operation}",
         labels={
             "unit": unit,
             "operation": operation,
-            "range": [str(pair) for pair in config.ranges for _ in range(seeds)],
-            "extrapolation_range": [str(pair.test) for pair in config.ranges for _ in range(seeds)],
+            "range": [str(task.ranges) for task in task_of_each],
+            "extrapolation_range": [str(task.ranges.test) for task in task_of_each],
         },
         build=build,
         config=config,
-        seeds=list(range(seeds)) * len(config.ranges),
-        train=TrainConfig(
-            loss=loss,
-            optimizer=optimizer or partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True),
-            steps=config.steps,
-            evaluate=at_first_use(partial(_errors, config, tasks)),
-            eval_every=config.eval_every,
-            monitor="validation_mse",
-            per_replica=_ends(config),
+        seeds=list(range(config.seeds)) * len(tasks),
+        train=replace(
+            config.train(loss, optimizer or adam, lab.at_first_use(errors), "validation_mse"),
+            per_replica={"low": ends[:, 0].contiguous(), "high": ends[:, 1].contiguous()},
             penalties=recipe.penalties(config.steps, operation),
             grad_clip=recipe.grad_clip,
             restart=Restart(build) if recipe.restarts else None,
             solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
-            compile=config.compile,
         ),
         measure=measure,
     )
     return training
 
 
-def _ends(config: SingleModuleConfig) -> dict[str, Tensor]:
-    """Of each model's training range, (R,)."""
-    ends = torch.tensor([pair.train.intervals[0] for pair in config.ranges], device=config.device)
-    low, high = ends.repeat_interleave(config.seeds, 0).unbind(1)
-    return {"low": low.contiguous(), "high": high.contiguous()}
-
-
-def _errors(config: SingleModuleConfig, tasks: list[SingleModule]) -> Evaluate:
-    """The errors on the task's validation and test split."""
-    pieces: dict[str, list[FixedData]] = {"validation_mse": [], "extrapolation_mse": []}
-    for index, task in enumerate(tasks):
-        rows = slice(index * config.seeds, (index + 1) * config.seeds)
-        inputs = task.ranges.sample_fixed((config.samples, task.in_features))
-        for name, split in (("validation_mse", "validation"), ("extrapolation_mse", "test")):
-            x = inputs[split]
-            pieces[name].append(FixedData(rows, x.to(config.device), task.operation(x).to(config.device)))
-    return regression_errors(pieces, compile=config.compile)
+def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
+    """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
+    history = trained.history
+    error = history.at_best("extrapolation_mse")
+    solved = (error < thresholds).tolist()
+    return {
+        "solved": solved,
+        "solved_at": lab.first_below(history, "extrapolation_mse", thresholds, solved),
+        "sparsity_error": sparsity_errors(trained.replicas),
+        "validation_mse": history.at_best("validation_mse"),
+        "extrapolation_mse": error,
+        "threshold": thresholds,
+        "best_step": history.best_step,
+        "steps": steps,
+    }
 
 
 def sparsity_errors(replicas: Replicas) -> pl.Series:
@@ -146,3 +131,27 @@ def sparsity_errors(replicas: Replicas) -> pl.Series:
     if sparsity_error(replicas[0]) is not None:
         values = replicas.map(sparsity_error).tolist()
     return pl.Series(values, dtype=pl.Float64)
+
+
+def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:
+    """What one failed and one solved model learned: answers over a grid that spans both ranges.
+
+    They are of the same range where there is such a range.
+    """
+    failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is wanted] for wanted in (False, True))
+    failed_in = [rows["range"][i] for i in failed[:1]]
+    solved.sort(key=lambda i: rows["range"][i] not in failed_in)
+    return pl.concat([_surface(tasks[i], replicas, i, rows) for i in (*failed[:1], *solved[:1])])
+
+
+def _surface(task: SingleModule, replicas: Replicas, index: int, rows: pl.DataFrame) -> pl.DataFrame:
+    train = task.ranges.train.intervals[0]
+    ends = [end for interval in (train, *task.ranges.test.intervals) for end in interval]
+    axis = torch.linspace(min(ends), max(ends), 41, dtype=torch.float64)
+    x = torch.cartesian_prod(axis, axis)
+    with torch.no_grad():
+        learned = replicas[index].cpu().double().eval()(x)
+    labels = rows[index].select("unit", "operation", "range", "seed", "solved")
+    values = torch.cat([x, task.operation(x), learned], 1)
+    points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
+    return labels.with_columns(train_low=train[0], train_high=train[1]).join(points, how="cross")

@@ -32,10 +32,6 @@ def _warmup(scale: float, start: int, end: int) -> Penalties:
     return penalties
 
 
-def _no_penalties(steps: int, operation: str) -> tuple[Penalty, ...]:
-    return ()
-
-
 def _l1(steps: int, operation: str) -> tuple[Penalty, ...]:
     """β·Σ|p|: from 1e-7 to 1e-5, for division a hundredth of that."""
     share = 0.01 if operation == "div" else 1.0
@@ -56,7 +52,7 @@ def _saturation(steps: int, operation: str) -> tuple[Penalty, ...]:
 class Recipe:
     """``penalties(steps, operation)``: what is added to the loss; ``restarts``: a stuck model starts anew."""
 
-    penalties: Penalties = _no_penalties
+    penalties: Penalties = lambda steps, operation: ()
     learning_rate: float = 1e-3
     grad_clip: Clip | None = None
     restarts: bool = False

@@ -4,37 +4,72 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from extrapolate.experiments.arithmetic._function_findings import TABLE, nearer, success, summarize
-from extrapolate.experiments.arithmetic._function_networks import RECURRENT
-from extrapolate.experiments.arithmetic._functions import SOURCE, Form, FunctionsConfig, notes, train_model
-from extrapolate.experiments.config import names
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding
-from extrapolate.experiments.training import Training
-from extrapolate.tasks import Sequences, parse_range
+import torch
+from torch import Tensor, nn
+
+from extrapolate.experiments import lab
+from extrapolate.experiments.arithmetic import _functions
+from extrapolate.experiments.arithmetic._functions import LAYERS, Form, FunctionsConfig, layers_of
+from extrapolate.experiments.cells import LSTM
+from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
+
+
+class Recurrent(nn.Module):
+    """Steps (T, B, I) to answers (B, 1): the first layer maps state and inputs to the next state, from zeros."""
+
+    def __init__(self, model: str, in_features: int, hidden: int) -> None:
+        super().__init__()
+        first, second, self.width = layers_of(model, hidden)
+        self.first = first(self.width + in_features, self.width)
+        self.second = second(self.width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(x.shape[1], self.width)
+        for now in x.unbind(0):
+            state = self.first(torch.cat([state, now], -1))
+        return self.second(state)
+
+
+class Remembering(nn.Module):
+    """Steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
+
+    def __init__(self, in_features: int, hidden: int) -> None:
+        super().__init__()
+        self.layer = LSTM(in_features, hidden)
+        self.read_out = nn.Linear(hidden, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read_out(self.layer(x)[-1])
+
+
+def build(model: str, in_features: int, hidden: int) -> nn.Module:
+    return Remembering(in_features, hidden) if model == "LSTM" else Recurrent(model, in_features, hidden)
+
 
 RANGE = parse_range("U[1,2]")
-FORM = Form(Sequences(RANGE, 10), Sequences(RANGE, 1_000), learning_rate=1e-2)
+FORM = Form(Sequences(RANGE, 10), Sequences(RANGE, 1_000), 1e-2, build)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentConfig(FunctionsConfig):
     """That of vectors, with recurrent models."""
 
-    models: tuple[str, ...] = names(RECURRENT, "Models to train", "model")
+    models: tuple[str, ...] = lab.names(("LSTM", *LAYERS), "Models to train", "model")
 
 
-def findings(config: RecurrentConfig) -> Iterator[Finding]:
+def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
     """NALU and NAC stay right over many steps, an LSTM does not; and from how few seeds NALU succeeds."""
-    published = f"stays right over 1,000 steps where an LSTM does not ({TABLE})"
-    learned = ("add", "sub", "mul", "square", "root")
-    yield from nearer("NALU", ("LSTM",), learned, published)
-    yield from nearer("NAC", ("LSTM",), ("add", "sub"), published)
-    yield from success(learned)
+    learned = {"NALU": ("add", "sub", "mul", "square", "root"), "NAC": ("add", "sub")}
+    for model, functions in learned.items():
+        for name in functions:
+            words = {"model": model, "function": name, "formula": SUM_FUNCTIONS[name].formula}
+            measure = _functions.lead(name, model, "LSTM")
+            yield lab.Finding("{model}/{function}/nearer-than-LSTM", measure, words)
+    yield from _functions.success(learned["NALU"])
 
 
-@experiment(
-    source=SOURCE,
+@lab.experiment(
+    papers=["1808.00508", "2001.05016"],
     laptop=RecurrentConfig(steps=20_000, eval_every=500, in_features=10, hidden=8, batch=32, samples=50),
     paper={
         "seeds": 20,
@@ -56,9 +91,9 @@ def findings(config: RecurrentConfig) -> Iterator[Finding]:
         "samples": 10,
     },
     findings=findings,
-    notes=partial(notes, form=FORM),
-    summary=summarize,
+    notes=partial(_functions.notes, form=FORM),
+    means=_functions.MEANS,
 )
-def functions_recurrent(config: RecurrentConfig) -> Iterator[Training]:
+def functions_recurrent(config: RecurrentConfig) -> Iterator[lab.Training]:
     for name in config.models:
-        yield train_model(config, FORM, name, RECURRENT[name])
+        yield _functions.train_model(config, FORM, name)

@@ -3,51 +3,60 @@
 from collections.abc import Iterator
 from functools import partial
 
-from extrapolate.experiments.arithmetic._function_findings import (
-    TABLE,
-    nearer,
-    published_scores,
-    success,
-    summarize,
-)
-from extrapolate.experiments.arithmetic._function_networks import STATIC
-from extrapolate.experiments.arithmetic._functions import SOURCE, Form, FunctionsConfig, notes, train_model
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding
-from extrapolate.experiments.training import Training
+from extrapolate.experiments import lab
+from extrapolate.experiments.arithmetic import _functions
+from extrapolate.experiments.arithmetic._functions import Form, FunctionsConfig, layers_of
+from extrapolate.experiments.arithmetic._subsets import Static
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
 
-FORM = Form(Sequences(parse_range("U[1,2]")), Sequences(parse_range("U[2,6]")), learning_rate=1e-3)
 
-#: Published scores on the wider range, by function and model.
-EXTRAPOLATION = {
-    "add": {"ReLU6": 42.6, "Linear": 0.0, "NAC": 0.0, "NALU": 0.0},
-    "sub": {"ReLU6": 29.0, "Linear": 0.0, "NAC": 0.0, "NALU": 0.0},
-    "mul": {"ReLU6": 10.0, "Linear": 29.5, "NAC": 33.3, "NALU": 0.0},
-    "div": {"ReLU6": 37.2, "Linear": 52.3, "NAC": 61.3, "NALU": 0.7},
-    "square": {"ReLU6": 47.0, "Linear": 25.1, "NAC": 53.3, "NALU": 0.0},
-    "root": {"ReLU6": 10.3, "Linear": 20.0, "NAC": 16.4, "NALU": 0.0},
+def build(model: str, in_features: int, hidden: int) -> Static:
+    first, second, width = layers_of(model, hidden)
+    return Static(first(in_features, width), second(width, 1))
+
+
+FORM = Form(Sequences(parse_range("U[1,2]")), Sequences(parse_range("U[2,6]")), 1e-3, build)
+
+#: The models of the published table, and the functions whose score on the wider range it prints as 0.0.
+VANISHING = {
+    "ReLU6": (),
+    "Linear": ("add", "sub"),
+    "NAC": ("add", "sub"),
+    "NALU": ("add", "sub", "mul", "square", "root"),
 }
 
-#: Published scores on the training range.
-INTERPOLATION = {"div": {"NALU": 5.3}}
+
+def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
+    """The published scores, where NALU is alone with small ones, and from how few seeds it succeeds.
+
+    A published 0.0 must print as 0.0 here and a large score must not; NALU's 0.7 for a ÷ b is not judged.
+    """
+
+    def score(model: str, function: str, column: str) -> lab.Measure:
+        labels = {"unit": model, "function": function}
+        return lab.of(lambda rows: rows[column].to_numpy(), labels, estimate=_functions.geometric_mean)
+
+    for name, function in SUM_FUNCTIONS.items():
+        for model, vanishing in VANISHING.items():
+            words = {"exact": model, "model": model, "function": name, "formula": function.formula}
+            id = (
+                "{exact}/{function}/extrapolation"
+                if name in vanishing
+                else "{model}/{function}/extrapolation"
+            )
+            if (model, name) == ("NALU", "div"):
+                id = "NALU/div/extrapolation"
+            yield lab.Finding(id, score(model, name, "extrapolation"), words)
+    yield lab.Finding("NALU/div/interpolation", score("NALU", "div", "interpolation"))
+    for name in ("mul", "div", "square", "root"):
+        measure = _functions.lead(name, "NALU", "ReLU6", "Linear", "NAC")
+        words = {"function": name, "formula": SUM_FUNCTIONS[name].formula}
+        yield lab.Finding("NALU/{function}/nearer-than-ReLU6-Linear-NAC", measure, words)
+    yield from _functions.success(tuple(SUM_FUNCTIONS))
 
 
-def findings(config: FunctionsConfig) -> Iterator[Finding]:
-    """The published scores, where NALU is alone with small ones, and from how few seeds it succeeds."""
-    yield from published_scores("extrapolation", EXTRAPOLATION)
-    yield from published_scores("interpolation", INTERPOLATION)
-    yield from nearer(
-        "NALU",
-        ("ReLU6", "Linear", "NAC"),
-        ("mul", "div", "square", "root"),
-        f"0.0 to 0.7 where the others have 10 to 61 ({TABLE})",
-    )
-    yield from success(tuple(SUM_FUNCTIONS))
-
-
-@experiment(
-    source=SOURCE,
+@lab.experiment(
+    papers=["1808.00508", "2001.05016"],
     laptop=FunctionsConfig(seeds=10, steps=60_000, batch=64),
     paper={
         "seeds": 20,
@@ -70,9 +79,9 @@ def findings(config: FunctionsConfig) -> Iterator[Finding]:
         "samples": 50,
     },
     findings=findings,
-    notes=partial(notes, form=FORM),
-    summary=summarize,
+    notes=partial(_functions.notes, form=FORM),
+    means=_functions.MEANS,
 )
-def functions_static(config: FunctionsConfig) -> Iterator[Training]:
+def functions_static(config: FunctionsConfig) -> Iterator[lab.Training]:
     for name in config.models:
-        yield train_model(config, FORM, name, STATIC[name])
+        yield _functions.train_model(config, FORM, name)

@@ -9,40 +9,29 @@ from torch.nn import functional as F
 
 from extrapolate.experiments.cells import LSTM
 
-#: Standard deviation of fresh biases, as in the published depth demonstration.
-BIAS = 0.01
-
 
 def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
-    """Weights N(0, gain² / in_features): He's start for gain √2."""
+    """Weights N(0, gain² / in_features), He's start for gain √2; biases N(0, 0.01²) as in the depth demonstration."""
     layer = nn.Linear(in_features, out_features)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(in_features))
-    nn.init.normal_(layer.bias, std=BIAS)
+    nn.init.normal_(layer.bias, std=0.01)
     return layer
 
 
-class Deep(nn.Module):
+def deep(in_features: int, width: int, out_features: int, depth: int) -> nn.Sequential:
     """x (..., I) to (..., O) by ``depth`` dense layers of ``width``, ReLU between them; He's start, no norm."""
-
-    def __init__(self, in_features: int, width: int, out_features: int, depth: int) -> None:
-        super().__init__()
-        widths = [in_features, *[width] * (depth - 1)]
-        self.hidden = nn.ModuleList(_dense(a, b, math.sqrt(2)) for a, b in pairwise(widths))
-        self.last = _dense(widths[-1], out_features, 1.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.hidden:
-            x = torch.relu(layer(x))
-        return self.last(x)
+    widths = [in_features, *[width] * (depth - 1)]
+    hidden = (module for a, b in pairwise(widths) for module in (_dense(a, b, math.sqrt(2)), nn.ReLU()))
+    return nn.Sequential(*hidden, _dense(widths[-1], out_features, 1.0))
 
 
 class FourierFit(nn.Module):
-    """Positions (N, 2) to colours (N, 3): waves of fixed random frequencies, a :class:`Deep`, a sigmoid."""
+    """Positions (N, 2) to colours (N, 3): waves of fixed random frequencies, :func:`deep`, a sigmoid."""
 
     def __init__(self, frequencies: int, spread: float, width: int, depth: int) -> None:
         super().__init__()
         self.frequencies = nn.Buffer(spread * torch.randn(2, frequencies))
-        self.deep = Deep(2 * frequencies, width, 3, depth)
+        self.deep = deep(2 * frequencies, width, 3, depth)
 
     def forward(self, positions: Tensor) -> Tensor:
         phases = 2 * math.pi * positions @ self.frequencies
@@ -54,8 +43,7 @@ class RecurrentReader(nn.Module):
 
     def __init__(self, words: int, width: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(words, width)
-        self.lstm = LSTM(width, width)
+        self.embedding, self.lstm = nn.Embedding(words, width), LSTM(width, width)
         self.last = nn.Linear(width, words)
 
     def forward(self, words: Tensor) -> Tensor:
@@ -70,24 +58,20 @@ class Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.project = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.out(self._attention(self.norms[0](x)))
-        return x + self.narrow(torch.relu(self.wide(self.norms[1](x))))
+        return x + self.feed_forward(self.norms[1](x))
 
     def _attention(self, x: Tensor) -> Tensor:
-        query, key, value = (each.transpose(-3, -2) for each in self._split(self.project(x)).unbind(-2))
+        heads = self.project(x).unflatten(-1, (self.heads, 3, -1))  # (..., T, heads, 3, W / heads)
+        query, key, value = (each.transpose(-3, -2) for each in heads.unbind(-2))
         scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
         later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
         attended = scores.masked_fill(later, -math.inf).softmax(-1) @ value
         return attended.transpose(-3, -2).flatten(-2)
-
-    def _split(self, x: Tensor) -> Tensor:
-        """(..., T, 3 W) to (..., T, heads, 3, W / heads)."""
-        return x.unflatten(-1, (self.heads, 3, -1))
 
 
 class Transformer(nn.Module):
@@ -96,11 +80,9 @@ class Transformer(nn.Module):
     def __init__(self, words: int, width: int, length: int) -> None:
         super().__init__()
         self.words, self.positions = nn.Embedding(words, width), nn.Embedding(length, width)
-        self.blocks = nn.ModuleList(Block(width, 2) for _ in range(2))
+        self.blocks = nn.Sequential(Block(width, 2), Block(width, 2))
         self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, words)
 
     def forward(self, words: Tensor) -> Tensor:
         x = self.words(words) + self.positions.weight[: words.shape[-1]]
-        for block in self.blocks:
-            x = block(x)
-        return self.last(self.norm(x))
+        return self.last(self.norm(self.blocks(x)))

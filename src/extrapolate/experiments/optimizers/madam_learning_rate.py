@@ -4,176 +4,116 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from extrapolate.experiments.config import Settings, fewer, missing, names, number, reals
-from extrapolate.experiments.curves import curves_by, curves_table
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found
-from extrapolate.experiments.optimizers import _published_rates as published
-from extrapolate.experiments.optimizers._problems import (
-    DROP_AT,
-    FREQUENCIES,
-    MADAM,
-    PROBLEMS,
-    TEXT_WIDTH,
-    WIDTH,
-)
+from extrapolate.experiments import lab
+from extrapolate.experiments.optimizers._problems import DROP_AT, FREQUENCIES, PROBLEMS, TEXT_WIDTH, WIDTH
 from extrapolate.experiments.options import real_between
-from extrapolate.experiments.summary import means
-from extrapolate.experiments.training import Measured, Trained, Training, as_rows
 from extrapolate.optim import Madam, PerReplica
 from extrapolate.stats import Estimate, mean_ratio, student
-from extrapolate.training import Replicas, StepDecay
-from extrapolate.training.train_config import TrainConfig
+from extrapolate.training import StepDecay
 
 MOMENTUM = 0.9
 
-#: Number of evaluations.
-EVALUATIONS = 4
-
-#: From 1e-4 to 1, two per power of ten.
-RATES = tuple(float(f"{10 ** (power / 2):.3g}") for power in range(-8, 1))
-
-
-def madam(parameters: list[Tensor], rates: Tensor) -> torch.optim.Optimizer:
-    return Madam(parameters, lr=rates, replica_dims=1)
-
-
-def adam(parameters: list[Tensor], rates: Tensor) -> torch.optim.Optimizer:
-    return PerReplica(parameters, rates, partial(torch.optim.Adam, lr=1.0))
-
-
-def sgd(parameters: list[Tensor], rates: Tensor) -> torch.optim.Optimizer:
-    return PerReplica(parameters, rates, partial(torch.optim.SGD, lr=1.0, momentum=MOMENTUM))
-
-
 #: By name: makes an optimizer of stacked parameters and the learning rates (R,) of their replicas.
 OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] = {
-    "Madam": madam,
-    "Adam": adam,
-    "SGD": sgd,
+    "Madam": lambda parameters, rates: Madam(parameters, lr=rates, replica_dims=1),
+    "Adam": partial(PerReplica, make=partial(torch.optim.Adam, lr=1.0)),
+    "SGD": partial(PerReplica, make=partial(torch.optim.SGD, lr=1.0, momentum=MOMENTUM)),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningRateConfig(Settings):
+class LearningRateConfig(lab.Settings):
     """Each optimizer at each learning rate on each problem; a tenth of the rate for the last 30 % of the steps."""
 
-    problems: tuple[str, ...] = names(PROBLEMS, "Problems to train on", "problem", cut=missing("problems"))
-    optimizers: tuple[str, ...] = names(OPTIMIZERS, "Optimizers to compare", "optimizer")
-    rates: tuple[float, ...] = reals(
-        RATES,
+    problems: tuple[str, ...] = lab.names(
+        PROBLEMS, "Problems to train on", "problem", cut=lab.missing("problems")
+    )
+    optimizers: tuple[str, ...] = lab.names(OPTIMIZERS, "Optimizers to compare", "optimizer")
+    rates: tuple[float, ...] = lab.reals(
+        [float(f"{10 ** (power / 2):.3g}") for power in range(-8, 1)],  # from 1e-4 to 1, two per power of ten
         "Learning rates, separated by commas.",
         read=real_between(above=0),
-        cut=missing("learning rates"),
+        cut=lab.missing("learning rates"),
         axis="rate",
     )
-    seeds: int = number(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    steps: int = number(1_000, "Training steps of each model.", least=10, cut=fewer("steps"))
+    seeds: int = lab.number(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.number(1_000, "Training steps of each model.", least=10, cut=lab.fewer("steps"))
 
 
 # ------------------------------------------------------------------------------------------------------ findings
 
-SOURCE = "arXiv 2006.14560, figure 1"
-
-#: The rate for all problems, how near to the best error it must end, and how far apart others' best rates must be.
-DEFAULT, NEAR, APART = 0.01, 1.1, 10.0
+#: The rate for all problems, and how near to the best error it must end. Our bound.
+DEFAULT, NEAR = 0.01, 1.1
 
 
-@dataclass(frozen=True)
-class Errors:
-    """Final errors of one optimizer: ``rows`` of its models, ``means`` over seeds by problem and rate."""
-
-    rows: pl.DataFrame
-    means: dict[str, dict[float, float]]
-
-    @classmethod
-    def of(cls, results: pl.DataFrame, optimizer: str) -> "Errors":
-        rows = results.filter(unit=optimizer)
-        found: dict[str, dict[float, float]] = {}
-        by_rate = rows.group_by("operation", "rate", maintain_order=True).agg(pl.col("error").mean())
-        for problem, rate, error in by_rate.iter_rows():
-            found.setdefault(problem, {})[rate] = error
-        return cls(rows, found)
-
-    @property
-    def best_rates(self) -> dict[str, float]:
-        """By problem, the rate with the lowest mean error."""
-        return {problem: min(means, key=means.__getitem__) for problem, means in self.means.items()}
-
-    def ratio(self, problem: str, rate: float, other: float) -> Estimate:
-        """The error at ``rate`` over that at the ``other``, seed by seed."""
-        rows = self.rows.filter(operation=problem).sort("seed")
-        return mean_ratio(*(rows.filter(rate=each)["error"].to_numpy() for each in (rate, other)))
+def mean_errors(results: pl.DataFrame, optimizer: str) -> dict[str, dict[float, float]]:
+    """At the end, by problem and rate, over seeds."""
+    found: dict[str, dict[float, float]] = {}
+    groups = results.filter(unit=optimizer).group_by("operation", "rate", maintain_order=True)
+    for problem, rate, error in groups.agg(pl.col("error").mean()).iter_rows():
+        found.setdefault(problem, {})[rate] = error
+    return found
 
 
-def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> Found | None:
+def best_rates(errors: dict[str, dict[float, float]]) -> dict[str, float]:
+    """By problem, the rate with the lowest mean error."""
+    return {problem: min(by_rate, key=by_rate.__getitem__) for problem, by_rate in errors.items()}
+
+
+def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
     """By the problem on which the default rate is the farthest from the best one."""
-    errors = Errors.of(results, "Madam")
-    best = errors.best_rates
-    if any(DEFAULT not in errors.means.get(problem, {}) for problem in problems):
+    errors, rows = mean_errors(results, "Madam"), results.filter(unit="Madam")
+    if any(DEFAULT not in errors.get(problem, {}) for problem in problems):
         return None
-    ratios = {name: by_rate[DEFAULT] / by_rate[best[name]] for name, by_rate in errors.means.items()}
+    best = best_rates(errors)
+    ratios = {name: by_rate[DEFAULT] / by_rate[best[name]] for name, by_rate in errors.items()}
     worst = max(ratios, key=ratios.__getitem__)
-    interval = errors.ratio(worst, DEFAULT, best[worst])
+    at_rates = (lab.rows_of(rows, {"operation": worst, "rate": rate}) for rate in (DEFAULT, best[worst]))
+    interval = mean_ratio(*(each["error"].to_numpy() for each in at_rates))
     outside = [f"{name} ({value:.2f})" for name, value in ratios.items() if value > NEAR]
     note = f"farthest on {worst}, best at {best[worst]:g}"
     if outside:
         note = f"{len(outside)} of {len(ratios)} problems are farther off: {', '.join(outside)}; {note}"
-    estimate = Estimate(ratios[worst], interval.low, interval.high, errors.rows.height)
-    return Found(estimate, note, not outside if math.isfinite(ratios[worst]) else None)
+    estimate = Estimate(ratios[worst], interval.low, interval.high, rows.height)
+    return lab.Found(estimate, note, not outside if math.isfinite(ratios[worst]) else None)
 
 
-def spread_of_best_rates(optimizer: str, problems: Sequence[str], results: pl.DataFrame) -> Found | None:
-    best = Errors.of(results, optimizer).best_rates
+def spread_of_best_rates(optimizer: str, problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
+    best = best_rates(mean_errors(results, optimizer))
     if not best.keys() >= set(problems):
         return None
     low, high = min(best, key=best.__getitem__), max(best, key=best.__getitem__)
-    spread = best[high] / best[low]
     note = f"from {best[low]:g} on {low} to {best[high]:g} on {high}"
-    return Found(Estimate(spread, None, None, len(best)), note, spread >= APART * (1 - 1e-9))
+    return lab.Found(Estimate(best[high] / best[low], None, None, len(best)), note)
 
 
-def best_rate(optimizer: str, problem: str, results: pl.DataFrame) -> Found | None:
-    errors = Errors.of(results, optimizer)
-    if problem not in errors.means:
+def best_rate(optimizer: str, problem: str, results: pl.DataFrame) -> lab.Found | None:
+    errors = mean_errors(results, optimizer)
+    if problem not in errors:
         return None
-    rate, by_rate = errors.best_rates[problem], errors.means[problem]
-    return Found(Estimate(rate, None, None, len(by_rate)), f"error {by_rate[rate]:.4g}")
+    rate, by_rate = best_rates(errors)[problem], errors[problem]
+    return lab.Found(Estimate(rate, None, None, len(by_rate)), f"error {by_rate[rate]:.4g}")
 
 
-def findings(config: LearningRateConfig) -> Iterator[Finding]:
+def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
     """The finding about each optimizer, then its best rate on every problem."""
     for optimizer in config.optimizers:
         if optimizer == "Madam":
-            yield Finding(
-                "Madam/one-rate",
-                f"with the one rate {DEFAULT:g} Madam ends within {NEAR - 1:.0%} of its own best rate on every "
-                "problem (measured: error at it / error at the best rate, where that is largest)",
-                f"{DEFAULT:g} is its best rate of five on all five tasks ({SOURCE})",
-                partial(near_everywhere, config.problems),
-            )
+            yield lab.Finding("Madam/one-rate", partial(near_everywhere, config.problems))
         else:
-            known = published.best_rates(optimizer).values()
-            yield Finding(
-                f"{optimizer}/rates-apart",
-                f"{optimizer}'s best rates on these problems lie at least {APART:g} times apart (measured: the "
-                "largest / the smallest)",
-                f"{max(known) / min(known):g} times apart over five tasks ({SOURCE})",
-                partial(spread_of_best_rates, optimizer, config.problems),
-            )
+            spread = partial(spread_of_best_rates, optimizer, config.problems)
+            yield lab.Finding("{optimizer}/rates-apart", spread, {"optimizer": optimizer})
     for optimizer in config.optimizers:
         for problem in config.problems:
-            yield Finding(
-                f"{optimizer}/{problem}/best-rate",
-                f"{optimizer}, {problem}: best of {len(config.rates)} rates",
-                None,
-                partial(best_rate, optimizer, problem),
-            )
+            words = {"optimizer": optimizer, "problem": problem, "count": len(config.rates)}
+            best = partial(best_rate, optimizer, problem)
+            yield lab.Finding("{optimizer}/{problem}/best-rate", best, words)
 
 
 # ---------------------------------------------------------------------------------------------------- experiment
@@ -197,18 +137,77 @@ def notes(config: LearningRateConfig) -> list[str]:
 
 
 def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataFrame:
-    return curves_table(
+    return lab.curves_table(
         "Error by learning rate",
         "The error at the end, by the rate at the beginning: a mean over seeds. Rates at which a model diverged have "
         "no point.",
         "learning rate",
         "error",
-        curves_by(results, "rate", lambda rows: student(rows["error"].to_numpy())),
+        lab.curves_by(results, "rate", lambda rows: student(rows["error"].to_numpy())),
     )
 
 
-@experiment(
-    source=MADAM,
+def published_rates(optimizer: str) -> pl.DataFrame:
+    """The data behind figure 1 of arXiv 2006.14560 (its notebook): a row for each task and rate.
+
+    The error is in per cent where the figure has accuracies; else it is the Fréchet inception distance of the GAN,
+    and the perplexity of Wikitext-2, infinite where it overflowed.
+    """
+    table = pl.read_csv(Path(__file__).with_name("published_rates.csv")).filter(optimizer=optimizer)
+    return table.select("optimizer", "task", "rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
+
+
+def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
+    """One optimizer on one problem. Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``.
+
+    A seed has the same fresh weights and examples at every rate.
+    """
+    problem = PROBLEMS[problem_name]
+    loss, error, _ = problem.prepared(config.device)
+    rates = [rate for rate in config.rates for _ in range(config.seeds)]
+    errors = lab.metrics_of_each({"error": error})
+
+    def measure(trained: lab.Trained) -> lab.Measured:
+        untrained = training.replicas()
+        columns = {
+            "rate": rates,
+            "error": trained.history.latest()["error"].nan_to_num(nan=torch.inf),
+            "start": errors(untrained, untrained.keys())["error"].double(),
+            "steps": config.steps,
+        }
+        # the published figure of this optimizer, once
+        tables = {"published_rates": published_rates(optimizer)} if problem_name == config.problems[0] else {}
+        return lab.Measured(lab.as_rows(training, columns), tables)
+
+    training = lab.Training(
+        name=f"{optimizer}-{problem_name}",
+        labels={
+            "unit": optimizer,
+            "operation": problem_name,
+            "range": [f"rate {rate:g}" for rate in rates],
+        },
+        build=problem.build,
+        config=config,
+        seeds=list(range(config.seeds)) * len(config.rates),
+        train=lab.TrainConfig(
+            loss=loss,
+            optimizer=lambda stacked: OPTIMIZERS[optimizer](
+                stacked, torch.tensor(rates, device=config.device)
+            ),
+            steps=config.steps,
+            evaluate=errors,
+            eval_every=math.ceil(config.steps / 4),
+            monitor="error",
+            lr_schedule=StepDecay(round(DROP_AT * config.steps)),
+            compile=False,  # the widest step of a network of 64 layers takes minutes to compile
+        ),
+        measure=measure,
+    )
+    return training
+
+
+@lab.experiment(
+    papers=["2006.14560"],
     laptop=LearningRateConfig(),
     paper={"seeds": 5, "steps": 10_000},
     smoke={
@@ -220,68 +219,11 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
     },
     findings=findings,
     notes=notes,
-    summary=partial(means, columns=["error"]),
+    means=["error"],
     curves=error_by_rate,
 )
-def madam_learning_rate(config: LearningRateConfig) -> Iterator[Training]:
+def madam_learning_rate(config: LearningRateConfig) -> Iterator[lab.Training]:
     # the longest first: the short ones fill what is left on several cores
     for problem in reversed(config.problems):
         for optimizer in config.optimizers:
             yield train_at_rates(config, problem, optimizer)
-
-
-def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> Training:
-    """One optimizer on one problem. Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``.
-
-    A seed has the same fresh weights and examples at every rate.
-    """
-    problem = PROBLEMS[problem_name]
-    data = problem.data().to(config.device)
-    rates = [rate for rate in config.rates for _ in range(config.seeds)]
-
-    def loss(model: nn.Module, key: Tensor, _: dict[str, Tensor]) -> Tensor:
-        return problem.loss(model, key, data)
-
-    @torch.no_grad()
-    def errors(replicas: Replicas) -> Tensor:
-        return replicas.map(lambda model: problem.error(model, data))
-
-    def measure(trained: Trained) -> Measured:
-        rows = as_rows(
-            training,
-            {
-                "rate": rates,
-                "error": trained.history.latest()["error"].nan_to_num(nan=torch.inf),
-                "start": errors(training.replicas()).double(),
-                "steps": config.steps,
-            },
-        )
-        # the published figure of this optimizer, once
-        first = problem_name == config.problems[0]
-        return Measured(rows, {"published_rates": published.table(optimizer)} if first else {})
-
-    training = Training(
-        name=f"{optimizer}-{problem_name}",
-        labels={
-            "unit": optimizer,
-            "operation": problem_name,
-            "range": [f"rate {rate:g}" for rate in rates],
-        },
-        build=problem.build,
-        seeds=list(range(config.seeds)) * len(config.rates),
-        train=TrainConfig(
-            loss=loss,
-            optimizer=lambda parameters: OPTIMIZERS[optimizer](
-                parameters, torch.tensor(rates, device=config.device)
-            ),
-            steps=config.steps,
-            evaluate=lambda replicas, keys: {"error": errors(replicas)},
-            eval_every=-(-config.steps // EVALUATIONS),
-            monitor="error",
-            lr_schedule=StepDecay(round(DROP_AT * config.steps)),
-            compile=False,  # the widest step of a network of 64 layers takes minutes to compile
-        ),
-        measure=measure,
-        device=config.device,
-    )
-    return training

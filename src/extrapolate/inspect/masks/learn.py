@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 from torch import Tensor, nn
 
+from extrapolate._runtime.progress import Quiet, Watch
 from extrapolate.errors import Interrupted, UserError
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
 from extrapolate.inspect.masks.choice import Choice, weights
@@ -22,24 +22,6 @@ Batches = Iterable[Tensor | Batch] | Callable[[int], Tensor | Batch]
 
 #: Seconds between two progress calls, and between two checkpoints.
 PROGRESS_SECONDS, CHECKPOINT_SECONDS = 0.2, 5.0
-
-
-class Watch(Protocol):
-    """Told about progress a few times a second; asked whether to stop. The training's watches fit."""
-
-    def progress(self, step: int, solved: int | None) -> None:
-        """``step`` steps of every mask are done; ``solved`` is always None here."""
-        ...
-
-    def stop_requested(self) -> bool: ...
-
-
-class _Quiet:
-    def progress(self, step: int, solved: int | None) -> None:
-        pass
-
-    def stop_requested(self) -> bool:
-        return False
 
 
 def learn_masks(
@@ -100,7 +82,7 @@ def learn(
         UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
         Interrupted: ``watch`` asked to.
     """
-    watch = watch or _Quiet()
+    watch = watch or Quiet()
     if checkpoint is not None and checkpoint.exists():
         read_states(checkpoint, learners)
     streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
