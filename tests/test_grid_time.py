@@ -23,10 +23,9 @@ from extrapolate.experiments.agents.grid_time import (
     train_agent,
     walk,
 )
-from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import GridTime
 from extrapolate.tasks.grid_time import MOVES, Episodes
-from extrapolate.tasks.grid_time_env import GridTimeEnv, GridTimeVectorEnv
+from extrapolate.tasks.grid_time_env import GridTimeEnv
 
 WORLD = GridTime()
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
@@ -103,26 +102,20 @@ def test_environment_passes_gymnasiums_own_check() -> None:
     assert made.spec is not None
 
 
-def test_vector_environment_is_made_by_name_and_follows_its_seed() -> None:
+def test_vector_environment_follows_its_seed_and_begins_anew_after_an_end() -> None:
     environments = gymnasium.make_vec("GridTime-v0", num_envs=3, times=(5, 5))
     first, _ = environments.reset(seed=4)
     again, _ = environments.reset(seed=4)
     assert environments.observation_space.contains(first)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert first["time"].tolist() == [[5]] * 3
-
-
-def test_vector_environment_begins_anew_after_an_end() -> None:
-    environments = GridTimeVectorEnv(num_envs=2, times=(5, 5))
-    environments.reset(seed=0)
-    over, told = np.zeros((6, 2), bool), np.zeros((6, 2))
-    for step in range(6):
-        seen, reward, over[step], truncated, _ = environments.step(np.zeros(2, np.int64))
-        told[step] = seen["time"][:, 0]
+    # nobody moves: all end together, and begin anew at the step after
+    for step in range(1, 7):
+        seen, reward, over, truncated, _ = environments.step(np.full(3, STAY))
+        assert over.tolist() == [step == 5] * 3
+        assert seen["time"].tolist() == [[5 if step == 6 else 0]] * 3
         assert not truncated.any()
-        assert reward.tolist() == [0, 0]
-    assert over[:, 0].tolist() == [False] * 4 + [True, False]
-    assert told[:, 1].tolist() == [0] * 5 + [5]
+        assert not reward.any()
 
 
 def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
@@ -176,15 +169,6 @@ def test_loss_is_advantage_actor_critic_over_the_steps_before_the_end() -> None:
         entropy = -(share * share.log()).sum()
         terms.append(-share[chosen].log() * advantage + CRITIC * advantage**2 - ENTROPY * entropy)
     torch.testing.assert_close(loss, torch.stack(terms).mean())
-
-
-def test_a_step_of_the_lstm_is_the_layer_a_step_at_a_time() -> None:
-    lstm, x = LSTM(3, 5), torch.randn(4, 2, 3)
-    state, outputs = lstm.start(x[0]), []
-    for now in lstm.from_input(x):
-        state = lstm.step(now, state)
-        outputs.append(state[0])
-    torch.testing.assert_close(torch.stack(outputs), lstm(x))
 
 
 def test_replicas_sample_episodes_and_actions_of_their_own() -> None:

@@ -138,7 +138,9 @@ def load_run(folder: str | Path) -> Run:
 
 def _read_claim(item: Mapping[str, Any]) -> Claim:
     values = {each.name: item[each.name] for each in fields(Claim)}
-    return Claim(**values | {"interval": values["interval"] and tuple(values["interval"])})
+    if values["interval"] is not None:
+        values["interval"] = tuple(values["interval"])
+    return Claim(**values)
 
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:

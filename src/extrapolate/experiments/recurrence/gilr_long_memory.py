@@ -19,8 +19,6 @@ from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Replicas
 from extrapolate.training.gradients import one_by_one
 
-# -------------------------------------------------------------------------------------------------------- models
-
 
 def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     layers = nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
@@ -120,9 +118,9 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     """One model on sequences of one length, until it has converged."""
     task = LongDependency(length)
     limit = config.iterations if model == LINEAR else config.lstm_iterations
-    alone = length not in config.lstm_lengths
-    hidden = config.hidden_alone if alone else config.hidden
-    rate = config.rate_alone if alone else config.rate
+    hidden, rate = config.hidden, config.rate
+    if length not in config.lstm_lengths:
+        hidden, rate = config.hidden_alone, config.rate_alone
 
     def loss(reader: torch_nn.Module, key: Tensor, _: object) -> Tensor:
         elements, positive = task.sample(config.batch, key)

@@ -18,8 +18,6 @@ from extrapolate.ops import linear_recurrence
 from extrapolate.stats import Estimate, mean_ratio
 from extrapolate.training.checkpoint import Checkpoint, read, write
 
-# -------------------------------------------------------------------------------------------------------- layers
-
 #: Features of a sequence.
 FEATURES = 4
 
