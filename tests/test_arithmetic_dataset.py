@@ -12,6 +12,7 @@ from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named
 from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, PLAIN, WITH_NOISE
+from extrapolate.experiments.training import Training
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training.loop import run_training
 
@@ -169,7 +170,8 @@ def test_each_noise_is_compared_with_none() -> None:
 def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
     smoke = replace(NOISE.presets["smoke"], networks=(WITH_NOISE[high],))
     (training,) = NOISE.jobs(smoke).values()
-    unit = training.build()[1]
+    assert isinstance(training, Training)
+    unit = training.build().get_submodule("1")
     assert isinstance(unit, nn.StochasticNMU)
     sampled = unit.noise(torch.zeros(20_000, 2))
     assert sampled.min() >= 1

@@ -10,9 +10,7 @@ import pytest
 import torch
 
 from extrapolate.experiments import Claim, experiment_named
-from extrapolate.experiments.arithmetic._functions import Form, scores
-from extrapolate.experiments.arithmetic.functions_recurrent import FORM as RECURRENT_FORM
-from extrapolate.experiments.arithmetic.functions_static import FORM as STATIC_FORM
+from extrapolate.experiments.arithmetic._functions import scores
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 
 STATIC, RECURRENT = map(experiment_named, ("functions-static", "functions-recurrent"))
@@ -57,8 +55,8 @@ def test_threshold_is_the_error_of_weights_a_little_off() -> None:
 
 
 def test_static_network_is_one_layer_on_the_other() -> None:
-    model = STATIC_FORM.build("ReLU6", 5, 7)
-    x = 10 * torch.randn(1, 3, 5)
+    model = replace(STATIC.presets["smoke"], in_features=8, hidden=7).build("ReLU6")
+    x = 10 * torch.randn(1, 3, 8)
     first, second = model.children()
     assert isinstance(first, torch.nn.Sequential)
     torch.testing.assert_close(model(x), second(first[0](x[0]).clamp(0, 6)))
@@ -66,19 +64,21 @@ def test_static_network_is_one_layer_on_the_other() -> None:
 
 def test_recurrent_network_carries_both_sums_in_its_state() -> None:
     """With exact weights NAU then NMU multiplies the sums over any number of steps."""
-    model = RECURRENT_FORM.build("NAU-NMU", 4, 99).double()
+    model = RECURRENT.presets["smoke"].build("NAU-NMU").double()
+    subsets = torch.tensor([[0.0, 0, 1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]])
     with torch.no_grad():
-        model.get_parameter("first.weight").copy_(torch.tensor([[1.0, 0, 1, 1, 0, 0], [0.0, 1, 0, 1, 1, 0]]))
+        model.get_parameter("first.weight").copy_(torch.eye(2, 10) + subsets)
         model.get_parameter("second.weight").fill_(1)
-    x = torch.rand(1_000, 3, 4, dtype=torch.float64)
+    x = torch.rand(1_000, 3, 8, dtype=torch.float64)
     expected = x[..., :2].sum((0, 2)) * x[..., 1:3].sum((0, 2))
     torch.testing.assert_close(model(x)[:, 0], expected)
 
 
-@pytest.mark.parametrize(("experiment", "form"), [(STATIC, STATIC_FORM), (RECURRENT, RECURRENT_FORM)])
-def test_networks_take_steps_to_answers(experiment: Any, form: Form) -> None:
+@pytest.mark.parametrize("experiment", [STATIC, RECURRENT])
+def test_networks_take_steps_to_answers(experiment: Any) -> None:
+    config = experiment.presets["smoke"]
     for name in experiment.presets["paper"].models:
-        assert form.build(name, 6, 3)(torch.rand(form.train.length, 5, 6)).shape == (5, 1)
+        assert config.build(name)(torch.rand(config.trained_on.length, 5, 8)).shape == (5, 1)
 
 
 # ---------------------------------------------------------------------------------------------- the training
