@@ -21,11 +21,10 @@ from typing import Any
 import torch
 
 from extrapolate import nn
-from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
-from extrapolate.experiments.arithmetic._units import UNITS
+from extrapolate._runtime.progress import Interrupted
+from extrapolate.experiments.arithmetic._units import UNITS, SingleModuleConfig, train_unit
 from extrapolate.tasks import PUBLISHED_RANGES
 from extrapolate.training.loop import run_training
-from extrapolate._runtime.progress import Interrupted
 
 #: Ranges and seeds that give each number of replicas.
 SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}

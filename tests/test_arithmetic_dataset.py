@@ -8,15 +8,13 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate import nn, ops
+from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named
-from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, HIGHS, NETWORKS, PLAIN, with_noise
-from extrapolate.stats import difference_of_rates, success_rate
+from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, PLAIN, WITH_NOISE
+from extrapolate.experiments.training import Training
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
-from extrapolate.training import Replicas
 from extrapolate.training.loop import run_training
-from extrapolate.training.train_config import TrainConfig
 
 DATASET, NOISE = experiment_named("arithmetic-dataset"), experiment_named("noise-range")
 RANGES = tuple(str(pair) for pair in PUBLISHED_RANGES)
@@ -72,14 +70,13 @@ def test_thresholds_are_the_published_ones(index: int, published: float) -> None
 
 def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
     """Results in which ``solved[network][range]`` of 20 seeds solve."""
-    return pl.DataFrame(
-        [
-            {"unit": network, "range": name, "seed": seed, "solved": seed < count}
-            for network, counts in solved.items()
-            for name, count in counts.items()
-            for seed in range(20)
-        ]
-    )
+    rows = [
+        (network, name, seed, seed < count)
+        for network, counts in solved.items()
+        for name, count in counts.items()
+        for seed in range(20)
+    ]
+    return pl.DataFrame(rows, ["unit", "range", "seed", "solved"], orient="row")
 
 
 def judged(experiment: Any, results: pl.DataFrame, config: Any = None) -> dict[str, Claim]:
@@ -123,13 +120,6 @@ def test_shorter_training_is_listed_and_a_much_shorter_one_not_judged() -> None:
     assert "3 of 9 ranges" in str(few.why)
 
 
-def test_difference_of_rates_agrees_with_newcombes_example() -> None:
-    # Newcombe 1998, table II, method 10: 56/70 less 48/80
-    found = difference_of_rates(success_rate(56, 70), success_rate(48, 80))
-    assert found.value == pytest.approx(0.2)
-    assert (found.low, found.high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
-
-
 # ----------------------------------------------------------------------------------------- findings on noise
 
 BAND, CHOICE = "StochasticNMU/broad-band-of-noises", f"{BATCH_NOISE}/as-good-as-the-best"
@@ -137,7 +127,7 @@ BAND, CHOICE = "StochasticNMU/broad-band-of-noises", f"{BATCH_NOISE}/as-good-as-
 
 def noise(*counts: int, **others: int) -> dict[str, Claim]:
     """Of models solved of 20 with the upper ends 1.5, 2, 5, 10 and 50, and of others."""
-    fixed = dict(zip(map(with_noise, (1.5, 2, 5, 10, 50)), counts, strict=True))
+    fixed = {WITH_NOISE[high]: count for high, count in zip((1.5, 2, 5, 10, 50), counts, strict=True)}
     solved = fixed | {{"plain": PLAIN, "batch": BATCH_NOISE}[name]: count for name, count in others.items()}
     return judged(NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}))
 
@@ -161,18 +151,27 @@ def test_batch_noise_must_solve_as_much_as_the_best_end() -> None:
 
 def test_each_noise_is_compared_with_none() -> None:
     claims = noise(2, 10, 20, 20, 3, plain=8)
-    assert claims[f"{with_noise(5)}/solves-more-than-{PLAIN}"].holds is True
-    assert claims[f"{with_noise(1.5)}/solves-more-than-{PLAIN}"].holds is False
-    assert claims[f"{with_noise(5)}/solves-more-than-{PLAIN}"].measured == pytest.approx(0.6)
-    assert f"{with_noise(3)}/solves-more-than-{PLAIN}" not in claims
+    more = {high: claims.get(f"{name}/solves-more-than-NAU-NMU") for high, name in WITH_NOISE.items()}
+    assert {high: claim.holds for high, claim in more.items() if claim} == {
+        1.5: False,
+        2: False,
+        5: True,
+        10: True,
+        50: False,
+    }
+    assert more[5] is not None
+    assert more[5].measured == pytest.approx(0.6)
 
 
 # ------------------------------------------------------------------------------------------------- trainings
 
 
-@pytest.mark.parametrize("high", HIGHS)
+@pytest.mark.parametrize("high", WITH_NOISE)
 def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
-    unit = NETWORKS[with_noise(high)].build(8)[1]  # type: ignore[index]
+    smoke = replace(NOISE.presets["smoke"], networks=(WITH_NOISE[high],))
+    (training,) = NOISE.jobs(smoke).values()
+    assert isinstance(training, Training)
+    unit = training.build().get_submodule("1")
     assert isinstance(unit, nn.StochasticNMU)
     sampled = unit.noise(torch.zeros(20_000, 2))
     assert sampled.min() >= 1
@@ -192,36 +191,3 @@ def test_seed_has_the_same_numbers_whichever_seeds_are_beside_it() -> None:
 def test_penalty_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(UserError, match="--penalty-end"):
         replace(DATASET.presets["smoke"], penalty_start=40, penalty_end=20)
-
-
-# -------------------------------------------------------------------------------------- one stream for all
-
-
-def test_what_is_shared_is_drawn_once_a_step_and_seen_by_every_replica() -> None:
-    drawn: list[torch.Tensor] = []
-
-    def shared(key: torch.Tensor) -> dict[str, torch.Tensor]:
-        drawn.append(ops.uniform(key, (4,)))
-        return {"x": drawn[-1]}
-
-    def loss(model: torch.nn.Module, key: torch.Tensor, given: dict[str, torch.Tensor]) -> torch.Tensor:
-        return (model(given["x"]) * given["sign"]).sum()
-
-    replicas = Replicas.build(lambda: torch.nn.Linear(4, 1, bias=False), [5, 6])
-    before = replicas.parameters["weight"].clone()
-    plan = TrainConfig(
-        loss=loss,
-        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
-        steps=3,
-        evaluate=lambda replicas, keys: {"e": replicas.map(lambda model: model(torch.ones(4)).sum())},
-        eval_every=3,
-        monitor="e",
-        per_replica={"sign": torch.tensor([1.0, -1.0])},
-        shared_batch=shared,
-        compile=False,
-    )
-    run_training(replicas, plan)
-    assert len({tuple(each.tolist()) for each in drawn}) == 3
-    moved = before - replicas.parameters["weight"]
-    torch.testing.assert_close(moved[0, 0], torch.stack(drawn).sum(0))
-    torch.testing.assert_close(moved[1], -moved[0])

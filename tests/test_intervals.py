@@ -12,6 +12,7 @@ from scipy import stats
 from extrapolate.stats import (
     NOTHING,
     Estimate,
+    difference_of_rates,
     mean_of_positive,
     mean_of_sparsity,
     student,
@@ -200,3 +201,13 @@ def test_interval_of_any_sparsity_errors_holds_its_estimate(values: list[float])
     assert low <= estimate.value <= high
     assert math.isfinite(high)
     assert min(values) * (1 - 1e-9) <= estimate.value <= max(values) * (1 + 1e-9)
+
+
+def test_difference_of_rates_agrees_with_newcombes_example() -> None:
+    # Newcombe 1998, table II, method 10: 56/70 less 48/80
+    found = difference_of_rates(success_rate(56, 70), success_rate(48, 80))
+    assert (found.value, found.low, found.high) == (
+        pytest.approx(0.2),
+        pytest.approx(0.0524, abs=1e-4),
+        pytest.approx(0.3339, abs=1e-4),
+    )

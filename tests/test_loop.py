@@ -364,3 +364,27 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
     ours = [str(each.message) for each in caught if issubclass(each.category, RuntimeWarning)]
     assert len(ours) == 1
     assert "no-such-compiler" in ours[0]
+
+
+# ----------------------------------------------------------------------------------- one batch for all replicas
+
+
+def test_a_shared_batch_is_sampled_once_per_step_and_seen_by_every_replica() -> None:
+    sampled: list[Tensor] = []
+
+    def shared(key: Tensor) -> dict[str, Tensor]:
+        sampled.append(ops.uniform(key, (1,)))
+        return {"x": sampled[-1]}
+
+    def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        return (model(batch["x"]) * batch["sign"]).sum()
+
+    replicas, own = scalars(0.0, 0.0), {"sign": torch.tensor([1.0, -1.0])}
+    config = TrainConfig(
+        loss, sgd(1.0), 3, weight_of, 3, "sum", per_replica=own, shared_batch=shared, compile=False
+    )
+    run_training(replicas, config)
+    assert len({float(each) for each in sampled}) == 3
+    moved = replicas.parameters["weight"][:, 0]
+    torch.testing.assert_close(moved[0], -torch.cat(sampled).sum())
+    assert moved[1] == -moved[0]

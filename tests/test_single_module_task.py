@@ -31,10 +31,6 @@ def task(operation: str, pair: RangePair = PUBLISHED_RANGES[4], in_features: int
     return SingleModule(OPERATIONS[operation], pair, in_features)
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 @every_operation
 @pytest.mark.parametrize("in_features", [2, 10])
 def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: int) -> None:
@@ -49,17 +45,8 @@ def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: i
         torch.testing.assert_close(y, exact.float(), rtol=1e-5, atol=1e-5)
 
 
-def test_operations_are_the_published_four() -> None:
-    assert {name: each.symbol for name, each in OPERATIONS.items()} == {
-        "add": "+",
-        "sub": "−",
-        "mul": "×",
-        "div": "÷",
-    }
-
-
 @pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
-def test_sets_come_from_their_ranges_and_are_the_same_for_the_same_seed(pair: RangePair) -> None:
+def test_sets_come_from_their_ranges_and_are_the_same_at_every_call(pair: RangePair) -> None:
     for name, range_ in (("validation", pair.train), ("test", pair.test)):
         x = pair.sample_fixed((2000, 2))[name]
         assert x.dtype == torch.float64
@@ -67,9 +54,6 @@ def test_sets_come_from_their_ranges_and_are_the_same_for_the_same_seed(pair: Ra
         assert torch.stack(inside).any(0).all()
         assert all(bool(side.any()) for side in inside)
         assert torch.equal(x, pair.sample_fixed((2000, 2))[name])
-        again, other = (range_.sample((2000, 2), generator(seed)) for seed in (3, 4))
-        assert torch.equal(again, range_.sample((2000, 2), generator(3)))
-        assert not torch.equal(again, other)
 
 
 def nearly(operation: str, x: np.ndarray, epsilon: float) -> np.ndarray:
@@ -88,7 +72,7 @@ def nearly(operation: str, x: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 def threshold_by_hand(each: SingleModule, operation: str, epsilon: float, count: int) -> float:
-    x = each.ranges.test.sample((count, each.in_features), generator(0)).numpy()
+    x = each.ranges.test.sample((count, each.in_features), torch.Generator().manual_seed(0)).numpy()
     exact = np.array([ANSWERS[operation](a, b) for a, b in x[:, :2].tolist()])
     return float(np.mean((nearly(operation, x, epsilon) - exact) ** 2))
 
@@ -147,11 +131,11 @@ def small_run(folder: Path, in_features: int = 2) -> Outcome:
 
 @pytest.mark.parametrize("in_features", [2, 10])
 def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> None:
-    outcome = small_run(tmp_path / "run", in_features)
+    outcome = small_run(tmp_path, in_features)
     assert outcome.results["range"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
     assert outcome.results["seed"].to_list() == [0, 1, 0, 1]
     assert outcome.results["threshold"].n_unique() == 2
-    assert (tmp_path / "run" / "results.parquet").exists()
+    assert (tmp_path / "surfaces.parquet").exists() is (in_features == 2)
 
 
 def test_file_half_written_by_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:

@@ -226,10 +226,11 @@ def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
     for seed in replicas.seeds:
         generator = torch.Generator().manual_seed(seed)
         each = SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
-        model = Recorder(lambda x: x.new_zeros(len(x), 1))
-        loss = plan.loss(model, KEY, plan.shared_batch(KEY) | {"subsets": plan.per_replica["subsets"][seed]})
+        model = Recorder(lambda x: x.new_zeros(x.shape[1], 1))
+        own = {name: rows[seed] for name, rows in plan.per_replica.items()}
+        loss = plan.loss(model, KEY, plan.shared_batch(KEY) | own)
         x, y = each.sample(settings.batch, KEY)
-        assert torch.equal(model.seen, x)
+        assert torch.equal(model.seen[0], x)
         assert torch.equal(loss, y.square().mean())
 
 

@@ -7,7 +7,7 @@ could not be read again: every claim on them says so.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,9 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic._subsets import PENALTY, SubsetConfig, SumsTraining
+from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
 from extrapolate.stats import Estimate, student
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction
+from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 from extrapolate.training import Warmup
 
 Layer = Callable[[int, int], torch_nn.Module]
@@ -60,8 +60,16 @@ class FunctionsConfig(SubsetConfig):
         32, "Units between the layers of networks that are not arithmetic.", cut=lab.fewer("hidden units")
     )
 
+    #: What the inputs are in training and in the test.
+    trained_on: ClassVar = Sequences(parse_range("U[1,2]"))
+    tested_on: ClassVar = Sequences(parse_range("U[2,6]"))
+    learning_rate: ClassVar = 1e-3
 
-# ------------------------------------------------------------------------------------------------------- findings
+    def build(self, model: str) -> torch_nn.Module:
+        """The network of inputs (T, B, I) to answers (B, 1)."""
+        first, second, width = layers_of(model, self.hidden)
+        return Static(first(self.in_features, width), second(width, 1))
+
 
 #: Bounds that scores are clipped to; the published table gives no score above "> 999" either.
 LEAST_SCORE, GREATEST_SCORE = 1e-3, 1e3
@@ -80,7 +88,9 @@ def geometric_mean(scores: np.ndarray) -> Estimate:
 
 
 #: What the summaries of these experiments have besides success rates.
-MEANS = dict.fromkeys(("interpolation", "extrapolation"), geometric_mean)
+MEANS: dict[str, Callable[[np.ndarray], Estimate]] = dict.fromkeys(
+    ("interpolation", "extrapolation"), geometric_mean
+)
 
 
 def lead(function: str, model: str, *others: str) -> lab.Measure:
@@ -114,29 +124,17 @@ def success(published: Sequence[str]) -> Iterator[lab.Finding]:
     yield lab.Finding("NAU-NMU/solves-more-than-NALU", gain)
 
 
-@dataclass(frozen=True)
-class Form:
-    """What the inputs are in training and in the test, the learning rate, and how a model is built.
-
-    ``build(model, in_features, hidden)``: a network of inputs (T, B, I) to answers (B, 1).
-    """
-
-    train: Sequences
-    test: Sequences
-    learning_rate: float
-    build: Callable[[str, int, int], torch_nn.Module]
-
-
-def notes(config: FunctionsConfig, form: Form) -> list[str]:
+def notes(config: FunctionsConfig) -> list[str]:
     """How the models were trained and judged."""
+    train, test = config.trained_on, config.tested_on
     return [
-        f"Adam, learning rate {form.learning_rate:g}, squared error, {config.batch} fresh samples per step, one "
+        f"Adam, learning rate {config.learning_rate:g}, squared error, {config.batch} fresh samples per step, one "
         f"stream for all models; penalty {PENALTY:g} on NAU and NMU, growing from step {config.steps // 2:,} to "
         f"{config.steps * 2 // 3:,}. Between the layers: two units where they are arithmetic, {config.hidden} "
         "otherwise (published: about 100).",
-        f"{config.in_features} inputs in {form.train.range}, {form.train.length} steps of them; a and b are sums "
+        f"{config.in_features} inputs in {train.range}, {train.length} steps of them; a and b are sums "
         f"over {config.in_features // 4} of them each, which overlap by half, at a place that the seed chooses. "
-        f"Tested on {form.test.length:,} steps in {form.test.range}, at the step with the lowest validation error.",
+        f"Tested on {test.length:,} steps in {test.range}, at the step with the lowest validation error.",
         "Score: 100 × the error (float64) ÷ the median error of the same models before training. The published "
         "scores divide by the mean, which follows the one seed whose powers of the inputs are largest. Means are "
         f"geometric, over scores clipped to [{LEAST_SCORE:g}, {GREATEST_SCORE:,.0f}].",
@@ -145,13 +143,12 @@ def notes(config: FunctionsConfig, form: Form) -> list[str]:
     ]
 
 
-def train_model(config: FunctionsConfig, form: Form, name: str) -> lab.Training:
+def train_model(config: FunctionsConfig, name: str) -> lab.Training:
     """One model on all functions, from all seeds."""
     functions = [SUM_FUNCTIONS[each] for each in config.functions]
     function_of_each = [function for function in functions for _ in range(config.seeds)]
-    sums = SumsTraining(
-        config, [SubsetFunction(each, form.train, form.test, config.in_features) for each in functions]
-    )
+    train, test = config.trained_on, config.tested_on
+    sums = SumsTraining(config, [SubsetFunction(f, train, test, config.in_features) for f in functions])
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
         untrained, test = training.replicas(), sums.inputs("test")
@@ -175,19 +172,19 @@ def train_model(config: FunctionsConfig, form: Form, name: str) -> lab.Training:
 
     start = config.steps // 2
     penalty = Warmup(max(config.steps * 2 // 3, start + 1), start, PENALTY)
-    steps = f"{form.train.length} steps of " if form.train.length > 1 else ""
+    steps = f"{train.length} steps of " if train.length > 1 else ""
     training = lab.Training(
         name=name,
         labels={
             "unit": name,
             "operation": [each.formula for each in function_of_each],
             "function": [each.name for each in function_of_each],
-            "range": f"{steps}{form.train.range}",
+            "range": f"{steps}{train.range}",
         },
-        build=partial(form.build, name, config.in_features, config.hidden),
+        build=partial(config.build, name),
         config=config,
         seeds=sums.seeds,
-        train=sums.train(form.learning_rate, penalty, {"validation_mse": "validation"}),
+        train=sums.train(config.learning_rate, penalty, {"validation_mse": "validation"}),
         measure=measure,
     )
     return training

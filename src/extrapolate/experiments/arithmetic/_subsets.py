@@ -42,8 +42,8 @@ class SubsetConfig(lab.Config):
 class Static(nn.Sequential):
     """A single step (1, B, I) to answers (B, 1): one layer on the other."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x[0])
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input[0])
 
 
 @dataclass(frozen=True)

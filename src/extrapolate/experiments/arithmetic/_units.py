@@ -1,16 +1,26 @@
-"""The units that take part, each with its published training settings.
+"""The arithmetic units, each with its published training settings, and how one of them is trained.
 
-Steps are those of a training of 50,000; another length takes them in proportion. Sources: the papers' run scripts
-(bmistry4/nalm-benchmark, bmistry4/nalm-division, bmistry4/nalm-robust-nmu), as in docs/units.md.
+Steps of the settings are those of a training of 50,000; another length takes them in proportion. Sources: the papers'
+run scripts (bmistry4/nalm-benchmark, bmistry4/nalm-division, bmistry4/nalm-robust-nmu), as in docs/units.md.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
 
+import polars as pl
+import torch
+from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
-from extrapolate.training import Clip, Growth, Penalty, Step, Warmup
+from extrapolate.experiments import lab
+from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleModule
+from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
+from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
+from extrapolate.training.metrics import Evaluate
+from extrapolate.training.restart import Restart
 
 #: The length that the steps below are counted in.
 PUBLISHED_STEPS = 50_000
@@ -109,3 +119,145 @@ UNITS: dict[str, Unit] = {
     layer.__name__: Unit(layer, getattr(layer, "operations", frozenset({"add", "sub"})), recipe)
     for layer, recipe in _RECIPES
 }
+
+
+# ------------------------------------------------------------------------------------------------------- training
+
+MULTIPLIERS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleModuleConfig(lab.Config):
+    """The published protocol unless said otherwise: Adam, rate 1e-3, squared error, batch 128, fresh samples."""
+
+    units: tuple[str, ...] = lab.names(UNITS, "Units to train", "unit", default=MULTIPLIERS)
+    operations: tuple[str, ...] = lab.names(OPERATIONS, "Operations to learn", "operation", default=("mul",))
+    ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES)
+    eval_every: int = lab.number(
+        1_000, "Steps between two evaluations.", cut=lab.larger("evaluated every {:,} steps, not {:,}")
+    )
+    in_features: int = lab.number(
+        2,
+        "Input size. The first two inputs determine the target; the rest are distractors.",
+        least=2,
+        cut=lab.other("{} inputs instead of {}"),
+    )
+    samples: int = lab.number(
+        10_000,
+        "Samples of the validation and of the extrapolation set.",
+        least=2,
+        cut=lab.fewer("test samples"),
+    )
+
+
+def train_unit(
+    config: SingleModuleConfig,
+    unit: str,
+    operation: str,
+    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
+) -> lab.Training:
+    """One unit on one operation, all ranges and seeds at once: model ``i`` has range ``i // seeds``."""
+    recipe = UNITS[unit].recipe
+    build = partial(UNITS[unit].layer, config.in_features, 1)
+    tasks = [SingleModule(OPERATIONS[operation], pair, config.in_features) for pair in config.ranges]
+    task_of_each = [task for task in tasks for _ in range(config.seeds)]
+    ends = torch.tensor([task.ranges.train.intervals[0] for task in task_of_each], device=config.device)
+
+    def loss(model: torch_nn.Module, key: Tensor, own: dict[str, Tensor]) -> Tensor:
+        # the tasks differ by their ranges alone
+        x, y = tasks[0].sample_between(own["low"], own["high"], config.batch, key)
+        return mean_squared_error(model, x, y)
+
+    def errors() -> Evaluate:
+        pieces: dict[str, list[FixedData]] = {"validation_mse": [], "extrapolation_mse": []}
+        for index, task in enumerate(tasks):
+            rows = slice(index * config.seeds, (index + 1) * config.seeds)
+            inputs = task.ranges.sample_fixed((config.samples, config.in_features)).values()
+            for found, x in zip(pieces.values(), inputs, strict=True):
+                found.append(FixedData(rows, x.to(config.device), task.operation(x).to(config.device)))
+        return regression_errors(pieces, compile=config.compile)
+
+    @cache
+    def thresholds() -> Tensor:
+        return torch.tensor([task.threshold() for task in task_of_each], dtype=torch.float64)
+
+    def measure(trained: lab.Trained) -> lab.Measured:
+        rows = lab.as_rows(training, errors_and_steps(trained, thresholds(), config.steps))
+        if config.in_features != 2:  # no plane to draw over
+            return lab.Measured(rows)
+        return lab.Measured(rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)})
+
+    adam = partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True)
+    training = lab.Training(
+        name=f"{unit}-{operation}",
+        labels={
+            "unit": unit,
+            "operation": operation,
+            "range": [str(task.ranges) for task in task_of_each],
+            "extrapolation_range": [str(task.ranges.test) for task in task_of_each],
+        },
+        build=build,
+        config=config,
+        seeds=list(range(config.seeds)) * len(tasks),
+        train=replace(
+            config.train(loss, optimizer or adam, lab.at_first_use(errors), "validation_mse"),
+            per_replica={"low": ends[:, 0].contiguous(), "high": ends[:, 1].contiguous()},
+            penalties=recipe.penalties(config.steps, operation),
+            grad_clip=recipe.grad_clip,
+            restart=Restart(build) if recipe.restarts else None,
+            solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
+        ),
+        measure=measure,
+    )
+    return training
+
+
+def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
+    """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
+    history = trained.history
+    error = history.at_best("extrapolation_mse")
+    solved = (error < thresholds).tolist()
+    return {
+        "solved": solved,
+        "solved_at": lab.first_below(history, "extrapolation_mse", thresholds, solved),
+        "sparsity_error": sparsity_errors(trained.replicas),
+        "validation_mse": history.at_best("validation_mse"),
+        "extrapolation_mse": error,
+        "threshold": thresholds,
+        "best_step": history.best_step,
+        "steps": steps,
+    }
+
+
+def sparsity_errors(replicas: Replicas) -> pl.Series:
+    """How far the weights are from those of an exact unit; null for networks that have none."""
+    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
+
+    values = [None] * len(replicas)
+    if sparsity_error(replicas[0]) is not None:
+        values = replicas.map(sparsity_error).tolist()
+    return pl.Series(values, dtype=pl.Float64)
+
+
+def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:
+    """What one failed and one solved model learned: answers over a grid that spans both ranges.
+
+    They are of the same range where there is such a range.
+    """
+    failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is wanted] for wanted in (False, True))
+    failed_in = [rows["range"][i] for i in failed[:1]]
+    solved.sort(key=lambda i: rows["range"][i] not in failed_in)
+    return pl.concat([_surface(tasks[i], replicas, i, rows) for i in (*failed[:1], *solved[:1])])
+
+
+def _surface(task: SingleModule, replicas: Replicas, index: int, rows: pl.DataFrame) -> pl.DataFrame:
+    train = task.ranges.train.intervals[0]
+    ends = [end for interval in (train, *task.ranges.test.intervals) for end in interval]
+    axis = torch.linspace(min(ends), max(ends), 41, dtype=torch.float64)
+    x = torch.cartesian_prod(axis, axis)
+    with torch.no_grad():
+        learned = replicas[index].cpu().double().eval()(x)
+    labels = rows[index].select("unit", "operation", "range", "seed", "solved")
+    values = torch.cat([x, task.operation(x), learned], 1)
+    points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
+    return labels.with_columns(train_low=train[0], train_high=train[1]).join(points, how="cross")

@@ -12,7 +12,7 @@ from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
-from extrapolate.experiments.arithmetic._unit_training import errors_and_steps
+from extrapolate.experiments.arithmetic._units import errors_and_steps
 from extrapolate.stats import Estimate
 from extrapolate.tasks import PUBLISHED_RANGES, SUM_FUNCTIONS, RangePair, Sequences, SubsetFunction
 from extrapolate.training import Warmup

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import LAYERS, Form, FunctionsConfig, layers_of
+from extrapolate.experiments.arithmetic._functions import LAYERS, FunctionsConfig, layers_of
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
 
@@ -42,19 +42,20 @@ class Remembering(nn.Module):
         return self.read_out(self.layer(x)[-1])
 
 
-def build(model: str, in_features: int, hidden: int) -> nn.Module:
-    return Remembering(in_features, hidden) if model == "LSTM" else Recurrent(model, in_features, hidden)
-
-
-RANGE = parse_range("U[1,2]")
-FORM = Form(Sequences(RANGE, 10), Sequences(RANGE, 1_000), 1e-2, build)
-
-
 @dataclass(frozen=True, kw_only=True)
 class RecurrentConfig(FunctionsConfig):
     """That of vectors, with recurrent models."""
 
     models: tuple[str, ...] = lab.names(("LSTM", *LAYERS), "Models to train", "model")
+
+    trained_on: ClassVar = Sequences(parse_range("U[1,2]"), 10)
+    tested_on: ClassVar = Sequences(parse_range("U[1,2]"), 1_000)
+    learning_rate: ClassVar = 1e-2
+
+    def build(self, model: str) -> nn.Module:
+        if model == "LSTM":
+            return Remembering(self.in_features, self.hidden)
+        return Recurrent(model, self.in_features, self.hidden)
 
 
 def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
@@ -91,9 +92,9 @@ def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
         "samples": 10,
     },
     findings=findings,
-    notes=partial(_functions.notes, form=FORM),
+    notes=_functions.notes,
     means=_functions.MEANS,
 )
 def functions_recurrent(config: RecurrentConfig) -> Iterator[lab.Training]:
     for name in config.models:
-        yield _functions.train_model(config, FORM, name)
+        yield _functions.train_model(config, name)

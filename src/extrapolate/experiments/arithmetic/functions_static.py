@@ -1,21 +1,11 @@
 """Functions of two sums over parts of a vector, a + b to √a, on a wider range."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import Form, FunctionsConfig, layers_of
-from extrapolate.experiments.arithmetic._subsets import Static
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
-
-
-def build(model: str, in_features: int, hidden: int) -> Static:
-    first, second, width = layers_of(model, hidden)
-    return Static(first(in_features, width), second(width, 1))
-
-
-FORM = Form(Sequences(parse_range("U[1,2]")), Sequences(parse_range("U[2,6]")), 1e-3, build)
+from extrapolate.experiments.arithmetic._functions import FunctionsConfig
+from extrapolate.tasks import SUM_FUNCTIONS
 
 #: The models of the published table, and the functions whose score on the wider range it prints as 0.0.
 VANISHING = {
@@ -79,9 +69,9 @@ def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
         "samples": 50,
     },
     findings=findings,
-    notes=partial(_functions.notes, form=FORM),
+    notes=_functions.notes,
     means=_functions.MEANS,
 )
 def functions_static(config: FunctionsConfig) -> Iterator[lab.Training]:
     for name in config.models:
-        yield _functions.train_model(config, FORM, name)
+        yield _functions.train_model(config, name)

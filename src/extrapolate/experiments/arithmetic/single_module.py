@@ -6,8 +6,7 @@ from typing import Any
 import polars as pl
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
-from extrapolate.experiments.arithmetic._units import PLAIN, UNITS
+from extrapolate.experiments.arithmetic._units import PLAIN, UNITS, SingleModuleConfig, train_unit
 from extrapolate.stats import Estimate
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
@@ -33,10 +32,6 @@ def all_solved(rates: Rates) -> bool:
 
 def none_solved(rates: Rates) -> bool:
     return all(each.value == 0 for each in rates.values())
-
-
-def not_all_solved(rates: Rates) -> bool:
-    return not all_solved(rates)
 
 
 def interval_excludes_one(rates: Rates) -> bool:
@@ -106,9 +101,8 @@ def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
             "MLP/{operation}/never-extrapolates", rates_of("MLP", name, ALL, none_solved), words
         )
     for unit in DIVIDERS:
-        yield lab.Finding(
-            "{unit}/div/not-in-every-range", rates_of(unit, "div", ALL, not_all_solved), {"unit": unit}
-        )
+        measure = rates_of(unit, "div", ALL, lambda rates: not all_solved(rates))
+        yield lab.Finding("{unit}/div/not-in-every-range", measure, {"unit": unit})
     measure = rates_of("RealNPU", "div", NEGATIVE, interval_excludes_one)
     yield lab.Finding("RealNPU/div/fails-on-negative-ranges", measure)
     yield from map(unable, config.units)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic._unit_training import SingleModuleConfig, train_unit
-from extrapolate.experiments.arithmetic._units import UNITS
+from extrapolate.experiments.arithmetic._units import UNITS, SingleModuleConfig, train_unit
 from extrapolate.experiments.arithmetic.single_module import single_module
 from extrapolate.optim import Madam
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
@@ -41,7 +40,8 @@ def findings(config: MadamArithmeticConfig) -> Iterator[lab.Finding]:
     """The share solved with each optimizer; nobody has published Madam on arithmetic units."""
 
     def difference(results: pl.DataFrame, labels: dict[str, str]) -> lab.Found | None:
-        return lab.gain(*(results.filter(**labels, optimizer=name) for name in ("Madam", "Adam")))
+        madam, adam = (results.filter(**labels, optimizer=name) for name in ("Madam", "Adam"))
+        return lab.gain(madam, adam)
 
     for unit, operation in config.pairs:
         labels = {"idea": unit, "operation": operation}

@@ -64,7 +64,7 @@ def notes(config: BitsConfig) -> list[str]:
         "Bits count the sign. The weights of one tensor span a factor of 60 from the smallest to the largest, with "
         "any number of bits. Moves are rounded up or down at random; in the kinds called nearest, to the nearest "
         "level as published.",
-        "Weights begin at the level nearest to their float start; the published code samples them independently.",
+        "Weights begin at the level nearest to their float start; the published code samples them independently. "
         "Accuracies are those at the last step.",
         lab.intervals_note("Student's t for accuracies and their differences"),
     ]

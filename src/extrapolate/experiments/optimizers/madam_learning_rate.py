@@ -31,9 +31,7 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] =
 class LearningRateConfig(lab.Settings):
     """Each optimizer at each learning rate on each problem; a tenth of the rate for the last 30 % of the steps."""
 
-    problems: tuple[str, ...] = lab.names(
-        PROBLEMS, "Problems to train on", "problem", cut=lab.missing("problems")
-    )
+    problems: tuple[str, ...] = lab.names(PROBLEMS, "Problems", "problem", cut=lab.missing("problems"))
     optimizers: tuple[str, ...] = lab.names(OPTIMIZERS, "Optimizers to compare", "optimizer")
     rates: tuple[float, ...] = lab.reals(
         [float(f"{10 ** (power / 2):.3g}") for power in range(-8, 1)],  # from 1e-4 to 1, two per power of ten
@@ -45,8 +43,6 @@ class LearningRateConfig(lab.Settings):
     seeds: int = lab.number(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
     steps: int = lab.number(1_000, "Training steps of each model.", least=10, cut=lab.fewer("steps"))
 
-
-# ------------------------------------------------------------------------------------------------------ findings
 
 #: The rate for all problems, and how near to the best error it must end. Our bound.
 DEFAULT, NEAR = 0.01, 1.1
@@ -116,9 +112,6 @@ def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
             yield lab.Finding("{optimizer}/{problem}/best-rate", best, words)
 
 
-# ---------------------------------------------------------------------------------------------------- experiment
-
-
 def notes(config: LearningRateConfig) -> list[str]:
     """The optimizers, the problems, and what the errors and the best rates are."""
     return [
@@ -129,10 +122,10 @@ def notes(config: LearningRateConfig) -> list[str]:
         f"two-block transformer of {TEXT_WIDTH} units; a generated picture from {FREQUENCIES} random waves by dense "
         "networks. Batches of 64 digits, 16 passages, 256 pixels.",
         "The error is that of held-out examples at the last step: cross-entropy in nats, or half the mean square of "
-        "the picture. A model that diverged has an infinite error.",
+        "the picture; infinite where a model diverged. The best rate has the lowest mean error over seeds.",
         "The published tasks (CIFAR-10 and -100, ImageNet, a GAN, Wikitext-2) are larger; all 75 values of the "
         "published figure are in published_rates.parquet.",
-        "The best rate has the lowest mean error over seeds. Intervals (95 %): Student's t for logarithms of ratios.",
+        lab.intervals_note("Student's t for logarithms of ratios"),
     ]
 
 
@@ -181,11 +174,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
 
     training = lab.Training(
         name=f"{optimizer}-{problem_name}",
-        labels={
-            "unit": optimizer,
-            "operation": problem_name,
-            "range": [f"rate {rate:g}" for rate in rates],
-        },
+        labels={"unit": optimizer, "operation": problem_name, "range": [f"rate {rate:g}" for rate in rates]},
         build=problem.build,
         config=config,
         seeds=list(range(config.seeds)) * len(config.rates),
