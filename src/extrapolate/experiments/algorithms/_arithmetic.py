@@ -152,7 +152,7 @@ class ArithmeticTests(Generic[C]):
             name = f"{prefix}family-{name}-{width}"
             return TestSet(name, 2 * width + 1, len(pairs), lambda _: self.task.of_numbers(pairs, width))
 
-        return [family(*each) for each in self.families(width, most).items()]
+        return [family(*each) for each in type(self).families(width, most).items()]
 
 
 # ------------------------------------------------------------------------------------------------------ experiment

@@ -35,7 +35,7 @@ class AdditionTests(arithmetic.ArithmeticTests[AdditionConfig]):
     """Carries as well: of every length, over the whole width, and at every evaluation."""
 
     task: ClassVar = Addition(zero_filled=True)
-    families: ClassVar = staticmethod(addition_families)
+    families: ClassVar = addition_families
 
     def carries(self) -> list[TestSet]:
         return self._of_both_classes("carry", self.config.carries, self.config.carry_pairs)

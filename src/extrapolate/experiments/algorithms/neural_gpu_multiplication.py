@@ -14,7 +14,7 @@ class MultiplicationTests(arithmetic.ArithmeticTests[arithmetic.ArithmeticConfig
     """Random pairs and families."""
 
     task: ClassVar = Multiplication(zero_filled=True)
-    families: ClassVar = staticmethod(multiplication_families)
+    families: ClassVar = multiplication_families
 
 
 @lab.experiment(
