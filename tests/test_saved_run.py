@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from extrapolate import load_run, nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, run, with_options
-from extrapolate.experiments.masks._add_mul import evaluate_add_mul
+from extrapolate.experiments.masks.modularity_add_mul import evaluate_add_mul
 from extrapolate.tasks import OPERATIONS, parse_range_pairs
 from silent import Silent
 

@@ -94,7 +94,7 @@ class Run:
                 f"{self.manifest.get('versions', {}).get('extrapolate', 'that wrote it')}"
             )
         replicas.load_state_dict(state)
-        if row.training.measure_steps:
+        if row.training.train is not None and row.training.measure_steps:
             warnings.warn(
                 f"{row.training.name}: the run used this network further after its training (masks, rounding); "
                 "this is the network as it was trained",

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from extrapolate import ops
 from extrapolate.tasks.digits import Digits, DigitSet
@@ -35,14 +34,11 @@ class PermutedDigits:
 
     @cached_property
     def _training(self) -> tuple[Tensor, Tensor]:
-        return self.training(self.number)
+        return self._rows(self.digits.training)
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         """All images of ``validation`` and of ``test`` as rows, and their labels."""
-        return {
-            "validation": self._shown(self.digits.validation, self.number),
-            "test": self.test(self.number),
-        }
+        return {"validation": self._rows(self.digits.validation), "test": self._rows(self.digits.test)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the label, int64 (N,), is right."""
@@ -52,30 +48,14 @@ class PermutedDigits:
     def pixels(self) -> int:
         return self.digits.training.size**2
 
-    def order(self, task: int) -> Tensor:
-        """π of a task, from numpy's ``RandomState(task)``, as published for permuted MNIST."""
-        if task == 0:
+    @property
+    def order(self) -> Tensor:
+        """π, int64 (pixels,), from numpy's ``RandomState(number)``, as published for permuted MNIST."""
+        if self.number == 0:
             return torch.arange(self.pixels)
-        return torch.from_numpy(np.random.RandomState(task).permutation(self.pixels))
+        return torch.from_numpy(np.random.RandomState(self.number).permutation(self.pixels))
 
-    def training(self, task: int) -> tuple[Tensor, Tensor]:
-        """All training images as rows (N, pixels), and their labels (N,)."""
-        return self._shown(self.digits.training, task)
-
-    def test(self, task: int) -> tuple[Tensor, Tensor]:
-        """All test images as rows (N, pixels), and their labels (N,)."""
-        return self._shown(self.digits.test, task)
-
-    @staticmethod
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits, labels)
-
-    @staticmethod
-    def right(logits: Tensor, labels: Tensor) -> Tensor:
-        """bool (N,)."""
-        return logits.argmax(-1) == labels
-
-    def _shown(self, digits: DigitSet, task: int) -> tuple[Tensor, Tensor]:
+    def _rows(self, digits: DigitSet) -> tuple[Tensor, Tensor]:
         seen = self.digits.training.images
         rows = (digits.images.flatten(1) - seen.mean()) / seen.std()
-        return rows[:, self.order(task)], digits.labels
+        return rows[:, self.order], digits.labels

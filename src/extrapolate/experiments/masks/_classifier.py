@@ -7,18 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from extrapolate.experiments.config import require
+from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import EMBEDDED
 from extrapolate.tasks import Digits, DigitSet, load_digits
 from extrapolate.tasks.cifar import has_cifar, load_cifar
 
 CLASSES = tuple(str(each) for each in range(10))
-
-#: Dropout after a convolution as a share of that after the next one.
-EARLIER = 0.5
-
-#: Number of poolings; each halves the image.
-POOLINGS = 3
 
 
 class Classifier(nn.Module):
@@ -28,22 +22,19 @@ class Classifier(nn.Module):
     (arXiv 2010.02066).
     """
 
-    def __init__(self, in_channels: int, channels: tuple[int, ...], classes: int, dropout: float) -> None:
+    def __init__(self, in_channels: int, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for place, (inside, outside) in enumerate(itertools.pairwise((in_channels, *channels))):
             left = len(channels) - 1 - place
             layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()]
-            layers += [nn.Dropout(dropout * EARLIER**left)] if left < 2 else []
-            layers += [nn.MaxPool2d(2, ceil_mode=True)] if place < POOLINGS and left else []
+            layers += [nn.Dropout(dropout * 0.5**left)] if left < 2 else []
+            layers += [nn.MaxPool2d(2, ceil_mode=True)] if place < 3 and left else []
         self.features = nn.Sequential(*layers)
-        self.out = nn.Linear(channels[-1], classes)
+        self.out = nn.Linear(channels[-1], len(CLASSES))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.out(self.features(images).mean((-2, -1)))
-
-
-# ----------------------------------------------------------------------------------------------------- the images
 
 
 @lru_cache(maxsize=2)
@@ -53,7 +44,7 @@ def images_of(data: str, device: str = "cpu") -> Digits:
     Raises:
         UserError: the folder is required and not given, or its files cannot be read.
     """
-    require(data, "--data DIR with the files of CIFAR-10's binary version")
+    lab.require(data, "--data DIR with the files of CIFAR-10's binary version")
     folder = None if data == EMBEDDED else Path(data)
     found = load_cifar(folder) if folder and has_cifar(folder) else load_digits(folder)
     deviation, mean = torch.std_mean(found.training.images, (0, 2, 3), keepdim=True)
@@ -62,17 +53,13 @@ def images_of(data: str, device: str = "cpu") -> Digits:
 
 
 @lru_cache(maxsize=16)
-def images_of_classes(data: str, classes: tuple[str, ...]) -> DigitSet:
-    """The training images of these classes."""
-    training = images_of(data).training
-    wanted = torch.tensor([int(each) for each in classes])
-    return training.part(torch.isin(training.labels, wanted).nonzero()[:, 0])
+def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
+    """Where the images of these classes are in the training set."""
+    wanted = torch.tensor([int(each) for each in classes], device=device)
+    return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
 
 
 def held_out(data: str) -> DigitSet:
     """The images that no weight was trained on: validation and test."""
-    found = images_of(data)
-    images, labels = zip(
-        *((part.images, part.labels) for part in (found.validation, found.test)), strict=True
-    )
-    return DigitSet(torch.cat(images), torch.cat(labels))
+    one, other = images_of(data).validation, images_of(data).test
+    return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))

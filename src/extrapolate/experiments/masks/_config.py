@@ -1,24 +1,15 @@
-"""The options of the experiments on masks, their source, and what their findings share."""
+"""The options of the experiments on masks, and the labels of their rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from extrapolate.errors import UserError
-from extrapolate.experiments.config import Config, fewer, number, real, sizes
-from extrapolate.experiments.findings import Finding, at_least, mean
-from extrapolate.experiments.options import Cut, Option
-from extrapolate.experiments.options import at_least as whole_number
-from extrapolate.experiments.summary import means
-
-SOURCE = "Csordás, van Steenkiste & Schmidhuber, Are Neural Nets Modular? (arXiv 2010.02066, ICLR 2021)"
-
-#: What a finding of it has in place of a number.
-IN_WORDS = "arXiv 2010.02066, in words"
+from extrapolate.experiments import lab
+from extrapolate.experiments.options import Option, at_least
 
 #: Masks drawn per step; each gets an equal part of the batch.
 MASKS = 4
@@ -29,63 +20,54 @@ CONTROL = "control"
 #: Accuracy above which a network counts as able to do what it is asked.
 ABLE = 0.95
 
-#: The least number above 0, for findings that a mean is above 0.
-POSITIVE = float(np.nextafter(0, 1))
-
 
 def batch(default: int, masks: int) -> Any:
     """Examples per step, of which each of the ``masks`` drawn per step gets an equal part."""
 
     def read(text: str) -> int:
-        value = whole_number(masks)(text)
+        value = at_least(masks)(text)
         if value % masks:
-            raise UserError(
-                f"{value} cannot be cut into equal parts for {masks} masks: give a multiple of {masks}"
-            )
+            raise UserError(f"{value} does not divide into {masks} equal parts: give a multiple of {masks}")
         return value
 
     help = f"Examples per step; a multiple of {masks}, the number of masks drawn per step."
-    return field(
-        default=default, metadata={"option": Option(help, read, str, "N", fewer("examples per step"))}
-    )
+    option = Option(help, read, str, "N", lab.fewer("examples per step"))
+    return field(default=default, metadata={"option": option})
 
 
 def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> Any:
     """Numbers in the order of the layers; ``what`` they are, in the help."""
-    return sizes(default, f"{what}, separated by commas.", cut=_narrower(what))
 
-
-def _narrower(what: str) -> Cut:
     def cut(own: Sequence[int], paper: Sequence[int]) -> str | None:
         if sum(own) >= sum(paper):
             return None
-        return f"{what[0].lower()}{what[1:]} {written_sizes(own)} instead of {written_sizes(paper)}"
+        joined = ["-".join(map(str, sizes)) for sizes in (own, paper)]
+        return f"{what[0].lower()}{what[1:]} {joined[0]} instead of {joined[1]}"
 
-    return cut
-
-
-def written_sizes(values: Sequence[int]) -> str:
-    """``400-400-200``."""
-    return "-".join(map(str, values))
+    return lab.sizes(default, f"{what}, separated by commas.", cut=cut)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskConfig(Config):
+class MaskConfig(lab.Config):
     """Weights and masks are trained by Adam; four masks are drawn per step."""
 
-    seeds: int = number(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    steps: int = number(20_000, "Training steps of each network's weights.", cut=fewer("steps"))
-    mask_steps: int = number(20_000, "Training steps of each mask.", cut=fewer("steps of each mask"))
-    strength: float = real(1e-4, "Sparsity penalty of the masks (β).", least=0, below=1)
-    eval_every: int = number(1_000, "Steps between two evaluations of the weights.")
+    seeds: int = lab.number(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.number(20_000, "Training steps of each network's weights.", cut=lab.fewer("steps"))
+    mask_steps: int = lab.number(20_000, "Training steps of each mask.", cut=lab.fewer("steps of each mask"))
+    strength: float = lab.real(1e-4, "Sparsity penalty of the masks (β).", least=0, below=1)
+    eval_every: int = lab.number(1_000, "Steps between two evaluations of the weights.")
     batch: int = batch(128, MASKS)
     compile: bool = False  # a single network of wide layers: there is nothing to fuse
 
 
-# ------------------------------------------------------------------------------------------------ summary, findings
+#: What the paper has, of dense networks and of classifiers of images.
+PAPER = {"seeds": 10, "steps": 20_000, "mask_steps": 20_000, "eval_every": 1_000}
 
-#: The summary of the results: means over the networks.
-mask_summary = partial(means, columns=("accuracy", "kept_share"))
+
+def networks_and_masks(config: MaskConfig, masks: int, kind: str = "network") -> str:
+    """An outline: ``2 networks of 10,000 steps, 3 masks each of 20,000``."""
+    networks = lab.count_of(config.seeds, kind)
+    return f"{networks} of {config.steps:,} steps, {masks} masks each of {config.mask_steps:,}"
 
 
 def asked(view: str, operation: str) -> Mapping[str, Any]:
@@ -96,15 +78,3 @@ def asked(view: str, operation: str) -> Mapping[str, Any]:
 def accuracy(rows: pl.DataFrame) -> np.ndarray:
     """The accuracy of each network."""
     return rows["accuracy"].to_numpy()
-
-
-def control_costs_little(functions: Sequence[str], least: float, start: str = "") -> Iterator[Finding]:
-    """That the mask learned on everything keeps every function; names of masks begin with ``start``."""
-    for each in functions:
-        yield Finding(
-            f"{start}control/{each}".replace(", ", "-"),
-            f"the mask learned on everything costs little ({start}accuracy on {each}, at least {100 * least:g} %)",
-            IN_WORDS,
-            mean("accuracy", **asked(f"{start}{CONTROL}", each)),
-            at_least(least),
-        )

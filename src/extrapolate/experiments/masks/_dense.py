@@ -1,23 +1,26 @@
-"""Dense networks on tasks whose examples fit in small tables: built, trained, masked as published."""
+"""Dense networks on tasks whose examples fit in a small table: built, trained, masked as published."""
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from extrapolate import ops
-from extrapolate.experiments.masks._config import MASKS, MaskConfig, widths, written_sizes
+from extrapolate.experiments import lab
+from extrapolate.experiments.masks._config import MASKS, MaskConfig, widths
+from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model
 from extrapolate.inspect import Learning
-from extrapolate.training import Clip, Replicas
-from extrapolate.training.metrics import Evaluate
-from extrapolate.training.train_config import Loss, TrainConfig
+from extrapolate.tasks.modular_arithmetic import ModularArithmetic
+from extrapolate.tasks.paired_addition import PairedAddition
+from extrapolate.training import Clip
 
 #: Batch size that the published strength is divided by: the one that the weights are trained with.
 PUBLISHED_BATCH = 128
+
+TableTask = ModularArithmetic | PairedAddition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,33 +30,59 @@ class DenseConfig(MaskConfig):
     hidden: tuple[int, ...] = widths((2000, 2000, 2000, 2000))
 
 
-class TableTask(Protocol):
-    """Functions in one network, all of whose examples fit in a table for each."""
-
-    @property
-    def in_features(self) -> int: ...
-
-    @property
-    def out_features(self) -> int: ...
-
-    def drawn(self, u: Tensor, functions: tuple[str, ...], /) -> tuple[Tensor, Tensor]:
-        """Inputs and answers of these functions, from uniform numbers ``u`` (3, B) in [0, 1)."""
-        ...
-
-    def table(self, function: str, /) -> tuple[Tensor, Tensor]:
-        """All examples of a function."""
-        ...
-
-    def loss(self, logits: Tensor, answer: Tensor, /) -> Tensor: ...
-
-    def right(self, logits: Tensor, answer: Tensor, /) -> Tensor:
-        """bool (N,)."""
-        ...
+SMOKE = {"hidden": (16, 16), "seeds": 1, "steps": 20, "mask_steps": 5, "eval_every": 10, "batch": 128}
 
 
-def networks(config: DenseConfig) -> str:
-    """``2 networks 400-400-200``."""
-    return f"{config.seeds} network{'s' if config.seeds > 1 else ''} {written_sizes(config.hidden)}"
+def dense_notes(config: DenseConfig) -> list[str]:
+    """How the networks and masks were trained and evaluated."""
+    return [
+        "Numbers of two digits, one-hot, are added or multiplied modulo 100. Accuracies: over all 10,000 inputs of a "
+        "function, all digits right, masks cut at keep-probability 1/2. The weights are trained on the same inputs: "
+        "a network that is always right has learned the table.",
+        f"Weights: Adam, rate 1e-3, batch {config.batch}, {config.steps:,} steps, gradients of norm 1 at most. "
+        f"Masks: Adam, rate 1e-2, {config.mask_steps:,} steps, {MASKS} drawn per step; biases are not masked.",
+        "control: the mask learned on both functions. The bounds of the findings are this package's: the paper "
+        "publishes no numbers.",
+    ]
+
+
+def dense_study(
+    config: DenseConfig,
+    seed: int,
+    task: TableTask,
+    masks: Sequence[MaskSpec],
+    evaluate: Callable[[Model], Iterator[dict[str, Any]]],
+) -> MaskStudy:
+    """One network on all functions of ``task``, and the masks of one round."""
+
+    def batch_loss(model: Model, x: Tensor, answer: Tensor) -> Tensor:
+        return task.loss(model(x), answer)
+
+    def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
+        return batch_loss(model, *task.sample(config.batch, key))
+
+    def error(model: nn.Module) -> Tensor:
+        x, answer = _all_examples(task, config.device)
+        return 1 - task.right(model(x), answer).double().mean()
+
+    return MaskStudy(
+        name=f"seed-{seed}",
+        seed=seed,
+        config=config,
+        build=partial(build_dense, config, task),
+        train=train_weights(config, loss, error),
+        sample=task.drawn,
+        loss=batch_loss,
+        learning=published_learning(config, seed),
+        rounds=[masks],
+        evaluate=evaluate,
+    )
+
+
+@cache
+def _all_examples(task: TableTask, device: str) -> tuple[Tensor, Tensor]:
+    x, answer = task.splits()["test"]
+    return x.to(device), answer.to(device)
 
 
 def build_dense(config: DenseConfig, task: TableTask) -> nn.Sequential:
@@ -63,49 +92,15 @@ def build_dense(config: DenseConfig, task: TableTask) -> nn.Sequential:
     return nn.Sequential(*parts[:-1])
 
 
-def table_loss(task: TableTask) -> Callable[..., Tensor]:
-    """``loss(model, x, answer)`` of a batch."""
-    return lambda model, x, answer: task.loss(model(x), answer)
-
-
 def published_learning(config: MaskConfig, seed: int, learning_rate: float = 1e-2) -> Learning:
     """Masks as published for dense networks and the classifier of images."""
     penalty = config.strength / PUBLISHED_BATCH
     return Learning(masks=MASKS, pressure=penalty, learning_rate=learning_rate, seed=seed)
 
 
-def train_on_tables(config: DenseConfig, task: TableTask, functions: tuple[str, ...]) -> TrainConfig:
-    """Fresh samples of all functions; the error is the mean over the functions' whole tables."""
-    batch_loss = table_loss(task)
-
-    def loss(model: nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return batch_loss(model, *task.drawn(ops.uniform(key, (3, config.batch)), functions))
-
-    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        wrong = []
-        for x, y in (_table(task, each, str(replicas.device)) for each in functions):
-            wrong.append(replicas.map(lambda model, x=x, y=y: 1 - task.right(model(x), y).double().mean()))
-        return {"error": torch.stack(wrong).mean(0)}
-
-    return train_weights(config, loss, evaluate)
-
-
-@cache
-def _table(task: TableTask, function: str, device: str) -> tuple[Tensor, Tensor]:
-    x, answer = task.table(function)
-    return x.to(device), answer.to(device)
-
-
-def train_weights(config: MaskConfig, loss: Loss, evaluate: Evaluate) -> TrainConfig:
-    """Adam at 1e-3, gradients of norm 1 at most; best where the ``error`` is least."""
-    return TrainConfig(
-        loss=loss,
-        optimizer=partial(torch.optim.Adam, lr=1e-3, fused=True),
-        steps=config.steps,
-        evaluate=evaluate,
-        eval_every=config.eval_every,
-        monitor="error",
-        grad_clip=Clip(norm=1.0),
-        solved=lambda measures: measures["error"] == 0,
-        compile=config.compile,
-    )
+def train_weights(
+    config: MaskConfig, loss: Callable[..., Tensor], error: Callable[[nn.Module], Tensor]
+) -> lab.TrainConfig:
+    """Adam at 1e-3, gradients of norm 1 at most; best where ``error(model)`` is least."""
+    train = config.train(loss, partial(torch.optim.Adam, lr=1e-3, fused=True), {"error": error})
+    return replace(train, grad_clip=Clip(norm=1.0), solved=lambda measures: measures["error"] == 0)

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate import ops
+from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import MaskConfig
 from extrapolate.experiments.masks._tables import Line, page_lines, table
-from extrapolate.experiments.training import Measured, Trained, Training
 from extrapolate.inspect import Learning, Mask, MaskLearner, weights
 from extrapolate.inspect.masks import learn
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import Choice
-from extrapolate.training.train_config import TrainConfig
 
 #: Streams of random numbers of the masks' batches begin here: those of the drawn masks begin at 0 and are few.
 BATCHES = 1_000_000
@@ -69,12 +68,6 @@ def unmasked_and_under(network: nn.Module, masks: Masks) -> Iterator[MaskedModul
     yield from under(network, masks)
 
 
-def under_and_without(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-    """The network as it was trained, under each mask, and without the weights of each."""
-    yield from unmasked_and_under(network, masks)
-    yield from under(network, {f"¬{name}": ~mask for name, mask in masks.items()})
-
-
 @dataclass(frozen=True, kw_only=True)
 class MaskStudy:
     """The network of one seed, the masks over its weights, and what is evaluated under each of them.
@@ -83,12 +76,8 @@ class MaskStudy:
     functions, behind a cache.
 
     Args:
-        name: of the training: safe as a file name, unique in the experiment.
-        build: makes the network.
-        train: how its weights are trained.
         sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
         loss: ``loss(model, *batch)``: the mean loss over a batch.
-        learning: how masks are learned.
         rounds: the masks, those of a round side by side; a round may build on the masks of those before.
         evaluate: of a model a row for everything it is asked: ``operation``, ``range``, ``accuracy`` and more.
         views: of the trained network and the masks, what is evaluated.
@@ -103,13 +92,13 @@ class MaskStudy:
     seed: int
     config: MaskConfig
     build: Callable[[], nn.Module]
-    train: TrainConfig
+    train: lab.TrainConfig
     sample: Callable[[Tensor, tuple[str, ...]], tuple[Tensor, ...]]
     loss: Callable[..., Tensor]
     learning: Learning
     rounds: Sequence[Sequence[MaskSpec]]
     evaluate: Callable[[Model], Iterable[dict[str, Any]]]
-    views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = under_and_without
+    views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = unmasked_and_under
     losses: Callable[..., MaskedLosses] = MaskedLosses
     further: Callable[[Masks], dict[str, Any]] = lambda masks: {}
     compared: Sequence[tuple[str, str]] = ()
@@ -117,55 +106,47 @@ class MaskStudy:
     tables: Callable[[pl.DataFrame], dict[str, pl.DataFrame]] = lambda rows: {}
 
 
-def mask_training(study: MaskStudy) -> Training:
+def mask_training(study: MaskStudy) -> lab.Training:
     """Train the network of a study, then learn its masks."""
-    return Training(
+
+    def measure(trained: lab.Trained) -> lab.Measured:
+        network = trained.replicas[0].eval()
+        masks: dict[str, Mask] = {}
+        for number in range(len(study.rounds)):
+            masks |= _learn_round(study, number, network, masks, trained.context)
+        masks = {name: mask.cpu() for name, mask in masks.items()}
+        with torch.no_grad():
+            rows = pl.DataFrame(_rows(study, network.cpu(), masks), infer_schema_length=None)
+        lines = page_lines(masks, study.compared, rows) + study.lines(masks)
+        tables = {"masks": table(lines), **study.tables(rows)}
+        seed = pl.lit(study.seed, pl.Int64)
+        return lab.Measured(rows, {name: each.with_columns(seed=seed) for name, each in tables.items()})
+
+    return lab.Training(
         name=study.name,
         labels={},
         build=study.build,
         seeds=[study.seed],
         train=study.train,
-        measure=partial(_measure, study),
+        measure=measure,
         measure_steps=len(study.rounds) * study.config.mask_steps,
-        device=study.config.device,
+        config=study.config,
     )
 
 
-def _measure(study: MaskStudy, trained: Trained) -> Measured:
-    network = trained.replicas[0].eval()
-    masks: dict[str, Mask] = {}
-    for number in range(len(study.rounds)):
-        masks |= _learn_round(study, number, network, masks, trained)
-    masks = {name: mask.cpu() for name, mask in masks.items()}
-    with torch.no_grad():
-        rows = pl.DataFrame(_rows(study, network.cpu(), masks), infer_schema_length=None)
-    lines = page_lines(masks, study.compared, rows) + study.lines(masks)
-    tables = {"masks": table(lines), **study.tables(rows)}
-    seed = pl.lit(study.seed, pl.Int64)
-    return Measured(rows, {name: each.with_columns(seed=seed) for name, each in tables.items()})
-
-
 def _learn_round(
-    study: MaskStudy, number: int, network: nn.Module, earlier: Masks, trained: Trained
+    study: MaskStudy, number: int, network: nn.Module, earlier: Masks, context: lab.Context
 ) -> dict[str, Mask]:
     """The masks of round ``number``, on the device of the network."""
-    specs, steps = study.rounds[number], study.config.mask_steps
-    learners = [
-        MaskLearner(
-            spec.network(network, earlier),
-            study.loss,
-            study.learning,
-            name=spec.name,
-            place=place,
-            choose=spec.choose,
-            losses=study.losses,
-        )
-        for place, spec in enumerate(specs, len(earlier))
-    ]
-    batches = [partial(_batch, study, spec, place) for place, spec in enumerate(specs, len(earlier))]
-    checkpoint = trained.context.checkpoint(f"masks-{number}")
-    learn(learners, batches, steps, checkpoint=checkpoint, watch=trained.context.after(number * steps))
-    pairs = zip(specs, learners, strict=True)
+    make = partial(MaskLearner, loss=study.loss, learning=study.learning, losses=study.losses)
+    learners, batches = [], []
+    for place, spec in enumerate(study.rounds[number], len(earlier)):
+        masked = spec.network(network, earlier)
+        learners.append(make(masked, name=spec.name, place=place, choose=spec.choose))
+        batches.append(partial(_batch, study, spec, place))
+    steps, checkpoint = study.config.mask_steps, context.checkpoint(f"masks-{number}")
+    learn(learners, batches, steps, checkpoint=checkpoint, watch=context.after(number * steps))
+    pairs = zip(study.rounds[number], learners, strict=True)
     return {spec.name: spec.complete(learner.mask(), earlier) for spec, learner in pairs}
 
 

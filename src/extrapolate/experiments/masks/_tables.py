@@ -1,7 +1,7 @@
 """What the page draws of masks: accuracies under each, what is answered, kept weights, overlaps."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -15,21 +15,24 @@ Line = tuple[str, str, str, float | None]
 
 
 def page_lines(
-    masks: Mapping[str, Mask], compared: Iterable[tuple[str, str]], rows: pl.DataFrame
+    masks: Mapping[str, Mask], compared: Sequence[tuple[str, str]], rows: pl.DataFrame
 ) -> list[Line]:
     """A line for each measure, mask and layer (and "all"); for answers, what was asked in place of the layer.
 
     ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
     """
-    pairs = list(compared)
-    lines = accuracies(rows) + _answers(rows.filter(pl.col("unit").is_in(list(masks))))
+    lines = accuracies(rows)
+    for row in rows.filter(pl.col("unit").is_in(list(masks))).iter_rows(named=True):
+        title = f"{row['unit']} mask, {row['operation']} asked"
+        given = {name.removeprefix(ANSWERS): row[name] for name in row if name.startswith(ANSWERS)}
+        lines += [("answers", title, answer, share) for answer, share in given.items()]
     for name, mask in masks.items():
         lines += by_layer("kept", name, mask.kept())
-    for one, other in pairs:
+    for one, other in compared:
         lines += by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
         lines += by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
-    for name in dict.fromkeys(itertools.chain.from_iterable(pairs)):
-        others = [other for pair in pairs if name in pair for other in pair if other != name]
+    for name in dict.fromkeys(itertools.chain.from_iterable(compared)):
+        others = [other for pair in compared for other in pair if name in pair and other != name]
         lines += by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
     return lines
 
@@ -43,27 +46,12 @@ def table(lines: Iterable[Line]) -> pl.DataFrame:
 def accuracies(rows: pl.DataFrame) -> list[Line]:
     """The accuracy under each mask, by what was asked."""
     return [
-        ("accuracy", row["unit"], row["operation"], row["accuracy"]) for row in rows.iter_rows(named=True)
+        ("accuracy", unit, operation, value)
+        for unit, operation, value in rows.select("unit", "operation", "accuracy").iter_rows()
     ]
 
 
 def by_layer(measure: str, name: str, values: PerLayer) -> list[Line]:
     """A line for each layer, and one for all of them."""
-    return [
-        (measure, name, layer, float(value))
-        for layer, value in (values.layers | {"all": values.pooled}).items()
-    ]
-
-
-def _answers(rows: pl.DataFrame) -> list[Line]:
-    columns = [name for name in rows.columns if name.startswith(ANSWERS)]
-    return [
-        (
-            "answers",
-            f"{row['unit']} mask, {row['operation']} asked",
-            column.removeprefix(ANSWERS),
-            row[column],
-        )
-        for row in rows.iter_rows(named=True)
-        for column in columns
-    ]
+    layers = values.layers | {"all": values.pooled}
+    return [(measure, name, layer, float(value)) for layer, value in layers.items()]

@@ -4,110 +4,95 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import nn
 
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, at_least, at_most, mean, of
-from extrapolate.experiments.masks._add_mul import add_mul_study
-from extrapolate.experiments.masks._config import (
-    CONTROL,
-    IN_WORDS,
-    SOURCE,
-    asked,
-    control_costs_little,
-    mask_summary,
+from extrapolate.experiments import lab
+from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
+from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
+from extrapolate.experiments.masks._masks import (
+    MaskedModule,
+    Masks,
+    MaskSpec,
+    MaskStudy,
+    Model,
+    mask_training,
+    unmasked_and_under,
 )
-from extrapolate.experiments.masks._dense import DenseConfig, networks
-from extrapolate.experiments.masks._masks import MaskedModule, Masks, mask_training, under, under_and_without
-from extrapolate.experiments.training import Training
+from extrapolate.experiments.masks._tables import ANSWERS
+from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 
-#: Accuracies: of the control mask, of a mask alone on its operation (at least) and on the other one (at most); the
-#: ratio of the weights kept, and the overlap of the second layers.
-KEPT, ISOLATED, REMOVED, RATIO, OVERLAP = 0.95, 0.99, 0.05, 1.5, 0.35
+TASK = ModularArithmetic()
 
 
-def findings(config: DenseConfig) -> Iterator[Finding]:
-    """The findings over all networks that were run, by their means."""
-    yield from control_costs_little(("add", "mul"), KEPT)
-    for one, other in (("add", "mul"), ("mul", "add")):
-        yield Finding(
-            f"{one}-mask/{one}",
-            f"a mask learned on {one} alone keeps it (accuracy, at least 99 %)",
-            IN_WORDS,
-            mean("accuracy", **asked(one, one)),
-            at_least(ISOLATED),
-        )
-        yield Finding(
-            f"{one}-mask/{other}",
-            f"a mask learned on {one} alone removes {other} (accuracy, at most 5 %)",
-            IN_WORDS,
-            mean("accuracy", **asked(one, other)),
-            at_most(REMOVED),
-        )
-    yield Finding(
-        "kept/mul-over-add",
-        "multiplication keeps more weights than addition (measured: their ratio, at least 1.5)",
-        IN_WORDS,
-        of(lambda mul, add: (mul["kept"] / add["kept"]).to_numpy(), asked("mul", "add"), asked("add", "add")),
-        at_least(RATIO),
-    )
-    yield Finding(
-        "second-layer/iou",
-        "the two masks have little in common in the second layer (measured: intersection over union, at most 0.35)",
-        IN_WORDS,
-        mean("iou_second", **asked("add", "add")),
-        at_most(OVERLAP),
-    )
+def findings(config: DenseConfig) -> Iterator[lab.Finding]:
+    for each in MODULAR_OPERATIONS:
+        control = lab.mean("accuracy", **asked(CONTROL, each))
+        yield lab.Finding("control/{operation}", control, {"operation": each})
+    for mask, other in (("add", "mul"), ("mul", "add")):
+        words = {"mask": mask, "other": other}
+        yield lab.Finding("{mask}-mask/{mask}", lab.mean("accuracy", **asked(mask, mask)), words)
+        yield lab.Finding("{mask}-mask/{other}", lab.mean("accuracy", **asked(mask, other)), words)
+    masks = asked("mul", "add"), asked("add", "add")
+    ratio = lab.of(lambda mul, add: (mul["kept"] / add["kept"]).to_numpy(), *masks)
+    yield lab.Finding("kept/mul-over-add", ratio)
+    yield lab.Finding("second-layer/iou", lab.mean("iou_second", **asked("add", "add")))
 
 
 def notes(config: DenseConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     return [
-        "Input: two numbers of two digits and an operation, one-hot; the answer is modulo 100. Accuracies are over "
-        "all 10,000 pairs of an operation, all digits right, with masks cut at keep-probability 1/2. "
-        "The weights are trained on all pairs: a network that is always right has learned the table.",
-        f"Weights: Adam, rate 1e-3, batch {config.batch}, {config.steps:,} steps, gradients of norm 1 at most. "
-        f"Masks: Adam, rate 1e-2, four drawn per step, strength β = {config.strength:g}; weight matrices are masked, "
-        "biases are not.",
-        "control: the mask learned on both operations. ¬m: the network without the weights of mask m. A half: the "
+        *dense_notes(config),
+        f"Strength of the masks β = {config.strength:g}. ¬m: the network without the weights of mask m. A half: the "
         "control mask in the first or last layers only.",
-        "Not published as numbers: the bounds of the findings (95 %, 99 %, 5 %, 1.5, 0.35) are this package's.",
     ]
 
 
-def outline(config: DenseConfig) -> str:
-    """How many networks and masks."""
-    return f"{networks(config)} of {config.steps:,} steps, 3 masks each of {config.mask_steps:,}"
+def add_mul_study(config: DenseConfig, seed: int) -> MaskStudy:
+    """One network on both functions; a mask learned on both, and one on each."""
+    masks = [MaskSpec(CONTROL, MODULAR_OPERATIONS), *(MaskSpec(each, (each,)) for each in MODULAR_OPERATIONS)]
+    return replace(dense_study(config, seed, TASK, masks, evaluate_add_mul), compared=[("add", "mul")])
+
+
+def evaluate_add_mul(model: Model) -> Iterator[dict[str, Any]]:
+    """Of every operation the accuracy, and which answers are given: of either operation, of both at once, of none."""
+    tables = {each: TASK.table(each) for each in MODULAR_OPERATIONS}
+    for operation, (x, _) in tables.items():
+        logits = model(x)
+        right = {each: TASK.right(logits, answer) for each, (_, answer) in tables.items()}
+        neither = ~torch.stack(list(right.values())).any(0)
+        shares = {"the sum": right["add"], "the product": right["mul"], "neither": neither}
+        yield {
+            "operation": operation,
+            "range": "all 10,000 pairs",
+            "accuracy": float(right[operation].double().mean()),
+            **{ANSWERS + answer: float(given.double().mean()) for answer, given in shares.items()},
+        }
 
 
 def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-    """And each half of the control mask."""
-    yield from under_and_without(network, masks)
-    control = masks[CONTROL]
-    names = list(control)
-    early = (len(names) + 1) // 2
-    halves = {"early": names[:early], "late": names[early:]}
-    yield from under(
-        network, {f"{CONTROL}, {which} half": control.only(*half) for which, half in halves.items()}
-    )
+    """The network as it was trained, under each mask and each half of the control mask, and without each mask."""
+    yield from unmasked_and_under(network, masks)
+    for name, mask in masks.items():
+        yield MaskedModule(f"¬{name}", network, ~mask)
+    control, names = masks[CONTROL], list(masks[CONTROL])
+    middle = (len(names) + 1) // 2
+    for half, layers in (("early", names[:middle]), ("late", names[middle:])):
+        yield MaskedModule(f"{CONTROL}, {half} half", network, control.only(*layers))
 
 
-def second_layer(masks: Masks) -> dict[str, Any]:
-    """What the masks have in common in the second layer."""
-    return {"iou_second": list(masks["add"].iou(masks["mul"]).layers.values())[1]}
-
-
-@experiment(
-    source=SOURCE,
+@lab.experiment(
+    papers=["2010.02066"],
     laptop=DenseConfig(hidden=(400, 400, 200), seeds=2, steps=10_000),
-    paper={"hidden": (2000, 2000, 2000, 2000), "seeds": 10, "steps": 20_000},
-    smoke={"hidden": (16, 16), "seeds": 1, "steps": 20, "mask_steps": 5, "eval_every": 10, "batch": 128},
+    paper=PAPER | {"hidden": (2000,) * 4},
+    smoke=SMOKE,
     findings=findings,
     notes=notes,
-    outline=outline,
-    summary=mask_summary,
+    outline=lambda config: networks_and_masks(config, 3),
+    means=["accuracy", "kept_share"],
 )
-def modularity_add_mul(config: DenseConfig) -> Iterator[Training]:
+def modularity_add_mul(config: DenseConfig) -> Iterator[lab.Training]:
+    def overlap(masks: Masks) -> dict[str, Any]:
+        return {"iou_second": list(masks["add"].iou(masks["mul"]).layers.values())[1]}
+
     for seed in range(config.seeds):
-        study = add_mul_study(config, seed)
-        yield mask_training(replace(study, views=views, further=second_layer))
+        yield mask_training(replace(add_mul_study(config, seed), views=views, further=overlap))

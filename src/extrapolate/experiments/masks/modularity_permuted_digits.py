@@ -1,38 +1,28 @@
 """Weight masks: does a new task use the weights of the tasks before it again."""
 
-from collections.abc import Iterator
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import reduce
+from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from extrapolate import ops
-from extrapolate.experiments.config import (
-    REQUIRED,
-    Config,
-    fewer,
-    folder,
-    instead,
-    names,
-    number,
-    real,
-    require,
-)
-from extrapolate.experiments.digits._images import EMBEDDED, digits_of
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found, Measure, above, at_least
-from extrapolate.experiments.masks._chain import Chain, initialize_unkept, shares, sharing_lines, used
-from extrapolate.experiments.masks._config import ABLE, IN_WORDS, SOURCE, batch, widths, written_sizes
+from extrapolate.experiments import lab
+from extrapolate.experiments.digits._images import DigitConfig, digits_of
+from extrapolate.experiments.masks._config import ABLE, batch, widths
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
 from extrapolate.experiments.masks._masks import BATCHES
-from extrapolate.experiments.masks._tables import accuracies, table
-from extrapolate.experiments.summary import means
-from extrapolate.experiments.training import Measured, Trained, Training
-from extrapolate.inspect import JointLearner, Learning, Mask, weights_and_biases
+from extrapolate.experiments.masks._tables import Line, accuracies, by_layer, table
+from extrapolate.inspect import JointLearner, Learning, Mask, PerLayer, weights_and_biases
 from extrapolate.inspect.masks import learn
-from extrapolate.stats import Estimate, student
+from extrapolate.stats import student
 from extrapolate.tasks.permuted_digits import PermutedDigits
 
 #: Masks drawn per step; each gets an equal part of the batch.
@@ -43,164 +33,161 @@ MASKS = 8
 STARTS = {"neutral": 2.0, "prefer-old": 0.0, "prefer-old-strongly": -1.0}
 KEPT_START = 2.0
 
-NEUTRAL, FAVOURED = "neutral", "prefer-old-strongly"
-
 
 @dataclass(frozen=True, kw_only=True)
-class PermutedDigitsConfig(Config):
+class PermutedDigitsConfig(DigitConfig):
     """Published: three hidden layers, eleven tasks, weights and masks by one Adam at 1e-2, eight masks per step."""
 
-    data: str = folder(
-        EMBEDDED,
-        EMBEDDED,
-        f"{EMBEDDED}, or a folder with MNIST's files (the paper's images).",
-        cut=instead(EMBEDDED, "MNIST"),
-    )
     hidden: tuple[int, ...] = widths((800, 800, 64))
-    starts: tuple[str, ...] = names(STARTS, "First logits of weights that no earlier task has kept", "start")
-    tasks: int = number(
-        11,
-        "Number of tasks, one after another; the first has its pixels in order.",
-        least=2,
-        cut=fewer("tasks"),
+    starts: tuple[str, ...] = lab.names(
+        STARTS, "First logits of weights that no earlier task has kept", "start"
     )
-    seeds: int = number(
-        3, "Number of networks of each start; their seeds are 0, 1, 2, ...", cut=fewer("seeds")
-    )
-    steps: int = number(
-        30_000, "Training steps of each task, of weights and mask together.", cut=fewer("steps of each task")
-    )
-    strength: float = real(1.28e-3, "Sparsity penalty of the masks (β).", least=0, below=1)
+    tasks: int = lab.number(11, "Number of tasks, one after another.", least=2, cut=lab.fewer("tasks"))
+    seeds: int = lab.number(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.number(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
+    strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β).", least=0, below=1)
     batch: int = batch(128, MASKS)
     eval_every: int = 0  # tasks are evaluated in the end
-
-    @property
-    def examined(self) -> list[int]:
-        """The tasks, counted from 1, whose sharing is reported: every second one, as published."""
-        return list(range(2, self.tasks + 1, 2))
 
 
 # ------------------------------------------------------------------------------------------------------- findings
 
 
-def findings(config: PermutedDigitsConfig) -> Iterator[Finding]:
-    """What favouring old weights does, and that no task is forgotten."""
-    yield Finding(
-        f"{FAVOURED}/more-sharing",
-        "favouring old weights raises their share in a task's mask (measured: first logits of new weights at −1 less "
-        "at 2, layers from 2 on together, above 0)",
-        IN_WORDS,
-        partial(more_sharing, config.examined),
-        above(0),
-    )
+def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
+    yield lab.Finding("prefer-old-strongly/more-sharing", more_sharing)
     for start in config.starts:
-        # The bound lies between what simpler methods reach on these images, in any order of the pixels: the digit
-        # whose mean image is nearest is right for 90 % of scikit-learn's (82 % of MNIST's), that of the nearest image
-        # for 99 % (97 %).
-        yield Finding(
-            f"{start}/solved",
-            f"{start}: every task is solved under its own mask when all have been learned (accuracy, mean over the "
-            f"tasks, at least {100 * ABLE:g} %)",
-            IN_WORDS,
-            mean_accuracy(start),
-            at_least(ABLE),
+        accuracy = lab.of(
+            lambda rows: means_by_seed(rows, "accuracy")["accuracy"].to_numpy(), {"unit": start}
         )
+        yield lab.Finding("{start}/solved", accuracy, {"start": start})
 
 
-def more_sharing(tasks: list[int], results: pl.DataFrame) -> Found | None:
-    """The share of old weights, all layers but the first and these tasks together, seed by seed."""
-    examined = results.sort("seed", "task").filter(pl.col("task").is_in(tasks))
-    one, other = (_means_by_seed(examined.filter(unit=start), "share") for start in (FAVOURED, NEUTRAL))
+def more_sharing(results: pl.DataFrame) -> lab.Found | None:
+    """The share of old weights, all layers but the first and every second task together, seed by seed."""
+    examined = results.filter(pl.col("task") % 2 == 0)
+    starts = ("prefer-old-strongly", "neutral")
+    one, other = (means_by_seed(examined.filter(unit=start), "share") for start in starts)
     both = one.join(other, on="seed", suffix="_neutral").drop_nulls()
     if both.is_empty():
         return None
     gain = student((both["share"] - both["share_neutral"]).to_numpy())
-    return Found(gain, f"{both['share'].mean():.2g} against {both['share_neutral'].mean():.2g}")
+    return lab.Found(gain, f"{both['share'].mean():.2g} against {both['share_neutral'].mean():.2g}")
 
 
-def mean_accuracy(start: str) -> Measure:
-    """The mean over the tasks, seed by seed."""
-
-    def measure(results: pl.DataFrame) -> Estimate | None:
-        own = results.sort("seed", "task").filter(unit=start)
-        return student(_means_by_seed(own, "accuracy")["accuracy"].to_numpy()) if own.height else None
-
-    return measure
+def means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    return rows.sort("seed", "task").group_by("seed", maintain_order=True).agg(pl.col(column).mean())
 
 
-def _means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    return rows.group_by("seed", maintain_order=True).agg(pl.col(column).mean())
+# -------------------------------------------------------------------------------------------------------- network
+
+
+class Chain(nn.Module):
+    """Dense networks with ReLU between the layers, one per task, that differ in their first layer only."""
+
+    def __init__(self, pixels: int, hidden: tuple[int, ...], tasks: int) -> None:
+        super().__init__()
+        self.firsts = nn.ModuleList(nn.Linear(pixels, hidden[0]) for _ in range(tasks))
+        layers = [nn.Linear(*pair) for pair in itertools.pairwise((*hidden, 10))]
+        self.rest = nn.Sequential(*(part for layer in layers for part in (nn.ReLU(), layer)))
+
+    def of(self, task: int) -> nn.Sequential:
+        """The network of one task; it holds the chain's own layers, no copies."""
+        return nn.Sequential(self.firsts[task], *self.rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The answer of the last task's network."""
+        return self.of(len(self.firsts) - 1)(x)
+
+
+def used(masks: Sequence[Mask]) -> Mask | None:
+    """What these tasks keep of the layers that all tasks share; None of no tasks."""
+    if not masks:
+        return None
+    union = reduce(operator.or_, masks)
+    return union.only(*(name for name in union if not name.startswith("0.")))
+
+
+@torch.no_grad()
+def initialize_unkept(network: nn.Sequential, kept: Mask | None, seed: int, task: int) -> None:
+    """Initialize all weights but the kept ones: Xavier-normal, biases 0, as published.
+
+    The gain is √2, and 1 for the last layer.
+    """
+    word = int(np.random.SeedSequence([seed, task]).generate_state(1)[0])
+    generator = torch.Generator().manual_seed(word)
+    *_, last, _ = (name for name, _ in network.named_parameters())
+    for name, value in network.named_parameters():
+        fresh = torch.zeros(value.shape)
+        if value.dim() == 2:
+            nn.init.xavier_normal_(fresh, 1.0 if name == last else math.sqrt(2), generator)
+        fresh = fresh.to(value.device)
+        value.copy_(fresh if kept is None or name not in kept else torch.where(kept[name], value, fresh))
 
 
 # ----------------------------------------------------------------------------------------------------- experiment
 
 
 def notes(config: PermutedDigitsConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     starts = ", ".join(f"{STARTS[start]:g} ({start})" for start in config.starts)
     return [
-        "Handwritten digits; task 1 has their pixels in order, task p + 1 in the order that numpy's RandomState(p) "
-        "gives. Test images are never trained on; accuracies are with masks cut at keep-probability 1/2, after the "
-        "last task.",
+        "Task 1 has the pixels of handwritten digits in order, task p + 1 in the order that numpy's RandomState(p) "
+        "gives. Accuracies are over the test images after the last task, with masks cut at keep-probability 1/2.",
         "Before a task, the weights that no earlier mask has kept are initialized again; the kept ones are frozen. "
         "Every task has a first layer of its own, since another order gives its inputs another meaning; the "
         "published network has one, which is initialized again for every task and so loses what it had learned.",
         f"Weights and logits: one Adam, rate 1e-2, batch {config.batch}, gradients of norm 1 at most, {MASKS} masks "
         f"drawn per step, strength β = {config.strength:g}; biases are masked too. First logits: 2 in the first task "
         f"and for kept weights, for the others {starts}.",
-        "share: of the weights that a task's mask keeps, how many an earlier mask kept too, in the matrices of "
-        "layers 2, 3, ...; old: how many of all weights there an earlier mask kept, which is what a mask that chose "
-        "blindly would share.",
+        "share: of the weights in layers 2, 3, ... that a task's mask keeps, how many an earlier mask kept too; old: "
+        "how many of all weights there an earlier mask kept, which a mask that chose blindly would share.",
         f"A task counts as solved at an accuracy of at least {100 * ABLE:g} %: more than the nearest mean image "
-        "gives (90 % of scikit-learn's digits, 82 % of MNIST's), less than the nearest image does (99 %, 97 %), in "
-        "any order of the pixels.",
+        "gives (90 % of scikit-learn's digits, 82 % of MNIST's), less than the nearest image does (99 %, 97 %).",
     ]
 
 
-def outline(config: PermutedDigitsConfig) -> str:
-    """How many networks and tasks."""
-    count = config.seeds * len(config.starts)
-    networks = f"{count} network{'s' if count > 1 else ''} {written_sizes(config.hidden)}"
-    return f"{networks}, {config.tasks} tasks each of {config.steps:,} steps"
+def task_of(config: PermutedDigitsConfig, number: int) -> PermutedDigits:
+    """A task with the images that ``--data`` names."""
+    return PermutedDigits(digits_of(config.data, config.device), number)
 
 
-def summary(results: pl.DataFrame) -> pl.DataFrame:
-    """Means over the networks: accuracy, kept weights, and the shares of old weights, by layer and together."""
-    sharing = [name for name in results.columns if name.startswith("share")]
-    return means(results, ["accuracy", "kept_share", *sharing, "old"])
+def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Training:
+    """One network on task after task; the weights after the last one are those of the replica."""
 
+    def measure(trained: lab.Trained) -> lab.Measured:
+        chain = trained.replicas[0].eval()
+        assert isinstance(chain, Chain)
+        masks: list[Mask] = []
+        for number in range(config.tasks):
+            learner = joint_learner(config, start, seed, chain.of(number), masks)
+            context = trained.context.after(number * config.steps)
+            checkpoint = context.checkpoint(f"masks-{number}")
+            learn([learner], [batches(number)], config.steps, checkpoint=checkpoint, watch=context)
+            chain.of(number).load_state_dict(learner.weights())
+            masks.append(learner.mask())
+        trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
+        rows = pl.DataFrame([row(chain, masks[: number + 1]) for number in range(config.tasks)])
+        lines = accuracies(rows) + sharing_lines(rows, masks)
+        return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
 
-def task_of(config: PermutedDigitsConfig) -> PermutedDigits:
-    """The task with the images that ``--data`` names."""
-    return PermutedDigits(digits_of(require(config.data, "--data DIR with MNIST's four files")))
+    def row(chain: Chain, masks: list[Mask]) -> dict[str, Any]:
+        number = len(masks) - 1
+        found = evaluate(task_of(config, number), chain.of(number), masks)
+        return {"unit": start, **found, "seed": seed, "steps": config.steps}
 
+    def batches(number: int) -> Callable[[int], tuple[Tensor, Tensor]]:
+        task, stream = task_of(config, number), BATCHES + number
+        return lambda step: task.sample(config.batch, torch.tensor([seed, stream, step]).to(config.device))
 
-def build(config: PermutedDigitsConfig) -> Chain:
-    """A network for all tasks."""
-    return Chain(task_of(config).pixels, config.hidden, config.tasks)
-
-
-def learn_tasks(config: PermutedDigitsConfig, start: str, seed: int, trained: Trained) -> Measured:
-    """Learn task after task; the weights after the last one are those of the replica."""
-    replicas, digits = trained.replicas, task_of(config)
-    chain = replicas[0].eval()
-    assert isinstance(chain, Chain)
-    masks: list[Mask] = []
-    for task in range(config.tasks):
-        images, labels = (each.to(replicas.device) for each in digits.training(task))
-        batches = partial(sample, images, labels, config.batch, seed, task)
-        learner = joint_learner(config, start, seed, chain.of(task), masks)
-        context = trained.context.after(task * config.steps)
-        learn(
-            [learner], [batches], config.steps, checkpoint=context.checkpoint(f"masks-{task}"), watch=context
-        )
-        chain.of(task).load_state_dict(learner.weights())
-        masks.append(learner.mask())
-    replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
-    masks = [mask.cpu() for mask in masks]
-    rows = evaluate(config, start, seed, chain.cpu(), masks)
-    lines = accuracies(rows) + sharing_lines(start, masks, config.examined)
-    return Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
+    return lab.Training(
+        name=f"{start}-seed-{seed}",
+        labels={},
+        build=lambda: Chain(task_of(config, 0).pixels, config.hidden, config.tasks),
+        seeds=[seed],
+        train=None,
+        measure=measure,
+        measure_steps=config.tasks * config.steps,
+        config=config,
+    )
 
 
 def joint_learner(
@@ -209,15 +196,11 @@ def joint_learner(
     """Learns the weights and the mask of the next task; its network is initialized but for the kept weights."""
     task, kept = len(earlier), used(earlier)
     initialize_unkept(network, kept, seed, task)
+    first = KEPT_START if kept is None else STARTS[start]
     return JointLearner(
         network,
-        lambda model, x, label: PermutedDigits.loss(model(x), label),
-        Learning(
-            masks=MASKS,
-            pressure=config.strength / PUBLISHED_BATCH,
-            start=KEPT_START if kept is None else STARTS[start],
-            seed=seed,
-        ),
+        lambda model, x, label: F.cross_entropy(model(x), label),
+        Learning(masks=MASKS, pressure=config.strength / PUBLISHED_BATCH, start=first, seed=seed),
         frozen=kept,
         frozen_start=KEPT_START,
         name=f"task {task + 1}",
@@ -226,61 +209,68 @@ def joint_learner(
     )
 
 
-def sample(
-    images: Tensor, labels: Tensor, batch: int, seed: int, task: int, step: int
-) -> tuple[Tensor, Tensor]:
-    """The batch of a task's step, with replacement."""
-    key = torch.tensor([seed, BATCHES + task, step], device=images.device)
-    chosen = (ops.uniform(key, (batch,)) * len(images)).long()
-    return images[chosen], labels[chosen]
-
-
 @torch.no_grad()
-def evaluate(
-    config: PermutedDigitsConfig, start: str, seed: int, chain: Chain, masks: list[Mask]
-) -> pl.DataFrame:
-    """A row for each task after the last one: under its own mask, with its own first layer."""
-    digits, rows = task_of(config), []
-    for task, mask in enumerate(masks):
-        images, labels = digits.test(task)
-        right = PermutedDigits.right(mask.applied(chain.of(task))(images), labels)
-        rows.append(
-            {
-                "unit": start,
-                "operation": f"task {task + 1}",
-                "range": "test images",
-                "task": task + 1,
-                "accuracy": float(right.double().mean()),
-                "kept": int(mask.kept().pooled),
-                "kept_share": mask.fraction().pooled,
-                **shares(masks, task),
-                "seed": seed,
-                "steps": config.steps,
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
+def evaluate(task: PermutedDigits, network: nn.Module, masks: Sequence[Mask]) -> dict[str, Any]:
+    """The network of a task under the mask of that task, the last of ``masks``."""
+    images, labels = task.splits()["test"]
+    *earlier, mask = masks
+    right = task.solved(mask.applied(network)(images).argmax(-1), labels)
+    return {
+        "operation": f"task {task.number + 1}",
+        "range": "test images",
+        "task": task.number + 1,
+        "accuracy": float(right.double().mean()),
+        "kept": int(mask.kept().pooled),
+        "kept_share": mask.fraction().pooled,
+        **shares(mask, earlier),
+    }
 
 
-@experiment(
-    source=SOURCE,
+def shares(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | None]:
+    """Of the weight matrices of layers 2, 3, ...: the share of old weights in a task's mask, each and together.
+
+    Old weights are those that an earlier mask keeps. ``old``: their share of all weights, which a mask that chose
+    blindly would have. None: there is no earlier task, or the mask keeps nothing.
+    """
+    names, old = matrices(mask)[1:], used(earlier)
+    columns = [*(f"share_{layer}" for layer in range(2, len(names) + 2)), "share", "old"]
+    if old is None:
+        return dict.fromkeys(columns)
+    old = old.only(*names)
+    share = mask.only(*names).share(old)
+    values = [*share.layers.values(), share.pooled, old.fraction().pooled]
+    return {name: None if math.isnan(each) else each for name, each in zip(columns, values, strict=True)}
+
+
+def sharing_lines(rows: pl.DataFrame, masks: Sequence[Mask]) -> list[Line]:
+    """Of every second task, as published: what its mask keeps of each layer, and how much earlier tasks kept too."""
+    kept: list[Line] = []
+    shared: list[Line] = []
+    for row in rows.filter(pl.col("task") % 2 == 0).iter_rows(named=True):
+        title, mask = f"{row['unit']}, {row['operation']}", masks[row["task"] - 1]
+        counts = mask.only(*matrices(mask)).kept()
+        layers = {f"layer {layer}": count for layer, count in enumerate(counts.layers.values(), 1)}
+        kept += by_layer("kept", title, PerLayer(layers, counts.pooled))
+        shared += [("share", title, layer, row[f"share_{layer[6:]}"]) for layer in list(layers)[1:]]
+        shared.append(("share", title, "all", row["share"]))
+    return kept + shared
+
+
+def matrices(mask: Mask) -> list[str]:
+    """The weight matrices, first layer first."""
+    return [name for name in mask if name.endswith(".weight")]
+
+
+@lab.experiment(
+    papers=["2010.02066"],
     laptop=PermutedDigitsConfig(hidden=(100, 100, 32), steps=3_000),
-    paper={"data": REQUIRED, "hidden": (800, 800, 64), "seeds": 10, "steps": 30_000},
+    paper={"data": lab.REQUIRED, "hidden": (800, 800, 64), "seeds": 10, "steps": 30_000},
     smoke={"hidden": (16, 16, 16), "tasks": 2, "seeds": 1, "steps": 5, "batch": 128},
     findings=findings,
     notes=notes,
-    outline=outline,
-    summary=summary,
+    means=["accuracy", "kept_share", "share", "old"],
 )
-def modularity_permuted_digits(config: PermutedDigitsConfig) -> Iterator[Training]:
+def modularity_permuted_digits(config: PermutedDigitsConfig) -> Iterator[lab.Training]:
     for start in config.starts:
         for seed in range(config.seeds):
-            yield Training(
-                name=f"{start}-seed-{seed}",
-                labels={},
-                build=partial(build, config),
-                seeds=[seed],
-                train=None,
-                measure=partial(learn_tasks, config, start, seed),
-                measure_steps=config.tasks * config.steps,
-                device=config.device,
-            )
+            yield train_chain(config, start, seed)
