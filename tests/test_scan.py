@@ -1,6 +1,5 @@
 """SCAN: the grammar, the splits against the published files, and the tokens."""
 
-import gzip
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extrapolate.errors import UserError
-from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_SPLITS, SCAN_WORDS, Scan, ScanRow, interpret
+from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_WORDS, Scan, ScanRow, interpret
 
 #: The published files, where this checkout lies beside a folder that has them.
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "scan"
@@ -52,11 +51,6 @@ def lines(rows: Iterable[ScanRow]) -> list[str]:
 def shortest_and_longest(rows: Iterable[ScanRow]) -> tuple[int, int]:
     counts = [len(actions) for _, actions in rows]
     return min(counts), max(counts)
-
-
-def published(file: str) -> list[str]:
-    with gzip.open(PUBLISHED / f"{file}.txt.gz", "rt", encoding="utf-8") as text:
-        return sorted(line.strip() for line in text)
 
 
 # --------------------------------------------------------------------------------------------- the language
@@ -174,10 +168,6 @@ def test_what_is_new_in_the_test_was_trained_on_alone_in_a_tenth_of_the_rows(
     assert all(phrase in command for command, _ in test)
 
 
-def test_everything_is_trained_on_in_the_split_of_all() -> None:
-    assert Scan().split("all") == (ALL, [])
-
-
 def test_simple_split_follows_from_its_seed() -> None:
     assert Scan(seed=3).split("simple") == Scan(seed=3).split("simple")
     assert set(Scan(seed=3).split("simple")[1]) != set(Scan(seed=4).split("simple")[1])
@@ -206,24 +196,9 @@ def test_rows_are_the_published_ones(name: str) -> None:
 
 
 @needs_files
-@pytest.mark.parametrize(
-    ("name", "part", "file"),
-    [
-        ("all", 0, "tasks"),
-        ("length", 0, "tasks_train_length"),
-        ("length", 1, "tasks_test_length"),
-        ("jump", 0, "tasks_train_addprim_jump"),
-        ("jump", 1, "tasks_test_addprim_jump"),
-    ],
-)
-def test_rows_are_those_of_the_published_file(name: str, part: int, file: str) -> None:
-    assert lines(Scan().split(name)[part]) == published(file)
-
-
-@needs_files
 def test_simple_split_is_another_draw_of_the_published_sizes() -> None:
     training, test = Scan().split("simple")
-    theirs = published("tasks_train_simple"), published("tasks_test_simple")
+    theirs = [lines(rows) for rows in Scan(folder=PUBLISHED).split("simple")]
     assert (len(training), len(test)) == (len(theirs[0]), len(theirs[1]))
     assert sorted(theirs[0] + theirs[1]) == lines(training + test)
     assert set(lines(test)) != set(theirs[1])
@@ -284,7 +259,3 @@ def test_answer_is_right_when_all_actions_and_the_end_are() -> None:
     answer[2, 2] = SCAN_ACTIONS.index("I_JUMP")  # goes on
     answer[3, 1] = SCAN_ACTIONS.index(".")  # ends early
     assert Scan.right(answer, actions).tolist() == [True, False, False, False]
-
-
-def test_names_of_splits_are_all_there_are() -> None:
-    assert all(Scan().split(name)[0] for name in SCAN_SPLITS)
