@@ -11,7 +11,7 @@ from torch import Tensor
 
 from extrapolate._runtime.progress import Quiet
 from extrapolate.errors import UserError
-from extrapolate.experiments import Claim, with_options
+from extrapolate.experiments import load_run, run, with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks import modularity_permuted_digits as module
 from extrapolate.experiments.masks.modularity_permuted_digits import (
@@ -28,11 +28,10 @@ from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
 from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.training import History
+from silent import Silent
 
 PRESETS = modularity_permuted_digits.presets
 SMALL = replace(PRESETS["smoke"], hidden=(16, 16, 12), steps=30)
-
-# The task
 
 
 def test_pixels_are_shuffled_as_numpy_says_and_answers_stay() -> None:
@@ -45,9 +44,6 @@ def test_pixels_are_shuffled_as_numpy_says_and_answers_stay() -> None:
     sampled, _ = PermutedDigits(load_digits()).sample(20_000, torch.tensor([0, 0, 0]))
     assert float(sampled.mean()) == pytest.approx(0, abs=0.01)
     assert float(sampled.std()) == pytest.approx(1, abs=0.01)
-
-
-# The chain
 
 
 def test_networks_of_a_chain_share_all_but_their_first_layer() -> None:
@@ -128,7 +124,12 @@ def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch:
     assert kept["value"][-1] == kept["value"][:-1].sum()
 
 
-# Judging
+def test_a_run_keeps_the_weights_after_the_last_task(tmp_path: Path) -> None:
+    experiment = modularity_permuted_digits
+    run(experiment, SMALL, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    model = load_run(tmp_path).model(unit="neutral", operation="task 2", seed=0)  # a warning is an error
+    with torch.no_grad():
+        assert model(torch.zeros(1, 64)).shape == (1, 10)
 
 
 def made_up(gain: float, accuracy: float) -> pl.DataFrame:
@@ -149,23 +150,16 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
     )
 
 
-def judged(gain: float, accuracy: float) -> dict[str, Claim]:
+@pytest.mark.parametrize(("gain", "accuracy", "holds"), [(0.3, 0.97, True), (-0.3, 0.8, False)])
+def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(
+    gain: float, accuracy: float, holds: bool
+) -> None:
     found = modularity_permuted_digits.claims(made_up(gain, accuracy), PRESETS["laptop"])
-    return {claim.id: claim for claim in found}
-
-
-@pytest.mark.parametrize(("gain", "holds"), [(0.3, True), (-0.3, False)])
-def test_more_sharing_is_judged_seed_by_seed(gain: float, holds: bool) -> None:
-    claim = judged(gain, 0.97)["prefer-old-strongly/more-sharing"]
-    assert claim.holds is holds
-    assert claim.n == 3
-    assert claim.measured == pytest.approx(gain + 0.02)
-
-
-@pytest.mark.parametrize(("accuracy", "holds"), [(0.97, True), (0.8, False)])
-def test_tasks_must_be_solved_in_the_end(accuracy: float, holds: bool) -> None:
-    claims = judged(0.3, accuracy)
-    assert [claims[f"{start}/solved"].holds for start in STARTS] == [holds] * 3
+    claims = {claim.id: claim for claim in found}
+    sharing = claims.pop("prefer-old-strongly/more-sharing")
+    assert (sharing.holds, sharing.n) == (holds, 3)
+    assert sharing.measured == pytest.approx(gain + 0.02)
+    assert {id: claim.holds for id, claim in claims.items()} == {f"{start}/solved": holds for start in STARTS}
 
 
 def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shares() -> None:

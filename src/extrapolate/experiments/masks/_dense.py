@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -62,7 +62,7 @@ def dense_study(
         return batch_loss(model, *task.sample(config.batch, key))
 
     def error(model: nn.Module) -> Tensor:
-        x, answer = _all_examples(task, config.device)
+        x, answer = (each.to(config.device) for each in task.splits()["test"])
         return 1 - task.right(model(x), answer).double().mean()
 
     return MaskStudy(
@@ -77,12 +77,6 @@ def dense_study(
         rounds=[masks],
         evaluate=evaluate,
     )
-
-
-@cache
-def _all_examples(task: TableTask, device: str) -> tuple[Tensor, Tensor]:
-    x, answer = task.splits()["test"]
-    return x.to(device), answer.to(device)
 
 
 def build_dense(config: DenseConfig, task: TableTask) -> nn.Sequential:

@@ -119,8 +119,9 @@ def hidden_overlaps(masks: Masks) -> dict[str, Any]:
 def mask_specs() -> list[MaskSpec]:
     """Masks of both pairs and of each, over the network and over its copy."""
     own = [MaskSpec(CONTROL, PAIRS), *(MaskSpec(each, (each,)) for each in PAIRS)]
-    over_copy = {"network": lambda network, earlier: copied(network)}
-    return own + [replace(spec, name=COPIED + spec.name, **over_copy) for spec in own]
+    return own + [
+        MaskSpec(COPIED + each.name, each.functions, network=lambda net, _: copied(net)) for each in own
+    ]
 
 
 @lab.experiment(

@@ -165,14 +165,13 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
             chain.of(number).load_state_dict(learner.weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
-        rows = pl.DataFrame([row(chain, masks[: number + 1]) for number in range(config.tasks)])
+        found = [
+            evaluate(task_of(config, number), chain.of(number), masks[: number + 1])
+            for number in range(config.tasks)
+        ]
+        rows = pl.DataFrame([{"unit": start, **row, "seed": seed, "steps": config.steps} for row in found])
         lines = accuracies(rows) + sharing_lines(rows, masks)
         return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
-
-    def row(chain: Chain, masks: list[Mask]) -> dict[str, Any]:
-        number = len(masks) - 1
-        found = evaluate(task_of(config, number), chain.of(number), masks)
-        return {"unit": start, **found, "seed": seed, "steps": config.steps}
 
     def batches(number: int) -> Callable[[int], tuple[Tensor, Tensor]]:
         task, stream = task_of(config, number), BATCHES + number
