@@ -86,8 +86,6 @@ class ArithmeticConfig(NeuralGPUConfig):
     bins: int = lab.number(5, "Bins of lengths per step, of nine.", cut=lab.fewer("bins of lengths per step"))
 
 
-# ------------------------------------------------------------------------------------------------------- test sets
-
 C = TypeVar("C", bound=ArithmeticConfig)
 Pairs = list[tuple[int, int]]
 
@@ -153,9 +151,6 @@ class ArithmeticTests(Generic[C]):
             return TestSet(name, 2 * width + 1, len(pairs), lambda _: self.task.of_numbers(pairs, width))
 
         return [family(*each) for each in type(self).families(width, most).items()]
-
-
-# ------------------------------------------------------------------------------------------------------ experiment
 
 
 def train_arithmetic(tests: ArithmeticTests[Any]) -> Iterator[lab.Training]:

@@ -41,9 +41,6 @@ def longest(cut: Cut) -> Cut:
     return lambda own, paper: cut(own[-1], paper[-1])
 
 
-# ------------------------------------------------------------------------------------------------- bins of lengths
-
-
 @dataclass(frozen=True)
 class LengthBins:
     """Each bin holds the lengths above the end of the bin before, up to its own end; the ends rise.
@@ -86,9 +83,6 @@ class LengthBins:
         others = [index for index in used if index not in chosen]
         order = torch.randperm(len(others), generator=generator).tolist()
         return sorted([*chosen, *(others[i] for i in order[: count - len(chosen)])])
-
-
-# ---------------------------------------------------------------------------------------------------------- recipe
 
 
 #: At learning rate 1, which the recipe scales. AdaMax is the published one (the code of arXiv 1702.08727).

@@ -104,9 +104,6 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
     return evaluate
 
 
-# ---------------------------------------------------------------------------------------------- after the training
-
-
 def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
     """Sort key of networks, lower is better: the number of sets they were tested on, negated; then their errors."""
     counts = [count for count in wrong.values() if count is not None]

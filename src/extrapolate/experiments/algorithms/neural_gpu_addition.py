@@ -61,9 +61,6 @@ class AdditionTests(arithmetic.ArithmeticTests[AdditionConfig]):
         return TestSet(name, 2 * width + 1, count, make)
 
 
-# -------------------------------------------------------------------------------------------------------- findings
-
-
 def findings(config: AdditionConfig) -> Iterator[lab.Finding]:
     """Exactness on random pairs and on carries over the whole width, and the carry threshold."""
     yield from arithmetic.exactness(config, "addition")

@@ -86,8 +86,6 @@ class RecurrentNetwork(EncoderDecoder):
         return self.read_out(outputs), state
 
 
-# ----------------------------------------------------------------------------------------------------- transformer
-
 #: Keys and values of all heads, each (B, heads, T, width of a head).
 KeysValues = tuple[Tensor, Tensor]
 

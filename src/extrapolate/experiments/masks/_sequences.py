@@ -19,12 +19,11 @@ from extrapolate.tasks.token_rows import TokenRows
 from extrapolate.training import Clip, Replicas
 from extrapolate.training.gradients import one_by_one
 
-#: Where examples come from if no folder is given.
 GENERATED = "generated"
 
 
 def data_folder(files: str, published: str) -> Any:
-    """Where examples come from."""
+    """Where examples come from: generated, or read from files."""
     cut = lab.instead(GENERATED, published)
     return lab.folder(GENERATED, GENERATED, f"{GENERATED}, or a folder with {files}.", cut=cut)
 

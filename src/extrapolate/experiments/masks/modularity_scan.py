@@ -58,8 +58,6 @@ def split_rows(split: str, part: int, data: str, device: str) -> TokenRows:
     return TokenRows.of([Scan.encoded(scan.split(split)[part])]).to(device)
 
 
-# -------------------------------------------------------------------------------------------------------- findings
-
 #: The mask whose output weights are looked at, its token, and how the columns of the removed weights begin.
 JUMP, TOKEN, REMOVED = "jump", "I_JUMP", "removed "
 
