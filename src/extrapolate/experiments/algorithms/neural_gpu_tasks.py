@@ -12,9 +12,7 @@ from extrapolate.tasks import Copy, Duplicate, Reverse, Sort
 from extrapolate.training import History
 
 #: By name, the tasks on sequences of a number of kinds of symbols.
-TASKS: dict[str, type[Copy | Reverse | Duplicate | Sort]] = {
-    task.name: task for task in (Copy, Reverse, Duplicate, Sort)
-}
+TASKS = {task.name: task for task in (Copy, Reverse, Duplicate, Sort)}
 
 #: A training ends after so many evaluations in a row without an error.
 PERFECT = 3
@@ -101,6 +99,10 @@ def notes(config: TasksConfig) -> list[str]:
     notes=notes,
 )
 def neural_gpu_tasks(config: TasksConfig) -> Iterator[lab.Training]:
+    def perfect(history: History) -> bool:
+        errors = history.metrics["error"][-PERFECT:]
+        return len(errors) == PERFECT and not bool(errors.any())
+
     *lengths, last = config.lengths
     for seed in range(config.seeds):
         for each in config.tasks:
@@ -121,9 +123,3 @@ def neural_gpu_tasks(config: TasksConfig) -> Iterator[lab.Training]:
             tests.append(test_set(f"length-{last}", last, config.long_sequences, bool(lengths)))
             checks = [test_set(f"check-{n}", n * config.ends[-1], 32) for n in (1, 2, 4)]
             yield train_and_test(recipe, checks, tests)
-
-
-def perfect(history: History) -> bool:
-    """Whether the last evaluations of all networks were without an error."""
-    last = history.metrics["error"][-PERFECT:]
-    return len(last) == PERFECT and bool((last == 0).all())

@@ -109,17 +109,6 @@ def accuracy(model: Model, rows: TokenRows, pad: int) -> float:
     return float(torch.cat(right).double().mean())
 
 
-def sequence_loss(pad: int, model: Model, source: Tensor, target: Tensor, *forced: Tensor) -> Tensor:
-    """Cross-entropy summed over the tokens of a target, the mean over the batch.
-
-    The decoder gets the tokens of ``forced``, or else its own greedy output.
-    """
-    before = forced[0] if forced else model(source, steps=target.shape[1])
-    logits = model(source, before)
-    total = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=pad, reduction="sum")
-    return total / len(target)
-
-
 def sequence_study(
     config: SequenceConfig,
     task: SequenceTask,
@@ -144,8 +133,15 @@ def sequence_study(
         target = target[:, : int(lengths(target, task.pad).max())]
         return (source, target, target) if float(u[1, 0]) < task.teacher_forcing else (source, target)
 
-    def loss(model: Model, *batch: Tensor) -> Tensor:
-        return sequence_loss(task.pad, model, *batch)
+    def loss(model: Model, source: Tensor, target: Tensor, *forced: Tensor) -> Tensor:
+        """Cross-entropy summed over the tokens of a target, the mean over the batch.
+
+        The decoder gets the tokens of ``forced``, or else its own greedy output.
+        """
+        before = forced[0] if forced else model(source, steps=target.shape[1])
+        logits = model(source, before).flatten(0, 1)
+        total = F.cross_entropy(logits, target.flatten(), ignore_index=task.pad, reduction="sum")
+        return total / len(target)
 
     def loss_of_weights(model: nn.Module, key: Tensor, batch: Any) -> Tensor:
         return loss(model, *sample(ops.uniform(key, (3, config.batch)), task.trained))
