@@ -15,16 +15,17 @@ from make_pretrained import PRETRAINED
 from rich.console import Console
 
 from extrapolate import nn
+from extrapolate._runtime.progress import Interrupted, stop_on_signals
 from extrapolate.cli.computing import Calculator
 from extrapolate.cli.progress import display
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.algorithms import neural_gpu_addition, neural_gpu_multiplication
-from extrapolate.experiments.algorithms._test_sets import TestSet, run_tests
-from extrapolate._runtime.progress import Interrupted, stop_on_signals
+from extrapolate.experiments.algorithms._testing import TestSet, run_tests
+from extrapolate.experiments.algorithms.neural_gpu_addition import AdditionTests
+from extrapolate.experiments.algorithms.neural_gpu_multiplication import MultiplicationTests
 
 TESTS: dict[str, Any] = {
-    "addition": neural_gpu_addition.tests_of,
-    "multiplication": neural_gpu_multiplication.tests_of,
+    "addition": AdditionTests,
+    "multiplication": MultiplicationTests,
 }
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from extrapolate import nn
 from extrapolate.experiments import Run, load_run
-from extrapolate.experiments.algorithms._test_sets import rank
-from extrapolate.experiments.algorithms.neural_gpu_addition import ADDITION
-from extrapolate.experiments.algorithms.neural_gpu_multiplication import MULTIPLICATION
+from extrapolate.experiments.algorithms._testing import rank
+from extrapolate.experiments.algorithms.neural_gpu_addition import AdditionTests
+from extrapolate.experiments.algorithms.neural_gpu_multiplication import MultiplicationTests
 
 PRETRAINED = Path(nn.__file__).parent / "pretrained"
 
-TASKS = {each.task.name: each.task for each in (ADDITION, MULTIPLICATION)}
+TASKS = {each.task.name: each.task for each in (AdditionTests, MultiplicationTests)}
 
 
 def wrong(row: dict[str, Any]) -> dict[str, int | None]:

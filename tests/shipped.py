@@ -1,7 +1,7 @@
 """What tests of the networks that come with the package share: how many answers of one are wrong."""
 
 from extrapolate import nn, tasks
-from extrapolate.experiments.algorithms._test_sets import POSITIONS, count_errors
+from extrapolate.experiments.algorithms._testing import POSITIONS, count_errors
 
 
 def wrong(model: nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble, examples: tasks.Examples) -> int:

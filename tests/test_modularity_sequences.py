@@ -12,22 +12,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from data_files import sums_of, write_mathematics, write_scan
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named, run, with_options
 from extrapolate.experiments.masks._encoder_decoder import EncoderDecoder, TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import _batch
-from extrapolate.experiments.masks._problems import EASY, module_problems
-from extrapolate.experiments.masks._scan import LACKING, NETWORKS, TOKENS, split_examples
-from extrapolate.experiments.masks._sequences import Examples, accuracy
-from extrapolate.experiments.masks.modularity_mathematics import mathematics_study
-from extrapolate.experiments.masks.modularity_scan import REMOVED, removed_outputs, scan_study
+from extrapolate.experiments.masks._sequences import accuracy
+from extrapolate.experiments.masks.modularity_mathematics import mathematics_study, problems_of
+from extrapolate.experiments.masks.modularity_scan import (
+    LACKING,
+    NETWORKS,
+    REMOVED,
+    removed_outputs,
+    scan_study,
+    split_rows,
+)
 from extrapolate.inspect import Mask
 from extrapolate.inspect.masks import ready, weights
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
 from extrapolate.report import write_page
-from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated
+from extrapolate.tasks.mathematics import DIFFICULTIES
 from extrapolate.tasks.scan import SCAN_ACTIONS, Scan
+from extrapolate.tasks.scan_files import FILES
+from extrapolate.tasks.token_rows import TokenRows
 from silent import Silent
 
 MODULARITY_SCAN = experiment_named("modularity-scan")
@@ -96,7 +104,7 @@ def masked_losses(kind: type[MaskedLosses], name: str, batch: tuple[Tensor, ...]
 @pytest.mark.parametrize("forced", [True, False])
 def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
     torch.manual_seed(0)
-    source, target = split_examples("simple", 0, "cpu").sample(torch.rand(16))
+    source, target = split_rows("simple", 0, "generated", "cpu").pick(torch.rand(16))
     batch = (source, target, target) if forced else (source, target)
     pairs = [masked_losses(kind, "transformer", batch) for kind in (MaskedLosses, LoopedLosses)]
     for mapped, looped in zip(*pairs, strict=True):
@@ -105,9 +113,8 @@ def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
 
 def test_lstm_is_looped_over_without_a_warning_and_embeddings_stay() -> None:
     study = scan_study(SCAN, 0)
-    losses, *slopes = masked_losses(
-        LoopedLosses, "lstm", split_examples("simple", 0, "cpu").sample(torch.rand(16))
-    )
+    batch = split_rows("simple", 0, "generated", "cpu").pick(torch.rand(16))
+    losses, *slopes = masked_losses(LoopedLosses, "lstm", batch)
     assert study.losses is LoopedLosses
     assert losses.shape == (4,)
     assert all(slope.abs().sum() > 0 for slope in slopes)
@@ -131,21 +138,21 @@ def test_half_of_the_batches_of_an_lstm_are_decoded_without_targets() -> None:
     assert {len(batch) for batch in batches} == {2, 3}
 
 
-def test_examples_are_sampled_to_the_last_and_decoded_in_batches() -> None:
-    examples = split_examples("turn_left", 1, "cpu")
-    source, target = examples.sample(torch.tensor([0.0, 1 - 2**-24]))
-    assert source[1].tolist() == examples.source[-1].tolist()
-    assert target.shape[1] == int((examples.target[[0, -1]] != TOKENS.pad).sum(1).max())
-    assert sum(len(batch) for batch, _ in examples.batches()) == len(examples) == 1_208
-    assert len(examples.spread(7)) == 7
+def test_a_batch_is_as_long_as_its_longest_target() -> None:
+    rows = split_rows("simple", 0, "generated", "cpu")
+    u = torch.tensor([[0.0, 1 - 2**-24], [0.0, 0.0]])
+    source, target, _ = scan_study(SCAN, 0).sample(u, ("simple",))
+    assert source[1].tolist() == rows.inputs[-1].tolist()
+    ended = rows.targets[[0, -1]] == SCAN_ACTIONS.index(".")
+    assert target.shape[1] == int(ended.int().argmax(1).max()) + 1
 
 
 def test_accuracy_asks_for_every_token_and_the_end() -> None:
-    examples = Examples(torch.tensor([[0], [1]]), torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]]), pad=0)
+    examples = TokenRows(torch.tensor([[0], [1]]), torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]]))
 
     def accuracy_of(rows: list[list[int]]) -> float:
         output = torch.tensor(rows)
-        return accuracy(lambda source, steps: output[source[:, 0], :steps], examples)
+        return accuracy(lambda source, steps: output[source[:, 0], :steps], examples, pad=0)
 
     assert accuracy_of([[2, 3, 1, 8], [4, 1, 7, 7]]) == 1
     assert accuracy_of([[2, 3, 9, 8], [4, 1, 7, 7]]) == 0.5
@@ -156,16 +163,9 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
     control[SCAN_ACTIONS.index("I_WALK")] = False
     jump = control.clone()
     jump[SCAN_ACTIONS.index("I_JUMP"), :3] = False
-    shares = removed_outputs(Mask({"read_out.weight": control}), Mask({"read_out.weight": jump}))
-    assert shares == {
-        "I_WALK": None,
-        "I_LOOK": 0,
-        "I_RUN": 0,
-        "I_JUMP": 0.75,
-        "I_TURN_LEFT": 0,
-        "I_TURN_RIGHT": 0,
-        "end": 0,
-    }
+    masks = {"control": Mask({"read_out.weight": control}), "jump": Mask({"read_out.weight": jump})}
+    others = dict.fromkeys(("I_LOOK", "I_RUN", "I_TURN_LEFT", "I_TURN_RIGHT", "end"), 0)
+    assert removed_outputs(masks) == {"I_WALK": None, "I_JUMP": 0.75, **others}
 
 
 @pytest.mark.parametrize(
@@ -239,25 +239,36 @@ def test_every_module_has_networks_of_its_own() -> None:
 
 
 def test_problems_of_the_archive_are_read_from_its_folder(tmp_path: Path) -> None:
-    module = MODULES["sort"]
-    split = Generated(30, 10).split(module.name)
-    for difficulty in DIFFICULTIES:
-        problems = [*split.training[difficulty], *split.test[difficulty]]
-        (tmp_path / f"train-{difficulty}").mkdir()
-        text = "".join(f"{line}\n" for problem in problems for line in problem)
-        (tmp_path / f"train-{difficulty}" / module.file).write_text(text)
-    config = with_options(MATHEMATICS, {"data": str(tmp_path), "modules": "sort", "examined": "8"})
-    problems = module_problems("sort", config.data, config.problems, config.examined, "cpu")
-    assert len(problems.training[(EASY,)]) == 32
-    assert len(problems.training[DIFFICULTIES]) == 3 * 32
-    assert len(problems.test["hard"]) == 8
+    texts = {each: sums_of(range(40 * n, 40 * n + 40)) for n, each in enumerate(DIFFICULTIES)}
+    write_mathematics(tmp_path, texts)
+    config = with_options(MATHEMATICS, {"data": str(tmp_path), "examined": "8"})
+    problems = problems_of("add_or_sub", config.data, config.problems, config.examined, "cpu")
+    assert (problems.easy, len(problems.training), len(problems.test["hard"])) == (32, 3 * 32, 8)
+    sources, _ = mathematics_study(config, "add_or_sub", 0).sample(torch.rand(2, 99), ("easy",))[:2]
+    easy = {problems.vocabulary.text(each) for each in problems.training.inputs[:32]}
+    assert {problems.vocabulary.text(each) for each in sources} <= easy
     assert str(tmp_path) in " ".join(MODULARITY_MATHEMATICS.notes(config))
 
 
-def test_the_paper_asks_for_its_problems() -> None:
-    paper = MODULARITY_MATHEMATICS.presets["paper"]
+def test_published_commands_are_read_from_their_folder(tmp_path: Path) -> None:
+    for split in ("simple", *LACKING):
+        for name, rows in zip(FILES[split][1], Scan().split(split), strict=True):
+            write_scan(tmp_path / name, rows[:25])
+    config = with_options(SCAN, {"data": str(tmp_path)})
+    study = scan_study(config, 0)
+    assert {row["examined"] for row in study.evaluate(study.build())} == {20}
+    assert len(split_rows("jump", 0, config.data, "cpu")) == 25
+    assert str(tmp_path) in " ".join(MODULARITY_SCAN.notes(config))
+    split_rows.cache_clear()
+    (tmp_path / "tasks_test_length.txt").unlink()
+    with pytest.raises(UserError, match="lacks SCAN's tasks_test_length"):
+        MODULARITY_SCAN.jobs(config)
+
+
+@pytest.mark.parametrize("experiment", [MODULARITY_SCAN, MODULARITY_MATHEMATICS])
+def test_the_paper_asks_for_its_data(experiment: Any) -> None:
     with pytest.raises(UserError, match="--data DIR"):
-        mathematics_study(paper, "sort", 0).build()
+        experiment.jobs(experiment.presets["paper"])
 
 
 def test_page_shows_the_output_weights_that_the_jump_mask_removes(tmp_path: Path) -> None:

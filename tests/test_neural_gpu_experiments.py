@@ -11,25 +11,18 @@ import torch
 
 from extrapolate._runtime.progress import Interrupted, Quiet
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.algorithms import _test_sets
-from extrapolate.experiments.algorithms._lengths import LengthBins
-from extrapolate.experiments.algorithms._recipe import (
-    FIXED_BATCHES,
-    NeuralGPUConfig,
-    Recipe,
-    reduce_on_plateau,
-)
-from extrapolate.experiments.algorithms._test_sets import count_errors, error_rates, rank, run_tests
-from extrapolate.experiments.algorithms._training import summarize_errors, train_and_test
-from extrapolate.experiments.algorithms.neural_gpu_addition import tests_of as addition_tests
-from extrapolate.experiments.algorithms.neural_gpu_multiplication import tests_of as multiplication_tests
-from extrapolate.experiments.findings import Claim
-from extrapolate.experiments.training import Context, Trained
+from extrapolate.experiments.algorithms import _testing as testing
+from extrapolate.experiments.algorithms._adaptive import reduce_on_plateau
+from extrapolate.experiments.algorithms._recipe import FIXED, TRAINING, LengthBins, NeuralGPUConfig, Recipe
+from extrapolate.experiments.algorithms.neural_gpu_addition import AdditionTests
+from extrapolate.experiments.algorithms.neural_gpu_multiplication import MultiplicationTests
+from extrapolate.experiments.lab import Context, Trained
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from watching import Watching
 
 TASKS = experiment_named("neural-gpu-tasks")
@@ -43,33 +36,36 @@ def copy_recipe(steps: int, **others: Any) -> Recipe:
     return Recipe(config=config, learning_rate=reduce_on_plateau, **(values | others))
 
 
-def copies(name: str, length: int, count: int = 64, *, if_exact: bool = False) -> _test_sets.TestSet:
-    return _test_sets.TestSet(name, length, count, partial(Copy().examples, count, length), if_exact)
+def copies(name: str, length: int, count: int = 64, *, if_exact: bool = False) -> testing.TestSet:
+    return testing.TestSet(name, length, count, partial(Copy().examples, count, length), if_exact)
+
+
+def config_of(recipe: Recipe, *checks: testing.TestSet) -> TrainConfig:
+    return recipe.train_config(testing.evaluate_on(recipe, checks))
 
 
 # ---------------------------------------------------------------------------------------------------------- recipe
 
 
-def perfect(history: History) -> bool:
-    return bool(history.metrics["error"][-1] == 0)
-
-
 def test_batches_follow_from_seed_and_step() -> None:
     recipe = copy_recipe(1, task=Addition(), seeds=(3,), bins=LengthBins(), bins_per_step=5)
-    once, again, other = recipe.batches(0, 7), recipe.batches(0, 7), recipe.batches(0, 8)
-    assert all(torch.equal(one.symbols, two.symbols) for one, two in zip(once, again, strict=True))
-    assert not torch.equal(once[-1].symbols, other[-1].symbols)
+
+    def symbols(stream: int, step: int) -> list[torch.Tensor]:
+        return [symbols for symbols, _, _ in recipe.inputs(stream, step)["batches"]]
+
+    once, again, other = symbols(TRAINING, 7), symbols(TRAINING, 7), symbols(TRAINING, 8)
+    assert all(map(torch.equal, once, again))
+    assert not torch.equal(once[-1], other[-1])
     assert len(once) == 5
-    assert once[-1].symbols.shape == (16, 41)
-    lengths = [batch.symbols.shape[1] for batch in recipe.batches(1, 0)]
-    assert sorted(lengths) == sorted(list(recipe.bins.ends) * FIXED_BATCHES)
+    assert once[-1].shape == (16, 41)
+    assert sorted(each.shape[1] for each in symbols(FIXED, 0)) == sorted(list(recipe.bins.ends) * 4)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "Madam"])
 def test_other_optimizers_lower_the_loss_too(optimizer: str) -> None:
     recipe = copy_recipe(60, eval_every=20, bins=LengthBins((4,)), bins_per_step=1, optimizer=optimizer)
     replicas = Replicas.build(recipe.build, recipe.seeds)
-    losses = run_training(replicas, recipe.train_config([copies("check", 4)])).metrics["loss"][:, 0]
+    losses = run_training(replicas, config_of(recipe, copies("check", 4))).metrics["loss"][:, 0]
     assert losses[-1] < losses[0]
 
 
@@ -79,7 +75,7 @@ def test_networks_trained_together_learn_as_each_after_the_other() -> None:
     trained = []
     for gradients in (mapped, one_by_one):
         replicas = Replicas.build(recipe.build, recipe.seeds)
-        config = replace(recipe.train_config([copies("check", 4)]), gradients=gradients)
+        config = replace(config_of(recipe, copies("check", 4)), gradients=gradients)
         assert run_training(replicas, config).metrics["loss"].shape == (3, 2)
         trained.append(replicas.parameters)
     for name, value in trained[0].items():
@@ -88,38 +84,36 @@ def test_networks_trained_together_learn_as_each_after_the_other() -> None:
 
 def test_seeds_may_be_trained_together() -> None:
     jobs = ADDITION.jobs(replace(ADDITION.presets["smoke"], seeds=5, together=2))
-    assert {name: job.models for name, job in jobs.items()} == {
-        "addition-0-to-1": 2,
-        "addition-2-to-3": 2,
-        "addition-4": 1,
-    }
+    models = {name: job.models for name, job in jobs.items()}
+    assert models == {"addition-0-to-1": 2, "addition-2-to-3": 2, "addition-4": 1}
 
 
 # -------------------------------------------------------------------------------------------------------- rounding
 
-RECIPE = copy_recipe(800, levels=4)
-SUITE = _test_sets.TestSuite(
-    checks=[copies("check-8", 8), copies("check-64", 64)],
-    tests=[copies("length-16", 16)],
-    trials=[copies("trial-8", 8, if_exact=True), copies("trial-32", 32, if_exact=True)],
-)
+RECIPE = copy_recipe(800, levels=(4,), stop_when=lambda history: bool(history.metrics["error"][-1] == 0))
+CHECKS = [copies("check-8", 8), copies("check-64", 64)]
+TRIALS = [copies("trial-8", 8, if_exact=True), copies("trial-32", 32, if_exact=True)]
 
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[Replicas, History]:
     """A network that copies with states rounded to quarters."""
     replicas = Replicas.build(RECIPE.build, RECIPE.seeds)
-    history = run_training(replicas, RECIPE.train_config(SUITE.checks, perfect))
+    history = run_training(replicas, config_of(RECIPE, *CHECKS))
     replicas.load_state_dict(history.best)
     return replicas, history
 
 
 def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], context: Context) -> Any:
-    return train_and_test(RECIPE, SUITE, levels).measure(Trained(*trained, context))
+    training = testing.train_and_test(
+        replace(RECIPE, levels=levels), CHECKS, [copies("length-16", 16)], TRIALS
+    )
+    assert len(levels) > 1 or training.measure_steps == 1, "a single rounding needs no trial"
+    return training.measure(Trained(*trained, context))
 
 
 def test_rounded_states_have_few_values_and_copy_at_any_length(trained: tuple[Replicas, History]) -> None:
-    assert perfect(trained[1])
+    assert trained[1].metrics["error"][-1] == 0
     model = RECIPE.network(trained[0], 0, 4)
     symbols = Copy().examples(4, 64, torch.Generator().manual_seed(0)).symbols
     states = torch.stack(list(model.states(symbols)))
@@ -138,8 +132,7 @@ def test_the_coarsest_rounding_without_an_error_is_tested(
     assert columns["solved"] == [True]
 
 
-def test_a_single_rounding_needs_no_trial(trained: tuple[Replicas, History], tmp_path: Path) -> None:
-    assert train_and_test(RECIPE, SUITE, (1,)).measure_steps == 1
+def test_a_single_rounding_is_used(trained: tuple[Replicas, History], tmp_path: Path) -> None:
     columns = measured(trained, (1,), Context(tmp_path / "x", Quiet()))
     assert columns["levels"] == [1]
     assert columns["length-16/wrong"][0] > 0
@@ -149,8 +142,8 @@ def test_a_single_rounding_needs_no_trial(trained: tuple[Replicas, History], tmp
 # ------------------------------------------------------------------------------------------------------- test sets
 
 
-def sums(name: str, count: int, *, if_exact: bool = False, typical: bool = False) -> _test_sets.TestSet:
-    return _test_sets.TestSet(name, 9, count, lambda g: Addition().examples(count, 9, g), if_exact, typical)
+def sums(name: str, count: int, *, if_exact: bool = False, typical: bool = False) -> testing.TestSet:
+    return testing.TestSet(name, 9, count, partial(Addition().examples, count, 9), if_exact, typical)
 
 
 class AddsExactly(DiagonalNeuralGPU):
@@ -176,41 +169,43 @@ class AlwaysWrong(AddsExactly):
 
 def test_test_sets_are_the_same_for_all_and_every_position_counts(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("long", 10, if_exact=True)]
-    exact, found = run_tests([AddsExactly(), AddsExactly(stumbles=1)], test_sets, tmp_path / "x", Quiet())
+    exact, found = testing.run_tests(
+        [AddsExactly(), AddsExactly(stumbles=1)], test_sets, tmp_path / "x", Quiet()
+    )
     assert exact == {"a": 0, "long": 0}
     batches = test_sets[0].batches()
     first = torch.cat([batch.symbols[:, 0] for batch in batches])
     assert found == {"a": int((first == 1).sum()), "long": None}
     assert test_sets[0].num_batches == len(batches) == 3
-    assert sum(count_errors(AddsExactly(stumbles=1), batch) for batch in batches) == found["a"]
+    assert sum(testing.count_errors(AddsExactly(stumbles=1), batch) for batch in batches) == found["a"]
 
 
 def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("b", 2000)]
     whole, first, second = (AddsExactly(stumbles=1) for _ in range(3))
-    expected = run_tests([whole], test_sets, tmp_path / "whole", Quiet())
+    expected = testing.run_tests([whole], test_sets, tmp_path / "whole", Quiet())
     with pytest.raises(Interrupted):
-        run_tests([first], test_sets, tmp_path / "x", Watching(4))
-    assert run_tests([second], test_sets, tmp_path / "x", Quiet()) == expected
+        testing.run_tests([first], test_sets, tmp_path / "x", Watching(4))
+    assert testing.run_tests([second], test_sets, tmp_path / "x", Quiet()) == expected
     assert (first.calls, second.calls, whole.calls) == (4, 2, 6)
 
 
 @pytest.mark.parametrize(("typical", "calls"), [(True, 1), (False, 2)])
 def test_longer_sets_are_skipped_after_a_typical_failure(typical: bool, calls: int) -> None:
     model = AlwaysWrong()
-    assert error_rates(model, [sums("a", 8, typical=typical), sums("b", 8)]) == [1.0, 1.0]
+    assert testing.error_rates(model, [sums("a", 8, typical=typical), sums("b", 8)]) == [1.0, 1.0]
     assert model.calls == calls
 
 
 def test_more_test_sets_rank_first_then_fewer_errors() -> None:
     furthest, few, many = {"a": 0, "b": 9}, {"a": 1, "b": None}, {"a": 3, "b": None}
-    assert sorted([many, few, furthest], key=rank) == [furthest, few, many]
+    assert sorted([many, few, furthest], key=testing.rank) == [furthest, few, many]
 
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
 def test_every_preset_names_its_test_sets_once(preset: str) -> None:
-    for experiment, tests_of in ((ADDITION, addition_tests), (MULTIPLICATION, multiplication_tests)):
-        tests = tests_of(experiment.presets[preset]).tests()
+    for experiment, kind in ((ADDITION, AdditionTests), (MULTIPLICATION, MultiplicationTests)):
+        tests = kind(experiment.presets[preset]).tests()
         assert len({each.name for each in tests}) == len(tests)
         assert max(tests, key=lambda each: each.length).if_exact
 
@@ -229,13 +224,10 @@ def results(operation: str, tests: dict[str, int], errors: list[dict[str, int | 
     return table
 
 
-def arithmetic_results(tests: Any, errors: list[dict[str, int | None]]) -> pl.DataFrame:
-    counts = {each.name: each.count for each in tests.tests()}
-    return results(tests.operation.task.name, counts, errors)
-
-
-def judged(experiment: Any, config: Any, table: pl.DataFrame) -> dict[str, Claim]:
-    return {claim.id: claim for claim in experiment.claims(table, config)}
+def judged(config: Any, errors: list[dict[str, int | None]]) -> dict[str, Any]:
+    """The claims about networks that add, with these errors."""
+    counts = {each.name: each.count for each in AdditionTests(config).tests()}
+    return {claim.id: claim for claim in ADDITION.claims(results("addition", counts, errors), config)}
 
 
 FAILING: dict[str, int | None] = {
@@ -250,28 +242,16 @@ FAILING: dict[str, int | None] = {
 
 def test_addition_is_judged_by_its_best_seed() -> None:
     laptop = ADDITION.presets["laptop"]
-    tests = addition_tests(laptop)
-    claims = judged(ADDITION, laptop, arithmetic_results(tests, [{}, FAILING]))
+    claims = judged(laptop, [{}, FAILING])
     assert claims["random/2000"].holds is True
     assert claims["random/2000"].measured == 0.5
     assert "1 of 2 networks" in str(claims["random/2000"].why)
     assert claims["full-carry/2000"].holds is True
     assert claims["carry-threshold"].measured == (400 + 32) / 2
-    none = judged(ADDITION, laptop, arithmetic_results(tests, [FAILING, FAILING]))
+    none = judged(laptop, [FAILING, FAILING])
     assert none["random/2000"].holds is False
     assert none["random/25"].holds is True
-    short = judged(ADDITION, replace(laptop, steps=10), arithmetic_results(tests, [{}]))
-    assert short["random/200"].holds is None
-
-
-def test_error_rates_are_means_over_the_networks_that_were_tested() -> None:
-    tests = addition_tests(ADDITION.presets["laptop"])
-    summary = summarize_errors(arithmetic_results(tests, [{}, FAILING]))
-    rates = {row["measure"]: (row["estimate"], row["n"]) for row in summary.to_dicts()}
-    assert rates["random-100/error_rate"] == (pytest.approx(3 / 256 / 2), 2)
-    assert rates["random-2000/error_rate"] == (0, 1)
-    assert rates["family-ripple-200/error_rate"] == (pytest.approx(8 / 32 / 2), 2)
-    assert rates["success_rate"] == (0.5, 2)
+    assert judged(replace(laptop, steps=10), [{}])["random/200"].holds is None
 
 
 def test_tasks_are_judged_one_by_one() -> None:
@@ -281,8 +261,5 @@ def test_tasks_are_judged_one_by_one() -> None:
         results("copy", counts, [{}]),
         results("reverse", counts, [{"length-200": 4, "length-401": None}]),
     ]
-    claims = judged(TASKS, laptop, pl.concat(tables))
-    assert {name: claim.holds for name, claim in claims.items()} == {
-        "copy/exact": True,
-        "reverse/exact": False,
-    }
+    claims = TASKS.claims(pl.concat(tables), laptop)
+    assert {claim.id: claim.holds for claim in claims} == {"copy/exact": True, "reverse/exact": False}

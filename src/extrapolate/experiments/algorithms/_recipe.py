@@ -1,71 +1,39 @@
 """How diagonal Neural GPUs are trained on a task: the published recipe."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.experiments.algorithms._feedback import (
-    AdaptiveValue,
-    AdaptiveValues,
-    BalancedWeight,
-    LinearDecay,
-    ReduceOnPlateau,
-    ReduceOnSuccess,
-    Scaled,
-)
-from extrapolate.experiments.algorithms._lengths import LengthBins
-from extrapolate.experiments.algorithms._test_sets import TestSet, error_rates
-from extrapolate.experiments.config import Config, Cut, fewer, number
+from extrapolate.experiments import lab
+from extrapolate.experiments.algorithms._adaptive import AdaptiveValue, AdaptiveValues, balance
+from extrapolate.experiments.options import Cut
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.optim import AdaMax, GradientNoise, Madam, PerReplica
 from extrapolate.tasks import Algorithm, Examples
-from extrapolate.tasks.algorithms import generator_of
+from extrapolate.tasks.algorithms import generator_of, together
 from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import mapped, one_by_one
 from extrapolate.training.metrics import Evaluate
-from extrapolate.training.train_config import TrainConfig
 
-#: Streams of random examples: those of the training, and the fixed batches of the evaluations.
-TRAINING, FIXED = 0, 1
-
-#: Added to the stream of examples, it is the stream of the extra steps.
-EXTRA_STEPS = 2
-
-#: Batches of each bin of lengths in the fixed data.
-FIXED_BATCHES = 4
-
-#: Weight of the loss in the score that selects the best weights: it decides between equal error rates.
-TIE = 1e-3
-
-#: Weight of error rates on test sets that are not typical, in that score.
-RARE = 0.1
-
-#: Error rates below this are 0; from the first such evaluation on the learning rate is times ``SETTLING``.
-NO_ERROR, SETTLING = 1e-9, 0.2
-
-#: Standard deviation of the noise on gradients, as a share of the learning rate.
-NOISE = 1e-4
-
-#: The share of the steps after which a linear decay begins.
-DECAY_FROM = 2 / 3
-
-#: The learning rate, of the one that it begins with and the steps of the training.
-LearningRate = Callable[[float, int], AdaptiveValue]
+#: Streams of random examples: those of the training, and the fixed batches of the evaluations. The next two are those
+#: of the extra steps.
+TRAINING, FIXED, EXTRA_STEPS = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeuralGPUConfig(Config):
+class NeuralGPUConfig(lab.Config):
     """The options of all Neural GPU experiments."""
 
-    maps: int = number(48, "Channels per position.", cut=fewer("channels"))
-    batch: int = number(
-        32, "Sequences per step of each bin of lengths.", cut=fewer("sequences per step and bin")
+    maps: int = lab.number(48, "Channels per position.", cut=lab.fewer("channels"))
+    batch: int = lab.number(
+        32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin")
     )
-    compile: bool = False
+    compile: bool = False  # hundreds of steps of a loop would be compiled for minutes
 
 
 def longest(cut: Cut) -> Cut:
@@ -74,34 +42,57 @@ def longest(cut: Cut) -> Cut:
 
 
 @dataclass(frozen=True)
-class Optimizer:
-    """``make(parameters)``: at learning rate 1, which the recipe scales; ``rate(channels)``: that it begins with."""
+class LengthBins:
+    """Each bin holds the lengths above the end of the bin before, up to its own end; the ends rise.
 
-    make: Callable[[list[Tensor]], torch.optim.Optimizer]
-    rate: Callable[[int], float]
+    The sequences of a batch come from one bin and are padded to its end. The share ``shorter`` of a batch is sampled
+    from shorter bins, so that a network learns to hold an answer until the last step. The default is that of operands
+    of up to 20 bits (the code of Freivalds & Liepins 2017).
+    """
+
+    ends: tuple[int, ...] = (8, 12, 16, 20, 25, 28, 31, 36, 41)
+    shorter: float = 0.05
+
+    def lengths(self, task: Algorithm, index: int) -> list[int]:
+        """The lengths of bin ``index`` that ``task`` has."""
+        begin = self.ends[index - 1] if index else 0
+        return [length for length in range(begin + 1, self.ends[index] + 1) if task.takes(length)]
+
+    def used(self, task: Algorithm) -> list[int]:
+        """The bins in which ``task`` has any length."""
+        return [index for index in range(len(self.ends)) if self.lengths(task, index)]
+
+    def sample_batch(self, task: Algorithm, index: int, count: int, generator: torch.Generator) -> Examples:
+        """``count`` examples of bin ``index``: one sampled length for all, and another for the shorter ones."""
+        below = [length for each in range(index) for length in self.lengths(task, each)]
+        few = int((torch.rand(count, generator=generator) < self.shorter).sum()) if below else 0
+        made = []
+        for some, lengths in ((count - few, self.lengths(task, index)), (few, below)):
+            if some:
+                length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
+                made.append(task.examples(some, length, generator).padded(self.ends[index]))
+        return together(made)
+
+    def sample_bins(self, task: Algorithm, count: int, generator: torch.Generator) -> list[int]:
+        """``count`` bins: the longest, one of the two shortest, and others at random; all if there are no more."""
+        used = self.used(task)
+        if count >= len(used):
+            return used
+        first = used[int(torch.randint(min(2, len(used) - 1), (), generator=generator))]
+        chosen = [used[-1], first][:count]
+        others = [index for index in used if index not in chosen]
+        order = torch.randperm(len(others), generator=generator).tolist()
+        return sorted([*chosen, *(others[i] for i in order[: count - len(chosen)])])
 
 
-def _adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
-    rates = torch.ones(len(parameters[0]), device=parameters[0].device)
-    return PerReplica(parameters, rates, lambda each: torch.optim.Adam(each, lr=1.0))
-
-
-#: AdaMax is the published one (the code of arXiv 1702.08727).
-OPTIMIZERS: dict[str, Optimizer] = {
-    "AdaMax": Optimizer(lambda parameters: AdaMax(parameters, lr=1.0), lambda channels: 0.01 * 48 / channels),
-    "Adam": Optimizer(_adam, lambda channels: 0.001),
-    "Madam": Optimizer(lambda parameters: Madam(parameters, lr=1.0, replica_dims=1), lambda channels: 0.01),
+#: At learning rate 1, which the recipe scales. AdaMax is the published one (the code of arXiv 1702.08727).
+OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
+    "AdaMax": partial(AdaMax, lr=1.0),
+    "Adam": lambda parameters: PerReplica(
+        parameters, torch.ones_like(parameters[0].flatten(1)[:, 0]), partial(torch.optim.Adam, lr=1.0)
+    ),
+    "Madam": partial(Madam, lr=1.0, replica_dims=1),
 }
-
-
-def reduce_on_plateau(rate: float, steps: int) -> AdaptiveValue:
-    """Reduced on a plateau of the loss, as published; and to a fifth from the first evaluation without an error."""
-    return ReduceOnSuccess(ReduceOnPlateau("loss", rate), "errors", NO_ERROR, SETTLING)
-
-
-def linear_decay(rate: float, steps: int) -> AdaptiveValue:
-    """Constant for two thirds of the training, then falling linearly."""
-    return LinearDecay(rate, round(DECAY_FROM * steps), steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +104,12 @@ class Recipe:
     together see the same examples and noise, which follow from the first seed.
 
     Args:
-        levels: states are rounded to multiples of 1/levels at inference; None: not rounded.
+        learning_rate: of the one that it begins with.
+        levels: states are rounded to multiples of 1/N at inference (0: not rounded), during the training with the
+            last N of these.
         extra_steps: steps of a network beyond one per position. In training sampled from
             [extra_steps/4, extra_steps] in every step, so that networks learn to hold an answer.
+        stop_when: asked after every evaluation.
     """
 
     config: NeuralGPUConfig
@@ -124,117 +118,75 @@ class Recipe:
     dropout: float
     bins: LengthBins
     bins_per_step: int
-    learning_rate: LearningRate
+    learning_rate: Callable[[float], AdaptiveValue]
     optimizer: str = "AdaMax"
-    levels: int | None = None
+    levels: tuple[int, ...] = (0,)
     extra_steps: int = 0
+    stop_when: Callable[[History], bool] | None = None
 
     def build(self) -> DiagonalNeuralGPU:
-        task, config = self.task, self.config
-        return DiagonalNeuralGPU(
-            task.symbols, task.classes, config.maps, dropout=self.dropout, slack=self.extra_steps
-        )
+        sizes = self.task.symbols, self.task.classes, self.config.maps
+        return DiagonalNeuralGPU(*sizes, dropout=self.dropout, slack=self.extra_steps)
 
-    def network(self, replicas: Replicas, row: int, levels: int | None) -> DiagonalNeuralGPU:
-        """The network in this row for inference, states rounded to multiples of 1/levels; None or 0: not rounded."""
+    def network(self, replicas: Replicas, row: int, levels: int) -> DiagonalNeuralGPU:
+        """The network in this row for inference, states rounded to multiples of 1/levels; 0: not rounded."""
         model = replicas[row].eval()
         assert isinstance(model, DiagonalNeuralGPU)
         model.levels = levels or None
         return model
 
-    def batches(self, stream: int, step: int) -> list[Examples]:
-        """Those of one step, each from a bin of its own; the fixed ones are of all bins, several of each."""
-        generator = self._generator(stream, step)
+    def inputs(self, stream: int, step: int) -> dict[str, Any]:
+        """What :func:`costs` takes: symbols, span and answer of each batch, and the extra steps of the networks.
+
+        In training each batch is from a bin of its own; the fixed ones are of all bins, four of each.
+        """
+        generator, extra = (self._generator(each, step) for each in (stream, EXTRA_STEPS + stream))
         if stream == FIXED:
-            bins = self.bins.used(self.task) * FIXED_BATCHES
+            bins = self.bins.used(self.task) * 4
         else:
             bins = self.bins.sample_bins(self.task, self.bins_per_step, generator)
-        return [self.bins.sample_batch(self.task, each, self.config.batch, generator) for each in bins]
-
-    def inputs(self, stream: int, step: int) -> dict[str, Tensor]:
-        """What :func:`costs` takes, of one step: its batches, and the extra steps of the networks."""
-        generator = self._generator(EXTRA_STEPS + stream, step)
-        extra = torch.randint(self.extra_steps // 4, self.extra_steps + 1, (), generator=generator)
-        return _by_name(self.batches(stream, step), self.config.device) | {"extra_steps": extra}
+        batches = []
+        for each in bins:
+            made = self.bins.sample_batch(self.task, each, self.config.batch, generator)
+            batches.append([part.to(self.config.device) for part in (made.symbols, made.span, made.answer)])
+        extra_steps = torch.randint(self.extra_steps // 4, self.extra_steps + 1, (), generator=extra)
+        return {"batches": batches, "extra_steps": extra_steps}
 
     def _generator(self, stream: int, step: int) -> torch.Generator:
         return generator_of(torch.tensor([self.seeds[0], stream, step]))
 
-    def train_config(
-        self, checks: Sequence[TestSet], stop_when: Callable[[History], bool] | None = None
-    ) -> TrainConfig:
-        """The training. It measures ``error``, the largest error rate on ``checks``, ``errors``, a weighted sum."""
-        config, optimizer = self.config, OPTIMIZERS[self.optimizer]
-        rate = self.learning_rate(optimizer.rate(config.maps), config.steps)
-        weight = BalancedWeight("loss", "saturation", rate)
-        values = AdaptiveValues(
-            {"rate": rate, "noise": Scaled(rate, NOISE), "weight": weight},
-            len(self.seeds),
-            device=config.device,
-        )
+    def train_config(self, evaluate: Evaluate) -> lab.TrainConfig:
+        """The training; ``evaluate`` measures ``score``, whose lowest value marks the best step, and ``error``."""
+        config = self.config
+        first = {"AdaMax": 0.01 * 48 / config.maps, "Adam": 0.001, "Madam": 0.01}[self.optimizer]
+        rate = self.learning_rate(first)
+        adapted = {"rate": rate, "noise": lambda history: 1e-4 * rate(history), "weight": balance(rate)}
+        values = AdaptiveValues(adapted, len(self.seeds), config.device)
 
-        def loss(model: nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        def loss(model: nn.Module, key: Tensor, batch: dict[str, Any]) -> Tensor:
             entropy, saturation = costs(model, batch)
             return entropy + batch["weight"] * saturation
 
-        return TrainConfig(
-            loss=loss,
-            optimizer=optimizer.make,
-            steps=config.steps,
-            evaluate=self._evaluate(checks),
-            eval_every=config.eval_every,
-            monitor="score",
+        return replace(
+            config.train(loss, OPTIMIZERS[self.optimizer], evaluate, "score"),
             per_replica=values.numbers,
             shared_batch=lambda key: self.inputs(TRAINING, int(key[2])),
             lr_schedule=values.schedule("rate"),
             grad_noise=GradientNoise(values.numbers["noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
             feedback=values,
-            stop_when=stop_when,
-            compile=config.compile,  # off: hundreds of steps of a loop would be compiled for minutes
+            stop_when=self.stop_when,
             gradients=one_by_one if config.device == "cpu" else mapped,
         )
 
-    def _evaluate(self, checks: Sequence[TestSet]) -> Evaluate:
-        """The costs of every network on the fixed batches, and its error rates on ``checks``."""
-        fixed = cache(lambda: self.inputs(FIXED, 0))
 
-        def measure(replicas: Replicas, row: int, key: Tensor) -> dict[str, float]:
-            # the key is the same at all evaluations, and so is the dropout: they differ by the weights alone
-            parameters = {name: value[row] for name, value in replicas.parameters.items()}
-            bound = replicas.bind(costs, training=True)
-            entropy, saturation = (float(cost) for cost in bound(parameters, {}, key, fixed()))
-            rates = error_rates(self.network(replicas, row, self.levels), checks)
-            weights = [1 if each.typical else RARE for each in checks]
-            errors = sum(rate * weight for rate, weight in zip(rates, weights, strict=True))
-            measures = {"loss": entropy, "saturation": saturation, "score": errors + TIE * entropy}
-            return measures | {"error": max(rates), "errors": errors}
-
-        @torch.no_grad()
-        def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-            rows = [measure(replicas, row, key) for row, key in enumerate(replicas.keys())]
-            return {name: torch.tensor([own[name] for own in rows], dtype=torch.float64) for name in rows[0]}
-
-        return evaluate
-
-
-def costs(model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def costs(model: nn.Module, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the saturation, each the mean over the batches in ``inputs``."""
     assert isinstance(model, DiagonalNeuralGPU)
-    names = sorted(name.removeprefix("symbols") for name in inputs if name.startswith("symbols"))
-    batches = [(inputs[f"symbols{name}"], inputs[f"span{name}"]) for name in names]
-    logits, saturation = model.saturated_together(batches, int(inputs["extra_steps"]))
+    pairs = [(symbols, span) for symbols, span, _ in inputs["batches"]]
+    logits, saturation = model.saturated_together(pairs, int(inputs["extra_steps"]))
     entropies = [
-        F.cross_entropy(each.flatten(0, 1).float(), inputs[f"answer{name}"].flatten())
-        for name, each in zip(names, logits, strict=True)
+        F.cross_entropy(each.flatten(0, 1).float(), answer.flatten())
+        for each, (_, _, answer) in zip(logits, inputs["batches"], strict=True)
     ]
     return torch.stack(entropies).mean(), saturation
-
-
-def _by_name(batches: list[Examples], device: str) -> dict[str, Tensor]:
-    """The batches' tensors, each under a name of its own."""
-    return {
-        f"{name}{index:02}": value.to(device)
-        for index, batch in enumerate(batches)
-        for name, value in (("symbols", batch.symbols), ("answer", batch.answer), ("span", batch.span))
-    }

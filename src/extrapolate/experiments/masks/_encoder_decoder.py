@@ -2,27 +2,20 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
-#: Size of the LSTM's embeddings, as published.
-EMBEDDING = 16
 
+class Tokens(NamedTuple):
+    """The sizes of both vocabularies, and the marks in them.
 
-@dataclass(frozen=True)
-class Tokens:
-    """The vocabularies of both sides.
-
-    Args:
-        source, target: their sizes.
-        source_pad, pad: stand behind the end of a source and of a target.
-        end: ends a target; also what the decoder gets before the first token.
+    ``source_pad`` and ``pad`` stand behind the end of a source and of a target; ``end`` ends a target, and is the
+    decoder's first input.
     """
 
     source: int
@@ -52,12 +45,10 @@ class EncoderDecoder(nn.Module, ABC):
 
     @torch.no_grad()
     def _decode_greedily(self, source: Tensor, steps: int) -> Tensor:
-        state, token = self.encode(source), torch.full_like(source[:, :1], self.tokens.end)
-        output = [token]
+        state, output = self.encode(source), [torch.full_like(source[:, :1], self.tokens.end)]
         for _ in range(steps):
-            logits, state = self.decode(token, state)
-            token = logits.argmax(-1)
-            output.append(token)
+            logits, state = self.decode(output[-1], state)
+            output.append(logits.argmax(-1))
         return torch.cat(output, 1)[:, 1:]
 
     @abstractmethod
@@ -70,7 +61,7 @@ class EncoderDecoder(nn.Module, ABC):
 
 
 class RecurrentNetwork(EncoderDecoder):
-    """An LSTM encodes, and another decodes from its last states, without attention.
+    """An LSTM encodes, and another decodes from its last states, without attention; embeddings of 16, as published.
 
     These are torch's layers, which ``vmap`` cannot map over masks: on the CPU a loop over masks is still faster than
     mapped cells in plain operations.
@@ -79,12 +70,9 @@ class RecurrentNetwork(EncoderDecoder):
     def __init__(self, tokens: Tokens, width: int, layers: int, dropout: float) -> None:
         super().__init__(tokens)
         between = dropout if layers > 1 else 0.0
-        self.source, self.target = (
-            nn.Embedding(tokens.source, EMBEDDING),
-            nn.Embedding(tokens.target, EMBEDDING),
-        )
-        self.encoder = nn.LSTM(EMBEDDING, width, layers, dropout=between, batch_first=True)
-        self.decoder = nn.LSTM(EMBEDDING, width, layers, dropout=between, batch_first=True)
+        self.source, self.target = (nn.Embedding(each, 16) for each in (tokens.source, tokens.target))
+        self.encoder = nn.LSTM(16, width, layers, dropout=between, batch_first=True)
+        self.decoder = nn.LSTM(16, width, layers, dropout=between, batch_first=True)
         self.read_out = nn.Linear(width, tokens.target)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,14 +86,11 @@ class RecurrentNetwork(EncoderDecoder):
         return self.read_out(outputs), state
 
 
-# ----------------------------------------------------------------------------------------------------- transformer
-
 #: Keys and values of all heads, each (B, heads, T, width of a head).
 KeysValues = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
-class DecoderState:
+class DecoderState(NamedTuple):
     """The keys and values of each layer, of the ``target`` so far and of the ``source``.
 
     ``mask``: which tokens of the source are no padding, (B, 1, 1, S); ``length``: tokens of the target so far.
@@ -143,14 +128,16 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-class Layer(nn.Module):
-    """What both kinds of layer share: self-attention, two dense layers, a norm after every sum (post-norm)."""
+class EncoderLayer(nn.Module):
+    """Attention to the whole source, then two dense layers; a norm after every sum (post-norm)."""
 
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float, sums: int) -> None:
+    sums = 2
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
         self.attention = Attention(width, heads, dropout)
         self.wide, self.narrow = nn.Linear(width, feedforward), nn.Linear(feedforward, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(sums))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(self.sums))
         self.dropout = nn.Dropout(dropout)
 
     def add(self, place: int, x: Tensor, found: Tensor) -> Tensor:
@@ -158,27 +145,22 @@ class Layer(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The layer's last sum."""
-        return self.add(len(self.norms) - 1, x, self.narrow(self.dropout(torch.relu(self.wide(x)))))
-
-
-class EncoderLayer(Layer):
-    """Attention to the whole source, then two dense layers."""
-
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
-        super().__init__(width, heads, feedforward, dropout, 2)
+        return self.add(self.sums - 1, x, self.narrow(self.dropout(torch.relu(self.wide(x)))))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         return self.feed_forward(self.add(0, x, self.attention(x, self.attention.keys_values(x), mask)))
 
 
-class DecoderLayer(Layer):
+class DecoderLayer(EncoderLayer):
     """Attention to the target so far, then to the source, then two dense layers."""
 
+    sums = 3
+
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
-        super().__init__(width, heads, feedforward, dropout, 3)
+        super().__init__(width, heads, feedforward, dropout)
         self.cross = Attention(width, heads, dropout)
 
-    def forward(
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, x: Tensor, before: KeysValues | None, source: KeysValues, mask: Tensor
     ) -> tuple[Tensor, KeysValues]:
         key, value = self.attention.keys_values(x)

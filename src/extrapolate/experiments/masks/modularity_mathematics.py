@@ -2,134 +2,102 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import polars as pl
 import torch
 from torch import nn
 
-from extrapolate.experiments.config import REQUIRED, fewer, folder, instead, names, number
-from extrapolate.experiments.experiment import experiment
-from extrapolate.experiments.findings import Finding, Found, Measure, at_least, at_most, difference, rows_of
-from extrapolate.experiments.masks._config import (
-    CONTROL,
-    IN_WORDS,
-    POSITIVE,
-    SOURCE,
-    accuracy,
-    asked,
-    batch,
-    mask_summary,
-)
-from extrapolate.experiments.masks._encoder_decoder import EncoderDecoder, TiedTransformer
+from extrapolate.experiments import lab
+from extrapolate.experiments.masks import _sequences as sequences
+from extrapolate.experiments.masks._config import CONTROL, accuracy, asked, batch, networks_and_masks
+from extrapolate.experiments.masks._encoder_decoder import TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import MaskedModule, Masks, MaskSpec, MaskStudy, mask_training
-from extrapolate.experiments.masks._problems import (
-    EASY,
-    GENERATED,
-    HARD,
-    MASKS,
-    PUBLISHED,
-    module_problems,
-)
-from extrapolate.experiments.masks._sequences import (
-    Published,
-    SequenceConfig,
-    SequenceTask,
-    check_heads,
-    networks,
-    sequence_study,
-)
-from extrapolate.experiments.training import Training
+from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
 from extrapolate.stats import student
-from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Vocabulary
+from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated, Mathematics, Official, Vocabulary
+from extrapolate.tasks.token_rows import TokenRows
+
+EASY, HARD = DIFFICULTIES[0], DIFFICULTIES[-1]
+
+#: Masks drawn per step, as published.
+MASKS = 8
+
+
+#: What was published for a module: the batch, by which the strength is divided; steps of weights and masks, the
+#: strength β and the rate of the masks.
+PUBLISHED = {
+    "add_or_sub": (256, "30,000 and 30,000 steps, β = 2e-05, masks at rate 0.03"),
+    "linear_1d": (512, "200,000 and 50,000 steps, β = 1e-06, masks at rate 0.02"),
+    "differentiate": (128, "40,000 and 40,000 steps, β = 1e-05, masks at rate 0.03"),
+    "sort": (256, "30,000 and 30,000 steps, β = 3e-06, masks at rate 0.03"),
+    "collect": (128, "200,000 and 50,000 steps, β = 1e-06, masks at rate 0.02"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class MathematicsConfig(SequenceConfig):
     """Every module has networks of its own; a strength is divided by the module's published batch size."""
 
-    modules: tuple[str, ...] = names(MODULES, "Modules of problems", "module")
-    data: str = folder(
-        GENERATED,
-        GENERATED,
-        f"{GENERATED}, or the folder of the unpacked archive of the Mathematics Dataset.",
-        cut=instead("generated problems", "the published ones"),
+    modules: tuple[str, ...] = lab.names(MODULES, "Modules of problems", "module")
+    data: str = sequences.data_folder(
+        "the unpacked archive of the Mathematics Dataset", "the published problems"
     )
-    problems: int = number(
-        40_000, "Generated problems of each difficulty to train on.", cut=fewer("problems of each difficulty")
+    problems: int = lab.number(
+        40_000, "Generated problems to train on.", cut=lab.fewer("problems of each difficulty")
     )
-    heads: int = number(4, "Heads of attention; the width is a multiple of it.")
-    feedforward: int = number(
-        128, "Width of the dense layers after attention.", cut=fewer("units after attention")
+    heads: int = lab.number(4, "Heads of attention; the width is a multiple of it.")
+    feedforward: int = lab.number(
+        128, "Width of the dense layers after attention.", cut=lab.fewer("units after attention")
     )
     batch: int = batch(32, MASKS)
 
 
-# -------------------------------------------------------------------------------------------------------- findings
+@lru_cache(maxsize=2)
+def problems_of(module: str, data: str, count: int, examined: int, device: str) -> Mathematics:
+    """The problems of a module, generated or from the folder ``data``."""
+    source = Generated(count, examined) if data == GENERATED else Official(Path(data), examined)
+    return Mathematics.of(source.split(module)).to(device)
 
-#: What the easy mask may cost on easy problems.
-LITTLE = 0.05
 
-
-def findings(config: MathematicsConfig) -> Iterator[Finding]:
+def findings(config: MathematicsConfig) -> Iterator[lab.Finding]:
     """The findings over all networks of a module that were run, by their means."""
     for module in config.modules:
-        yield Finding(
-            f"{module}/unmasked-over-control",
-            f"hard problems of {module}: the whole network is right at least as often as the mask learned on all "
-            "difficulties (accuracy, unmasked less control, at least 0)",
-            IN_WORDS,
-            on_hard(module, "unmasked", CONTROL),
-            at_least(0.0),
-        )
-        yield Finding(
-            f"{module}/control-over-easy",
-            f"hard problems of {module} need weights that easy ones do not (accuracy, control less easy mask, "
-            "above 0)",
-            IN_WORDS,
-            on_hard(module, CONTROL, EASY),
-            at_least(POSITIVE),
-        )
-        yield Finding(
-            f"{module}/easy-mask/easy",
-            f"the mask learned on easy problems of {module} keeps what they need (accuracy on easy problems, "
-            "unmasked less easy mask, at most 0.05)",
-            IN_WORDS,
-            difference("accuracy", asked(f"{module}, unmasked", EASY), asked(f"{module}, {EASY}", EASY)),
-            at_most(LITTLE),
-        )
+        words = {"module": module}
+        yield lab.Finding("{module}/unmasked-over-control", on_hard(module, "unmasked", CONTROL), words)
+        yield lab.Finding("{module}/control-over-easy", on_hard(module, CONTROL, EASY), words)
+        masks = asked(f"{module}, unmasked", EASY), asked(f"{module}, {EASY}", EASY)
+        yield lab.Finding("{module}/easy-mask/easy", lab.difference("accuracy", *masks), words)
 
 
-def on_hard(module: str, more: str, less: str) -> Measure:
+def on_hard(module: str, more: str, less: str) -> lab.Measure:
     """On a module's hard problems, the accuracy of one view of the network less that of another."""
 
-    def measure(results: pl.DataFrame) -> Found | None:
+    def measure(results: pl.DataFrame) -> lab.Found | None:
         views = ("unmasked", CONTROL, EASY)
-        found = {each: accuracy(rows_of(results, asked(f"{module}, {each}", HARD))) for each in views}
+        found = {each: accuracy(lab.rows_of(results, asked(f"{module}, {each}", HARD))) for each in views}
         if not len(found[more]):
             return None
         note = ", ".join(f"{values.mean():.2g} {view}" for view, values in found.items())
-        return Found(student(found[more] - found[less]), note)
+        return lab.Found(student(found[more] - found[less]), note)
 
     return measure
 
 
-# ------------------------------------------------------------------------------------------------------ experiment
-
-
 def notes(config: MathematicsConfig) -> list[str]:
     """How the networks and masks were trained and evaluated."""
-    published = "; ".join(
-        f"{name}: {own.steps:,} and {own.mask_steps:,} steps, batch {own.batch}, β = {own.strength:g}, masks at rate "
-        f"{own.mask_rate:g}"
-        for name, own in PUBLISHED.items()
-        if name in config.modules
-    )
+    of_modules = {name: PUBLISHED[name] for name in config.modules}
+    published = "; ".join(f"{name}: batch {batch}, {rest}" for name, (batch, rest) in of_modules.items())
+    origin = f"the published ones in {config.data}"
+    if config.data == GENERATED:
+        origin = f"generated, {config.problems:,} of each difficulty (published: about 656,666)"
     return [
         "Every network is trained on the easy, medium and hard problems of one module. control: the mask learned on "
         "all of them; easy: on the easy ones alone. An answer is right with every character and its end, decoded "
         "greedily, with the mask cut at keep-probability 1/2.",
-        _origin(config),
+        f"Problems: {origin}; {config.examined:,} of each difficulty to test (published: 10,000). Where a network "
+        "answers few hard problems to begin with, masks have little to lose there.",
         f"Weights: Adam, rate {config.rate:g} (published: 0.0001), batch {config.batch}, {config.steps:,} steps, "
         f"dropout {config.dropout:g}, gradients of norm 0.1 at most; every {config.eval_every:,} steps they are "
         "evaluated on up to 1,000 test problems, and the best are kept. Masks: Adam, rate "
@@ -137,56 +105,42 @@ def notes(config: MathematicsConfig) -> list[str]:
         f"{config.strength:g}; embeddings, which the logits are made of too, and biases are not masked.",
         "Published: width 512, 8 heads, 2,048 after attention, 6 layers each of encoder and decoder, dropout 0.1; "
         f"here {config.width}, {config.heads}, {config.feedforward:,}, {config.layers}. Published for {published}.",
-        "Where a network answers few hard problems to begin with, masks have little to lose there.",
         "Not published as a number: the bound of 0.05 is this package's.",
     ]
 
 
-def _origin(config: MathematicsConfig) -> str:
-    if config.data != GENERATED:
-        return (
-            f"Problems: the published ones in {config.data}, {config.examined:,} of each difficulty to test."
-        )
-    return (
-        f"Problems are generated as those of the Mathematics Dataset are, {config.problems:,} of each difficulty to "
-        f"train on (published: about 656,666) and {config.examined:,} to test (published: 10,000); --data reads its "
-        "archive."
-    )
-
-
-def outline(config: MathematicsConfig) -> str:
-    """How many networks and masks."""
-    return (
-        f"{networks(config, 'transformer', len(config.modules))} ({', '.join(config.modules)}), "
-        f"{config.steps:,} steps, 2 masks each of {config.mask_steps:,}"
-    )
-
-
 def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> MaskStudy:
     """One network on all difficulties of a module; names of its masks and views begin with the module."""
-    problems = partial(module_problems, module, config.data, config.problems, config.examined, config.device)
+    problems = partial(problems_of, module, config.data, config.problems, config.examined, config.device)
 
-    def build() -> EncoderDecoder:
-        return TiedTransformer(
-            problems().tokens, config.width, config.heads, config.feedforward, config.layers, config.dropout
-        )
+    def build() -> TiedTransformer:
+        size, pad = problems().vocabulary.size, Vocabulary.pad
+        sizes = config.width, config.heads, config.feedforward, config.layers, config.dropout
+        return TiedTransformer(Tokens(size, pad, size, pad, Vocabulary.end), *sizes)
+
+    def training(difficulties: tuple[str, ...]) -> TokenRows:
+        rows = problems().training
+        return rows if difficulties == DIFFICULTIES else rows.first(problems().easy)
 
     def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
         for each in study.views(network, masks):
             yield each if each.mask is not None else each._replace(name=f"{module}, {each.name}")
 
     control, easy = f"{module}, {CONTROL}", f"{module}, {EASY}"
-    study = sequence_study(
+    task = sequences.SequenceTask(
+        training=training,
+        test=lambda difficulty: problems().test[difficulty],
+        trained=DIFFICULTIES,
+        tested=DIFFICULTIES,
+        pad=Vocabulary.pad,
+        range="problems not trained on",
+        published_batch=PUBLISHED[module][0],
+        masks=MASKS,
+        clip=0.1,
+    )
+    study = sequences.sequence_study(
         config,
-        SequenceTask(
-            training=lambda difficulties: problems().training[difficulties],
-            test=lambda difficulty: problems().test[difficulty],
-            trained=DIFFICULTIES,
-            tested=DIFFICULTIES,
-            pad=Vocabulary.pad,
-            range="problems not trained on",
-        ),
-        Published(batch=PUBLISHED[module].batch, masks=MASKS, clip=0.1, teacher_forcing=1.0),
+        task,
         name=f"{module}-seed-{seed}",
         seed=seed,
         build=build,
@@ -196,11 +150,8 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
     return replace(study, views=views, compared=[(control, easy)])
 
 
-_PAPER = PUBLISHED["add_or_sub"]
-
-
-@experiment(
-    source=SOURCE,
+@lab.experiment(
+    papers=["2010.02066"],
     laptop=MathematicsConfig(
         modules=("sort",),
         width=64,
@@ -209,14 +160,14 @@ _PAPER = PUBLISHED["add_or_sub"]
         steps=8_000,
         rate=2e-3,
         mask_steps=3_000,
-        mask_rate=PUBLISHED["sort"].mask_rate,
+        mask_rate=3e-2,
         strength=3e-4,
         eval_every=500,
         examined=1_000,
     ),
     paper={
         "modules": ("add_or_sub",),
-        "data": REQUIRED,
+        "data": lab.REQUIRED,
         "problems": 656_666,
         "width": 512,
         "heads": 8,
@@ -224,40 +175,36 @@ _PAPER = PUBLISHED["add_or_sub"]
         "layers": 6,
         "dropout": 0.1,
         "seeds": 5,
-        "steps": _PAPER.steps,
+        "steps": 30_000,
         "rate": 1e-4,
-        "mask_steps": _PAPER.mask_steps,
-        "mask_rate": _PAPER.mask_rate,
-        "strength": _PAPER.strength,
+        "mask_steps": 30_000,
+        "mask_rate": 3e-2,
+        "strength": 2e-5,
         "eval_every": 1_000,
-        "batch": _PAPER.batch,
+        "batch": 256,
         "examined": 10_000,
     },
     smoke={
+        **sequences.SMOKE,
         "modules": ("add_or_sub",),
         "problems": 60,
-        "width": 8,
         "heads": 2,
         "feedforward": 16,
-        "layers": 1,
         "dropout": 0.1,
-        "seeds": 1,
-        "steps": 4,
         "rate": 1e-4,
-        "mask_steps": 2,
-        "mask_rate": _PAPER.mask_rate,
-        "strength": _PAPER.strength,
-        "eval_every": 4,
-        "batch": 16,
-        "examined": 20,
+        "mask_rate": 3e-2,
+        "strength": 2e-5,
     },
     findings=findings,
     notes=notes,
-    outline=outline,
-    summary=mask_summary,
+    outline=lambda config: (
+        f"{networks_and_masks(config, 2, 'transformer')}, for each module: {', '.join(config.modules)}"
+    ),
+    means=["accuracy", "kept_share"],
 )
-def modularity_mathematics(config: MathematicsConfig) -> Iterator[Training]:
-    check_heads(config.width, config.heads)
+def modularity_mathematics(config: MathematicsConfig) -> Iterator[lab.Training]:
+    lab.require(config.data, "--data DIR with the unpacked archive of the Mathematics Dataset")
+    sequences.check_heads(config.width, config.heads)
     for module in config.modules:
         for seed in range(config.seeds):
             yield mask_training(mathematics_study(config, module, seed))
