@@ -22,14 +22,11 @@ from extrapolate.training.evaluation import FixedData, mean_squared_error, regre
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.restart import Restart
 
-#: The length that the steps below are counted in.
-PUBLISHED_STEPS = 50_000
-
 Penalties = Callable[[int, str], tuple[Penalty, ...]]
 
 
 def _in_proportion(steps: int, published: int) -> int:
-    return steps * published // PUBLISHED_STEPS
+    return steps * published // 50_000
 
 
 def _warmup(scale: float, start: int, end: int) -> Penalties:
@@ -214,29 +211,23 @@ def train_unit(
 
 def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
     """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
-    history = trained.history
+    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
+
+    history, replicas = trained.history, trained.replicas
+    exact = sparsity_error(replicas[0]) is not None  # networks that state no exact weights have none
+    sparsity_errors = replicas.map(sparsity_error).tolist() if exact else [None] * len(replicas)
     error = history.at_best("extrapolation_mse")
     solved = (error < thresholds).tolist()
     return {
         "solved": solved,
         "solved_at": lab.first_below(history, "extrapolation_mse", thresholds, solved),
-        "sparsity_error": sparsity_errors(trained.replicas),
+        "sparsity_error": pl.Series(sparsity_errors, dtype=pl.Float64),
         "validation_mse": history.at_best("validation_mse"),
         "extrapolation_mse": error,
         "threshold": thresholds,
         "best_step": history.best_step,
         "steps": steps,
     }
-
-
-def sparsity_errors(replicas: Replicas) -> pl.Series:
-    """How far the weights are from those of an exact unit; null for networks that have none."""
-    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
-
-    values = [None] * len(replicas)
-    if sparsity_error(replicas[0]) is not None:
-        values = replicas.map(sparsity_error).tolist()
-    return pl.Series(values, dtype=pl.Float64)
 
 
 def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:

@@ -40,8 +40,6 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
     )
 
 
-# ------------------------------------------------------------------------------------------------------ findings
-
 #: A band of upper ends is broad if its greatest is at least this many times its least. Our bound.
 BROAD = 5.0
 
@@ -78,11 +76,6 @@ def band(results: pl.DataFrame) -> lab.Found | None:
     return lab.Found(Estimate(greatest / least, None, None, len(rates)), note, greatest >= BROAD * least)
 
 
-def gain_from_noise(name: str, results: pl.DataFrame) -> lab.Found | None:
-    noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
-    return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
-
-
 def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
     rates = rates_by_noise(results)
     if not rates:
@@ -94,15 +87,15 @@ def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
     """The noise may be chosen from a broad band, helps, and need not be chosen where it follows the batch."""
-    bounds = {"broad": BROAD, "margin": MARGIN}
-    yield lab.Finding("StochasticNMU/broad-band-of-noises", band, bounds)
+
+    def gain(name: str, results: pl.DataFrame) -> lab.Found | None:
+        noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
+        return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
+
+    yield lab.Finding("StochasticNMU/broad-band-of-noises", band, {"broad": BROAD, "margin": MARGIN})
     for name in WITH_NOISE.values():
-        gain = partial(gain_from_noise, name)
-        yield lab.Finding("{network}/solves-more-than-NAU-NMU", gain, {"network": name})
+        yield lab.Finding("{network}/solves-more-than-NAU-NMU", partial(gain, name), {"network": name})
     yield lab.Finding("NAU-BatchStochasticNMU/as-good-as-the-best", gain_from_batch_noise)
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
 
 
 def notes(config: NoiseRangeConfig) -> list[str]:
