@@ -17,7 +17,6 @@ from extrapolate.experiments.arithmetic.arithmetic_dataset import (
     arithmetic_dataset,
     train_network,
 )
-from extrapolate.experiments.arithmetic.arithmetic_dataset import NETWORKS as DATASET_NETWORKS
 from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
@@ -25,9 +24,9 @@ from extrapolate.tasks import PUBLISHED_RANGES
 WITH_NOISE = {high: f"NAU-StochasticNMU-{high:g}" for high in (1.1, 1.5, 2, 3, 5, 10, 20, 50, 100)}
 
 NETWORKS: dict[str, tuple[Layer, Layer]] = {
-    PLAIN: DATASET_NETWORKS[PLAIN],
+    PLAIN: (nn.NAU, nn.NMU),
     **{name: (nn.NAU, partial(nn.StochasticNMU, high=high)) for high, name in WITH_NOISE.items()},
-    BATCH_NOISE: DATASET_NETWORKS[BATCH_NOISE],
+    BATCH_NOISE: (nn.NAU, nn.BatchStochasticNMU),
 }
 
 
