@@ -80,20 +80,17 @@ def test_success_of_the_nmu_elsewhere_leaves_the_hard_ranges_out() -> None:
 
 
 @pytest.mark.parametrize("unit", ["NACMul", "NALU"])
-@pytest.mark.parametrize(
-    ("solved", "holds"),
-    [
-        (dict.fromkeys(POSITIVE, 10), True),
-        (dict.fromkeys(POSITIVE[:1], SEEDS), True),
-        (dict.fromkeys(POSITIVE, SEEDS), False),
-        ({}, False),
-        (dict.fromkeys(POSITIVE, 10) | {"U[-2,2]": 1}, False),
-    ],
-    ids=["some seeds", "one range", "all positive", "nowhere", "a negative one too"],
-)
-def test_only_some_positive_ranges(unit: str, solved: dict[str, int], holds: bool) -> None:
-    claim = judged(table(unit, "mul", NONE_SOLVED | solved))[f"{unit}/mul/only-some-positive-ranges"]
-    assert claim.holds is holds
+def test_only_some_positive_ranges(unit: str) -> None:
+    def holds(solved: dict[str, int]) -> bool | None:
+        results = table(unit, "mul", NONE_SOLVED | solved)
+        return judged(results)[f"{unit}/mul/only-some-positive-ranges"].holds
+
+    some_seeds = dict.fromkeys(POSITIVE, 10)
+    assert holds(some_seeds)
+    assert holds({POSITIVE[0]: SEEDS})
+    assert not holds(dict.fromkeys(POSITIVE, SEEDS))
+    assert not holds({})
+    assert not holds(some_seeds | {"U[-2,2]": 1})
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

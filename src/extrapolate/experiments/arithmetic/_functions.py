@@ -18,6 +18,7 @@ from torch import nn as torch_nn
 from extrapolate import nn
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
+from extrapolate.experiments.summary import Means
 from extrapolate.stats import Estimate, student
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 from extrapolate.training import Warmup
@@ -71,6 +72,10 @@ class FunctionsConfig(SubsetConfig):
         return Static(first(self.in_features, width), second(width, 1))
 
 
+#: What the presets have in common.
+PAPER = {"seeds": 20, "hidden": 100, "batch": 128, "epsilon": 1e-5}
+SMOKE = {"in_features": 8, "hidden": 4, "batch": 8}
+
 #: Bounds that scores are clipped to; the published table gives no score above "> 999" either.
 LEAST_SCORE, GREATEST_SCORE = 1e-3, 1e3
 
@@ -88,9 +93,7 @@ def geometric_mean(scores: np.ndarray) -> Estimate:
 
 
 #: What the summaries of these experiments have besides success rates.
-MEANS: dict[str, Callable[[np.ndarray], Estimate]] = dict.fromkeys(
-    ("interpolation", "extrapolation"), geometric_mean
-)
+MEANS: Means = dict.fromkeys(("interpolation", "extrapolation"), geometric_mean)
 
 
 def lead(function: str, model: str, *others: str) -> lab.Measure:
@@ -151,20 +154,16 @@ def train_model(config: FunctionsConfig, name: str) -> lab.Training:
     sums = SumsTraining(config, [SubsetFunction(f, train, test, config.in_features) for f in functions])
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        untrained, test = training.replicas(), sums.inputs("test")
-        validation_error, error = (
-            trained.history.at_best("validation_mse"),
-            sums.errors(trained.replicas, test),
-        )
-        validation_error_before = sums.errors(untrained, sums.inputs("validation"))
+        untrained, validation, test = training.replicas(), sums.inputs("validation"), sums.inputs("test")
+        near, far = trained.history.at_best("validation_mse"), sums.errors(trained.replicas, test)
         thresholds = torch.tensor([task.threshold(config.epsilon) for task in sums.tasks]).double()
         thresholds = thresholds.repeat_interleave(config.seeds)
         return {
-            "solved": error.cpu() < thresholds,
-            "interpolation": scores(validation_error, validation_error_before, config.seeds),
-            "extrapolation": scores(error, sums.errors(untrained, test), config.seeds),
-            "validation_mse": validation_error,
-            "extrapolation_mse": error,
+            "solved": far.cpu() < thresholds,
+            "interpolation": scores(near, sums.errors(untrained, validation), config.seeds),
+            "extrapolation": scores(far, sums.errors(untrained, test), config.seeds),
+            "validation_mse": near,
+            "extrapolation_mse": far,
             "threshold": thresholds,
             "best_step": trained.history.best_step,
             "steps": config.steps,

@@ -22,14 +22,11 @@ from extrapolate.training.evaluation import FixedData, mean_squared_error, regre
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.restart import Restart
 
-#: The length that the steps below are counted in.
-PUBLISHED_STEPS = 50_000
-
 Penalties = Callable[[int, str], tuple[Penalty, ...]]
 
 
 def _in_proportion(steps: int, published: int) -> int:
-    return steps * published // PUBLISHED_STEPS
+    return steps * published // 50_000
 
 
 def _warmup(scale: float, start: int, end: int) -> Penalties:
@@ -87,39 +84,36 @@ class Unit:
     recipe: Recipe
 
 
-_RECIPES: list[tuple[type[torch_nn.Module], Recipe]] = [
-    (nn.NAC, PLAIN),
-    (nn.NAU, _ADDITION),
-    (nn.MCFC, _MULTIPLICATION),
-    (nn.NMU, _MULTIPLICATION),
-    (nn.StochasticNMU, _MULTIPLICATION),
-    (nn.BatchStochasticNMU, _MULTIPLICATION),
-    (nn.MNAC, PLAIN),
-    (nn.MulMCFC, _MULTIPLICATION),
-    (nn.MulMCFCSignINALU, _MULTIPLICATION),
-    (nn.MulMCFCSignRealNPU, _MULTIPLICATION),
-    (nn.NACMul, PLAIN),
-    (nn.NPU, _POWER),
-    (nn.RealNPU, _POWER),
-    (nn.ModifiedRealNPU, _MODIFIED_POWER),
-    (nn.NRU, _RECIPROCAL),
-    (nn.NRUSeparateSign, _RECIPROCAL),
-    (nn.NMRU, _RECIPROCAL_INPUTS),
-    (nn.GatedNMRU, _RECIPROCAL_INPUTS),
-    (nn.NALU, PLAIN),
-    (nn.IndependentNALU, PLAIN),
-    (nn.GNALU, PLAIN),
-    (nn.INALU, _IMPROVED_NALU),
-    (torch_nn.Linear, PLAIN),
-    (nn.MLP, PLAIN),
-]
-
 #: By name; torch's linear layer states no operations of its own.
 UNITS: dict[str, Unit] = {
     layer.__name__: Unit(layer, getattr(layer, "operations", frozenset({"add", "sub"})), recipe)
-    for layer, recipe in _RECIPES
+    for layer, recipe in (
+        (nn.NAC, PLAIN),
+        (nn.NAU, _ADDITION),
+        (nn.MCFC, _MULTIPLICATION),
+        (nn.NMU, _MULTIPLICATION),
+        (nn.StochasticNMU, _MULTIPLICATION),
+        (nn.BatchStochasticNMU, _MULTIPLICATION),
+        (nn.MNAC, PLAIN),
+        (nn.MulMCFC, _MULTIPLICATION),
+        (nn.MulMCFCSignINALU, _MULTIPLICATION),
+        (nn.MulMCFCSignRealNPU, _MULTIPLICATION),
+        (nn.NACMul, PLAIN),
+        (nn.NPU, _POWER),
+        (nn.RealNPU, _POWER),
+        (nn.ModifiedRealNPU, _MODIFIED_POWER),
+        (nn.NRU, _RECIPROCAL),
+        (nn.NRUSeparateSign, _RECIPROCAL),
+        (nn.NMRU, _RECIPROCAL_INPUTS),
+        (nn.GatedNMRU, _RECIPROCAL_INPUTS),
+        (nn.NALU, PLAIN),
+        (nn.IndependentNALU, PLAIN),
+        (nn.GNALU, PLAIN),
+        (nn.INALU, _IMPROVED_NALU),
+        (torch_nn.Linear, PLAIN),
+        (nn.MLP, PLAIN),
+    )
 }
-
 
 # ------------------------------------------------------------------------------------------------------- training
 
@@ -183,9 +177,10 @@ def train_unit(
 
     def measure(trained: lab.Trained) -> lab.Measured:
         rows = lab.as_rows(training, errors_and_steps(trained, thresholds(), config.steps))
-        if config.in_features != 2:  # no plane to draw over
-            return lab.Measured(rows)
-        return lab.Measured(rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)})
+        plane = config.in_features == 2  # to draw over
+        return lab.Measured(
+            rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)} if plane else {}
+        )
 
     adam = partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True)
     training = lab.Training(
@@ -214,13 +209,17 @@ def train_unit(
 
 def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
     """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
-    history = trained.history
+    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
+
+    history, replicas = trained.history, trained.replicas
+    exact = sparsity_error(replicas[0]) is not None  # networks that state no exact weights have none
+    sparsity_errors = replicas.map(sparsity_error).tolist() if exact else [None] * len(replicas)
     error = history.at_best("extrapolation_mse")
     solved = (error < thresholds).tolist()
     return {
         "solved": solved,
         "solved_at": lab.first_below(history, "extrapolation_mse", thresholds, solved),
-        "sparsity_error": sparsity_errors(trained.replicas),
+        "sparsity_error": pl.Series(sparsity_errors, dtype=pl.Float64),
         "validation_mse": history.at_best("validation_mse"),
         "extrapolation_mse": error,
         "threshold": thresholds,
@@ -229,35 +228,24 @@ def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> di
     }
 
 
-def sparsity_errors(replicas: Replicas) -> pl.Series:
-    """How far the weights are from those of an exact unit; null for networks that have none."""
-    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
-
-    values = [None] * len(replicas)
-    if sparsity_error(replicas[0]) is not None:
-        values = replicas.map(sparsity_error).tolist()
-    return pl.Series(values, dtype=pl.Float64)
-
-
 def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:
     """What one failed and one solved model learned: answers over a grid that spans both ranges.
 
     They are of the same range where there is such a range.
     """
+
+    def surface(index: int) -> pl.DataFrame:
+        task, (low, high) = tasks[index], tasks[index].ranges.train.intervals[0]
+        ends = [low, high, *(end for interval in task.ranges.test.intervals for end in interval)]
+        axis = torch.linspace(min(ends), max(ends), 41, dtype=torch.float64)
+        x = torch.cartesian_prod(axis, axis)
+        with torch.no_grad():
+            values = torch.cat([x, task.operation(x), replicas[index].cpu().double().eval()(x)], 1)
+        points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
+        labels = rows[index].select("unit", "operation", "range", "seed", "solved")
+        return labels.with_columns(train_low=low, train_high=high).join(points, how="cross")
+
     failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is wanted] for wanted in (False, True))
     failed_in = [rows["range"][i] for i in failed[:1]]
     solved.sort(key=lambda i: rows["range"][i] not in failed_in)
-    return pl.concat([_surface(tasks[i], replicas, i, rows) for i in (*failed[:1], *solved[:1])])
-
-
-def _surface(task: SingleModule, replicas: Replicas, index: int, rows: pl.DataFrame) -> pl.DataFrame:
-    train = task.ranges.train.intervals[0]
-    ends = [end for interval in (train, *task.ranges.test.intervals) for end in interval]
-    axis = torch.linspace(min(ends), max(ends), 41, dtype=torch.float64)
-    x = torch.cartesian_prod(axis, axis)
-    with torch.no_grad():
-        learned = replicas[index].cpu().double().eval()(x)
-    labels = rows[index].select("unit", "operation", "range", "seed", "solved")
-    values = torch.cat([x, task.operation(x), learned], 1)
-    points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
-    return labels.with_columns(train_low=train[0], train_high=train[1]).join(points, how="cross")
+    return pl.concat([surface(i) for i in (*failed[:1], *solved[:1])])

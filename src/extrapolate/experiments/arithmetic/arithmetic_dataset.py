@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 import torch
@@ -38,21 +39,13 @@ class ArithmeticDatasetConfig(SubsetConfig):
     networks: tuple[str, ...] = lab.names(NETWORKS, "Networks to train", "network")
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES, cut=lab.missing("ranges"))
     penalty_start: int = lab.number(
-        75_000,
-        "Step at which the penalty (10) begins.",
-        least=0,
-        cut=lab.fewer("steps before the penalty grows"),
+        75_000, "Step at which the penalty begins.", least=0, cut=lab.fewer("steps before the penalty grows")
     )
     penalty_end: int = lab.number(100_000, "Step at which the penalty reaches its full weight.")
 
     def __post_init__(self) -> None:
         if self.penalty_end <= self.penalty_start:
-            raise UserError(
-                f"--penalty-end {self.penalty_end} must come after --penalty-start {self.penalty_start}"
-            )
-
-
-# ------------------------------------------------------------------------------------------------------ findings
+            raise UserError(f"--penalty-end must come after --penalty-start {self.penalty_start}")
 
 
 def rows_of(results: pl.DataFrame, network: str) -> tuple[pl.DataFrame, dict[str, Estimate]]:
@@ -72,15 +65,11 @@ def failing_ranges(results: pl.DataFrame) -> lab.Found | None:
     return lab.Found(lab.share_of(rows), note, len(failing) >= 2)
 
 
-def gain_of(network: str) -> lab.Measure:
+def gain(network: str, results: pl.DataFrame) -> lab.Found | None:
     """The share solved over all ranges less that of NAU→NMU."""
-
-    def measure(results: pl.DataFrame) -> lab.Found | None:
-        (ours, rates), (plain, plain_rates) = rows_of(results, network), rows_of(results, PLAIN)
-        wins, plain_wins = (sum(rate.value == 1 for rate in each.values()) for each in (rates, plain_rates))
-        return lab.gain(ours, plain, f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}")
-
-    return measure
+    (ours, rates), (plain, plain_rates) = rows_of(results, network), rows_of(results, PLAIN)
+    wins, plain_wins = (sum(rate.value == 1 for rate in each.values()) for each in (rates, plain_rates))
+    return lab.gain(ours, plain, f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}")
 
 
 def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
@@ -88,10 +77,7 @@ def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("NAU-NMU/fails-in-several-ranges", failing_ranges)
     for name in ("NAU-StochasticNMU", BATCH_NOISE):
         words = {"network": name, "arrow": name.replace("-", "→")}
-        yield lab.Finding("{network}/solves-more-than-NAU-NMU", gain_of(name), words)
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
+        yield lab.Finding("{network}/solves-more-than-NAU-NMU", partial(gain, name), words)
 
 
 def notes(config: ArithmeticDatasetConfig) -> list[str]:
@@ -115,7 +101,6 @@ def train_network(
     additive, multiplicative = layers
     train, test = Sequences(ranges.train), Sequences(ranges.test)
     task = SubsetFunction(SUM_FUNCTIONS["mul"], train, test, config.in_features)
-    sums = SumsTraining(config, [task])
 
     def thresholds() -> Tensor:
         return torch.full((config.seeds,), task.sums.threshold(config.epsilon), dtype=torch.float64)
@@ -134,8 +119,8 @@ def train_network(
         build=lambda: Static(additive(config.in_features, 2), multiplicative(2, 1)),
         config=config,
         train=replace(
-            sums.train(1e-3, penalty, metrics),
-            solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
+            SumsTraining(config, [task]).train(1e-3, penalty, metrics),
+            solved=lambda measures: measures["extrapolation_mse"] < task.sums.threshold(config.epsilon),
         ),
         measure=lambda trained: errors_and_steps(trained, thresholds(), config.steps),
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import LAYERS, FunctionsConfig, layers_of
+from extrapolate.experiments.arithmetic._functions import LAYERS, PAPER, SMOKE, FunctionsConfig, layers_of
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
 
@@ -72,23 +72,13 @@ def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
 @lab.experiment(
     papers=["1808.00508", "2001.05016"],
     laptop=RecurrentConfig(steps=20_000, eval_every=500, in_features=10, hidden=8, batch=32, samples=50),
-    paper={
-        "seeds": 20,
-        "steps": 100_000,
-        "eval_every": 1_000,
-        "hidden": 100,
-        "batch": 128,
-        "samples": 500,
-        "epsilon": 1e-5,
-    },
+    paper=PAPER | {"steps": 100_000, "eval_every": 1_000, "samples": 500},
     smoke={
+        **SMOKE,
         "models": ("LSTM", "NALU"),
         "functions": ("mul",),
         "steps": 10,
         "eval_every": 5,
-        "in_features": 8,
-        "hidden": 4,
-        "batch": 8,
         "samples": 10,
     },
     findings=findings,

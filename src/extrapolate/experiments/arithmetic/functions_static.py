@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import FunctionsConfig
+from extrapolate.experiments.arithmetic._functions import PAPER, SMOKE, FunctionsConfig
 from extrapolate.tasks import SUM_FUNCTIONS
 
 #: The models of the published table, and the functions whose score on the wider range it prints as 0.0.
@@ -48,24 +48,13 @@ def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
 @lab.experiment(
     papers=["1808.00508", "2001.05016"],
     laptop=FunctionsConfig(seeds=10, steps=60_000, batch=64),
-    paper={
-        "seeds": 20,
-        "steps": 5_000_000,
-        "eval_every": 5_000,
-        "in_features": 100,
-        "hidden": 100,
-        "batch": 128,
-        "samples": 2_000,
-        "epsilon": 1e-5,
-    },
+    paper=PAPER | {"steps": 5_000_000, "eval_every": 5_000, "in_features": 100, "samples": 2_000},
     smoke={
+        **SMOKE,
         "models": ("Linear", "NALU"),
         "functions": ("add", "mul"),
         "steps": 20,
         "eval_every": 10,
-        "in_features": 8,
-        "hidden": 4,
-        "batch": 8,
         "samples": 50,
     },
     findings=findings,

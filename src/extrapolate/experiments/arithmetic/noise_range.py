@@ -17,7 +17,6 @@ from extrapolate.experiments.arithmetic.arithmetic_dataset import (
     arithmetic_dataset,
     train_network,
 )
-from extrapolate.experiments.arithmetic.arithmetic_dataset import NETWORKS as DATASET_NETWORKS
 from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
@@ -25,9 +24,9 @@ from extrapolate.tasks import PUBLISHED_RANGES
 WITH_NOISE = {high: f"NAU-StochasticNMU-{high:g}" for high in (1.1, 1.5, 2, 3, 5, 10, 20, 50, 100)}
 
 NETWORKS: dict[str, tuple[Layer, Layer]] = {
-    PLAIN: DATASET_NETWORKS[PLAIN],
+    PLAIN: (nn.NAU, nn.NMU),
     **{name: (nn.NAU, partial(nn.StochasticNMU, high=high)) for high, name in WITH_NOISE.items()},
-    BATCH_NOISE: DATASET_NETWORKS[BATCH_NOISE],
+    BATCH_NOISE: (nn.NAU, nn.BatchStochasticNMU),
 }
 
 
@@ -39,8 +38,6 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
         NETWORKS, "Networks to train (the number is the upper end of the noise)", "network"
     )
 
-
-# ------------------------------------------------------------------------------------------------------ findings
 
 #: A band of upper ends is broad if its greatest is at least this many times its least. Our bound.
 BROAD = 5.0
@@ -78,11 +75,6 @@ def band(results: pl.DataFrame) -> lab.Found | None:
     return lab.Found(Estimate(greatest / least, None, None, len(rates)), note, greatest >= BROAD * least)
 
 
-def gain_from_noise(name: str, results: pl.DataFrame) -> lab.Found | None:
-    noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
-    return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
-
-
 def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
     rates = rates_by_noise(results)
     if not rates:
@@ -94,15 +86,15 @@ def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
     """The noise may be chosen from a broad band, helps, and need not be chosen where it follows the batch."""
-    bounds = {"broad": BROAD, "margin": MARGIN}
-    yield lab.Finding("StochasticNMU/broad-band-of-noises", band, bounds)
+
+    def gain(name: str, results: pl.DataFrame) -> lab.Found | None:
+        noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
+        return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
+
+    yield lab.Finding("StochasticNMU/broad-band-of-noises", band, {"broad": BROAD, "margin": MARGIN})
     for name in WITH_NOISE.values():
-        gain = partial(gain_from_noise, name)
-        yield lab.Finding("{network}/solves-more-than-NAU-NMU", gain, {"network": name})
+        yield lab.Finding("{network}/solves-more-than-NAU-NMU", partial(gain, name), {"network": name})
     yield lab.Finding("NAU-BatchStochasticNMU/as-good-as-the-best", gain_from_batch_noise)
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
 
 
 def notes(config: NoiseRangeConfig) -> list[str]:

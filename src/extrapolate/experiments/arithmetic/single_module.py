@@ -81,9 +81,8 @@ def unable(unit: str) -> lab.Finding:
 def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
     """What the papers say of units, and what follows from their definitions."""
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        yield lab.Finding(
-            "{unit}/mul/solves-every-range", rates_of(unit, "mul", ALL, all_solved), {"unit": unit}
-        )
+        measure = rates_of(unit, "mul", ALL, all_solved)
+        yield lab.Finding("{unit}/mul/solves-every-range", measure, {"unit": unit})
     yield lab.Finding("NMU/mul/solves-seven-ranges", rates_of("NMU", "mul", EASY_FOR_NMU, all_solved))
     for name in HARD_FOR_NMU:
         measure = rates_of("NMU", "mul", (name,), interval_excludes_one)
@@ -94,12 +93,10 @@ def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
     for name, operation in OPERATIONS.items():
         words = {"operation": name, "symbol": operation.symbol}
         if name in ("add", "sub"):
-            yield lab.Finding(
-                "NAU/{operation}/solves-every-range", rates_of("NAU", name, ALL, all_solved), words
-            )
-        yield lab.Finding(
-            "MLP/{operation}/never-extrapolates", rates_of("MLP", name, ALL, none_solved), words
-        )
+            measure = rates_of("NAU", name, ALL, all_solved)
+            yield lab.Finding("NAU/{operation}/solves-every-range", measure, words)
+        measure = rates_of("MLP", name, ALL, none_solved)
+        yield lab.Finding("MLP/{operation}/never-extrapolates", measure, words)
     for unit in DIVIDERS:
         measure = rates_of(unit, "div", ALL, lambda rates: not all_solved(rates))
         yield lab.Finding("{unit}/div/not-in-every-range", measure, {"unit": unit})
