@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extrapolate import nn
-from extrapolate._runtime.memory import keep_freed_memory
+from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate.nn import _diagonal_fused
 
 Work = Callable[[], object]

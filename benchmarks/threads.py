@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from extrapolate import nn
-from extrapolate._runtime.memory import keep_freed_memory
+from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate.inspect.masks import sampling
 from extrapolate.ops import linear_recurrence
 from extrapolate.optim import Madam

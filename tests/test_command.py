@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 import torch
 
+from extrapolate._runtime.run_folder import RunFolder
 from extrapolate.cli import main
-from extrapolate.experiments.folder import RunFolder
 
 TINY = ["--units", "NMU,StochasticNMU", "--ranges", "U[1,2]; U[10,20]", "--seeds", "2", "--samples", "50"]
 SHORT = [*TINY, "--steps", "40", "--eval-every", "20", "--workers", "1"]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
+from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate._runtime.main_guard import explain_ended_workers
-from extrapolate._runtime.memory import keep_freed_memory
 from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.errors import UserError
 

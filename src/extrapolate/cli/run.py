@@ -62,7 +62,8 @@ def command_for(experiment: Any) -> Any:
 
 def _body(experiment: Any) -> Callable[..., None]:
     """The function typer reads the sub-command's options from: their names are known only now."""
-    from extrapolate.experiments import cores, options_of, written
+    from extrapolate._runtime.machine import cores
+    from extrapolate.experiments import options_of, written
 
     defaults = written(laptop := experiment.presets[DEFAULT_PRESET])
 
@@ -124,7 +125,7 @@ def _configured(experiment: Any, preset: str, options: dict[str, str | None]) ->
 
 
 def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, as_json: bool) -> None:
-    from extrapolate._runtime.memory import keep_freed_memory
+    from extrapolate._runtime.machine import keep_freed_memory
     from extrapolate._runtime.progress import Interrupted, stop_on_signals
     from extrapolate.cli.progress import display
     from extrapolate.experiments import run

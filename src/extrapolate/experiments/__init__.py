@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
     from extrapolate.experiments.experiment import Experiment
     from extrapolate.experiments.findings import Claim
-    from extrapolate.experiments.manifest import cores
     from extrapolate.experiments.options import Option, options_of, with_options, written
     from extrapolate.experiments.runner import Display, Outcome, run
     from extrapolate.experiments.saved_run import Run, load_run
@@ -24,7 +23,6 @@ __all__ = [
     "Option",
     "Outcome",
     "Run",
-    "cores",
     "experiment_named",
     "load_run",
     "options_of",
@@ -37,7 +35,6 @@ _MODULES = {
     "catalog": ("EXPERIMENTS", "experiment_named"),
     "experiment": ("Experiment",),
     "findings": ("Claim",),
-    "manifest": ("cores",),
     "options": ("Option", "options_of", "with_options", "written"),
     "runner": ("Display", "Outcome", "run"),
     "saved_run": ("Run", "load_run"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from extrapolate._runtime.memory import peak_mib
+from extrapolate._runtime.machine import peak_mib
 from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.experiment import Experiment

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import polars as pl
 
 from extrapolate._runtime.executor import Executor, LocalExecutor
+from extrapolate._runtime.machine import cpu_seconds, describe_machine, now, versions
 from extrapolate._runtime.main_guard import end_if_importing_main
 from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.run_folder import RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
-from extrapolate.experiments.folder import RunFolder, read_table, write_json, write_table
-from extrapolate.experiments.manifest import cpu_seconds, new_manifest, now
 from extrapolate.experiments.options import written
 from extrapolate.experiments.training import Job as Training
 from extrapolate.files import replacing
@@ -81,6 +81,25 @@ def run(
         manifest["finished"] = manifest["finished"] or now()
         write_json(place.manifest, manifest)
     return Outcome(folder, results, claims)
+
+
+def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command: str) -> dict[str, Any]:
+    """What was run, with what, on what: enough to run it again. The runner fills in its end."""
+    return {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "source": experiment.source,
+        "preset": preset,
+        "settings": written(config),
+        "command": command,
+        "versions": versions(),
+        "machine": describe_machine(config.device),
+        "started": now(),
+        "finished": None,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "notes": experiment.notes(config),
+    }
 
 
 @dataclass
