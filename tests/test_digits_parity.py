@@ -8,10 +8,8 @@ import torch
 
 from extrapolate import nn
 from extrapolate.experiments import Claim
-from extrapolate.experiments.digits.digits_parity import HEADS, Counter, NACWithBias, digits_parity
+from extrapolate.experiments.digits.digits_parity import HEADS, NACWithBias, build_counter, digits_parity
 from extrapolate.tasks import EvenDigits, load_digits
-
-LAPTOP = digits_parity.presets["laptop"]
 
 
 def test_answer_is_the_number_of_even_digits_in_the_picture() -> None:
@@ -37,7 +35,7 @@ def test_numbers_of_digits_that_do_not_fit_are_refused(fewest: int, most: int) -
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_output_layer_gives_a_number(head: str) -> None:
-    assert Counter(24, HEADS[head]())(torch.rand(3, 1, 24, 24)).shape == (3,)
+    assert build_counter(24, head)(torch.rand(3, 1, 24, 24)).shape == (3,)
 
 
 def test_bias_is_added_to_the_accumulator() -> None:
@@ -49,21 +47,19 @@ def test_bias_is_added_to_the_accumulator() -> None:
 
 def judged(accuracy: Mapping[str, Sequence[float]]) -> dict[str, Claim]:
     """Claims of models that count the share ``accuracy[head][seed]`` of pictures correctly."""
-    table = pl.DataFrame(
-        [
-            {"unit": head, "seed": seed, "accuracy": share}
-            for head, own in accuracy.items()
-            for seed, share in enumerate(own)
-        ]
-    )
-    return {claim.id: claim for claim in digits_parity.claims(table, LAPTOP)}
+    rows = [
+        {"unit": head, "seed": seed, "accuracy": share}
+        for head, own in accuracy.items()
+        for seed, share in enumerate(own)
+    ]
+    claims = digits_parity.claims(pl.DataFrame(rows), digits_parity.presets["laptop"])
+    return {claim.id: claim for claim in claims}
 
 
 def test_accumulator_must_count_more_pictures_correctly_seed_by_seed() -> None:
     id, affine = "NAC/more-right-than-affine", [0.85, 0.86, 0.84]
     better = judged({"affine": affine, "NAC": [0.93, 0.92, 0.94]})
     assert (better[id].holds, better[id].measured) == (True, pytest.approx(0.08))
-    assert "scikit-learn instead of MNIST" in str(better[id].why)
     assert (better["affine/accuracy"].published, better["affine/accuracy"].measured) == (0.851, 0.85)
     assert judged({"affine": affine, "NAC": [0.93, 0.82, 0.94]})[id].holds is False
 
@@ -76,4 +72,3 @@ def test_ablation_compares_the_output_layers_that_were_trained() -> None:
         "NAC-over-NAC-bias/no-bias": pytest.approx(-0.005),
         "linear-over-affine/no-bias": pytest.approx(0.005),
     }
-    assert list(judged({"NAC": [0.9, 0.8]})) == ["NAC/accuracy"]
