@@ -1,6 +1,5 @@
 """Products of two digits: the pairs, the pictures, the networks, and how the published findings are judged."""
 
-import polars as pl
 import pytest
 import torch
 from torch.nn import functional as F
@@ -13,6 +12,7 @@ from extrapolate.experiments.digits.digits_product import (
     share_right,
 )
 from extrapolate.tasks import ByDigit, DigitPairs, load_digits, placed
+from made_up import claims_of
 
 
 def test_folds_part_the_hundred_pairs() -> None:
@@ -50,7 +50,7 @@ def test_digits_lie_anywhere_each_in_its_colour() -> None:
 def test_label_is_the_mean_digit() -> None:
     model, logits = Multiplier("product", 8, None), torch.full((1, 2, 10), -100.0)
     logits[0, 0, 7] = logits[0, 1, 2] = logits[0, 1, 4] = 100
-    model.reader = torch.nn.Identity()
+    model.add_module("reader", torch.nn.Identity())
     labels, product = model(logits)
     assert (labels.tolist(), product.tolist()) == ([[7, 3]], [[21]])
 
@@ -89,14 +89,7 @@ def test_labels_count_in_either_order_and_by_digit() -> None:
 @pytest.mark.parametrize(("column", "other"), [("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")])
 def test_stochastic_unit_must_be_right_more_often_seed_by_seed(column: str, other: str) -> None:
     for own, holds in (([0.95, 0.96, 0.98], True), ([0.95, 0.86, 0.98], False)):
-        table = pl.DataFrame(
-            {
-                "unit": [other] * 3 + ["StochasticNMU"] * 3,
-                "range": "digits side by side",
-                "seed": [0, 1, 2] * 2,
-                column: [0.90, 0.91, 0.92, *own],
-            }
-        )
-        (claim,) = digits_product.claims(table, digits_product.presets["laptop"])
-        assert claim.id == f"StochasticNMU/digits side by side/{column}-over-{other}"
+        shares, shown = {other: [0.90, 0.91, 0.92], "StochasticNMU": own}, "digits side by side"
+        ((id, claim),) = claims_of(digits_product, column, shares, range=shown).items()
+        assert id == f"StochasticNMU/{shown}/{column}-over-{other}"
         assert (claim.holds, claim.measured) == (holds, pytest.approx(sum(own) / 3 - 0.91))

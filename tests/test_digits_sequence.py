@@ -1,6 +1,5 @@
 """Digits in sequences: the rules, the networks, and how the published findings are judged."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -19,6 +18,7 @@ from extrapolate.experiments.digits._sequence_models import (
 )
 from extrapolate.experiments.digits.digits_sequence import GREATEST, digits_sequence, errors_after
 from extrapolate.tasks import DIGIT_RULES, DigitRule, load_digits
+from made_up import claims_of
 
 
 def test_answers_after_each_image() -> None:
@@ -33,10 +33,8 @@ def test_answers_after_each_image() -> None:
 @pytest.mark.parametrize("rule", DIGIT_RULES.values(), ids=list(DIGIT_RULES))
 def test_sequences_are_sampled_from_the_allowed_digits(rule: DigitRule) -> None:
     digits = rule.allowed(load_digits().test)
+    answers = rule.answers(digits.labels[rule.draw(50, rule.tested[-1], digits, seed=0)])
     assert int(digits.labels.min()) == rule.lowest
-    chosen = rule.draw(50, rule.tested[-1], digits, seed=0)
-    answers = rule.answers(digits.labels[chosen])
-    assert chosen.shape == (rule.tested[-1], 50)
     assert answers.shape == (rule.tested[-1], 50, rule.outputs)
     assert answers.isfinite().all()
     assert (answers.diff(dim=0) >= 0).all()
@@ -65,13 +63,6 @@ def test_unit_with_exact_weights_accumulates_as_the_rule_asks(
         assert accumulator.unused(features, accumulator(features)) == 0
 
 
-def test_weight_computed_once_gives_the_same_answers() -> None:
-    once, every_step = LinearAccumulator(nn.NAC, 10, 0.0), Accumulator(nn.NAC, 10, 0.0)
-    every_step.load_state_dict(once.state_dict())
-    features = torch.randn(6, 4, 10)
-    torch.testing.assert_close(once(features), every_step(features))
-
-
 def test_unused_inputs_are_driven_to_the_start() -> None:
     accumulator = KINDS["NMU"].memory(DIGIT_RULES["product"])
     assert isinstance(accumulator, Accumulator)
@@ -94,18 +85,11 @@ def test_unit_without_a_task_it_can_learn_is_refused() -> None:
         digits_sequence.jobs(replace(digits_sequence.presets["smoke"], models=("NMU",), tasks=("sum",)))
 
 
-def judged(errors: Mapping[str, Sequence[float]]) -> dict[str, Claim]:
-    """Claims of models whose error on 1,000 images is ``errors[model][seed]``."""
-    labels = {"operation": "adding digits", "range": "10 to 1,000 images"}
-    rows = [
-        {"unit": unit, **labels, "seed": seed, "error_1000": error, "squared_error_1000": error**2}
-        for unit, own in errors.items()
-        for seed, error in enumerate(own)
-    ]
-    absent = {"error_20": pl.lit(None, pl.Float64), "squared_error_20": pl.lit(None, pl.Float64)}
-    table = pl.DataFrame(rows).with_columns(**absent)
-    claims = digits_sequence.claims(table, digits_sequence.presets["laptop"])
-    return {claim.id: claim for claim in claims}
+def judged(errors: dict[str, list[float]]) -> dict[str, Claim]:
+    """Claims of models whose errors on 1,000 images are ``errors[model][seed]``, and as large when squared."""
+    error = pl.col("error_1000")
+    squares = {"squared_error_1000": error, "error_20": error, "squared_error_20": error}
+    return claims_of(digits_sequence, "error_1000", errors, operation="adding digits", **squares)
 
 
 def test_accumulator_must_be_ten_times_closer() -> None:
@@ -131,8 +115,7 @@ def test_most_models_must_be_as_close_as_the_reference() -> None:
 
 def test_bound_of_the_reference_is_the_published_one() -> None:
     # the mean and 6.965 standard errors, the 99th percentile of Student's t with 2 degrees of freedom
-    squares = [50 + 6.964 * 10 / 3**0.5, 50 + 6.966 * 10 / 3**0.5]
-    errors = {"reference": [each**0.5 for each in (40, 50, 60)], "NAU": [each**0.5 for each in squares]}
+    errors = {"reference": [40.0, 50.0, 60.0], "NAU": [50 + 10 * t / 3**0.5 for t in (6.964, 6.966)]}
     assert judged(errors)["NAU/adding digits/as-close-as-reference"].measured == 0.5
 
 

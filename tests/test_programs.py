@@ -1,6 +1,5 @@
 """Programs: what is generated, the networks, and how the published finding is judged."""
 
-import polars as pl
 import pytest
 import torch
 
@@ -11,12 +10,10 @@ from extrapolate.experiments.language._program_readers import READERS, Guided, b
 from extrapolate.experiments.language.programs import programs, relative_errors
 from extrapolate.tasks import Programs
 from extrapolate.tasks.programs import SCRIPTS, SYMBOLS
+from made_up import claims_of
 
 LAPTOP = programs.presets["laptop"]
 KEY = torch.tensor([0, 0, 0])
-
-
-# --------------------------------------------------------------------------------------------- the programs
 
 
 def evaluated(text: str) -> int:
@@ -66,14 +63,6 @@ def test_numbers_are_read_by_digits_with_zeros_in_front() -> None:
     assert len(task.larger(10).drawn(torch.rand(task.draws, 1)).symbols) == 8
 
 
-def test_limit_without_numbers_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 2"):
-        Programs(SCRIPTS["add"], limit=1)
-
-
-# --------------------------------------------------------------------------------------------- the networks
-
-
 def test_ugrnn_computes_its_equations() -> None:
     cell = UGRNN(3, 4)
     x, (h,) = torch.randn(2, 3), (torch.randn(2, 4),)
@@ -114,27 +103,19 @@ def test_cell_sets_the_units_weights_for_each_program() -> None:
     torch.testing.assert_close(relative_errors(model, *programs), torch.cat(alone))
 
 
-# -------------------------------------------------------------------------------------------- the experiment
-
-
 def test_unit_must_be_less_wrong_than_its_own_cell() -> None:
     id, plain = "LSTM-NAC/adding two numbers/lower-than-LSTM", [0.9, 0.95, 0.92]
     for own, holds in (([0.009, 0.0095, 0.0092], True), ([0.001, 5.0, 7.0], False)):
-        table = pl.DataFrame(
-            {
-                "unit": ["LSTM"] * 3 + ["UGRNN"] * 3 + ["LSTM-NAC"] * 3,
-                "operation": "adding two numbers",
-                "seed": [0, 1, 2] * 3,
-                "error_times_100": plain + plain + own,
-            }
-        )
-        (claim,) = programs.claims(table, LAPTOP)
-        assert (claim.id, claim.holds) == (id, holds)
-        assert claim.measured == pytest.approx((sum(plain) - sum(own)) / 3)
-        assert "10 of 100 numbers in training" in str(claim.why)
+        errors = {"LSTM": plain, "UGRNN": plain, "LSTM-NAC": own}
+        claims = claims_of(programs, "error_times_100", errors, operation="adding two numbers")
+        assert (list(claims), claims[id].holds) == ([id], holds)
+        assert claims[id].measured == pytest.approx((sum(plain) - sum(own)) / 3)
+        assert "10 of 100 numbers in training" in str(claims[id].why)
 
 
 def test_a_limit_whose_products_a_unit_cannot_keep_is_refused() -> None:
     assert programs.jobs(with_options(LAPTOP, {"limit": "316", "samples": "2"}))
     with pytest.raises(UserError, match="--limit: 5000 is too large: it must be at most 316"):
         programs.jobs(with_options(LAPTOP, {"limit": "5_000"}))
+    with pytest.raises(ValueError, match="at least 2"):
+        Programs(SCRIPTS["add"], limit=1)
