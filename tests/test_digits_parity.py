@@ -1,17 +1,12 @@
 """Even digits in a picture: the pictures, the output layers, and how the published finding is judged."""
 
-from collections.abc import Mapping, Sequence
-
-import polars as pl
 import pytest
 import torch
 
 from extrapolate import nn
-from extrapolate.experiments import Claim
-from extrapolate.experiments.digits.digits_parity import HEADS, Counter, NACWithBias, digits_parity
+from extrapolate.experiments.digits.digits_parity import HEADS, NACWithBias, build_counter, digits_parity
 from extrapolate.tasks import EvenDigits, load_digits
-
-LAPTOP = digits_parity.presets["laptop"]
+from made_up import claims_of
 
 
 def test_answer_is_the_number_of_even_digits_in_the_picture() -> None:
@@ -37,7 +32,7 @@ def test_numbers_of_digits_that_do_not_fit_are_refused(fewest: int, most: int) -
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_output_layer_gives_a_number(head: str) -> None:
-    assert Counter(24, HEADS[head]())(torch.rand(3, 1, 24, 24)).shape == (3,)
+    assert build_counter(24, head)(torch.rand(3, 1, 24, 24)).shape == (3,)
 
 
 def test_bias_is_added_to_the_accumulator() -> None:
@@ -47,33 +42,24 @@ def test_bias_is_added_to_the_accumulator() -> None:
     torch.testing.assert_close(layer(x), nn.NAC.forward(layer, x) + 2.5)
 
 
-def judged(accuracy: Mapping[str, Sequence[float]]) -> dict[str, Claim]:
-    """Claims of models that count the share ``accuracy[head][seed]`` of pictures correctly."""
-    table = pl.DataFrame(
-        [
-            {"unit": head, "seed": seed, "accuracy": share}
-            for head, own in accuracy.items()
-            for seed, share in enumerate(own)
-        ]
-    )
-    return {claim.id: claim for claim in digits_parity.claims(table, LAPTOP)}
-
-
 def test_accumulator_must_count_more_pictures_correctly_seed_by_seed() -> None:
     id, affine = "NAC/more-right-than-affine", [0.85, 0.86, 0.84]
-    better = judged({"affine": affine, "NAC": [0.93, 0.92, 0.94]})
+    better = claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, 0.92, 0.94]})
     assert (better[id].holds, better[id].measured) == (True, pytest.approx(0.08))
-    assert "scikit-learn instead of MNIST" in str(better[id].why)
     assert (better["affine/accuracy"].published, better["affine/accuracy"].measured) == (0.851, 0.85)
-    assert judged({"affine": affine, "NAC": [0.93, 0.82, 0.94]})[id].holds is False
+    assert (
+        claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, 0.82, 0.94]})[id].holds is False
+    )
 
 
 def test_ablation_compares_the_output_layers_that_were_trained() -> None:
-    claims = judged({head: [0.8 + i / 100, 0.8] for i, head in enumerate(HEADS)})
+    claims = claims_of(
+        digits_parity, "accuracy", {head: [0.8 + i / 100, 0.8] for i, head in enumerate(HEADS)}
+    )
     assert {id: claim.measured for id, claim in claims.items() if "-over-" in id} == {
         "NAC-over-linear/tanh-sigma": pytest.approx(0.005),
         "NAC-bias-over-affine/tanh-sigma": pytest.approx(0.015),
         "NAC-over-NAC-bias/no-bias": pytest.approx(-0.005),
         "linear-over-affine/no-bias": pytest.approx(0.005),
     }
-    assert list(judged({"NAC": [0.9, 0.8]})) == ["NAC/accuracy"]
+    assert list(claims_of(digits_parity, "accuracy", {"NAC": [0.9, 0.8]})) == ["NAC/accuracy"]

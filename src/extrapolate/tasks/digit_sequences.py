@@ -60,9 +60,10 @@ class DigitRule:
         return digits.part(digits.labels >= self.lowest) if self.lowest else digits
 
     @staticmethod
-    def draw(count: int, length: int, images: int, generator: torch.Generator) -> Tensor:
-        """Which images make up ``count`` sequences: int64 (length, count), each of ``images`` equally likely."""
-        return torch.randint(images, (length, count), generator=generator)
+    def draw(count: int, length: int, digits: DigitSet, seed: int) -> Tensor:
+        """Which of ``digits`` make up ``count`` sequences: int64 (length, count), each equally likely."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(len(digits), (length, count), generator=generator).to(digits.labels.device)
 
     def draw_keyed(self, count: int, images: int, key: Tensor) -> Tensor:
         """Which images make up ``count`` training sequences: int64 (training, count), a function of ``key``."""
@@ -108,9 +109,8 @@ class DigitSequence:
         }
 
     def _fixed(self, digits: DigitSet, length: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        allowed, generator = self.rule.allowed(digits), torch.Generator().manual_seed(seed)
-        drawn = self.rule.draw(count, length, len(allowed), generator)
-        return self._render(allowed, drawn.to(allowed.labels.device))
+        allowed = self.rule.allowed(digits)
+        return self._render(allowed, self.rule.draw(count, length, allowed, seed))
 
     def _render(self, digits: DigitSet, drawn: Tensor) -> tuple[Tensor, Tensor]:
         answers = self.rule.answers(digits.labels[drawn])

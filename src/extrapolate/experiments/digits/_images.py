@@ -9,26 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.experiments.config import Config, folder, instead, require
+from extrapolate.experiments import lab
 from extrapolate.tasks import Digits, load_digits
-
-# ----------------------------------------------------------------------------------------------------- the images
 
 #: What ``--data`` calls the digits that come with scikit-learn.
 EMBEDDED = "scikit-learn"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitConfig(Config):
-    """The options of all experiments on images of digits."""
-
-    data: str = folder(
-        EMBEDDED,
-        EMBEDDED,
-        f"{EMBEDDED}, or a folder with MNIST's files (the papers' images).",
-        cut=instead(EMBEDDED, "MNIST"),
-    )
-    compile: bool = False  # patches and products of many sizes: compiling takes longer than it saves
 
 
 @lru_cache(maxsize=1)
@@ -38,45 +23,33 @@ def digits_of(data: str, device: str = "cpu") -> Digits:
     Raises:
         UserError: the folder is required and not given, or its files cannot be read.
     """
-    require(data, "--data DIR with MNIST's four files")
+    lab.require(data, "--data DIR with MNIST's four files")
     return load_digits(None if data == EMBEDDED else Path(data)).to(device)
 
 
-# -------------------------------------------------------------------------------------------------- the optimizer
+@dataclass(frozen=True, kw_only=True)
+class DigitConfig(lab.Config):
+    """The options of all experiments on images of digits."""
 
-#: Adam's second decay. The first gradients of a sum are a hundred times those that distinguish its weights; with
-#: the usual 0.999 they keep the steps small for ten thousand more.
-BETAS = (0.9, 0.99)
+    data: str = lab.folder(
+        EMBEDDED,
+        EMBEDDED,
+        f"{EMBEDDED}, or a folder with MNIST's files (the papers' images).",
+        cut=lab.instead(EMBEDDED, "MNIST"),
+    )
+    compile: bool = False  # patches and products of many sizes: compiling takes longer than it saves
 
 
 def adam(rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
-    """Make Adam with the decays that all of these experiments use."""
-    return partial(torch.optim.Adam, lr=rate, betas=BETAS, fused=True)
-
-
-# ---------------------------------------------------------------------------------------------------- the encoder
-
-KERNEL, STRIDE, PADDING = 3, 2, 1
-
-#: About the mean and the standard deviation of the embedded digits' pixels, which lie in [0, 1].
-MEAN, DEVIATION = 0.3, 0.4
-
-
-def _halved(size: int) -> int:
-    """Positions along one side of the output of a convolution."""
-    return (size + 2 * PADDING - KERNEL) // STRIDE + 1
+    # The first gradients of a sum are a hundred times those that distinguish its weights. With the usual second
+    # decay of 0.999 they keep the steps small for ten thousand more.
+    return partial(torch.optim.Adam, lr=rate, betas=(0.9, 0.99), fused=True)
 
 
 def _patches(x: Tensor) -> Tensor:
-    """The 3 × 3 neighbourhoods of every second position: (..., S, S, C) to (..., S', S', 9 C)."""
-    positions = _halved(x.shape[-2])
-    reach = STRIDE * (positions - 1) + 1
-    padded = F.pad(x, (0, 0, PADDING, PADDING, PADDING, PADDING))
-    shifted = [
-        padded[..., i : i + reach : STRIDE, j : j + reach : STRIDE, :]
-        for i in range(KERNEL)
-        for j in range(KERNEL)
-    ]
+    """The 3 × 3 neighbourhoods of every second position: (..., S, S, C) to (..., ⌈S/2⌉, ⌈S/2⌉, 9 C)."""
+    size, padded = x.shape[-2], F.pad(x, (0, 0, 1, 1, 1, 1))
+    shifted = [padded[..., i : i + size : 2, j : j + size : 2, :] for i in range(3) for j in range(3)]
     return torch.cat(shifted, -1)
 
 
@@ -87,18 +60,14 @@ class ConvEncoder(nn.Module):
     convolution of R convolutions, which is many times slower on a CPU.
     """
 
-    def __init__(
-        self, size: int, out_features: int, channels: tuple[int, int] = (8, 16), colours: int = 1
-    ) -> None:
+    def __init__(self, size: int, out_features: int, *, colours: int = 1) -> None:
         super().__init__()
-        first, second = channels
-        self.first = nn.Linear(KERNEL**2 * colours, first)
-        self.second = nn.Linear(KERNEL**2 * first, second)
-        self.last = nn.Linear(second * _halved(_halved(size)) ** 2, out_features)
+        self.first = nn.Linear(9 * colours, 8)
+        self.second = nn.Linear(9 * 8, 16)
+        self.last = nn.Linear(16 * ((size + 3) // 4) ** 2, out_features)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images.movedim(-3, -1)
-        x = torch.relu(self.first(_patches(x)))
+        x = torch.relu(self.first(_patches(images.movedim(-3, -1))))
         x = torch.relu(self.second(_patches(x)))
         return self.last(x.flatten(-3))
 
@@ -109,10 +78,11 @@ class DeepEncoder(nn.Module):
     A :class:`ConvEncoder` alone does not learn its images exactly, and a sum is only as exact as its summands.
     """
 
-    def __init__(self, size: int, out_features: int, *, hidden: int = 64, colours: int = 1) -> None:
+    def __init__(self, size: int, out_features: int, *, colours: int = 1) -> None:
         super().__init__()
-        self.encoder = ConvEncoder(size, hidden, colours=colours)
-        self.last = nn.Linear(hidden, out_features)
+        self.encoder = ConvEncoder(size, 64, colours=colours)
+        self.last = nn.Linear(64, out_features)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.last(torch.relu(self.encoder((images - MEAN) / DEVIATION)))
+        standardized = (images - 0.3) / 0.4  # about the mean and the deviation of the embedded digits' pixels
+        return self.last(torch.relu(self.encoder(standardized)))

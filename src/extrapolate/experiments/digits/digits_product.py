@@ -1,146 +1,193 @@
 """Products of two digits: the labels that nobody supervised, and pairs never seen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch import nn as torch_nn
 
-from extrapolate import ops
-from extrapolate.experiments.config import REQUIRED, names
-from extrapolate.experiments.digits._images import BETAS, DigitConfig, adam, digits_of
-from extrapolate.experiments.digits._product_models import READERS, UNITS, Multiplier, canvas_of
-from extrapolate.experiments.experiment import experiment, intervals_note
-from extrapolate.experiments.findings import Finding, above, difference
-from extrapolate.experiments.summary import means, summarize
-from extrapolate.experiments.training import Trained, Training
+from extrapolate import nn, ops
+from extrapolate.experiments import lab
+from extrapolate.experiments.digits._images import ConvEncoder, DeepEncoder, DigitConfig, adam, digits_of
 from extrapolate.tasks import ByDigit, DigitPairs
-from extrapolate.tasks.digit_pairs import TESTED
 from extrapolate.training import LinearDecay, Penalty, Replicas, Warmup
-from extrapolate.training.train_config import TrainConfig
-
-LEARNING_RATE, PENALTY = 5e-3, 100.0
-
-#: The units that are published with a penalty of their own.
-PENALISED = ("NMU", "StochasticNMU", "BatchStochasticNMU")
 
 #: The share of products of unseen pairs that must be right.
 ENOUGH = 0.9
 
-TITLES = {"isolated": "digits side by side", "colour": "digits in two colours, anywhere"}
 
-DIGITS = [f"digit_{digit}" for digit in range(10)]
+def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
+    """Sample images (B, C, L, L) at the affine maps ``theta`` (B, 2, 3), bilinearly: (B, C, size, size).
+
+    Coordinates are from -1 to 1 along both sides, x before y; outside is 0. Source: Jaderberg et al. 2015.
+    """
+    side = images.shape[-1]
+    step = (2 * torch.arange(size, device=images.device) + 1) / size - 1
+    y, x = torch.meshgrid(step, step, indexing="ij")
+    grid = torch.stack([x, y, torch.ones_like(x)], -1).flatten(0, 1)
+    places = ((grid @ theta.mT + 1) * side - 1) / 2
+    pixels = torch.arange(side, device=images.device)
+    near_x, near_y = torch.relu(1 - (places[..., None] - pixels).abs()).unbind(-2)
+    columns = torch.einsum("bpj,bcij->bcpi", near_x, images)
+    return torch.einsum("bcpi,bpi->bcp", columns, near_y).unflatten(-1, (size, size))
+
+
+class Located(torch_nn.Module):
+    """A canvas (B, 2, L, L), a digit in each colour, to logits (B, 2, 10).
+
+    Two spatial transformers find one digit each; both crops go through one encoder, then a last layer for each.
+    Source: the model without concatenation of Mistry, Farrahi & Hare 2022, with affine maps.
+    """
+
+    def __init__(self, size: int, canvas: int) -> None:
+        super().__init__()
+        self.size = size
+        self.finders = torch_nn.ModuleList()
+        for _ in range(2):
+            encoder, theta = ConvEncoder(canvas, 32, colours=2), torch_nn.Linear(32, 6)
+            torch_nn.init.zeros_(theta.weight)
+            theta.bias.data = torch.eye(2, 3).flatten()  # the identity map for any input until it is trained
+            self.finders.append(torch_nn.Sequential(encoder, torch_nn.ReLU(), theta))
+        self.encoder = DeepEncoder(size, 64, colours=2)
+        self.last = torch_nn.ModuleList(torch_nn.Linear(64, 10) for _ in range(2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        crops = [sample(images, find(images).unflatten(-1, (2, 3)), self.size) for find in self.finders]
+        features = [torch.relu(self.encoder(crop)) for crop in crops]
+        return torch.stack([last(each) for last, each in zip(self.last, features, strict=True)], -2)
+
+
+class FixedProduct(torch_nn.Module):
+    """Labels (..., 2) to their product (..., 1): nothing to learn."""
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return labels.prod(-1, keepdim=True)
+
+
+#: Makes what multiplies two labels, by name.
+UNITS: dict[str, Callable[[], torch_nn.Module]] = {
+    "NMU": partial(nn.NMU, 2, 1),
+    "StochasticNMU": partial(nn.StochasticNMU, 2, 1),
+    "BatchStochasticNMU": partial(nn.BatchStochasticNMU, 2, 1),
+    "product": FixedProduct,
+    "MLP": partial(nn.MLP, 2, 1),
+}
+
+
+class Multiplier(torch_nn.Module):
+    """Images to their labels (B, 2), each the mean digit under the softmax of its logits, and the product (B, 1).
+
+    Digits have ``size`` pixels along one side. They lie on a ``canvas`` of as many, or are two images (None).
+    """
+
+    def __init__(self, unit: str, size: int, canvas: int | None) -> None:
+        super().__init__()
+        self.reader = DeepEncoder(size, 10) if canvas is None else Located(size, canvas)
+        self.unit = UNITS[unit]()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.reader(images)
+        labels = torch.softmax(logits, -1) @ torch.arange(10, dtype=logits.dtype, device=logits.device)
+        return labels, self.unit(labels)
+
+
+#: How the digits are shown, by the names of ``--images``.
+SHOWN = {"isolated": "digits side by side", "colour": "digits in two colours, anywhere"}
+
+#: Of each finding, the column in which the StochasticNMU is larger, and than which unit.
+LARGER = {
+    "StochasticNMU/{shown}/label_accuracy-over-NMU": ("label_accuracy", "NMU"),
+    "StochasticNMU/{shown}/unseen_accuracy-over-MLP": ("unseen_accuracy", "MLP"),
+}
+
+
+def findings(config: Any) -> Iterator[lab.Finding]:
+    for shown in SHOWN.values():
+        for id, (column, unit) in LARGER.items():
+            more, less = ({"range": shown, "unit": each} for each in ("StochasticNMU", unit))
+            yield lab.Finding(id, lab.difference(column, more, less), {"shown": shown})
+
 
 #: Shares of products that are right, of seen and of unseen pairs; of labels, mean over the digits and by digit.
-SHARES = ("seen_accuracy", "unseen_accuracy", "label_accuracy", *DIGITS)
-
-# ------------------------------------------------------------------------------------------------------ findings
-
-SOURCE = "arXiv 2211.05624, static MNIST product; in figures only"
+SHARES = ["seen_accuracy", "unseen_accuracy", "label_accuracy", *(f"digit_{digit}" for digit in range(10))]
 
 
-def findings(config: Any) -> Iterator[Finding]:
-    """Both findings on the stochastic unit, for each kind of images."""
-    for shown in TITLES.values():
-        yield _more_right(
-            shown,
-            "label_accuracy",
-            "NMU",
-            "reads more labels correctly, which nobody supervised, than the NMU",
-            "better labels upstream",
-        )
-        yield _more_right(
-            shown,
-            "unseen_accuracy",
-            "MLP",
-            "multiplies more of the pairs that it never saw correctly than the MLP",
-            "an MLP does not extrapolate to unseen pairs",
-        )
+def squared_error(model: torch_nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    _, product = model(images)
+    return (product[..., 0] - labels.prod(-1)).square().mean()
 
 
-def _more_right(shown: str, column: str, than: str, text: str, published: str) -> Finding:
-    return Finding(
-        f"StochasticNMU/{shown}/{column}-over-{than}",
-        f"{shown}: the StochasticNMU {text} (measured: the difference of the shares, seed by seed)",
-        f"{published} ({SOURCE})",
-        difference(column, {"range": shown, "unit": "StochasticNMU"}, {"range": shown, "unit": than}),
-        above(0),
-    )
+def share_right(model: torch_nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares that are right after rounding: of the products, and of the labels of each digit, (10,).
 
-
-def summary(results: pl.DataFrame) -> pl.DataFrame:
-    """Success rates, and the shares of products and labels that are right."""
-    return pl.concat([summarize(results), means(results, SHARES)])
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
+    A product does not determine the order of its factors: the labels are taken in the order in which more are right.
+    """
+    read, product = model(images)
+    in_order, swapped = (each.round() == labels for each in (read, read.flip(-1)))
+    right = torch.where(swapped.sum() > in_order.sum(), swapped, in_order)
+    one_hot = torch.eye(10, dtype=torch.float64, device=labels.device)[labels]
+    by_digit = (right[..., None] * one_hot).sum((0, 1)) / one_hot.sum((0, 1))
+    return (product[..., 0].round() == labels.prod(-1)).double().mean(), by_digit
 
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsProductConfig(DigitConfig):
     """Adam, squared error of the product; the labels are not supervised."""
 
-    units: tuple[str, ...] = names(
+    units: tuple[str, ...] = lab.names(
         UNITS, "Units that multiply the labels", "unit", default=("NMU", "StochasticNMU", "product", "MLP")
     )
-    images: tuple[str, ...] = names(
-        READERS, "How the two digits are shown", "kind of images", default=("isolated",)
+    images: tuple[str, ...] = lab.names(
+        SHOWN, "How the two digits are shown", "kind of images", default=("isolated",)
     )
 
 
 def notes(config: DigitsProductConfig) -> list[str]:
-    """How the models were trained and judged."""
     return [
-        f"Adam (second decay {BETAS[1]:g}), learning rate {LEARNING_RATE:g}, decreasing linearly to 0 (published: "
-        f"0.001, constant), squared error of the product, {config.batch} pictures per step. Penalty {PENALTY:g} on "
-        f"the NMU and its stochastic forms, growing from 3 % to 4 % of the steps. Images: {config.data}; training, "
-        "validation and test share no image.",
+        "Adam (second decay 0.99), learning rate 0.005, decreasing linearly to 0 (published: 0.001, constant), "
+        f"squared error of the product, {config.batch} pictures per step. Penalty 100 on the NMU and its stochastic "
+        f"forms, growing from 3 % to 4 % of the steps. Images: {config.data}, others in each split.",
+        "A label is the mean digit under the softmax of an encoder's output. In colour, each digit lies at a random "
+        "position of its own channel, on a canvas 1.5 times as large; two spatial transformers with affine maps "
+        "(published: thin plate splines too) find one digit each.",
         "Of the 100 ordered pairs of digits ten are never seen in training; the seed chooses which (ten folds, as "
-        "published).",
-        "One encoder for both digits: two 3 × 3 convolutions with stride 2 (8 and 16 channels) and two linear layers "
-        "(64, then 10). A label is the mean digit under the softmax of its output.",
-        "In colour: each digit lies at a random position of its own channel, on a canvas 1.5 times as large. Two "
-        "spatial transformers with affine maps (published: thin plate splines too) find one digit each.",
-        f"Tested on {TESTED} pictures of seen and {TESTED} of unseen pairs, of test images, at the step with the "
-        "lowest validation error on seen pairs. The order of the two labels is that in which more of them are right, "
-        f"since a product has no order. Solved: at least {ENOUGH:.0%} of the products of unseen pairs are right.",
-        intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
+        "published). Tested on 400 pictures of seen and 400 of unseen pairs, at the step with the lowest validation "
+        f"error on seen pairs. Solved: at least {ENOUGH:.0%} of the products of unseen pairs are right. Labels are "
+        "compared in the order in which more of them are right, since a product has no order.",
+        lab.intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
     ]
 
 
-def train_unit(
-    config: DigitsProductConfig, unit: str, images: str, task: DigitPairs, by_digit: Mapping[str, ByDigit]
-) -> Training:
+def train_unit(config: DigitsProductConfig, unit: str, images: str) -> lab.Training:
     """One unit on one kind of images, all seeds at once: the model of seed s does not see the pairs of fold s."""
+    digits = digits_of(config.data, config.device)
+    size = digits.training.size
+    canvas = 3 * size // 2 if images == "colour" else None  # as published: 42 for 28
+    task = DigitPairs(digits, canvas=canvas)
     pairs = [replace(task, fold=seed).pairs for seed in range(config.seeds)]
     seen, unseen = (torch.stack(each) for each in zip(*pairs, strict=True))
+    training, validation, test = map(ByDigit.of, (digits.training, digits.validation, digits.test))
     u = task.fixed_numbers()
 
-    def build() -> nn.Module:
-        return Multiplier(READERS[images](task.digits.training.size), UNITS[unit]())
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        chosen = ops.uniform(key, (config.batch, task.numbers))
+        return squared_error(model, *task.render(training, given["seen"], chosen))
 
-    def loss(model: nn.Module, key: Tensor, own: dict[str, Tensor]) -> Tensor:
-        numbers = ops.uniform(key, (config.batch, task.numbers))
-        return squared_error(model, *task.render(by_digit["training"], own["seen"], numbers))
-
-    def errors(model: nn.Module, seen: Tensor, unseen: Tensor) -> dict[str, Tensor]:
-        known, labels = share_right(model, *task.render(by_digit["test"], seen, u))
-        new, _ = share_right(model, *task.render(by_digit["test"], unseen, u))
-        return {
-            "validation_error": squared_error(model, *task.render(by_digit["validation"], seen, u)),
-            "seen_accuracy": known,
-            "unseen_accuracy": new,
-            "label_accuracy": labels.mean(),
-            **dict(zip(DIGITS, labels.unbind(), strict=True)),
-        }
+    def errors(model: torch_nn.Module, seen: Tensor, unseen: Tensor) -> dict[str, Tensor]:
+        known, labels = share_right(model, *task.render(test, seen, u))
+        new, _ = share_right(model, *task.render(test, unseen, u))
+        error = squared_error(model, *task.render(validation, seen, u))
+        shares = known, new, labels.mean(), *labels.unbind()
+        return {"validation_error": error, **dict(zip(SHARES, shares, strict=True))}
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         return replicas.map(errors, seen, unseen)
 
-    def measure(trained: Trained) -> dict[str, Any]:
+    def measure(trained: lab.Trained) -> dict[str, Any]:
         history = trained.history
         return {
             "solved": history.at_best("unseen_accuracy") >= ENOUGH,
@@ -151,82 +198,46 @@ def train_unit(
             "steps": config.steps,
         }
 
-    return Training(
+    return lab.Training(
         name=f"{unit}-{images}",
-        labels={"unit": unit, "operation": "multiplying two digits", "range": TITLES[images]},
-        build=build,
-        seeds=range(config.seeds),
-        train=TrainConfig(
-            loss=loss,
-            optimizer=adam(LEARNING_RATE),
+        labels={"unit": unit, "operation": "multiplying two digits", "range": SHOWN[images]},
+        build=partial(Multiplier, unit, size, canvas),
+        train=replace(
+            config.train(loss, adam(5e-3), evaluate, "validation_error"),
             lr_schedule=LinearDecay(config.steps),
-            steps=config.steps,
-            evaluate=evaluate,
-            eval_every=config.eval_every,
-            monitor="validation_error",
             per_replica={"seen": seen},
-            penalties=penalties(unit, config.steps),
+            # from 3 % to 4 % of the steps, as published
+            penalties=(Penalty(Warmup(4 * config.steps // 100 + 1, 3 * config.steps // 100, scale=100.0)),),
             solved=lambda measures: measures["unseen_accuracy"] >= ENOUGH,
-            compile=config.compile,
         ),
         measure=measure,
-        device=config.device,
+        config=config,
     )
 
 
-def penalties(unit: str, steps: int) -> tuple[Penalty, ...]:
-    """The units' own, growing from 3 % to 4 % of the steps, as published."""
-    if unit not in PENALISED:
-        return ()
-    return (Penalty(Warmup(4 * steps // 100 + 1, 3 * steps // 100, PENALTY)),)
-
-
-def squared_error(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """The mean squared error of the products."""
-    _, product = model(images)
-    return (product[..., 0] - labels.prod(-1)).square().mean()
-
-
-def share_right(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Shares that are right after rounding: of the products, and of the labels of each digit, (10,).
-
-    A product does not determine the order of its factors: the labels are taken in the order in which more are right.
-    """
-    read, product = model(images)
-    in_order, swapped = (each.round() == labels for each in (read, read.flip(-1)))
-    right = torch.where(swapped.sum() > in_order.sum(), swapped, in_order)
-    one_hot = torch.eye(len(DIGITS), dtype=torch.float64, device=labels.device)[labels]
-    by_digit = (right[..., None] * one_hot).sum((0, 1)) / one_hot.sum((0, 1))
-    return (product[..., 0].round() == labels.prod(-1)).double().mean(), by_digit
-
-
-@experiment(
-    source="Mistry, Farrahi & Hare, Improving the Robustness of Neural Multiplication Units with Reversible "
-    "Stochasticity (arXiv 2211.05624, 2022)",
+@lab.experiment(
+    papers=["2211.05624"],
     laptop=DigitsProductConfig(seeds=10, steps=6_000, eval_every=500, batch=32),
     paper={
         "units": tuple(UNITS),
-        "images": tuple(READERS),
-        "data": REQUIRED,
+        "images": tuple(SHOWN),
+        "data": lab.REQUIRED,
         "steps": 700_000,
         "eval_every": 7_000,
         "batch": 128,
     },
     smoke={
         "units": ("StochasticNMU", "MLP"),
-        "images": tuple(READERS),
+        "images": tuple(SHOWN),
         "steps": 4,
         "eval_every": 2,
         "batch": 2,
     },
     findings=findings,
     notes=notes,
-    summary=summary,
+    means=SHARES,
 )
-def digits_product(config: DigitsProductConfig) -> Iterator[Training]:
-    digits = digits_of(config.data, config.device)
-    by_digit = {name: ByDigit.of(getattr(digits, name)) for name in ("training", "validation", "test")}
-    canvases = {"isolated": None, "colour": canvas_of(digits.training.size)}
+def digits_product(config: DigitsProductConfig) -> Iterator[lab.Training]:
     for images in config.images:
         for unit in config.units:
-            yield train_unit(config, unit, images, DigitPairs(digits, canvas=canvases[images]), by_digit)
+            yield train_unit(config, unit, images)

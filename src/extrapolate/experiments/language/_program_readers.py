@@ -1,7 +1,6 @@
 """Networks that read programs: a recurrent cell, alone or with an arithmetic unit that it controls."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,10 +16,6 @@ KEPT = 3
 
 #: Bound on these values: the product of all of them and a number read is still a float32.
 LARGEST = 1e9
-
-#: How steep the flags are: at whole numbers they are almost exactly -1, 0 or 1.
-STEEP = 3.0
-
 
 Make = Callable[[int, int], torch_nn.Module]
 MakeCell = Callable[[int, int], LSTM | UGRNN]
@@ -52,7 +47,8 @@ class Guided(torch_nn.Module):
 
     u' = unit(u, value) with parameters P + C h of the unit, h the cell's output for this symbol and the flags of u.
     The answer is the first value of the last u; u starts at 1. As in a processor, the flags are a number's sign and
-    whether it is zero: s = tanh(3u) and 1 - s². Large numbers pass through the unit only.
+    whether it is zero: s = tanh(3u), almost exactly -1, 0 or 1 at whole numbers, and 1 - s². Large numbers pass
+    through the unit only.
     """
 
     def __init__(self, cell: MakeCell, unit: Make, hidden: int) -> None:
@@ -61,16 +57,14 @@ class Guided(torch_nn.Module):
         self.cell = cell(hidden + 2 * KEPT, hidden)
         self.unit = unit(KEPT + 1, KEPT)
         self.control = torch_nn.Linear(hidden, sum(p.numel() for p in self.unit.parameters()), bias=False)
-        torch_nn.init.uniform_(
-            self.control.weight, -1, 1
-        )  # each symbol sets weights of its own from the start
+        torch_nn.init.uniform_(self.control.weight, -1, 1)  # each symbol sets other weights from the start
 
     def forward(self, symbols: Tensor, values: Tensor) -> Tensor:
         embedded = self.symbol(symbols)
         kept = embedded.new_ones(embedded.shape[1], KEPT)
         state = None
-        for now, value in zip(embedded.unbind(0), values.unbind(0), strict=True):
-            sign = torch.tanh(STEEP * kept)
+        for now, value in zip(embedded, values, strict=True):
+            sign = torch.tanh(3 * kept)
             given = self.cell.from_input(torch.cat([now, sign, 1 - sign.square()], -1))
             state = self.cell.step(given, state or self.cell.start(given))
             kept = self._compute(state[0], torch.cat([kept, value[:, None]], -1))
@@ -93,21 +87,14 @@ CELLS: dict[str, MakeCell] = {"LSTM": LSTM, "UGRNN": UGRNN}
 
 UNITS: dict[str, Make] = {"NAC": nn.NAC, "NALU": nn.NALU}
 
-
-@dataclass(frozen=True)
-class Kind:
-    """``unit``: the name of the unit that the cell controls; None: the cell alone."""
-
-    cell: str
-    unit: str | None = None
-
-    def build(self, hidden: int, limit: int) -> torch_nn.Module:
-        if self.unit is None:
-            return Plain(CELLS[self.cell], hidden, limit)
-        return Guided(CELLS[self.cell], UNITS[self.unit], hidden)
-
-
-#: Every cell alone, then with each unit, by name.
-KINDS: dict[str, Kind] = {
-    "-".join(filter(None, (cell, unit))): Kind(cell, unit) for cell in CELLS for unit in (None, *UNITS)
+#: Every cell alone, then with each unit, by name of the model: the names of both.
+READERS: dict[str, tuple[str, str | None]] = {
+    "-".join(filter(None, (cell, unit))): (cell, unit) for cell in CELLS for unit in (None, *UNITS)
 }
+
+
+def build_reader(name: str, hidden: int, limit: int) -> Plain | Guided:
+    cell, unit = READERS[name]
+    if unit is None:
+        return Plain(CELLS[cell], hidden, limit)
+    return Guided(CELLS[cell], UNITS[unit], hidden)
