@@ -1,25 +1,18 @@
 """An interrupted training ends, once resumed, with exactly the numbers of an undisturbed one."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 import pytest
 import torch
-from polars.testing import assert_frame_equal
 from torch import Tensor
 from torch.nn import BatchNorm1d, Dropout, Linear, Module, Sequential
 
 from bits import assert_equal
 from extrapolate import nn, ops
-from extrapolate.experiments import experiment_named
 from extrapolate.training import CheckpointError, History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.checkpoint import read
 from extrapolate.training.loop import run_training
@@ -220,79 +213,3 @@ def test_first_signal_asks_and_the_second_ends(number: signal.Signals) -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-# --------------------------------------------------------------------------------------------- kill -9
-
-DRIVER = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from extrapolate.experiments import experiment_named, run
-from extrapolate.training import loop
-from extrapolate.training.watch import Quiet
-
-loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation
-
-class Display:
-    def part(self, *about):
-        return Quiet()
-    def stop_requested(self):
-        return False
-    def skipped(self, name):
-        print("skipped", name)
-
-experiment = experiment_named("single-module")
-settings = replace(
-    experiment.presets["smoke"], seeds=2, steps=250, eval_every=5, samples=50, batch=16, compile=False
-)
-run(experiment, settings, preset="smoke", folder=Path(sys.argv[1]), command="test", display=Display())
-"""
-
-
-def driver(folder: Path) -> subprocess.Popen[str]:
-    alone = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-c", DRIVER, str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=alone)
-
-
-def kill_once_exists(process: subprocess.Popen[str], checkpoint: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists():
-        assert process.poll() is None, "the run must not end before it is killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.1)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-@pytest.mark.slow
-def test_run_killed_in_the_middle_ends_with_the_rows_of_an_undisturbed_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    experiment = experiment_named("single-module")
-    first, second = experiment.jobs(experiment.presets["smoke"])
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    kill_once_exists(driver(killed), killed / "parts" / f"{second}.checkpoint.safetensors")
-    assert (killed / "parts" / f"{first}.parquet").exists()
-    assert not (killed / "parts" / f"{second}.parquet").exists()
-
-    told, _ = driver(killed).communicate(timeout=120)
-    assert told.split() == ["skipped", first]
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", None)  # the driver sets it
-    monkeypatch.setattr(sys, "argv", ["driver", str(undisturbed)])
-    exec(DRIVER, {"__name__": "driver"})
-    for name in ("results.parquet", "summary.parquet", "surfaces.parquet"):
-        tables = (pl.read_parquet(folder / name) for folder in (killed, undisturbed))
-        assert_frame_equal(*tables, check_exact=True)
-    assert (killed / "claims.json").read_text() == (undisturbed / "claims.json").read_text()
-    for part in (first, second):
-        name = f"parts/{part}.weights.safetensors"
-        weights, expected = (read(folder / name) for folder in (killed, undisturbed))
-        assert weights.about == expected.about
-        assert_equal(weights.tensors, expected.tensors)
-    # whatever the killed process was writing is not in the way
-    left = {each.name for each in (killed / "parts").iterdir() if not each.name.startswith(".")}
-    assert left == {each.name for each in (undisturbed / "parts").iterdir()}
