@@ -83,6 +83,22 @@ def stack(noise: float) -> nn.Module:
     )
 
 
+class Doubler(nn.Module):
+    """A unit of the user's own."""
+
+    in_features = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[2.0]]))
+
+    def reset_parameters(self) -> None:
+        nn.init.uniform_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight[0, 0] * x
+
+
 ONE, QUOTIENT = sympy.Integer(1), [[1.0, 0.0, 0.0, 1.0]]
 
 CASES = {

@@ -4,28 +4,20 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from extrapolate.errors import UserError
 from extrapolate.training import CheckpointError
 from extrapolate.training.checkpoint import Checkpoint, read, write
 
-DTYPES = [
-    torch.float64,
-    torch.float32,
-    torch.float16,
-    torch.bfloat16,
-    torch.int64,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint8,
-    torch.bool,
-]
+FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+DTYPES = [*FLOATS, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]
 SHAPES = [(), (1,), (5,), (0,), (3, 0, 2), (2, 3, 4)]
 ABOUT = {"step": 7, "seeds": [0, 1], "text": "é∪\n", "nothing": None, "nested": {"lr": 1e-3}}
 
@@ -37,12 +29,14 @@ def sample(path: Path) -> Checkpoint:
 
 
 def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
+    """To the last bit, NaN and -0 too."""
     assert actual.about == expected.about
     assert actual.tensors.keys() == expected.tensors.keys()
     for name, value in expected.tensors.items():
         assert actual.tensors[name].dtype == value.dtype
         assert actual.tensors[name].shape == value.shape
-        assert torch.equal(actual.tensors[name], value)
+        both = (each.detach().flatten().contiguous() for each in (actual.tensors[name], value))
+        assert torch.equal(*(each.view(torch.uint8) for each in both))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -56,31 +50,22 @@ def test_every_type_and_shape_comes_back(dtype: torch.dtype, shape: tuple[int, .
     assert_same(read(tmp_path / "c"), checkpoint)
 
 
-def test_values_come_back_bit_for_bit(tmp_path: Path) -> None:
-    value = torch.tensor([float("nan"), float("inf"), -0.0, 5e-324, 0.1], dtype=torch.float64)
-    write(tmp_path / "c", Checkpoint({"x": value}, {}))
-    assert torch.equal(read(tmp_path / "c").tensors["x"].view(torch.int64), value.view(torch.int64))
+BASE = torch.arange(12.0).view(3, 4)
 
 
-def strided() -> dict[str, Tensor]:
-    base = torch.arange(12.0).view(3, 4)
-    return {
-        "transposed": base.T,
-        "every other": base[:, ::2],
-        "expanded": base[:1].expand(3, 4),
-        "base": base,
-    }
-
-
-def test_tensors_of_any_layout_come_back(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(strided() | {"weight": torch.nn.Parameter(torch.ones(2))}, {})
-    write(tmp_path / "c", checkpoint)
-    assert_same(read(tmp_path / "c"), checkpoint)
-
-
-def test_checkpoint_without_tensors_comes_back(tmp_path: Path) -> None:
-    write(tmp_path / "c", Checkpoint({}, ABOUT))
-    assert_same(read(tmp_path / "c"), Checkpoint({}, ABOUT))
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {},
+        {"x": torch.tensor([float("nan"), float("inf"), -0.0, 5e-324, 0.1], dtype=torch.float64)},
+        {"transposed": BASE.T, "every other": BASE[:, ::2], "expanded": BASE[:1].expand(3, 4), "base": BASE},
+        {"weight": torch.nn.Parameter(torch.ones(2))},
+    ],
+    ids=["nothing", "special values", "any layout", "parameter"],
+)
+def test_tensors_of_any_value_and_layout_come_back(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    write(tmp_path / "c", Checkpoint(tensors, ABOUT))
+    assert_same(read(tmp_path / "c"), Checkpoint(tensors, ABOUT))
 
 
 def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
@@ -94,35 +79,21 @@ def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------- damage
 
 
-def truncated(content: bytes) -> bytes:
-    return content[:-3]
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda content: content[:-3],
+    "half": lambda content: content[: len(content) // 2],
+    "emptied": lambda content: b"",
+    "flipped bit in a tensor": lambda content: content[:-5] + bytes([content[-5] ^ 0x10]) + content[-4:],
+    "something else": lambda content: b"just some notes of somebody\n",
+}
 
 
-def half(content: bytes) -> bytes:
-    return content[: len(content) // 2]
-
-
-def emptied(content: bytes) -> bytes:
-    return b""
-
-
-def with_flipped_tensor_byte(content: bytes) -> bytes:
-    return content[:-5] + bytes([content[-5] ^ 0x10]) + content[-4:]
-
-
-def not_a_checkpoint(content: bytes) -> bytes:
-    return b"just some notes of somebody\n"
-
-
-DAMAGES = [truncated, half, emptied, with_flipped_tensor_byte, not_a_checkpoint]
-
-
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__)
-def test_damaged_checkpoint_is_named_and_kept_aside(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_checkpoint_is_named_and_kept_aside(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "NMU-mul.checkpoint.safetensors"
     for number in (1, 2):
         sample(path)
-        damaged = damage(path.read_bytes())
+        damaged = DAMAGES[damage](path.read_bytes())
         path.write_bytes(damaged)
         with pytest.raises(CheckpointError) as caught:
             read(path)
@@ -136,8 +107,6 @@ def test_damaged_checkpoint_is_named_and_kept_aside(damage: Callable[[bytes], by
 
 
 def test_safetensors_file_of_somebody_else_is_not_a_checkpoint(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     save_file({"x": torch.ones(2)}, tmp_path / "c")
     with pytest.raises(CheckpointError, match="format"):
         read(tmp_path / "c")
@@ -180,32 +149,21 @@ def test_missing_checkpoint_is_a_missing_file(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------- failed writes
 
 
-def no_space(*_: object, **__: object) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+#: The library that writes the tensors has an error of its own for it.
+FULL = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+SAVE = "extrapolate.training.checkpoint.save_file"
 
 
-@pytest.mark.parametrize("step", ["extrapolate.training.checkpoint.save_file", "os.fsync", "os.replace"])
-def test_failed_write_leaves_the_previous_checkpoint_and_nothing_else(
-    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("step", "error"), [(SAVE, NO_SPACE), (SAVE, FULL), ("os.fsync", NO_SPACE), ("os.replace", NO_SPACE)]
+)
+def test_failed_write_is_an_os_error_and_leaves_the_previous_checkpoint_and_nothing_else(
+    step: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     previous = sample(tmp_path / "c")
     with monkeypatch.context() as patched:
-        patched.setattr(step, no_space)
-        with pytest.raises(OSError, match="No space left"):
-            write(tmp_path / "c", Checkpoint({"x": torch.ones(1)}, {}))
-    assert [each.name for each in tmp_path.iterdir()] == ["c"]
-    assert_same(read(tmp_path / "c"), previous)
-
-
-def test_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library that writes the tensors has an error of its own for it."""
-
-    def full(*_: object) -> None:
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    previous = sample(tmp_path / "c")
-    with monkeypatch.context() as patched:
-        patched.setattr("extrapolate.training.checkpoint.save_file", full)
+        patched.setattr(step, Mock(side_effect=error))
         with pytest.raises(OSError, match="No space left") as caught:
             write(tmp_path / "c", Checkpoint({"x": torch.ones(1)}, {}))
     assert caught.value.errno == errno.ENOSPC

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 
+from bits import assert_equal
 from extrapolate._runtime.run_folder import RunFolder
 from extrapolate.cli import main
+from extrapolate.training.checkpoint import read
 
 TINY = ["--units", "NMU,StochasticNMU", "--ranges", "U[1,2]; U[10,20]", "--seeds", "2", "--samples", "50"]
 SHORT = [*TINY, "--steps", "40", "--eval-every", "20", "--workers", "1"]
@@ -37,6 +41,18 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]):
     return lambda *arguments: Ran(capsys, *arguments)
+
+
+@pytest.fixture
+def refused(run):
+    """What is said of a command that ends with status 2."""
+
+    def err(*arguments: str) -> str:
+        ran = run(*arguments)
+        assert ran.status == 2
+        return ran.err
+
+    return err
 
 
 SMOKE = ("run", "single-module", "--preset", "smoke")
@@ -76,10 +92,8 @@ def test_a_mistake_gets_one_line_and_status_2(run, arguments: tuple[str, ...], e
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_asked_for_and_absent(run) -> None:
-    ran = run(*SMOKE, "--device", "cuda")
-    assert ran.status == 2
-    assert "no CUDA device" in ran.err
+def test_cuda_asked_for_and_absent(refused) -> None:
+    assert "no CUDA device" in refused(*SMOKE, "--device", "cuda")
 
 
 @pytest.mark.parametrize("arguments", [(), ("run",)])
@@ -122,83 +136,58 @@ def test_a_run_ends_with_the_table_and_the_page(run) -> None:
     assert (Path("here") / "manifest.json").exists()
 
 
-def test_json_is_one_object_and_a_second_run_gives_the_same(run) -> None:
+def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> None:
     first = json.loads(run(*SMOKE, *SHORT, "--json").out)
     again = run(*SMOKE, *SHORT, "--json")
     assert json.loads(again.out) == first
     assert "finished earlier" in again.err
-    assert {"id", "claim", "published", "measured", "interval", "n", "holds", "preset"} <= set(
-        first["claims"][0]
-    )
-    shown = json.loads(run("report", first["folder"], "--json").out)
-    assert shown == first
+    names = {"id", "claim", "published", "measured", "interval", "n", "holds", "preset"}
+    assert names <= set(first["claims"][0])
+    assert json.loads(run("report", first["folder"], "--json").out) == first
+    other = json.loads(run(*SMOKE, *SHORT, "--batch", "3", "--json").out)
+    assert other["folder"] != first["folder"], "other options get another folder"
 
 
-def test_other_options_get_another_folder(run) -> None:
-    one = json.loads(run(*SMOKE, *SHORT, "--json").out)["folder"]
-    other = json.loads(run(*SMOKE, *SHORT, "--batch", "3", "--json").out)["folder"]
-    assert one != other
-
-
-def test_a_folder_of_another_setting_is_refused(run) -> None:
+def test_a_folder_of_another_setting_is_refused(run, refused) -> None:
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
     before = Path("here/results.parquet").read_bytes()
-    ran = run(*SMOKE, *SHORT, "--batch", "64", "--out", "here")
-    assert ran.status == 2
-    assert "--batch '128', not '64'" in ran.err
+    assert "--batch '128', not '64'" in refused(*SMOKE, *SHORT, "--batch", "64", "--out", "here")
     assert Path("here/results.parquet").read_bytes() == before
-
-
-def test_a_folder_of_another_experiment_or_of_no_run_is_refused(run) -> None:
-    Path("mine").mkdir()
-    Path("mine/thesis.tex").write_text("years of work")
-    ran = run(*SMOKE, "--out", "mine")
-    assert ran.status == 2
-    assert "thesis.tex" in ran.err
-    assert run(*SMOKE, *SHORT, "--out", "other").status == 0
-    manifest = Path("other/manifest.json")
+    manifest = Path("here/manifest.json")
     manifest.write_text(manifest.read_text().replace('"single-module"', '"neural-gpu"'))
-    ran = run(*SMOKE, *SHORT, "--out", "other")
-    assert ran.status == 2
-    assert "'neural-gpu'" in ran.err
+    assert "'neural-gpu'" in refused(*SMOKE, *SHORT, "--out", "here"), "of another experiment"
 
 
-def test_a_file_as_output_folder_is_refused(run) -> None:
-    Path("file").write_text("")
-    ran = run(*SMOKE, "--out", "file")
-    assert ran.status == 2
-    assert "give a folder" in ran.err
-
-
-@pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
-def test_a_name_the_file_system_refuses_is_a_line(run, command: tuple[str, ...]) -> None:
-    ran = run(*command, "x" * 300)
-    assert ran.status == 2
-    assert ran.err.splitlines()[-1].startswith("error: ")
-    assert "Traceback" not in ran.err
-
-
-def test_a_refused_folder_is_left_as_it_was(run) -> None:
+def test_a_folder_of_no_run_is_refused_and_left_as_it_was(refused) -> None:
     Path("mine").mkdir()
     Path("mine/thesis.tex").write_text("years of work")
-    assert run(*SMOKE, "--out", "mine").status == 2
+    assert "thesis.tex" in refused(*SMOKE, "--out", "mine")
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
 
 
-def test_the_second_process_on_a_folder_is_refused(run) -> None:
+def test_a_file_as_output_folder_is_refused(refused) -> None:
+    Path("file").write_text("")
+    assert "give a folder" in refused(*SMOKE, "--out", "file")
+
+
+@pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
+def test_a_name_the_file_system_refuses_is_a_line(refused, command: tuple[str, ...]) -> None:
+    err = refused(*command, "x" * 300)
+    assert err.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in err
+
+
+def test_the_second_process_on_a_folder_is_refused(refused) -> None:
     with RunFolder(Path("here")).locked():
-        ran = run(*SMOKE, "--out", "here")
-    assert ran.status == 2
-    assert "in use" in ran.err
+        assert "in use" in refused(*SMOKE, "--out", "here")
 
 
-def test_a_damaged_checkpoint_is_named_and_kept(run) -> None:
+def test_a_damaged_checkpoint_is_named_and_kept(run, refused) -> None:
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
     Path("here/parts/StochasticNMU-mul.parquet").unlink()
     Path("here/parts/StochasticNMU-mul.checkpoint.safetensors").write_bytes(b"\0" * 64)
-    ran = run(*SMOKE, *SHORT, "--out", "here")
-    assert ran.status == 2
-    assert "StochasticNMU-mul.checkpoint.safetensors is corrupt" in ran.err
+    err = refused(*SMOKE, *SHORT, "--out", "here")
+    assert "StochasticNMU-mul.checkpoint.safetensors is corrupt" in err
     assert list(Path("here/parts").glob("*.corrupt-1"))
     assert pl.read_parquet("here/results.parquet").height == 8, "results of before are untouched"
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
@@ -214,14 +203,50 @@ def results_of(folder: str) -> pl.DataFrame:
     return pl.read_parquet(Path(folder) / "results.parquet")
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
+def started(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+    code = f"{before}\nfrom extrapolate.cli import main\nmain()"
     return subprocess.Popen(
-        [sys.executable, "-c", "from extrapolate.cli import main; main()", *arguments],
+        [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+CHECKPOINTS = "from extrapolate.training import loop; loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation"
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_the_middle_ends_with_the_files_of_an_undisturbed_one(run) -> None:
+    training = ["--seeds", "2", "--steps", "250", "--eval-every", "5", "--samples", "50", "--workers", "1"]
+    process = started(*SMOKE, *training, "--out", "killed", before=CHECKPOINTS)
+    deadline = time.monotonic() + 120
+    while not Path("killed/parts/StochasticNMU-mul.checkpoint.safetensors").exists():
+        assert process.poll() is None, "the run must not end before it is killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert Path("killed/parts/NMU-mul.parquet").exists()
+    assert not Path("killed/parts/StochasticNMU-mul.parquet").exists()
+    again = run(*SMOKE, *training, "--out", "killed")
+    assert re.findall(r"(\S+): finished earlier", again.err) == ["NMU-mul"]
+    assert run(*SMOKE, *training, "--out", "undisturbed").status == 0
+    for name in ("results", "summary", "surfaces"):
+        tables = (pl.read_parquet(f"{folder}/{name}.parquet") for folder in ("killed", "undisturbed"))
+        assert_frame_equal(*tables, check_exact=True)
+    assert Path("killed/claims.json").read_text() == Path("undisturbed/claims.json").read_text()
+    for part in ("NMU-mul", "StochasticNMU-mul"):
+        file = f"parts/{part}.weights.safetensors"
+        weights, expected = (read(Path(folder) / file) for folder in ("killed", "undisturbed"))
+        assert weights.about == expected.about
+        assert_equal(weights.tensors, expected.tensors)
+    # whatever the killed process was writing is not in the way
+    left = {each.name for each in Path("killed/parts").iterdir() if not each.name.startswith(".")}
+    assert left == {each.name for each in Path("undisturbed/parts").iterdir()}
 
 
 @pytest.mark.slow
@@ -236,7 +261,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_wor
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the parent and its workers
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "the same command goes on from there" in err
+    assert "run the same command again to resume" in err
     assert "Traceback" not in err
     assert list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
     assert run(*SMOKE, *training, "--out", "stopped", "--workers", "1").status == 0

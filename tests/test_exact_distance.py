@@ -1,5 +1,6 @@
 """``exact``: how far a module is from the formula of its snapped weights, and what that decides."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,11 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from exact_cases import CASES, a, b, inalu, near
+from bits import assert_equal
+from exact_cases import CASES, Doubler, a, b, inalu, near
 from extrapolate import nn as units
-from extrapolate.inspect import InputBox, Snapped, exact, exact_rule
+from extrapolate.inspect import BoxError, Exact, InputBox, Snapped, exact, exact_rule
 
 NAMES = ["a", "b"]
+
+
+def error_of(result: Exact) -> BoxError:
+    assert result.certificate.error is not None
+    return result.certificate.error
 
 
 def inside(box: InputBox, count: int, seed: int) -> Tensor:
@@ -30,10 +37,8 @@ def inside(box: InputBox, count: int, seed: int) -> Tensor:
 
 def values(expressions: Sequence[sympy.Expr], points: Tensor) -> Tensor:
     function = sympy.lambdify([a, b], list(expressions), "numpy")
-    columns = [
-        np.broadcast_to(np.asarray(column, float), len(points)) for column in function(*points.numpy().T)
-    ]
-    return torch.from_numpy(np.stack(columns, -1))
+    columns = np.broadcast_arrays(*function(*points.numpy().T), np.empty(len(points)))
+    return torch.from_numpy(np.stack(columns[:-1], -1).astype(float))
 
 
 @pytest.mark.parametrize("noise", [1e-6, 1e-5])
@@ -41,8 +46,7 @@ def values(expressions: Sequence[sympy.Expr], points: Tensor) -> Tensor:
 def test_trained_modules_are_found_on_the_default_box(kind: str, noise: float) -> None:
     result = exact(CASES[kind].build(noise), names=NAMES)
     assert result.found, result
-    error = result.certificate.error
-    assert error is not None
+    error = error_of(result)
     assert error.bound is not None
     assert error.sampled <= error.bound <= 1e-2 * error.size
     assert error.box.origin == "by default, 10 times [-1, 1]"
@@ -84,25 +88,23 @@ def test_the_snapped_network_computes_the_formula(kind: str) -> None:
     result = exact(CASES[kind].build(1e-5), names=NAMES)
     assert result.module is not None
     assert result.expressions is not None
-    assert result.certificate.error is not None
-    points = inside(result.certificate.error.box, 500, 0)
+    points = inside(error_of(result).box, 500, 0)
     expected = values(result.expressions, points)
     with torch.no_grad():
         torch.testing.assert_close(result.module(points.float()), expected.float(), rtol=2e-5, atol=2e-5)
     again = exact(result.module, names=NAMES)
     assert again.expressions == result.expressions
-    assert again.certificate.error is not None
-    assert again.certificate.error.sampled <= (again.certificate.error.bound or 0.0)
+    assert error_of(again).sampled <= (error_of(again).bound or 0.0)
 
 
 def test_the_users_module_is_not_changed() -> None:
     module = CASES["Sequential"].build(1e-5)
-    before = {name: value.clone() for name, value in module.state_dict().items()}
+    before = copy.deepcopy(module.state_dict())
     state = torch.random.get_rng_state()
     result = exact(module)
     assert result.module is not module
     assert module.training
-    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert_equal(module.state_dict(), before)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -116,14 +118,11 @@ def test_a_module_far_from_its_formula_is_not_exact() -> None:
     certificate = result.certificate
     assert certificate.snapped == (sympy.Integer(1),)
     assert certificate.snapped_agrees
-    assert certificate.error is not None
     # at inputs of 10: (0.009·10 + 0.991)^8 - 1
-    assert certificate.error.bound == pytest.approx(1.081**8 - 1, rel=0.01)
-    assert certificate.error.sampled == pytest.approx(1.081**8 - 1)
+    assert error_of(result).bound == pytest.approx(1.081**8 - 1, rel=0.01)
+    assert error_of(result).sampled == pytest.approx(1.081**8 - 1)
     assert "at most 0.86, 0.86 of the formula's size 1 (0.01 is allowed)" in str(certificate.reason)
-    far = exact(unit, box=(-1e4, 1e4)).certificate.error
-    assert far is not None
-    assert far.sampled == pytest.approx(4.7e15, rel=0.01)
+    assert error_of(exact(unit, box=(-1e4, 1e4))).sampled == pytest.approx(4.7e15, rel=0.01)
 
 
 def test_the_box_decides() -> None:
@@ -139,8 +138,7 @@ def test_the_box_decides() -> None:
 def test_the_training_range_is_taken_ten_times() -> None:
     unit = near(units.NMU(2, 1), 0.0, weight=[[1.0, 1.0]])
     for trained_on, side in {(1, 2): (1, 20), (-2, 2): (-20, 20), (-2, -1): (-20, -1)}.items():
-        error = exact(unit, trained_on=trained_on).certificate.error
-        assert error is not None
+        error = error_of(exact(unit, trained_on=trained_on))
         assert error.box.sides == (side, side)
         assert error.box.origin == "10 times the training range"
 
@@ -155,9 +153,7 @@ def test_inputs_near_a_pole_are_left_out_only_where_the_box_holds_it() -> None:
         ((1e-6, 10), ((1e-6, 10), (1e-6, 10)), (0.0, 0.0)),
     ):
         result = exact(unit, box=box, names=NAMES)
-        error = result.certificate.error
-        assert error is not None
-        assert (error.box.sides, error.box.away) == (sides, away)
+        assert (error_of(result).box.sides, error_of(result).box.away) == (sides, away)
         assert result.found
     assert "|b| ≥ 0.1" in str(exact(unit, names=NAMES))
 
@@ -165,9 +161,7 @@ def test_inputs_near_a_pole_are_left_out_only_where_the_box_holds_it() -> None:
 def test_inputs_that_must_be_positive_are_taken_from_one_percent_of_the_largest() -> None:
     unit = CASES["MulMCFC"].build(1e-5)
     for box, side in {(-1000, 5): (0.05, 5), (0, 5): (0.05, 5), (1e-3, 5): (1e-3, 5)}.items():
-        error = exact(unit, box=box).certificate.error
-        assert error is not None
-        assert error.box.sides == (side, side)
+        assert error_of(exact(unit, box=box)).box.sides == (side, side)
 
 
 def test_the_constants_of_a_unit_count() -> None:
@@ -184,8 +178,7 @@ def test_a_pole_inside_a_network_leaves_no_bound() -> None:
     result = exact(network, names=NAMES)
     assert not result.found
     assert result.certificate.snapped == (1 / (a - b),)
-    assert result.certificate.error is not None
-    assert result.certificate.error.bound is None
+    assert error_of(result).bound is None
     assert "no bound" in str(result.certificate.reason)
     assert exact(network, box=[(5, 10), (1, 2)]).found
 
@@ -195,34 +188,26 @@ def test_the_bound_sees_what_samples_miss() -> None:
     unit = inalu(1e-4, 1.0, [[1.0, -1.0]], [[1.0, -1.0]])
     result = exact(unit, names=NAMES)
     assert not result.found
-    error = result.certificate.error
-    assert error is not None
+    error = error_of(result)
     assert error.bound is not None
     assert error.bound > 1e3 > error.sampled
     assert exact(unit, box=(1, 10), names=NAMES).expressions == (a - b,)
 
 
-class Doubler(nn.Module):
-    in_features = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(2.0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.weight * x
+class Unbounded(Doubler):
+    """Its rule has no bounds."""
 
 
 def test_a_rule_without_bounds_gives_no_exact_module() -> None:
-    @exact_rule(Doubler)
+    @exact_rule(Unbounded)
     def rule(unit: nn.Module, tolerance: float) -> Snapped:
         return Snapped((), evaluate=lambda x: [2 * x[0]], expressions=lambda x: [2 * x[0]])
 
-    result = exact(Doubler())
+    result = exact(Unbounded())
     assert not result.found
     assert result.module is None
     assert result.certificate.snapped == (2 * result.symbols[0],)
-    assert "the rule of Doubler has no `enclose`" in str(result.certificate.reason)
+    assert "the rule of Unbounded has no `enclose`" in str(result.certificate.reason)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``exact`` refuses modules whose weights are no nearer to exact values than those of an untrained one."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -9,32 +10,15 @@ from torch import nn
 from exact_cases import near, saturated
 from extrapolate import nn as units
 from extrapolate.inspect import exact
+from unit_cases import UNITS
 
+NEVER_EXACT = ("NALU", "GNALU", "IndependentNALU", "MLP")
 KINDS: dict[str, Callable[[], nn.Module]] = {
     **{
-        f"{kind.__name__}({inputs}, {outputs})": lambda kind=kind, shape=(inputs, outputs): kind(*shape)
-        for kind in (
-            units.NAC,
-            units.NAU,
-            units.MCFC,
-            units.NMU,
-            units.StochasticNMU,
-            units.BatchStochasticNMU,
-            units.MNAC,
-            units.NACMul,
-            units.NRU,
-            units.NRUSeparateSign,
-            units.RealNPU,
-            units.NPU,
-            units.ModifiedRealNPU,
-            units.NMRU,
-            units.GatedNMRU,
-            units.INALU,
-            units.MulMCFC,
-            units.MulMCFCSignINALU,
-            units.MulMCFCSignRealNPU,
-        )
-        for inputs, outputs in ((1, 1), (2, 1))
+        f"{name}({inputs}, 1)": partial(unit, inputs, 1)
+        for name, unit in UNITS.items()
+        for inputs in (1, 2)
+        if name not in NEVER_EXACT
     },
     "Linear(1, 1)": lambda: nn.Linear(1, 1),
     "Linear(1, 1) without bias": lambda: nn.Linear(1, 1, bias=False),
@@ -42,9 +26,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "Linear(1, 3)": lambda: nn.Linear(1, 3),
     "Linear(8, 8)": lambda: nn.Linear(8, 8),
     "Sequential": lambda: nn.Sequential(units.NAU(2, 1), units.NMU(1, 1)),
-    "Sequential of linear layers": lambda: nn.Sequential(
-        nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
-    ),
+    "Sequential of linear layers": lambda: nn.Sequential(*[nn.Linear(1, 1, bias=False) for _ in range(2)]),
     "one layer twice": lambda: nn.Sequential(*[nn.Linear(1, 1, bias=False)] * 2),
 }
 

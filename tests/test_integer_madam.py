@@ -1,10 +1,8 @@
 """IntegerMadam: weights that are integers, moved by additions, kept in few bytes and never turned into floats."""
 
-import io
 import math
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,18 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from bits import assert_equal
 from extrapolate.optim import IntegerMadam, Madam, _codes, float_weights, integer_weights
 from extrapolate.optim._words import keys, words
+from stepping import moved, steps, through_a_file
 
 all_bits = pytest.mark.parametrize("bits", [8, 10, 12, 16])
-
-
-def steps(optimizer: torch.optim.Optimizer, params: Sequence[Tensor], gradients: Sequence[Any]) -> None:
-    """A step with each of ``gradients``: a list of one gradient a parameter."""
-    for each in gradients:
-        for parameter, gradient in zip(params, each, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
 
 
 def exponents(optimizer: IntegerMadam, parameter: Tensor) -> Tensor:
@@ -50,12 +42,12 @@ def test_packing_loses_nothing_and_wastes_nothing(bits: int, rows: int, count: i
     assert torch.equal(_codes.unpack(packed, bits, count), drawn)
 
 
-@pytest.mark.parametrize(("bits", "stored"), [(8, 8), (10, 10), (12, 12), (16, 16)])
-def test_packed_weights_take_their_bits(bits: int, stored: int) -> None:
+@all_bits
+def test_packed_weights_take_their_bits(bits: int) -> None:
     weight = torch.randn(40, 10)
     optimizer = IntegerMadam([weight], bits=bits)
     optimizer.pack()
-    assert optimizer.state[weight]["codes"].numel() * 8 == stored * 400
+    assert optimizer.state[weight]["codes"].numel() * 8 == bits * 400
     assert weight.untyped_storage().nbytes() == 4
 
 
@@ -129,12 +121,8 @@ def test_random_rounding_moves_by_less_than_a_level_on_average() -> None:
     optimizer = IntegerMadam([weight], lr=0.004, bits=8)  # a level is 3.2 %
     steps(optimizer, [weight], [[torch.ones(20_000)]] * 10)
     assert weight.log().mean() == pytest.approx(-0.04 + math.log(weight.max().item()), abs=0.005)
-    nearest = torch.ones(20)
-    optimizer = IntegerMadam([nearest], lr=0.004, bits=8, rounding="nearest")
-    steps(optimizer, [nearest], [[torch.ones(20)]])
-    start = nearest.clone()
-    steps(optimizer, [nearest], [[torch.ones(20)]] * 10)
-    assert torch.equal(nearest, start)
+    nearest, ones = partial(IntegerMadam, lr=0.004, bits=8, rounding="nearest"), torch.ones(20)
+    assert torch.equal(moved(nearest, ones, [ones] * 11), moved(nearest, ones, [ones]))
 
 
 def test_short_second_moment_is_right_on_average_and_decays() -> None:
@@ -190,11 +178,8 @@ def test_kernel_equals_its_definition(bits: int, rounding: str, packed: bool) ->
 def test_small_network_learns_as_with_floats() -> None:
     x = torch.randn(256, 4)
     y = (x @ torch.tensor([[1.0], [-2.0], [0.5], [0.3]])).tanh()
-    losses = {}
-    for name, make in {
-        "float": lambda params: Madam(params),
-        "integer": lambda params: IntegerMadam(params, bits=12),
-    }.items():
+    losses = []
+    for make in (Madam, partial(IntegerMadam, bits=12)):
         torch.manual_seed(1)
         model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
         optimizer = make(model.parameters())
@@ -203,8 +188,8 @@ def test_small_network_learns_as_with_floats() -> None:
             loss = (model(x) - y).square().mean()
             loss.backward()
             optimizer.step()
-        losses[name] = (model(x) - y).square().mean().item()
-    assert losses["integer"] < 2 * losses["float"] + 1e-3
+        losses.append((model(x) - y).square().mean().item())
+    assert losses[1] < 2 * losses[0] + 1e-3
 
 
 def test_packed_training_equals_training_with_floats_at_hand() -> None:
@@ -226,8 +211,7 @@ def test_packed_training_equals_training_with_floats_at_hand() -> None:
         optimizer.unpack()
         return [each.detach().clone() for each in model.parameters()]
 
-    for a, b in zip(trained(True), trained(False), strict=True):
-        assert torch.equal(a, b)
+    assert_equal(trained(True), trained(False))
 
 
 def test_packed_parameters_read_as_nan_and_keep_3_5_bytes_a_weight() -> None:
@@ -242,50 +226,20 @@ def test_packed_parameters_read_as_nan_and_keep_3_5_bytes_a_weight() -> None:
     assert weight.isnan().all()
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    return torch.load(file, weights_only=True)
-
-
-@all_bits
-def test_resumed_optimizer_goes_on_bit_for_bit_with_integers(bits: int) -> None:
-    params = [torch.randn(8, 3), torch.randn(3)]
-    gradients = [[torch.randn(8, 3), torch.randn(3)] for _ in range(10)]
-    first = IntegerMadam(params, bits=bits, seed=7)
-    steps(first, params, gradients[:5])
-    saved = through_a_file(first.state_dict())
-    copies = [each.clone() for each in params]
-    second = IntegerMadam(copies)
-    second.load_state_dict(saved)
-    for name, dtype in {"codes": torch.uint8, "second_moment": torch.int16, "skipped": torch.int64}.items():
-        assert saved["state"][0][name].dtype == second.state[copies[0]][name].dtype == dtype
-    steps(first, params, gradients[5:])
-    steps(second, copies, gradients[5:])
-    for a, b in zip(params, copies, strict=True):
-        assert torch.equal(a, b)
-
-
-def test_packed_optimizer_is_loaded_packed() -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_loaded_weights_are_the_integers(packed: bool) -> None:
     weight, other = torch.randn(6), torch.randn(6)
     first, second = IntegerMadam([weight]), IntegerMadam([other])
-    first.pack()
-    second.pack()
+    steps(first, [weight], [[torch.randn(6)]])
+    if packed:
+        first.pack()
+        second.pack()
     second.load_state_dict(through_a_file(first.state_dict()))
     with first.unpacked(), second.unpacked():
         assert torch.equal(weight, other)
 
 
-def test_weights_loaded_into_floats_are_the_integers() -> None:
-    weight, other = torch.randn(6), torch.randn(6)
-    first, second = IntegerMadam([weight]), IntegerMadam([other])
-    steps(first, [weight], [[torch.randn(6)]])
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(weight, other)
-
-
-def test_state_of_other_shapes_is_refused() -> None:
+def test_packed_state_of_other_shapes_is_refused() -> None:
     first, second = IntegerMadam([torch.ones(3)]), IntegerMadam([torch.ones(4)])
     first.pack()
     with pytest.raises(ValueError, match=r"parameter 0 .* needs"):
@@ -304,98 +258,16 @@ def test_weights_are_written_to_safetensors_as_integers(tmp_path: Path) -> None:
     other = nn.Sequential(nn.Linear(30, 20), nn.Linear(20, 2))
     other.load_state_dict(float_weights(read))
     with optimizer.unpacked():
-        for a, b in zip(model.parameters(), other.parameters(), strict=True):
-            assert torch.equal(a, b)
+        assert_equal(other.state_dict(), model.state_dict())
     del read["0.bias.bound"]
     with pytest.raises(ValueError, match=r"'0.bias' lack bound"):
         float_weights(read)
 
 
-@all_bits
-def test_model_among_others_moves_as_alone_bit_for_bit(bits: int) -> None:
-    stacked = torch.randn(3, 7) * torch.tensor([[1e-3], [1.0], [50.0]])
-    alone = [row.clone() for row in stacked]
-    gradients = torch.randn(12, 3, 7)
-    gradients[5, 1, 0] = math.inf
-    together = IntegerMadam([stacked], bits=bits, replica_dims=1, seed=[4, 9, 2])
-    with pytest.warns(RuntimeWarning, match="1 of 3 models"):
-        steps(together, [stacked], [[each] for each in gradients])
-    for seed, index in ((4, 0), (2, 2)):
-        row = alone[index]
-        steps(IntegerMadam([row], bits=bits, seed=seed), [row], [[each[index]] for each in gradients])
-        assert torch.equal(stacked[index], row)
-    assert together.state[stacked]["skipped"].tolist() == [0, 1, 0]
-
-
-@pytest.mark.parametrize("fused", [True, False])
-def test_models_may_have_a_learning_rate_each(fused: bool) -> None:
-    stacked = torch.randn(2, 7)
-    alone = [row.clone() for row in stacked]
-    gradients = torch.randn(6, 2, 7)
-    rates = [0.01, 0.05]
-    together = IntegerMadam([stacked], torch.tensor(rates), replica_dims=1, fused=fused)
-    steps(together, [stacked], [[each] for each in gradients])
-    for index, row in enumerate(alone):
-        own = IntegerMadam([row], rates[index], seed=index, fused=fused)
-        steps(own, [row], [[each[index]] for each in gradients])
-        torch.testing.assert_close(stacked[index], row, rtol=0.003, atol=0)
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e30])
-def test_step_with_an_unusable_gradient_changes_nothing_but_a_count(bad: float) -> None:
-    disturbed, undisturbed = torch.randn(20), torch.empty(20)
-    undisturbed.copy_(disturbed)
-    first, second = IntegerMadam([disturbed]), IntegerMadam([undisturbed])
-    gradients = [[torch.randn(20)] for _ in range(6)]
-    broken = torch.ones(20)
-    broken[7] = bad
-    steps(second, [undisturbed], gradients)
-    steps(first, [disturbed], gradients[:3])
-    with pytest.warns(RuntimeWarning, match="not finite"):
-        steps(first, [disturbed], [[broken]])
-    steps(first, [disturbed], gradients[3:])
-    assert torch.equal(disturbed, undisturbed)
-
-
-def test_gradient_whose_square_vanishes_does_not_move_weights() -> None:
-    weight = torch.ones(5)
-    optimizer = IntegerMadam([weight], rounding="nearest")
-    steps(optimizer, [weight], [[torch.zeros(5)]])
-    start = weight.clone()
-    steps(optimizer, [weight], [[torch.full((5,), 1e-23)]] * 3)
-    assert torch.equal(weight, start)
-
-
 def test_zeros_are_refused_or_frozen() -> None:
-    bias = torch.zeros(3)
+    zeros, ones, freezing = torch.zeros(3), torch.ones(3), partial(IntegerMadam, zeros="freeze")
     with pytest.raises(ValueError, match=r"no word for zero.*\(3,\)"):
-        steps(IntegerMadam([bias]), [bias], [[torch.ones(3)]])
-    steps(IntegerMadam([bias], zeros="freeze"), [bias], [[torch.ones(3)]])
-    assert torch.equal(bias, torch.zeros(3))
-    mixed = torch.tensor([0.0, 1.0])
-    steps(IntegerMadam([mixed], zeros="freeze"), [mixed], [[torch.zeros(2)]])
+        moved(IntegerMadam, zeros, [ones])
+    assert torch.equal(moved(freezing, zeros, [ones]), zeros)
+    mixed = moved(freezing, torch.tensor([0.0, 1.0]), [torch.zeros(2)])
     assert 0 < mixed[0] < 0.05
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"lr": 0.0},
-        {"bits": 9},
-        {"span": 1.0},
-        {"span": math.inf},
-        {"scale_bound": -1.0},
-        {"beta": 1.0},
-        {"rounding": "up"},
-        {"zeros": "additive"},
-        {"replica_dims": 1, "seed": [1, 2]},
-    ],
-)
-def test_setting_out_of_range_is_refused_by_name(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"Invalid {list(settings)[-1]}"):
-        IntegerMadam([torch.ones(3)], **settings)
-
-
-def test_parameters_of_other_types_are_refused() -> None:
-    with pytest.raises(TypeError, match="float32"):
-        IntegerMadam([torch.ones(3, dtype=torch.float64)])

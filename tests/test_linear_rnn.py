@@ -1,5 +1,6 @@
 """The linear recurrent layers: their equations, step by step in float64, and the call of ``torch.nn.LSTM``."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bits import assert_equal
 from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.nn import _gilr_lstm_fused
+from recurrences import assert_gradients_are_exact, assert_pieces_equal_the_whole
 
 STACKS: list[type[nn.LinearRNN]] = [nn.GILR, nn.GILRLSTM, nn.QRNN, nn.SRU]
 
@@ -108,15 +111,7 @@ def test_shapes_are_those_of_torchs_lstm(batch_first: bool, bidirectional: bool,
 
 @pytest.mark.parametrize("kind", STACKS)
 def test_one_step_at_a_time_equals_the_whole(kind: type[nn.LinearRNN]) -> None:
-    stack = randomised(kind(3, 4, 2, dtype=torch.float64))
-    x = torch.randn(6, 2, 3, dtype=torch.float64)
-    whole, end = stack(x)
-    state, outputs = None, []
-    for step in x.split([1, 1, 0, 3, 1]):
-        output, state = stack(step, state)
-        outputs.append(output)
-    torch.testing.assert_close(torch.cat(outputs), whole)
-    torch.testing.assert_close(state, end)
+    assert_pieces_equal_the_whole(randomised(kind(3, 4, 2, dtype=torch.float64)), [1, 1, 0, 3, 1])
 
 
 @pytest.mark.parametrize("kind", STACKS)
@@ -132,14 +127,7 @@ def test_other_direction_is_the_same_layer_on_reversed_time(kind: type[nn.Linear
 @pytest.mark.parametrize("kind", STACKS)
 def test_gradients_of_both_orders(kind: type[nn.LinearRNN]) -> None:
     stack = randomised(kind(2, 2, bidirectional=True, dtype=torch.float64))
-    names, values = zip(*stack.named_parameters(), strict=True)
-    x = torch.randn(3, 1, 2, dtype=torch.float64, requires_grad=True)
-
-    def run(x: Tensor, *parameters: Tensor) -> Tensor:
-        return torch.func.functional_call(stack, dict(zip(names, parameters, strict=True)), (x,))[0]
-
-    assert torch.autograd.gradcheck(run, (x, *values), fast_mode=True)
-    assert torch.autograd.gradgradcheck(run, (x, *values), fast_mode=True)
+    assert_gradients_are_exact(stack, torch.randn(3, 1, 2, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(1, 1300), (3, 400), (600, 2), (2, 1)])
@@ -150,8 +138,7 @@ def test_gilr_lstm_in_pieces_equals_its_definition(
     """float32 on a CPU goes a piece of time at a time; float64 takes the definition."""
     monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)  # pieces of 512 rows
     fast = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True)
-    slow = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True, dtype=torch.float64)
-    slow.load_state_dict(fast.state_dict())
+    slow = copy.deepcopy(fast).double()
     x, s, c = torch.randn(rows, steps, 5), torch.randn(2, rows, 7), torch.randn(2, rows, 7)
     answers = []
     for stack in (fast, slow):
@@ -167,16 +154,14 @@ def test_gilr_lstm_in_pieces_equals_its_definition(
 def test_gilr_lstm_gives_the_same_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)
     stack, x = nn.GILRLSTM(3, 5, batch_first=True), torch.randn(7, 300, 3, requires_grad=True)
-    definition = nn.GILRLSTM(3, 5, batch_first=True, dtype=torch.float64)
-    definition.load_state_dict(stack.state_dict())
+    definition = copy.deepcopy(stack).double()
     results = []
     for threads, model, dtype in ((1, stack, x.dtype), (2, stack, x.dtype), (1, definition, torch.float64)):
         torch.set_num_threads(threads)
         y, (s, c) = model(x.to(dtype))
         results.append([y, s, c, *torch.autograd.grad(y.square().mean(), [x, *model.parameters()])])
-    for one, two, exact in zip(*results, strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(one, exact.float(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(results[0], [each.float() for each in results[2]], rtol=1e-4, atol=1e-5)
     torch.set_num_threads(2)
     with torch.inference_mode():
         assert torch.equal(stack(x)[0], results[1][0])
@@ -188,18 +173,21 @@ def test_gilr_lstm_has_the_same_gradient_under_autocast() -> None:
     once = torch.autograd.grad(loss, list(stack.parameters()), retain_graph=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         again = torch.autograd.grad(loss, list(stack.parameters()))
-    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
+    assert_equal(once, again)
 
 
 def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:
-    stack, x = nn.GILRLSTM(3, 4), torch.randn(5, 2, 3, requires_grad=True)
-    (slope,) = torch.autograd.grad(stack(x)[0].square().sum(), x, create_graph=True)
-    (second,) = torch.autograd.grad(slope.square().sum(), x)
-    exact, y = nn.GILRLSTM(3, 4, dtype=torch.float64), x.detach().double().requires_grad_()
-    exact.load_state_dict(stack.state_dict())
-    (slope,) = torch.autograd.grad(exact(y)[0].square().sum(), y, create_graph=True)
-    (wanted,) = torch.autograd.grad(slope.square().sum(), y)
-    torch.testing.assert_close(second.double(), wanted, rtol=1e-3, atol=1e-5)
+    stack, x = nn.GILRLSTM(3, 4), torch.randn(5, 2, 3)
+    exact = copy.deepcopy(stack).double()
+
+    def second(stack: nn.LinearRNN, x: Tensor) -> Tensor:
+        x.requires_grad_()
+        (slope,) = torch.autograd.grad(stack(x)[0].square().sum(), x, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), x)[0]
+
+    torch.testing.assert_close(
+        second(stack, x).double(), second(exact, x.detach().double()), rtol=1e-3, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", STACKS)

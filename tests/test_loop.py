@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,27 @@ from torch import nn as torch_nn
 from torch._inductor import config as inductor_config
 from torch.func import vmap
 
+from bits import assert_equal
 from extrapolate import nn, ops
 from extrapolate.training import History, Penalty, Replicas, Warmup
 from extrapolate.training.compiled import compiled
 from extrapolate.training.evaluation import FixedData, regression_errors
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
+from watching import Watching
 
 
 def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
     x = 1 + ops.uniform(key, (2, 64)).movedim(0, -1)
     return (model(x) - x[:, :1] * x[:, 1:]).square().mean()
+
+
+def output(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    return model(torch.ones(1)).sum()
+
+
+def no_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    return 0.0 * output(model, key, given)
 
 
 def weight_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
@@ -34,6 +45,17 @@ def weight_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
 
 def sgd(rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
     return lambda parameters: torch.optim.SGD(parameters, lr=rate)
+
+
+def config(**settings: Any) -> TrainConfig:
+    usual = {
+        "loss": product_loss,
+        "optimizer": sgd(0.01),
+        "steps": 8,
+        "evaluate": weight_of,
+        "monitor": "sum",
+    }
+    return TrainConfig(**({"eval_every": 1, "compile": False} | usual | settings))
 
 
 class Scalar(torch_nn.Module):
@@ -45,10 +67,6 @@ class Scalar(torch_nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight
-
-
-def scalars(*starts: float) -> Replicas:
-    return Replicas([Scalar(start) for start in starts])
 
 
 # ------------------------------------------------------------------------------------- penalty and box
@@ -84,19 +102,13 @@ def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
     replicas = Replicas([nn.NMU(1, 1), nn.NMU(1, 1)])
     replicas.parameters["weight"].copy_(torch.tensor([0.3, 0.6]).view(2, 1, 1))
     weights = []
-    plan = TrainConfig(
-        loss=lambda model, key, given: 0.0 * model(torch.ones(1)).sum(),
-        optimizer=sgd(0.01),
-        steps=8,
-        evaluate=lambda replicas, keys: (
-            weights.append(replicas.parameters["weight"].flatten().tolist()) or weight_of(replicas, keys)
-        ),
-        eval_every=1,
-        monitor="sum",
-        penalties=(Penalty(Warmup(6, start=2, scale=2.0)),),
-        compile=False,
-    )
-    run_training(replicas, plan)
+
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        weights.append(replicas.parameters["weight"].flatten().tolist())
+        return weight_of(replicas, keys)
+
+    penalty = Penalty(Warmup(6, start=2, scale=2.0))
+    run_training(replicas, config(loss=no_loss, evaluate=evaluate, penalties=(penalty,)))
     low, high = 0.3, 0.6
     for step in range(8):
         moved = 0.01 * 2.0 * min(max((step - 2) / 4, 0.0), 1.0)
@@ -118,8 +130,7 @@ def test_weights_are_in_their_box_after_every_step(
         seen.append(replicas.parameters["1.weight"].abs().max())
         return {"e": weight.flatten(1).sum(1)}
 
-    plan = TrainConfig(product_loss, sgd(0.7), 20, evaluate, 1, "e", compile=False)
-    run_training(replicas, plan)
+    run_training(replicas, config(optimizer=sgd(0.7), steps=20, evaluate=evaluate, monitor="e"))
     assert len(seen) == 20
     touching = (replicas.parameters["0.weight"] == high) | (replicas.parameters["0.weight"] == low)
     assert touching.any(), "a rate this high must have driven some weight to its wall"
@@ -137,30 +148,22 @@ SCORES = torch.tensor(
 )
 
 
-def scored() -> tuple[Replicas, TrainConfig, list[Tensor]]:
-    """Four replicas whose single weight falls by 0.5 a step, measured by a table."""
-    weights: list[Tensor] = []
+def scored(solved: Any = None, watch: Watching | None = None) -> tuple[Replicas, History, list[Tensor]]:
+    """Four replicas whose single weight falls by 0.5 a step, measured by a table; their weights when measured."""
+    replicas, weights = Replicas([Scalar(start) for start in (0.0, 10.0, 20.0, 30.0)]), []
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         weights.append(replicas.parameters["weight"].clone())
         row = SCORES[len(weights) - 1]
         return {"validation": row, "test": row + 10}
 
-    plan = TrainConfig(
-        loss=lambda model, key, given: model(torch.ones(1)).sum(),
-        optimizer=sgd(0.5),
-        steps=8,
-        evaluate=evaluate,
-        eval_every=2,
-        monitor="validation",
-        compile=False,
-    )
-    return scalars(0.0, 10.0, 20.0, 30.0), plan, weights
+    measured = {"evaluate": evaluate, "eval_every": 2, "monitor": "validation", "solved": solved}
+    history = run_training(replicas, config(loss=output, optimizer=sgd(0.5), **measured), watch=watch)
+    return replicas, history, weights
 
 
 def test_best_weights_are_those_of_the_lowest_measure() -> None:
-    replicas, plan, weights = scored()
-    history = run_training(replicas, plan)
+    replicas, history, weights = scored()
     assert history.steps.tolist() == [2, 4, 6, 8]
     assert history.best_step.tolist()[:3] == [4, 8, 4]  # of equals the first
     expected = torch.stack([weights[1][0], weights[3][1], weights[1][2]])
@@ -182,52 +185,44 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
         at_evaluation.append({name: value.clone() for name, value in replicas.state.items()})
         return {"e": scores[len(at_evaluation) - 1]}
 
-    history = run_training(replicas, TrainConfig(product_loss, sgd(0.01), 6, evaluate, 2, "e", compile=False))
+    history = run_training(replicas, config(steps=6, evaluate=evaluate, eval_every=2, monitor="e"))
     moved = at_evaluation[1]["0.running_mean"] != at_evaluation[2]["0.running_mean"]
     assert moved.all(), "averages that stand still show nothing"
     replicas.load_state_dict(history.best)
     for name, value in replicas.state.items():
-        assert torch.equal(value[0], at_evaluation[1][name][0])
-        assert torch.equal(value[1], at_evaluation[2][name][1])
+        assert_equal(tuple(value), (at_evaluation[1][name][0], at_evaluation[2][name][1]))
 
 
 def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
-    replicas, plan, _ = scored()
-    history = run_training(replicas, plan)
+    _, history, _ = scored()
     assert history.best["weight"][3].item() == 30.0  # as it started
     assert torch.isnan(history.at_best("test")[3])
 
 
 def test_first_step_below_a_threshold() -> None:
-    replicas, plan, _ = scored()
-    history = run_training(replicas, plan)
+    _, history, _ = scored()
     thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
     assert history.first_below("validation", thresholds) == [4, 8, 4, None]
 
 
 def test_a_diverging_replica_does_not_disturb_the_others() -> None:
-    def trained(seeds: tuple[int, ...], rates: tuple[float, ...]) -> tuple[Replicas, Tensor]:
-        replicas = Replicas.build(lambda: nn.MLP(2, 1, hidden_features=8), seeds)
+    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+        return given["rate"] * product_loss(model, key, given)
 
-        def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-            return given["rate"] * product_loss(model, key, given)
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        return {"e": replicas.map(lambda model: model(torch.ones(2)).square().sum())}
 
-        plan = TrainConfig(
-            loss=loss,
-            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
-            steps=60,
-            evaluate=lambda replicas, keys: {
-                "e": replicas.map(lambda model: model(torch.ones(2)).square().sum())
-            },
-            eval_every=20,
-            monitor="e",
-            per_replica={"rate": torch.tensor(rates)},
-            compile=False,
+    def trained(rates: dict[int, float]) -> tuple[Replicas, Tensor]:
+        replicas = Replicas.build(lambda: nn.MLP(2, 1, hidden_features=8), tuple(rates))
+        given = {"rate": torch.tensor(list(rates.values()))}
+        settings = {"optimizer": partial(torch.optim.Adam, lr=1e-2), "steps": 60, "eval_every": 20}
+        history = run_training(
+            replicas, config(loss=loss, evaluate=evaluate, monitor="e", per_replica=given, **settings)
         )
-        return replicas, run_training(replicas, plan).metrics["e"]
+        return replicas, history.metrics["e"]
 
-    replicas, measures = trained((1, 2, 3), (1.0, torch.nan, 1.0))
-    healthy, expected = trained((1, 3), (1.0, 1.0))
+    replicas, measures = trained({1: 1.0, 2: torch.nan, 3: 1.0})
+    healthy, expected = trained({1: 1.0, 3: 1.0})
     assert torch.isnan(measures[:, 1]).all()
     torch.testing.assert_close(measures[:, [0, 2]], expected, rtol=1e-5, atol=1e-6)
     for name, value in healthy.parameters.items():
@@ -235,64 +230,28 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
 
 
 def test_measures_are_taken_at_the_end_too() -> None:
-    plan = TrainConfig(product_loss, sgd(0.01), 7, weight_of, 3, "sum", compile=False)
+    plan = config(steps=7, eval_every=3)
     assert run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps.tolist() == [3, 6, 7]
 
 
 def test_best_measure_that_is_not_taken_is_refused() -> None:
-    plan = TrainConfig(product_loss, sgd(0.01), 2, weight_of, 1, "validation", compile=False)
     with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
-        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan)
+        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(monitor="validation"))
 
 
 def test_progress_counts_the_solved_replicas() -> None:
-    told = []
-
-    class Listener:
-        def progress(self, step: int, solved: int | None) -> None:
-            told.append((step, solved))
-
-        def stop_requested(self) -> bool:
-            return False
-
-    replicas, plan, _ = scored()
-    plan = replace(plan, solved=lambda measures: measures["validation"] < 3.5)
-    run_training(replicas, plan, watch=Listener())
-    assert told[0] == (1, None)
-    assert told[-1] == (8, 2)
+    watch = Watching(stop_at=-1)
+    scored(solved=lambda measures: measures["validation"] < 3.5, watch=watch)
+    assert watch.told[0] == (1, None)
+    assert watch.told[-1] == (8, 2)
 
 
 # ------------------------------------------------------------------------------------------- compiling
 
 
 def product_plan(compile: bool) -> TrainConfig:
-    return TrainConfig(
-        loss=product_loss,
-        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
-        steps=120,
-        evaluate=weight_of,
-        eval_every=40,
-        monitor="sum",
-        penalties=(Penalty(Warmup(60, 20)),),
-        compile=compile,
-    )
-
-
-@pytest.fixture
-def compilations(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
-    """What is compiled, by a compiler that changes nothing and takes no time."""
-    graphs: list[torch.fx.GraphModule] = []
-
-    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
-        graphs.append(graph)
-        return graph.forward
-
-    compile = torch.compile
-    monkeypatch.setattr(
-        "torch.compile",
-        lambda function, **options: compile(function, backend=keep, fullgraph=True, dynamic=False),
-    )
-    return graphs
+    adam, penalties = partial(torch.optim.Adam, lr=1e-2), (Penalty(Warmup(60, 20)),)
+    return config(optimizer=adam, steps=120, eval_every=40, penalties=penalties, compile=compile)
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -318,16 +277,14 @@ def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.f
     replicas = Replicas.build(lambda: nn.NMU(2, 1), range(10))
     sets = {
         str(size): [
-            FixedData(slice(0, size), torch.ones(7, 2), torch.ones(7, 1)),
-            FixedData(slice(size, 10), torch.ones(7, 2), torch.ones(7, 1)),
+            FixedData(rows, torch.ones(7, 2), torch.ones(7, 1)) for rows in (slice(0, size), slice(size, 10))
         ]
         for size in range(1, 6)
     }
     measured = regression_errors(sets)(replicas, replicas.keys())
     expected = regression_errors(sets, compile=False)(replicas, replicas.keys())
     assert len(compilations) == 9
-    for name, errors in expected.items():
-        torch.testing.assert_close(measured[name], errors)
+    torch.testing.assert_close(measured, expected)
 
 
 @pytest.mark.slow
@@ -379,11 +336,9 @@ def test_a_shared_batch_is_sampled_once_per_step_and_seen_by_every_replica() -> 
     def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return (model(batch["x"]) * batch["sign"]).sum()
 
-    replicas, own = scalars(0.0, 0.0), {"sign": torch.tensor([1.0, -1.0])}
-    config = TrainConfig(
-        loss, sgd(1.0), 3, weight_of, 3, "sum", per_replica=own, shared_batch=shared, compile=False
-    )
-    run_training(replicas, config)
+    replicas, own = Replicas([Scalar(0.0), Scalar(0.0)]), {"sign": torch.tensor([1.0, -1.0])}
+    train = config(loss=loss, optimizer=sgd(1.0), steps=3, eval_every=3, per_replica=own, shared_batch=shared)
+    run_training(replicas, train)
     assert len({float(each) for each in sampled}) == 3
     moved = replicas.parameters["weight"][:, 0]
     torch.testing.assert_close(moved[0], -torch.cat(sampled).sum())

@@ -3,6 +3,8 @@
 import gc
 import math
 import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -11,19 +13,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from bits import assert_equal
 from extrapolate import nn
 from extrapolate.nn import _diagonal_fused
 from extrapolate.nn._hard import cutoff_sigmoid, hard_sigmoid, hard_tanh, saturation
+from extrapolate.nn._neural_gpu import length_scaled
 from extrapolate.training import Replicas
 
 KEY = torch.tensor([3, 1, 7])
 
 
-def with_biases(model: torch.nn.Module) -> torch.nn.Module:
+SYMBOLS = torch.randint(1, 5, (2, 7), generator=torch.Generator().manual_seed(0))
+Model = TypeVar("Model", bound=torch.nn.Module)
+
+
+def with_biases(model: Model) -> Model:
     """Biases that are not zero, so that a forgotten one is seen."""
     for parameter in model.parameters():
         if parameter.dim() == 1:
             torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def carrying(model: nn.DiagonalNeuralGPU) -> nn.DiagonalNeuralGPU:
+    """u = 1: all is carried."""
+    torch.nn.init.zeros_(model.cell.gates.weight)
+    torch.nn.init.constant_(model.cell.gates.bias, 1.0)
     return model
 
 
@@ -77,22 +92,18 @@ def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
 @pytest.mark.parametrize("maps", [1, 2, 3, 7, 8])
 def test_diagonal_cell_computes_the_published_equations(maps: int) -> None:
     cell = with_biases(nn.DiagonalCGRU(maps).double())
-    assert isinstance(cell, nn.DiagonalCGRU)
     state = torch.randn(2, 5, maps, dtype=torch.float64)
     expected = np.stack([expected_diagonal(each, cell) for each in state.numpy()])
     np.testing.assert_allclose(cell(state).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_content_moves_toward_higher_places_in_the_second_third_and_back_in_the_last() -> None:
-    model = nn.DiagonalNeuralGPU(3, 3, 3)
-    for layer in (model.cell.gates, model.cell.candidate):
-        torch.nn.init.zeros_(layer.weight)
-    torch.nn.init.constant_(model.cell.gates.bias, 1.0)  # u = 1: all is carried
+    model = carrying(nn.DiagonalNeuralGPU(3, 3, 3))
+    torch.nn.init.zeros_(model.cell.candidate.weight)
     state = torch.zeros(1, 5, 3)
     state[0, 2] = torch.tensor([0.1, 0.2, 0.3])
     after = model.cell(model.cell(state))
-    where = [(i, j) for i, j in after[0].nonzero().tolist()]
-    assert sorted(where) == [(0, 2), (2, 0), (4, 1)]
+    assert after[0].nonzero().tolist() == [[0, 2], [2, 0], [4, 1]]
 
 
 def test_cgru_is_two_gated_convolutions() -> None:
@@ -104,7 +115,6 @@ def test_cgru_is_two_gated_convolutions() -> None:
         out = torch.conv2d(x.permute(0, 3, 1, 2), kernel, layer.bias, padding=1)
         return out.permute(0, 2, 3, 1)
 
-    assert isinstance(cell, nn.CGRU)
     keep, reset = cutoff_sigmoid(convolved(cell.gates, state) + 1).chunk(2, -1)
     value = torch.tanh(convolved(cell.candidate, reset * state))
     torch.testing.assert_close(cell(state), keep * state + (1 - keep) * value)
@@ -130,22 +140,20 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 @kinds
 def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
     model = KINDS[kind]()
-    symbols = torch.randint(1, 5, (2, 7))
-    states = list(model.states(symbols))
+    states = list(model.states(SYMBOLS))
     assert len(states) == 8
     assert all(state.shape[:2] == (2, 7) for state in states)
-    torch.testing.assert_close(model.read(states[-1]), model(symbols))
-    torch.testing.assert_close(model.read(states[4]), model(symbols, steps=4))
-    assert model(symbols).shape == (2, 7, 3)
+    torch.testing.assert_close(model.read(states[-1]), model(SYMBOLS))
+    torch.testing.assert_close(model.read(states[4]), model(SYMBOLS, steps=4))
+    assert model(SYMBOLS).shape == (2, 7, 3)
 
 
 @kinds
 def test_a_padded_sequence_has_the_answer_of_itself_alone(kind: str) -> None:
     """Where it takes its own number of steps and its span does not grow, padding changes nothing."""
     model = KINDS[kind]()
-    symbols = torch.randint(1, 5, (2, 6))
-    padded = torch.cat([symbols, torch.zeros(2, 3, dtype=torch.int64)], 1)
-    torch.testing.assert_close(model(padded, steps=6)[:, :6], model(symbols, steps=6))
+    padded = torch.cat([SYMBOLS, torch.zeros(2, 3, dtype=torch.int64)], 1)
+    torch.testing.assert_close(model(padded, steps=6)[:, :7], model(SYMBOLS, steps=6))
 
 
 @kinds
@@ -198,45 +206,38 @@ def test_copies_take_turns_disagree_and_merge() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(0, 3, 4), (3, 0, 4), (3, 3, 0)])
-def test_sizes_below_one_are_refused(arguments: tuple[int, int, int]) -> None:
+def test_sizes_out_of_range_are_refused(arguments: tuple[int, int, int]) -> None:
     for kind in (nn.NeuralGPU, nn.DiagonalNeuralGPU):
         with pytest.raises(ValueError, match="at least 1"):
             kind(*arguments)
-    with pytest.raises(ValueError, match="below 1"):
-        nn.DiagonalNeuralGPU(3, 3, 3, dropout=1.0)
     with pytest.raises(ValueError, match="at least 1"):
         nn.NeuralGPU(3, 3, 3, copies=0)
+    refused: list[tuple[dict[str, Any], str]] = [({"dropout": 1.0}, "below 1"), ({"slack": -1}, "slack=-1")]
+    for wrong, message in refused:
+        with pytest.raises(ValueError, match=message):
+            nn.DiagonalNeuralGPU(3, 3, 3, **wrong)
 
 
 # ----------------------------------------------------------------------------------------------- dropout
 
 
 def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
-    symbols = torch.randint(1, 5, (2, 7))
     for model in (nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), nn.NeuralGPU(5, 3, 6, dropout=0.5)):
         model.key = KEY
-        torch.testing.assert_close(model(symbols), model(symbols), rtol=0, atol=0)
+        first = model(SYMBOLS)
+        assert torch.equal(model(SYMBOLS), first)
         model.key = KEY + 1
-        other = model(symbols)
-        model.key = KEY
-        assert not torch.equal(model(symbols), other)
-        model.eval()
-        assert not torch.equal(model(symbols), other)
+        assert not torch.equal(model(SYMBOLS), first)
+        assert not torch.equal(model.eval()(SYMBOLS), first)
 
 
 def test_original_drops_less_of_longer_sequences() -> None:
-    from extrapolate.nn._neural_gpu import length_scaled
-
     shares = [round(length_scaled(0.15, n), 3) for n in (4, 8, 20, 41)]
     assert shares == [0.15, 0.15, 0.06, 0.029]
 
 
 def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
-    model = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5)
-    torch.nn.init.zeros_(model.cell.gates.weight)
-    torch.nn.init.constant_(model.cell.gates.bias, 1.0)
-    symbols = torch.randint(1, 5, (2, 7))
-    states = list(model.states(symbols))
+    states = list(carrying(nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5)).states(SYMBOLS))
     torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
 
 
@@ -246,39 +247,39 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
 @pytest.mark.parametrize("levels", [1, 2, 5])
 def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
-    assert isinstance(model, nn.DiagonalNeuralGPU)
-    symbols = torch.randint(1, 5, (2, 7))
-    for state in model.states(symbols):
+    for state in model.states(SYMBOLS):
         steps = (state * levels).detach()
         torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-5)
-    model(symbols).square().sum().backward()
+    model(SYMBOLS).square().sum().backward()
     assert all(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
 
 
 def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
-    plain = nn.DiagonalNeuralGPU(5, 3, 6)
-    rounded = nn.DiagonalNeuralGPU(5, 3, 6, levels=1)
+    plain, rounded = nn.DiagonalNeuralGPU(5, 3, 6), nn.DiagonalNeuralGPU(5, 3, 6, levels=1)
     rounded.load_state_dict(plain.state_dict())
-    symbols = torch.randint(1, 5, (2, 7))
-    torch.testing.assert_close(rounded.saturated(symbols, rounding=0.0), plain.saturated(symbols))
-    assert not torch.allclose(rounded(symbols), plain(symbols))
+    torch.testing.assert_close(rounded.saturated(SYMBOLS, rounding=0.0), plain.saturated(SYMBOLS))
+    assert not torch.allclose(rounded(SYMBOLS), plain(SYMBOLS))
 
 
 # --------------------------------------------------------------------------------------------- the fused
 
 
-def both(
-    model: nn.DiagonalNeuralGPU, symbols: Tensor, monkeypatch: pytest.MonkeyPatch, steps: int | None = None
-) -> list[list[Tensor]]:
-    """Logits, saturation and gradients of the fused steps, then of the plain ones."""
+def both(answer: Callable[[], Any]) -> list[Any]:
+    """``answer()`` by the fused steps, then by the plain ones."""
     sides = []
     for fused in (True, False):
-        monkeypatch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
-        logits, cost = model.saturated(symbols, steps, rounding=0.7)
-        loss = logits.square().mean() + cost
-        gradients = torch.autograd.grad(loss, list(model.parameters()))
-        sides.append([logits.detach(), cost.detach(), *gradients])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
+            sides.append(answer())
     return sides
+
+
+def trained(model: nn.DiagonalNeuralGPU, symbols: Tensor, steps: int | None = None) -> list[Tensor]:
+    """Logits, saturation and gradients."""
+    model.key = KEY
+    logits, cost = model.saturated(symbols, steps, rounding=0.7)
+    loss = logits.square().mean() + cost
+    return [logits.detach(), cost.detach(), *torch.autograd.grad(loss, list(model.parameters()))]
 
 
 @given(
@@ -295,18 +296,13 @@ def test_fused_steps_equal_the_plain_ones(
 ) -> None:
     torch.manual_seed(seed)
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout, levels=levels))
-    assert isinstance(model, nn.DiagonalNeuralGPU)
-    model.key = KEY
-    with pytest.MonkeyPatch.context() as patch:
-        ours, theirs = both(model, torch.randint(0, 5, (count, length)), patch, steps)
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    symbols = torch.randint(0, 5, (count, length))
+    torch.testing.assert_close(*both(lambda: trained(model, symbols, steps)), rtol=1e-5, atol=1e-5)
 
 
-def test_fused_training_step_of_full_size_equals_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = nn.DiagonalNeuralGPU(13, 3, 48, dropout=0.5)
-    model.key = KEY
-    ours, theirs = both(model, torch.randint(1, 4, (8, 41)), monkeypatch)
+def test_fused_training_step_of_full_size_equals_the_plain_one() -> None:
+    model, symbols = nn.DiagonalNeuralGPU(13, 3, 48, dropout=0.5), torch.randint(1, 4, (8, 41))
+    ours, theirs = both(lambda: trained(model, symbols))
     for one, other in zip(ours, theirs, strict=True):
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
 
@@ -315,25 +311,23 @@ def test_fused_training_step_of_full_size_equals_the_plain_one(monkeypatch: pyte
 def test_fused_steps_give_the_same_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_diagonal_fused, "STEP", 1.0)
     model, symbols = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), torch.randint(1, 5, (5, 7))
-    model.key = KEY
-    on_two, plain = both(model, symbols, monkeypatch)
+    on_two, plain = both(lambda: trained(model, symbols))
     torch.set_num_threads(1)
-    on_one, _ = both(model, symbols, monkeypatch)
-    for one, two, other in zip(on_one, on_two, plain, strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    on_one, _ = both(lambda: trained(model, symbols))
+    torch.testing.assert_close(on_one, on_two, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(on_one, plain, rtol=1e-5, atol=1e-5)
 
 
-def test_fused_gradient_can_be_differentiated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_gradient_can_be_differentiated_again() -> None:
     model = nn.DiagonalNeuralGPU(5, 3, 4)
     weight = model.cell.candidate.weight
-    found = []
-    for fused in (True, False):
-        monkeypatch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
+
+    def second() -> Tensor:
         logits, cost = model.saturated(torch.tensor([[1, 2, 3, 4]]))
         (slope,) = torch.autograd.grad(logits.square().sum() + cost, weight, create_graph=True)
-        found.append(torch.autograd.grad(slope.square().sum(), weight)[0])
-    torch.testing.assert_close(*found)
+        return torch.autograd.grad(slope.square().sum(), weight)[0]
+
+    torch.testing.assert_close(*both(second))
 
 
 def test_fused_steps_keep_nothing_where_no_gradient_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +356,7 @@ def test_gradients_are_the_same_when_asked_twice_or_under_autocast() -> None:
     once = torch.autograd.grad(loss, parameters, retain_graph=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         again = torch.autograd.grad(loss, parameters)
-    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
+    assert_equal(once, again)
 
 
 def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,8 +372,7 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
     monkeypatch.setattr(_diagonal_fused, "_record", watched)
     gc.disable()
     try:
-        symbols = torch.randint(1, 5, (2, 7))
-        logits, cost = model.saturated_together([(symbols, symbols > 0)] * 2)
+        logits, cost = model.saturated_together([(SYMBOLS, SYMBOLS > 0)] * 2)
         torch.testing.assert_close(*logits)
         assert any(each() is not None for each in left)
         del logits, cost
@@ -402,7 +395,6 @@ def test_batches_side_by_side_are_as_each_alone(
 ) -> None:
     torch.manual_seed(seed)
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, 7, levels=levels, slack=slack))
-    assert isinstance(model, nn.DiagonalNeuralGPU)
     batches = []
     for length in lengths:
         symbols = torch.randint(1, 5, (2, length))
@@ -410,14 +402,14 @@ def test_batches_side_by_side_are_as_each_alone(
         batches.append((symbols, symbols != 0))
     logits, cost = model.saturated_together(batches)
     alone = [model.saturated(symbols, span=span) for symbols, span in batches]
-    for one, (other, _) in zip(logits, alone, strict=True):
-        torch.testing.assert_close(one, other)
-    torch.testing.assert_close(cost, torch.stack([each for _, each in alone]).mean())
-    ours = torch.autograd.grad(cost + sum(each.square().sum() for each in logits), list(model.parameters()))
-    total = sum(other.square().sum() for other, _ in alone) + torch.stack([each for _, each in alone]).mean()
-    theirs = torch.autograd.grad(total, list(model.parameters()))
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    expected, costs = zip(*alone, strict=True)
+    torch.testing.assert_close(tuple(logits), expected)
+    torch.testing.assert_close(cost, torch.stack(costs).mean())
+    ours, theirs = (
+        torch.autograd.grad(cost + sum(each.square().sum() for each in answers), list(model.parameters()))
+        for answers, cost in ((logits, cost), (expected, torch.stack(costs).mean()))
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("counts", [(), (2, 3)])
@@ -433,8 +425,6 @@ def test_slack_is_steps_beyond_the_places() -> None:
     assert len(list(model.states(symbols))) == 1 + 4 + 3
     torch.testing.assert_close(model(symbols), model(symbols, steps=7))
     assert not torch.allclose(model(symbols), model(symbols, steps=4))
-    with pytest.raises(ValueError, match="slack=-1"):
-        nn.DiagonalNeuralGPU(5, 3, 6, slack=-1)
 
 
 def test_replicas_map_the_network() -> None:

@@ -1,6 +1,9 @@
 """What a training may add to plain descent: penalties that change, bounds on gradients, fresh starts."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,12 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch import nn as torch_nn
 
+from bits import assert_equal
 from extrapolate import nn
 from extrapolate._runtime.progress import Interrupted
-from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
+from extrapolate.training import Clip, Growth, History, Penalty, Replicas, Step, Warmup
 from extrapolate.training.loop import run_training
 from extrapolate.training.restart import Restart
 from extrapolate.training.train_config import TrainConfig
+from watching import Watching
 
 
 class Level(torch_nn.Module):
@@ -25,21 +30,23 @@ class Level(torch_nn.Module):
         self.value = torch_nn.Parameter(torch.tensor(value))
 
 
-def value_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-    return {"value": replicas.parameters["value"].clone()}
+def no_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+    return 0 * next(model.parameters()).sum() + given.get("loss", 0)
 
 
-def plan_of(loss: object, steps: int, **others: object) -> TrainConfig:
-    settings = {
-        "loss": loss,
-        "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=1.0),
-        "steps": steps,
-        "evaluate": value_of,
-        "eval_every": 1,
-        "monitor": "value",
-        "compile": False,
-    }
-    return TrainConfig(**(settings | others))  # type: ignore[arg-type]
+def config(**settings: Any) -> TrainConfig:
+    return TrainConfig(loss=no_loss, optimizer=partial(torch.optim.SGD, lr=1.0), compile=False, **settings)
+
+
+def trained(steps: int, **settings: Any) -> tuple[Replicas, History]:
+    """Two numbers, moved by what ``settings`` add to a loss that ignores them."""
+
+    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
+        return {"value": replicas.parameters["value"].clone()}
+
+    replicas = Replicas([Level(), Level()])
+    measured = {"evaluate": evaluate, "eval_every": 1, "monitor": "value"}
+    return replicas, run_training(replicas, replace(config(steps=steps, **measured), **settings))
 
 
 # ----------------------------------------------------------------------------------------- schedules
@@ -62,38 +69,25 @@ def test_a_growth_that_does_not_grow_is_refused(wrong: tuple[float, float, int])
 
 
 def test_several_penalties_add_up() -> None:
-    """Two penalties on a number that the loss ignores: it moves by rate times both slopes."""
+    """It moves by rate times both slopes."""
     penalties = (
         Penalty(Step(0.5, after=-1), lambda model: model.value),  # type: ignore[arg-type, return-value]
         Penalty(Warmup(2), lambda model: model.value * 2),  # type: ignore[arg-type, operator]
     )
-    replicas = Replicas([Level(), Level()])
-    history = run_training(
-        replicas, plan_of(lambda model, key, given: 0 * model.value, 3, penalties=penalties)
-    )
+    _, history = trained(3, penalties=penalties)
     assert history.metrics["value"][:, 0].tolist() == pytest.approx([-0.5, -2.0, -4.5])
 
 
 def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
     penalty = Penalty(Step(1.0, after=-1), lambda model: model.value, loss_below=1.0)  # type: ignore[arg-type, return-value]
-    replicas = Replicas([Level(), Level()])
-
-    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-        return 0 * model.value + given["loss"]  # type: ignore[operator]
-
-    run_training(
-        replicas, plan_of(loss, 1, penalties=(penalty,), per_replica={"loss": torch.tensor([0.9, 1.1])})
-    )
+    replicas, _ = trained(1, penalties=(penalty,), per_replica={"loss": torch.tensor([0.9, 1.1])})
     assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
 
 
 # ---------------------------------------------------------------------------------------------- clip
 
 
-@given(
-    values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=6),
-    norm=st.floats(0.01, 200),
-)
+@given(values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=6), norm=st.floats(0.01, 200))
 def test_norm_is_bounded_as_torch_bounds_one_module(values: list[float], norm: float) -> None:
     half = len(values) // 2
     parameters = [torch_nn.Parameter(torch.zeros(half)), torch_nn.Parameter(torch.zeros(len(values) - half))]
@@ -111,23 +105,11 @@ def test_values_are_bounded_after_the_norm() -> None:
 
 
 def test_each_replica_is_clipped_by_its_own_norm() -> None:
-    replicas = Replicas([Level(), Level()])
-    slopes = torch.tensor([0.5, 50.0])
-    run_training(
-        replicas,
-        plan_of(lambda model, key, given: model.value * given["slope"], 1, per_replica={"slope": slopes}),
-    )
+    slopes = {"slope": torch.tensor([0.5, 50.0])}
+    settings = {"loss": lambda model, key, given: model.value * given["slope"], "per_replica": slopes}
+    replicas, _ = trained(1, **settings)
     assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
-    bounded = Replicas([Level(), Level()])
-    run_training(
-        bounded,
-        plan_of(
-            lambda model, key, given: model.value * given["slope"],
-            1,
-            per_replica={"slope": slopes},
-            grad_clip=Clip(norm=1.0),
-        ),
-    )
+    bounded, _ = trained(1, grad_clip=Clip(norm=1.0), **settings)
     assert bounded.parameters["value"].tolist() == pytest.approx([-0.5, -1.0], rel=1e-5)
 
 
@@ -157,33 +139,25 @@ def test_stuck_is_high_and_not_falling_for_long_enough() -> None:
     assert not restart.stuck(steps, mean, square, recently).any(), "counted from its last start"
 
 
-def stuck_plan(steps: int, seen: list[list[float]]) -> TrainConfig:
-    """Replica 0's loss stays at 2; replica 1's is 0. Nothing moves but by a restart."""
-
-    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-        return 0 * model.weight.sum() + given["loss"]  # type: ignore[operator, union-attr]
+def restarted(seen: list[list[float]] | None = None, **run: Any) -> Replicas:
+    """90 steps; replica 0's loss stays at 2; replica 1's is 0. Nothing moves but by a restart."""
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        seen.append(replicas.parameters["weight"].flatten().tolist())
+        if seen is not None:
+            seen.append(replicas.parameters["weight"].flatten().tolist())
         return {"error": torch.zeros(2)}
 
-    return TrainConfig(
-        loss=loss,
-        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0),
-        steps=steps,
-        evaluate=evaluate,
-        eval_every=10,
-        monitor="error",
-        per_replica={"loss": torch.tensor([2.0, 0.0])},
-        restart=Restart(lambda: nn.NMU(1, 1), after=30),
-        compile=False,
-    )
+    replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
+    settings: dict[str, Any] = {"evaluate": evaluate, "eval_every": 10, "monitor": "error"}
+    settings["per_replica"] = {"loss": torch.tensor([2.0, 0.0])}
+    settings["restart"] = Restart(lambda: nn.NMU(1, 1), after=30)
+    run_training(replicas, config(steps=90, **settings), **run)
+    return replicas
 
 
 def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
-    replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
     seen: list[list[float]] = []
-    run_training(replicas, stuck_plan(90, seen))
+    restarted(seen)
     first = [values[0] for values in seen]
     assert first[0] == first[1] == first[2] != first[3], "after 30 steps"
     assert len(set(first)) == 3, "and again 30 steps later, with yet other weights"
@@ -191,28 +165,12 @@ def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
     assert all(0.25 <= value <= 0.75 for value in first), "from the unit's own start"
 
 
-class StopAt:
-    def __init__(self, step: int) -> None:
-        self.step, self.seen = step, 0
-
-    def progress(self, step: int, solved: int | None) -> None:
-        self.seen = step
-
-    def stop_requested(self) -> bool:
-        return self.seen >= self.step
-
-
 def test_restarts_are_the_same_when_stopped_in_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
-    undisturbed = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    run_training(undisturbed, stuck_plan(90, []))
     path = tmp_path / "checkpoint"
     for stop in (25, 47):
-        replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
         with pytest.raises(Interrupted):
-            run_training(replicas, stuck_plan(90, []), checkpoint=path, watch=StopAt(stop))
-    replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
-    run_training(replicas, stuck_plan(90, []), checkpoint=path)
-    assert torch.equal(replicas.parameters["weight"], undisturbed.parameters["weight"])
+            restarted(checkpoint=path, watch=Watching(stop))
+    assert_equal(restarted(checkpoint=path).parameters, restarted().parameters)

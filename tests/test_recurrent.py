@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from bits import assert_equal
 from extrapolate import nn
 from extrapolate.errors import UserError
+from recurrences import assert_gradients_are_exact, assert_pieces_equal_the_whole
 
 TORCHS = ["LSTM", "GRU", "RNN"]
 ALL = [*TORCHS, "UGRNN"]
@@ -74,28 +76,19 @@ def test_gives_torchs_numbers_in_single_precision(kind: str) -> None:
     assert_same(ours(x), theirs(x), 1e-6)
 
 
-@pytest.mark.parametrize("kind", TORCHS)
+@pytest.mark.parametrize("kind", [*TORCHS, "LSTM, projected", "RNN, relu"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_takes_one_sequence_without_a_batch(kind: str, bidirectional: bool) -> None:
-    ours, theirs = pair(kind, 3, 4, 2, bidirectional=bidirectional, batch_first=True, dtype=DOUBLE)
-    x = torch.randn(5, 3, dtype=DOUBLE)
-    for hx in (None, initial_state(kind, 4 if bidirectional else 2)):
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_takes_one_sequence_or_a_batch_projects_and_has_torchs_nonlinearities(
+    kind: str, bidirectional: bool, batch: tuple[int, ...]
+) -> None:
+    kind, _, option = kind.partition(", ")
+    more = {"projected": {"proj_size": 2}, "relu": {"nonlinearity": "relu"}, "": {}}[option]
+    ours, theirs = pair(kind, 3, 4, 2, bidirectional=bidirectional, dtype=DOUBLE, **more)
+    x = torch.randn(5, *batch, 3, dtype=DOUBLE)
+    state = initial_state(kind, 4 if bidirectional else 2, *batch, output=more.get("proj_size", 4))
+    for hx in (None, state):
         assert_same(ours(x, hx), theirs(x, hx))
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_lstm_projects_its_output(bidirectional: bool) -> None:
-    ours, theirs = pair("LSTM", 3, 4, 2, bidirectional=bidirectional, proj_size=2, dtype=DOUBLE)
-    x = torch.randn(5, 2, 3, dtype=DOUBLE)
-    for hx in (None, initial_state("LSTM", 4 if bidirectional else 2, 2, output=2)):
-        assert_same(ours(x, hx), theirs(x, hx))
-
-
-def test_rnn_has_torchs_nonlinearities() -> None:
-    ours, theirs = pair("RNN", 3, 4, 1, "relu", dtype=DOUBLE)
-    x = torch.randn(5, 2, 3, dtype=DOUBLE)
-    assert_same(ours(x), theirs(x))
-    assert (ours(x)[0] >= 0).all()
 
 
 def test_ugrnn_computes_its_equation() -> None:
@@ -112,14 +105,7 @@ def test_ugrnn_computes_its_equation() -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_one_step_at_a_time_equals_the_whole(kind: str) -> None:
-    module = build(kind, 3, 4, 2, dtype=DOUBLE)
-    x = torch.randn(6, 2, 3, dtype=DOUBLE)
-    whole, end = module(x)
-    hx, outputs = None, []
-    for piece in x.split([1, 1, 3, 1]):
-        output, hx = module(piece, hx)
-        outputs.append(output)
-    assert_same((torch.cat(outputs), hx), (whole, end))
+    assert_pieces_equal_the_whole(build(kind, 3, 4, 2, dtype=DOUBLE), [1, 1, 3, 1])
 
 
 @pytest.mark.parametrize("kind", TORCHS)
@@ -175,15 +161,7 @@ def test_sequence_of_length_0_keeps_its_initial_state(kind: str) -> None:
 @pytest.mark.parametrize("lengths", [None, torch.tensor([2, 3])], ids=["whole", "padded"])
 def test_gradients_are_exact(kind: str, lengths: Tensor | None) -> None:
     module = build(kind, 2, 3, 2, bidirectional=True, dtype=DOUBLE)
-    names = [name for name, _ in module.named_parameters()]
-
-    def output(x: Tensor, *parameters: Tensor) -> Tensor:
-        values = dict(zip(names, parameters, strict=True))
-        return functional_call(module, values, (x,), {"lengths": lengths})[0]
-
-    inputs = torch.randn(3, 2, 2, dtype=DOUBLE, requires_grad=True), *module.parameters()
-    assert torch.autograd.gradcheck(output, inputs, fast_mode=True)
-    assert torch.autograd.gradgradcheck(output, inputs, fast_mode=True)
+    assert_gradients_are_exact(module, torch.randn(3, 2, 2, dtype=DOUBLE), lengths=lengths)
 
 
 @pytest.mark.parametrize("kind", TORCHS)
@@ -194,15 +172,14 @@ def test_same_seed_gives_torchs_initial_parameters(kind: str) -> None:
         modules.append(getattr(library, kind)(3, 4, 2, bidirectional=True))
     ours, theirs = (module.state_dict() for module in modules)
     assert list(ours) == list(theirs)
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("kind", TORCHS)
 def test_state_dict_loads_into_torchs_module(kind: str) -> None:
     ours, theirs = build(kind, 3, 4, 2, bias=False), getattr(torch.nn, kind)(3, 4, 2, bias=False)
     theirs.load_state_dict(ours.state_dict())
-    x = torch.randn(5, 2, 3)
-    assert_same(ours(x), theirs(x), 1e-6)
+    assert_same(ours(torch.ones(5, 2, 3)), theirs(torch.ones(5, 2, 3)), 1e-6)
 
 
 def test_repr_is_torchs() -> None:
@@ -285,23 +262,19 @@ def test_compiles_without_a_graph_break(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("kind", "options", "message"),
     [
-        ({"hidden_size": 0}, "must be 1 or more"),
-        ({"num_layers": 0}, "must be 1 or more"),
-        ({"num_layers": 2, "dropout": 1.5}, "dropout is a probability from 0 to 1, got 1.5"),
-        ({"proj_size": 4}, "proj_size must be from 0 to hidden_size - 1 = 3, got 4"),
+        ("LSTM", {"hidden_size": 0}, "must be 1 or more"),
+        ("LSTM", {"num_layers": 0}, "must be 1 or more"),
+        ("LSTM", {"num_layers": 2, "dropout": 1.5}, "dropout is a probability from 0 to 1, got 1.5"),
+        ("LSTM", {"proj_size": 4}, "proj_size must be from 0 to hidden_size - 1 = 3, got 4"),
+        ("RNN", {"nonlinearity": "tan"}, "unknown nonlinearity 'tan': did you mean tanh"),
     ],
     ids=str,
 )
-def test_refuses_options_out_of_range(options: dict[str, Any], message: str) -> None:
+def test_refuses_options_out_of_range(kind: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        nn.LSTM(**{"input_size": 3, "hidden_size": 4, **options})
-
-
-def test_refuses_an_unknown_nonlinearity() -> None:
-    with pytest.raises(UserError, match="unknown nonlinearity 'tan': did you mean tanh"):
-        nn.RNN(3, 4, nonlinearity="tan")
+        build(kind, **{"input_size": 3, "hidden_size": 4, **options})
 
 
 def test_warns_of_dropout_that_does_nothing() -> None:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
+from bits import assert_equal
 from extrapolate import nn, ops
-from extrapolate.training import History, Penalty, Replicas, Warmup
+from extrapolate.training import Penalty, Replicas, Warmup
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 
 #: A rate at which 200 steps drive some weights to the wall of their box and leave others inside.
 STEPS, RATE = 200, 2e-3
-SCHEDULE = Warmup(150, start=50, scale=10.0)
 LOWS = (1.0, -2.0, 0.1, 10.0)
 
 
@@ -36,7 +36,7 @@ def error_at_five(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"error": replicas.map(lambda model: (model(x) - 25).square().sum())}
 
 
-def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: Warmup = SCHEDULE) -> TrainConfig:
+def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS) -> TrainConfig:
     return TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=RATE),
@@ -45,9 +45,16 @@ def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS, penalty: Warmup = S
         eval_every=50,
         monitor="error",
         per_replica={"low": torch.tensor(lows)},
-        penalties=(Penalty(penalty),),
+        penalties=(Penalty(Warmup(150, start=50, scale=10.0)),),
         compile=False,
     )
+
+
+def trained(factory: Callable[[], torch_nn.Module], lows: dict[int, float], steps: int = STEPS) -> Replicas:
+    """A replica for each seed of ``lows``."""
+    replicas = Replicas.build(factory, tuple(lows))
+    run_training(replicas, plan(steps, tuple(lows.values())))
+    return replicas
 
 
 def trained_alone(module: torch_nn.Module, seed: int, low: float) -> torch_nn.Module:
@@ -61,9 +68,8 @@ def trained_alone(module: torch_nn.Module, seed: int, low: float) -> torch_nn.Mo
         value = (module(x) - y).square().mean()
         if isinstance(module, nn.NMU):
             share = min(max((step - 50) / 100, 0.0), 1.0)
-            value = (
-                value + 10.0 * share * torch.minimum(module.weight.abs(), (1 - module.weight).abs()).mean()
-            )
+            distance = torch.minimum(module.weight.abs(), (1 - module.weight).abs())
+            value = value + 10.0 * share * distance.mean()
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -103,10 +109,8 @@ def test_replicas_end_where_separate_trainings_end(name: str) -> None:
 
 @pytest.mark.parametrize("name", FACTORIES)
 def test_result_of_a_seed_does_not_depend_on_who_is_trained_beside_it(name: str) -> None:
-    beside = Replicas.build(FACTORIES[name], (5, 6, 7))
-    run_training(beside, plan(lows=(1.0, -2.0, 0.1)))
-    alone = Replicas.build(FACTORIES[name], (6,))
-    run_training(alone, plan(lows=(-2.0,)))
+    beside = trained(FACTORIES[name], {5: 1.0, 6: -2.0, 7: 0.1})
+    alone = trained(FACTORIES[name], {6: -2.0})
     for each, value in alone.parameters.items():
         torch.testing.assert_close(value[0], beside.parameters[each][1], rtol=1e-6, atol=1e-6)
 
@@ -160,96 +164,52 @@ def test_a_measure_is_taken_in_evaluation_mode() -> None:
     torch.testing.assert_close(replicas.map(lambda model: model(x)), expected)
 
 
-class WithDropout(torch_nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch_nn.Sequential(
-            torch_nn.Linear(2, 64), torch_nn.Dropout(0.5), torch_nn.Linear(64, 1)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-
-def test_dropout_differs_among_replicas_and_is_off_in_evaluation() -> None:
-    torch.manual_seed(0)
-    module = WithDropout()
-    replicas = Replicas([copy.deepcopy(module) for _ in range(3)], seeds=(4, 4, 4))
-    history: History = run_training(replicas, plan(steps=50, lows=(1.0, 1.0, 1.0)))
-    # one start, one stream of data: only the dropped units can have driven them apart
-    weights = replicas.parameters["layers.0.weight"]
-    assert not torch.allclose(weights[0], weights[1])
-    assert not torch.allclose(weights[1], weights[2])
-    assert torch.equal(
-        error_at_five(replicas, replicas.keys())["error"], error_at_five(replicas, replicas.keys())["error"]
-    )
-    assert torch.isfinite(history.metrics["error"]).all()
-
-
-def test_parameters_that_are_frozen_stay_as_they_are() -> None:
+def test_parameters_that_are_frozen_stay_as_they_are_outside_their_box_too() -> None:
     def factory() -> torch_nn.Module:
-        model = torch_nn.Sequential(torch_nn.Linear(2, 8), nn.NMU(8, 1))
-        model[0].requires_grad_(False)
+        model = torch_nn.Sequential(torch_nn.Linear(2, 8), nn.NAU(8, 8), nn.NMU(8, 1))
+        torch_nn.init.constant_(model[1].weight, 3.0)  # type: ignore[arg-type]
+        model[:2].requires_grad_(False)
         return model
 
-    replicas = Replicas.build(factory, (0, 1))
-    start = {name: value.clone() for name, value in replicas.parameters.items()}
-    run_training(replicas, plan(steps=5, lows=(1.0, 2.0)))
-    assert not torch.equal(replicas.parameters["1.weight"], start["1.weight"])
-    assert torch.equal(replicas.parameters["0.weight"], start["0.weight"])
+    replicas = trained(factory, {0: 1.0, 1: 2.0}, steps=5)
+    start, end = dict(Replicas.build(factory, (0, 1)).parameters), dict(replicas.parameters)
+    assert not torch.equal(start.pop("2.weight"), end.pop("2.weight"))
+    assert_equal(start, end)
     assert not replicas[0].get_parameter("0.weight").requires_grad
 
 
-def test_weights_that_are_frozen_may_lie_outside_their_box() -> None:
-    def factory() -> torch_nn.Module:
-        outside = nn.NAU(2, 8)
-        torch_nn.init.constant_(outside.weight, 3.0)
-        return torch_nn.Sequential(outside.requires_grad_(False), nn.NMU(8, 1))
-
-    replicas = Replicas.build(factory, (0, 1))
-    run_training(replicas, plan(steps=3, lows=(1.0, 2.0)))
-    assert torch.equal(replicas.parameters["0.weight"], torch.full((2, 8, 2), 3.0))
+TWO = [nn.NMU(2, 1), nn.NMU(2, 1)]
 
 
-def test_module_without_parameters_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing to train"):
-        Replicas([torch_nn.ReLU(), torch_nn.ReLU()])
-
-
-def test_no_modules_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least one module"):
-        Replicas([])
-    with pytest.raises(ValueError, match="at least one module"):
-        Replicas.build(lambda: nn.NMU(2, 1), ())
-
-
-def test_wrong_number_of_seeds_is_refused() -> None:
-    with pytest.raises(ValueError, match="2 modules need as many seeds, got 3"):
-        Replicas([nn.NMU(2, 1), nn.NMU(2, 1)], seeds=(1, 2, 3))
-
-
-@pytest.mark.parametrize("index", [3, -4])
-def test_a_replica_that_is_not_there_is_an_index_error(index: int) -> None:
-    with pytest.raises(IndexError):
-        Replicas.build(lambda: nn.NMU(2, 1), (0, 1, 2))[index]
+@pytest.mark.parametrize(
+    ("refused", "error", "message"),
+    [
+        (lambda: Replicas([torch_nn.ReLU(), torch_nn.ReLU()]), ValueError, "nothing to train"),
+        (lambda: Replicas([]), ValueError, "at least one module"),
+        (lambda: Replicas.build(lambda: nn.NMU(2, 1), ()), ValueError, "at least one module"),
+        (lambda: Replicas(TWO, seeds=(1, 2, 3)), ValueError, "2 modules need as many seeds, got 3"),
+        (lambda: Replicas(TWO)[2], IndexError, "2"),
+        (lambda: Replicas(TWO)[-3], IndexError, "-3"),
+    ],
+)
+def test_replicas_that_cannot_be_are_refused(
+    refused: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        refused()
 
 
 def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
-    def trained() -> torch.Tensor:
-        torch.rand(int(torch.randint(1, 9, ())))
-        before = torch.get_rng_state()
-        replicas = Replicas.build(
-            lambda: torch_nn.Sequential(torch_nn.Linear(2, 8), torch_nn.Dropout(), torch_nn.Linear(8, 1)),
-            (3, 4),
-        )
-        run_training(replicas, plan(steps=20, lows=(1.0, 2.0)))
-        assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
-        return replicas.parameters["0.weight"]
+    def factory() -> torch_nn.Module:
+        return torch_nn.Sequential(torch_nn.Linear(2, 8), torch_nn.Dropout(), torch_nn.Linear(8, 1))
 
-    torch.manual_seed(1)
-    first = trained()
-    torch.manual_seed(2)
-    assert torch.equal(first, trained())
+    ends = []
+    for number in (1, 2):
+        torch.manual_seed(number)
+        before = torch.get_rng_state()
+        ends.append(trained(factory, {3: 1.0, 4: 2.0}, steps=20).parameters["0.weight"])
+        assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
+    assert torch.equal(*ends)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": -1}, {"eval_every": 0}])

@@ -5,8 +5,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from extrapolate.errors import UserError
+from extrapolate.experiments.summary import summarize
 from extrapolate.report import ReportError, print_summary, read, write_page
 from extrapolate.report import page as page_module
 
@@ -47,62 +48,30 @@ HOSTILE = (
 )
 
 
-def wilson(solved: int, n: int) -> tuple[float, float]:
-    z, rate = 1.96, solved / n
-    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+COLUMNS = (
+    "unit", "operation", "range", "extrapolation_range", "seed", "solved", "solved_at", "sparsity_error",
+    "validation_mse", "extrapolation_mse", "threshold", "steps",
+)  # fmt: skip
 
 
 def results(seeds: int = 25, operations: tuple[str, ...] = ("mul",)) -> pl.DataFrame:
     draw = np.random.default_rng(7)
     rows = []
-    for operation in operations:
-        for unit in UNITS:
-            for (name, (outside, _, _)), chance in zip(RANGES.items(), CHANCES[unit], strict=True):
-                for seed in range(seeds):
-                    solved = bool(seed < round(chance * seeds))
-                    slow = 8_000 if "U[1" in name else 26_000
-                    step = int(draw.gamma(12, slow / 12) // 1000 * 1000 + 1000)
-                    error = float(10 ** draw.normal(-5.5 if "NMU" in unit else -3.4, 0.4))
-                    rows.append(
-                        {
-                            "unit": unit,
-                            "operation": operation,
-                            "range": name,
-                            "extrapolation_range": outside,
-                            "seed": seed,
-                            "solved": solved,
-                            "solved_at": step if solved else None,
-                            "sparsity_error": error if solved else None,
-                            "validation_mse": 1e-9,
-                            "extrapolation_mse": 1e-8 if solved else 3.0,
-                            "threshold": 1e-6,
-                            "steps": 100_000,
-                        }
-                    )
-    return pl.DataFrame(rows, schema_overrides={"solved_at": pl.Int64, "sparsity_error": pl.Float64})
+    for operation, unit, (place, name), seed in product(operations, UNITS, enumerate(RANGES), range(seeds)):
+        solved = bool(seed < round(CHANCES[unit][place] * seeds))
+        step = int(draw.gamma(12, (8_000 if "U[1" in name else 26_000) / 12) // 1000 * 1000 + 1000)
+        error = float(10 ** draw.normal(-5.5 if "NMU" in unit else -3.4, 0.4))
+        found = (step, error, 1e-9, 1e-8) if solved else (None, None, 1e-9, 3.0)
+        rows.append((unit, operation, name, RANGES[name][0], seed, solved, *found, 1e-6, 100_000))
+    schema = dict.fromkeys(COLUMNS) | {"solved_at": pl.Int64, "sparsity_error": pl.Float64}
+    return pl.DataFrame(rows, schema, orient="row")
 
 
-def summary(models: pl.DataFrame) -> pl.DataFrame:
-    rows = []
-    for (unit, operation, name), cell in models.group_by("unit", "operation", "range", maintain_order=True):
-        solved, n = int(cell["solved"].sum()), cell.height
-        low, high = wilson(solved, n)
-        place = {"unit": unit, "operation": operation, "range": name}
-        rate = {"measure": "success_rate", "estimate": solved / n, "low": low, "high": high, "n": n}
-        rows.append(place | rate)
-        for measure in ("solved_at", "sparsity_error"):
-            found = cell[measure].drop_nulls().cast(pl.Float64).to_numpy()
-            estimate = float(found.mean()) if len(found) else None
-            half = 2 * float(found.std()) / math.sqrt(len(found)) if len(found) > 1 else None
-            low = None if estimate is None or half is None else max(estimate - half, estimate / 3)
-            high = None if estimate is None or half is None else estimate + half
-            rows.append(
-                place | {"measure": measure, "estimate": estimate, "low": low, "high": high, "n": len(found)}
-            )
-    floats = {"estimate": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-    return pl.DataFrame(rows, schema_overrides=floats)
+RESULTS = results()
+SUMMARY = summarize(RESULTS)
+
+
+SURFACES = [("StochasticNMU", "U[-2,-1]", True), ("MLP", "U[-2,2]", False), ("MLP", "U[-2,-1]", False)]
 
 
 def surface(unit: str, name: str, solved: bool, points: int = 41, operation: str = "mul") -> pl.DataFrame:
@@ -163,19 +132,12 @@ def claims() -> list[dict[str, object]]:
 
 def write_folder(folder: Path, **parts: object) -> Path:
     """A run's folder; a part given as None is left out."""
-    models = results()
     content: dict[str, object] = {
         "manifest": manifest(),
-        "results": models,
-        "summary": summary(models),
+        "results": RESULTS,
+        "summary": SUMMARY,
         "claims": claims(),
-        "surfaces": pl.concat(
-            [
-                surface("StochasticNMU", "U[-2,-1]", True),
-                surface("MLP", "U[-2,2]", False),
-                surface("MLP", "U[-2,-1]", False),
-            ]
-        ),
+        "surfaces": pl.concat([surface(*each) for each in SURFACES]),
     } | parts
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in content.items():
@@ -212,13 +174,15 @@ def page_of(folder: Path) -> tuple[str, Page]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_folder(tmp_path_factory.mktemp("whole") / "run")
-    write_page(folder)
-    return folder
+    return write_folder(tmp_path_factory.mktemp("whole") / "run")
 
 
-def test_page_says_what_came_out_and_how_to_make_it_again(whole: Path) -> None:
-    html = (whole / "report.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def html(whole: Path) -> str:
+    return write_page(whole).read_text(encoding="utf-8")
+
+
+def test_page_says_what_came_out_and_how_to_make_it_again(html: str) -> None:
     text = Page(html).text
     assert "5 of 6 published findings hold; StochasticNMU and BatchStochasticNMU solve" in text
     assert "extrapolate run single-module --preset laptop --out results/single-module" in text
@@ -229,25 +193,23 @@ def test_page_says_what_came_out_and_how_to_make_it_again(whole: Path) -> None:
     assert "Missing" not in text
 
 
-def test_every_drawing_is_labelled_and_has_numbers_behind_it(whole: Path) -> None:
-    page = Page((whole / "report.html").read_text(encoding="utf-8"))
+def test_every_drawing_is_labelled_and_has_numbers_behind_it(html: str) -> None:
+    page = Page(html)
     drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
     assert len(drawings) == 6 + 5 + 5 + 2 * 3  # units by measure (the MLP solves nothing), and two surfaces
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
-    captions = page.count("caption")
-    assert captions == 3 + 2  # a table a group
+    assert page.count("caption") == 3 + 2  # a table a group
     assert "22/25" in page.text
 
 
-def test_ids_are_unique_and_references_resolve(whole: Path) -> None:
-    html = (whole / "report.html").read_text(encoding="utf-8")
+def test_ids_are_unique_and_references_resolve(html: str) -> None:
     ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
 
 
-def test_page_fetches_nothing(whole: Path) -> None:
-    assert_self_contained((whole / "report.html").read_text(encoding="utf-8"))
+def test_page_fetches_nothing(html: str) -> None:
+    assert_self_contained(html)
 
 
 def assert_self_contained(html: str) -> None:
@@ -271,14 +233,8 @@ def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_unfinished_run_says_what_is_missing(tmp_path: Path) -> None:
-    folder = write_folder(
-        tmp_path,
-        manifest=RUNNING,
-        summary=None,
-        claims=None,
-        surfaces=None,
-        results=results(3),
-    )
+    absent = {"summary": None, "claims": None, "surfaces": None}
+    folder = write_folder(tmp_path, manifest=RUNNING, results=results(3), **absent)
     _, page = page_of(folder)
     assert "This run is unfinished" in page.text
     assert "summary.parquet is not there; claims.json is not there" in page.text
@@ -296,10 +252,8 @@ def test_manifest_alone_is_enough(tmp_path: Path, finished: str | None) -> None:
 
 
 def test_many_findings_are_folded_and_what_does_not_hold_stands_first(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path)
     many = [claim(f"c{i}", f"finding {i}", "so", 1.0, holds=i != 39) for i in range(40)]
-    (folder / "claims.json").write_text(json.dumps(many))
-    html, page = page_of(folder)
+    html, page = page_of(write_folder(tmp_path, claims=many))
     first, rest = html.split("<details>", 1)
     assert "finding 39" in first
     assert page.text.count("does not hold") == 1
@@ -308,8 +262,7 @@ def test_many_findings_are_folded_and_what_does_not_hold_stands_first(tmp_path: 
 
 
 def test_empty_files_are_named(tmp_path: Path) -> None:
-    models = results(1)
-    empty = {"results": models.clear(), "summary": summary(models).clear(), "claims": []}
+    empty = {"results": RESULTS.clear(), "summary": SUMMARY.clear(), "claims": []}
     folder = write_folder(tmp_path, surfaces=surface("NMU", "U[1,2]", True, points=3).clear(), **empty)
     _, page = page_of(folder)
     assert "results.parquet has no rows; summary.parquet has no rows; claims.json has no rows" in page.text
@@ -328,10 +281,9 @@ def test_files_of_another_experiment_are_shown_without_these_figures(tmp_path: P
 
 def hostile_folder(folder: Path) -> Path:
     """Every string that anybody can name is hostile, one kind a place."""
-    models = results(2)
     names = dict(zip(UNITS, HOSTILE, strict=False))
     ranges = dict(zip(RANGES, HOSTILE, strict=False))
-    models = models.with_columns(pl.col("unit").replace(names), pl.col("range").replace(ranges))
+    models = results(2).with_columns(pl.col("unit").replace(names), pl.col("range").replace(ranges))
     planes = pl.concat([surface(HOSTILE[0], "U[1,2]", solved, points=5) for solved in (True, False)])
     planes = planes.with_columns(range=pl.lit(HOSTILE[1]), operation=pl.lit(HOSTILE[3]))
     content = manifest(
@@ -349,7 +301,7 @@ def hostile_folder(folder: Path) -> Path:
     told = [claim(name, name, name, name, why=name, preset=name, interval=["<b>", 1]) for name in HOSTILE]
     told += [claim(name, name, None, name, why=name) for name in HOSTILE]
     return write_folder(
-        folder, manifest=content, results=models, summary=summary(models), claims=told, surfaces=planes
+        folder, manifest=content, results=models, summary=summarize(models), claims=told, surfaces=planes
     )
 
 
@@ -396,62 +348,29 @@ def test_failed_write_leaves_the_old_page_and_no_other_file(
     assert sorted(folder.iterdir()) == files
 
 
-def no_manifest(folder: Path) -> str:
-    (folder / "manifest.json").unlink()
-    return "manifest.json: no such file"
-
-
-def broken_manifest(folder: Path) -> str:
-    (folder / "manifest.json").write_text("{")
-    return "manifest.json: cannot be read"
-
-
-def manifest_of_something_else(folder: Path) -> str:
-    (folder / "manifest.json").write_text('["npm"]')
-    return "manifest.json: names no experiment"
-
-
-def broken_results(folder: Path) -> str:
-    (folder / "results.parquet").write_bytes(b"PAR1 but no more")
-    return "results.parquet: cannot be read"
-
-
-def results_of_wrong_types(folder: Path) -> str:
-    pl.DataFrame({"unit": ["NMU"], "solved": [["a"]]}).write_parquet(folder / "results.parquet")
-    return "results.parquet: cannot be read"
-
-
-def broken_claims(folder: Path) -> str:
-    (folder / "claims.json").write_text("[{]")
-    return "claims.json: cannot be read"
-
-
-def claims_of_wrong_shape(folder: Path) -> str:
-    (folder / "claims.json").write_text('{"a": 1}')
-    return "claims.json: is not a list of claims"
-
-
-def claims_not_utf8(folder: Path) -> str:
-    (folder / "claims.json").write_bytes(b"\xff\xfe[]")
-    return "claims.json: cannot be read"
-
-
 @pytest.mark.parametrize(
-    "spoil",
+    ("file", "content", "message"),
     [
-        no_manifest,
-        broken_manifest,
-        manifest_of_something_else,
-        broken_results,
-        results_of_wrong_types,
-        broken_claims,
-        claims_of_wrong_shape,
-        claims_not_utf8,
+        ("manifest.json", None, "no such file"),
+        ("manifest.json", b"{", "cannot be read"),
+        ("manifest.json", b'["npm"]', "names no experiment"),
+        ("results.parquet", b"PAR1 but no more", "cannot be read"),
+        ("results.parquet", pl.DataFrame({"unit": ["NMU"], "solved": [["a"]]}), "cannot be read"),
+        ("claims.json", b"[{]", "cannot be read"),
+        ("claims.json", b'{"a": 1}', "is not a list of claims"),
+        ("claims.json", b"\xff\xfe[] not UTF-8", "cannot be read"),
     ],
 )
-def test_unusable_folder_is_named_in_one_line(tmp_path: Path, spoil: Callable[[Path], str]) -> None:
+def test_unusable_folder_is_named_in_one_line(
+    tmp_path: Path, file: str, content: bytes | pl.DataFrame | None, message: str
+) -> None:
     folder = write_folder(tmp_path, summary=None, surfaces=None)
-    expected = spoil(folder)
+    (folder / file).unlink()
+    if isinstance(content, pl.DataFrame):
+        content.write_parquet(folder / file)
+    elif content:
+        (folder / file).write_bytes(content)
+    expected = f"{file}: {message}"
     with pytest.raises(ReportError, match=re.escape(expected)) as caught:
         read(folder)
     message = str(caught.value)
@@ -467,7 +386,7 @@ def test_absent_folder_is_named(tmp_path: Path) -> None:
 
 def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None:
     models = results(2).filter(pl.col("unit").is_in(("NMU", "NACMul", "NALU")))
-    table = summary(models).with_columns(
+    table = summarize(models).with_columns(
         estimate=pl.when(pl.col("unit") == "NMU").then(math.nan).otherwise("estimate"),
         low=pl.when(pl.col("unit") == "NALU").then(-math.inf).otherwise("low"),
     )
@@ -479,22 +398,17 @@ def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None
     assert "inf<" not in html.lower()
 
 
-def test_operations_have_their_own_groups_in_their_usual_order(tmp_path: Path) -> None:
+def test_operations_have_their_own_groups_in_their_usual_order_and_a_glance_where_several(
+    tmp_path: Path,
+) -> None:
     models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
-    folder = write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None)
-    _, page = page_of(folder)
+    rest = {"claims": [], "surfaces": None}
+    _, page = page_of(write_folder(tmp_path, results=models, summary=summarize(models), **rest))
     assert page.text.index("Addition, a + b") < page.text.index("Division, a ÷ b")
     assert "No unit solves addition and division in every range." in page.text
-
-
-def test_several_operations_are_shown_at_a_glance(tmp_path: Path) -> None:
-    models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
-    _, page = page_of(
-        write_folder(tmp_path, results=models, summary=summary(models), claims=[], surfaces=None)
-    )
     assert "At a glance" in page.text
     one = models.filter(pl.col("operation") == "add")
-    _, page = page_of(write_folder(tmp_path, results=one, summary=summary(one), claims=[], surfaces=None))
+    _, page = page_of(write_folder(tmp_path / "one", results=one, summary=summarize(one), **rest))
     assert "At a glance" not in page.text
 
 
@@ -512,18 +426,18 @@ def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
     assert "70–96" in text
     assert text.count("✓") == 5
     assert text.count("✗") == 1
-    tables = text.count("trained on")
-    assert tables == (2 if width == 50 else 1)
+    assert text.count("trained on") == (2 if width == 50 else 1)
 
 
 @pytest.mark.parametrize("width", range(60, 140, 7))
 def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: int) -> None:
-    models = pl.concat(
-        [results().with_columns(pl.col("unit") + suffix) for suffix in ("", "A", "B", "LongerName")]
+    suffixes = ("", "A", "B", "LongerName")
+    failing = RESULTS.with_columns(unit=pl.lit("Hopeless"), solved=pl.lit(False))
+    models, measures = (
+        pl.concat([*[table.with_columns(pl.col("unit") + each) for each in suffixes], hopeless])
+        for table, hopeless in ((RESULTS, failing), (SUMMARY, summarize(failing)))
     )
-    failing = results().with_columns(unit=pl.lit("Hopeless"), solved=pl.lit(False))
-    models = pl.concat([models, failing])
-    text = printed(write_folder(tmp_path, results=models, summary=summary(models), surfaces=None), width)
+    text = printed(write_folder(tmp_path, results=models, summary=measures, surfaces=None), width)
     assert max(map(len, text.splitlines())) <= width
     assert not re.search(r"\d…", text)
     assert "Hopeless" in text.split("No model of ")[1]

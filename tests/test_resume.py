@@ -1,32 +1,27 @@
 """An interrupted training ends, once resumed, with exactly the numbers of an undisturbed one."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 import pytest
 import torch
-from polars.testing import assert_frame_equal
 from torch import Tensor
-from torch import nn as torch_nn
+from torch.nn import BatchNorm1d, Dropout, Linear, Module, Sequential
 
+from bits import assert_equal
 from extrapolate import nn, ops
 from extrapolate._runtime.progress import Interrupted, stop_on_signals
-from extrapolate.experiments import experiment_named
 from extrapolate.training import CheckpointError, History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.checkpoint import read
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
+from watching import Watching
 
 STEPS, EVALUATE_EVERY = 60, 20
-Factory = Callable[[], torch_nn.Module]
+Factory = Callable[[], Module]
 Optimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
@@ -35,21 +30,7 @@ def _asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
 
 
-@dataclass
-class StopAt:
-    """Asks to stop once ``step`` steps are done."""
-
-    step: int
-    done: int = 0
-
-    def progress(self, step: int, solved: int | None) -> None:
-        self.done = step
-
-    def stop_requested(self) -> bool:
-        return self.done >= self.step
-
-
-def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
+def loss(model: Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
     x = given["low"] + ops.uniform(key, (32, 2))
     return (model(x) - x[:, :1] * x[:, 1:]).square().mean()
 
@@ -80,14 +61,11 @@ def plan(optimizer: Optimizer = adam) -> TrainConfig:
 
 MODELS: dict[str, Factory] = {
     "noise from keys": lambda: nn.StochasticNMU(2, 1),
-    "dropout": lambda: torch_nn.Sequential(
-        torch_nn.Linear(2, 16), torch_nn.Dropout(0.3), torch_nn.Linear(16, 1)
-    ),
-    "running averages": lambda: torch_nn.Sequential(
-        torch_nn.Linear(2, 4), torch_nn.BatchNorm1d(4), torch_nn.Linear(4, 1)
-    ),
+    "dropout": lambda: Sequential(Linear(2, 16), Dropout(0.3), Linear(16, 1)),
+    "running averages": lambda: Sequential(Linear(2, 4), BatchNorm1d(4), Linear(4, 1)),
     "bfloat16": lambda: nn.NMU(2, 1, dtype=torch.bfloat16),
 }
+NOISY = MODELS["noise from keys"]
 OPTIMIZERS: dict[str, Optimizer] = {
     "AdamW, AMSGrad": lambda p: torch.optim.AdamW(p, lr=2e-3, amsgrad=True),
     "SGD": lambda p: torch.optim.SGD(p, lr=1e-3),
@@ -96,44 +74,41 @@ OPTIMIZERS: dict[str, Optimizer] = {
 }
 
 
-def undisturbed(factory: Factory, plan: TrainConfig) -> tuple[Replicas, History]:
-    torch.manual_seed(5)
+def trained(
+    factory: Factory, path: Path | None = None, config: TrainConfig | None = None, stop_at: int | None = None
+) -> tuple[Replicas, History]:
+    """By fresh objects, as in a new process."""
     replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, run_training(replicas, plan)
+    watch = None if stop_at is None else Watching(stop_at)
+    return replicas, run_training(replicas, config or plan(), checkpoint=path, watch=watch)
 
 
-@cache
-def undisturbed_model(name: str) -> tuple[Replicas, History]:
-    return undisturbed(MODELS[name], plan())
+def undisturbed(factory: Factory, config: TrainConfig | None = None) -> tuple[Replicas, History]:
+    torch.manual_seed(5)
+    return trained(factory, config=config)
+
+
+undisturbed_model = cache(lambda name: undisturbed(MODELS[name]))
 
 
 def interrupted(
-    factory: Factory, plan: TrainConfig, path: Path, stops: tuple[int, ...]
+    factory: Factory, path: Path, stops: tuple[int, ...], config: TrainConfig | None = None
 ) -> tuple[Replicas, History]:
-    """Stopped at each of ``stops``, every time continued with fresh objects, as by a new process."""
+    """Interrupted at each of ``stops`` and continued."""
     torch.manual_seed(5)
     for stop in stops:
         with pytest.raises(Interrupted, match=f"step {stop} of {STEPS}"):
-            run_training(Replicas.build(factory, (0, 1, 2)), plan, checkpoint=path, watch=StopAt(stop))
+            trained(factory, path, config, stop_at=stop)
         assert path.exists()
         torch.manual_seed(1000 + stop)  # what dropout draws from must come back with the checkpoint
-    replicas = Replicas.build(factory, (0, 1, 2))
-    return replicas, run_training(replicas, plan, checkpoint=path)
+    return trained(factory, path, config)
 
 
 def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replicas, History]) -> None:
-    for values, wanted in (
-        (actual[0].parameters, expected[0].parameters),
-        (actual[0].buffers, expected[0].buffers),
-        (actual[1].best, expected[1].best),
-        (actual[1].metrics, expected[1].metrics),
-    ):
-        assert values.keys() == wanted.keys()
-        for name in wanted:
-            assert values[name].dtype == wanted[name].dtype
-            assert torch.equal(values[name], wanted[name]), name
-    assert torch.equal(actual[1].steps, expected[1].steps)
-    assert torch.equal(actual[1].best_step, expected[1].best_step)
+    (one, its), (other, others) = actual, expected
+    assert_equal((one.parameters, one.buffers), (other.parameters, other.buffers))
+    assert_equal((its.best, its.metrics), (others.best, others.metrics))
+    assert_equal((its.steps, its.best_step), (others.steps, others.best_step))
 
 
 @pytest.mark.parametrize("stops", [(1,), (20,), (31,), (7, 20, 21, 40, 59)], ids=str)
@@ -141,35 +116,27 @@ def assert_bit_for_bit(actual: tuple[Replicas, History], expected: tuple[Replica
 def test_resumed_training_equals_an_undisturbed_one(
     model: str, stops: tuple[int, ...], tmp_path: Path
 ) -> None:
-    expected = undisturbed_model(model)
-    actual = interrupted(MODELS[model], plan(), tmp_path / "checkpoint", stops)
-    assert_bit_for_bit(actual, expected)
+    assert_bit_for_bit(interrupted(MODELS[model], tmp_path / "c", stops), undisturbed_model(model))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_state_of_any_elementwise_optimizer_comes_back(name: str, tmp_path: Path) -> None:
-    each = plan(OPTIMIZERS[name])
-    expected = undisturbed(MODELS["noise from keys"], each)
-    assert_bit_for_bit(interrupted(MODELS["noise from keys"], each, tmp_path / "c", (31,)), expected)
+    config = plan(OPTIMIZERS[name])
+    assert_bit_for_bit(interrupted(NOISY, tmp_path / "c", (31,), config), undisturbed(NOISY, config))
 
 
 def test_stop_that_comes_with_the_last_step_changes_nothing(tmp_path: Path) -> None:
-    expected = undisturbed_model("dropout")
     torch.manual_seed(5)
-    replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    history = run_training(replicas, plan(), checkpoint=tmp_path / "c", watch=StopAt(STEPS))
-    assert_bit_for_bit((replicas, history), expected)
+    finished = trained(MODELS["dropout"], tmp_path / "c", stop_at=STEPS)
+    assert_bit_for_bit(finished, undisturbed_model("dropout"))
     # asked again, the finished training is read back without a step
-    again = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit(
-        (again, run_training(again, plan(), checkpoint=tmp_path / "c", watch=StopAt(1))), expected
-    )
+    assert_bit_for_bit(trained(MODELS["dropout"], tmp_path / "c", stop_at=1), finished)
 
 
 def test_stop_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Interrupted):
-        run_training(Replicas.build(MODELS["dropout"], (0, 1, 2)), plan(), watch=StopAt(3))
+        trained(NOISY, stop_at=3)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -186,21 +153,16 @@ def test_crash_goes_on_from_the_last_evaluation(tmp_path: Path, monkeypatch: pyt
 
     torch.manual_seed(5)
     with pytest.raises(MemoryError):
-        run_training(
-            Replicas.build(MODELS["dropout"], (0, 1, 2)),
-            replace(plan(), evaluate=failing),
-            checkpoint=tmp_path / "c",
-        )
+        trained(MODELS["dropout"], tmp_path / "c", replace(plan(), evaluate=failing))
     assert read(tmp_path / "c").about["step"] == EVALUATE_EVERY
-    replicas = Replicas.build(MODELS["dropout"], (0, 1, 2))
-    assert_bit_for_bit((replicas, run_training(replicas, plan(), checkpoint=tmp_path / "c")), expected)
+    assert_bit_for_bit(trained(MODELS["dropout"], tmp_path / "c"), expected)
 
 
 @pytest.mark.parametrize(
     ("factory", "seeds", "best_by"),
     [
-        (lambda: nn.StochasticNMU(2, 1), (0, 1, 3), "error"),
-        (lambda: nn.StochasticNMU(2, 1), (0, 1, 2), "double"),
+        (NOISY, (0, 1, 3), "error"),
+        (NOISY, (0, 1, 2), "double"),
         (lambda: nn.StochasticNMU(2, 3), (0, 1, 2), "error"),
         (lambda: nn.MLP(2, 1), (0, 1, 2), "error"),
     ],
@@ -211,9 +173,7 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
 ) -> None:
     path = tmp_path / "c"
     with pytest.raises(Interrupted):
-        run_training(
-            Replicas.build(MODELS["noise from keys"], (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25)
-        )
+        trained(NOISY, path, stop_at=25)
     content = path.read_bytes()
     with pytest.raises(CheckpointError, match=str(path)):
         run_training(Replicas.build(factory, seeds), replace(plan(), monitor=best_by), checkpoint=path)
@@ -221,15 +181,13 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
 
 
 def test_damaged_checkpoint_stops_once_and_then_the_training_starts_anew(tmp_path: Path) -> None:
-    factory, path = MODELS["noise from keys"], tmp_path / "c"
-    expected = undisturbed_model("noise from keys")
+    path = tmp_path / "c"
     with pytest.raises(Interrupted):
-        run_training(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path, watch=StopAt(25))
+        trained(NOISY, path, stop_at=25)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=str(path)):
-        run_training(Replicas.build(factory, (0, 1, 2)), plan(), checkpoint=path)
-    replicas = Replicas.build(factory, (0, 1, 2))
-    assert_bit_for_bit((replicas, run_training(replicas, plan(), checkpoint=path)), expected)
+        trained(NOISY, path)
+    assert_bit_for_bit(trained(NOISY, path), undisturbed_model("noise from keys"))
 
 
 # --------------------------------------------------------------------------------------------- signals
@@ -255,91 +213,3 @@ def test_first_signal_asks_and_the_second_ends(number: signal.Signals) -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-# --------------------------------------------------------------------------------------------- kill -9
-
-DRIVER = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from extrapolate.experiments import experiment_named, run
-from extrapolate.training import loop
-from extrapolate._runtime.progress import Quiet
-
-loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation
-
-class Display:
-    def part(self, *about):
-        return Quiet()
-    def stop_requested(self):
-        return False
-    def skipped(self, name):
-        print("skipped", name)
-
-experiment = experiment_named("single-module")
-settings = replace(
-    experiment.presets["smoke"], seeds=2, steps=250, eval_every=5, samples=50, batch=16, compile=False
-)
-run(experiment, settings, preset="smoke", folder=Path(sys.argv[1]), command="test", display=Display())
-"""
-
-
-def driver(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
-    )
-
-
-def kill_once_exists(process: subprocess.Popen[str], checkpoint: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists():
-        assert process.poll() is None, "the run must not end before it is killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.1)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-def finish(process: subprocess.Popen[str]) -> list[str]:
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return told.split()
-
-
-@pytest.mark.slow
-def test_run_killed_in_the_middle_ends_with_the_rows_of_an_undisturbed_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    experiment = experiment_named("single-module")
-    first, second = experiment.jobs(experiment.presets["smoke"])
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    kill_once_exists(driver(killed), killed / "parts" / f"{second}.checkpoint.safetensors")
-    assert (killed / "parts" / f"{first}.parquet").exists()
-    assert not (killed / "parts" / f"{second}.parquet").exists()
-
-    assert finish(driver(killed)) == ["skipped", first]
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", None)  # the driver sets it
-    monkeypatch.setattr(sys, "argv", ["driver", str(undisturbed)])
-    exec(DRIVER, {"__name__": "driver"})
-
-    for name in ("results.parquet", "summary.parquet", "surfaces.parquet"):
-        assert_frame_equal(
-            pl.read_parquet(killed / name), pl.read_parquet(undisturbed / name), check_exact=True
-        )
-    assert (killed / "claims.json").read_text() == (undisturbed / "claims.json").read_text()
-    for part in (first, second):
-        weights, expected = (
-            read(folder / "parts" / f"{part}.weights.safetensors") for folder in (killed, undisturbed)
-        )
-        assert weights.about == expected.about
-        assert weights.tensors.keys() == expected.tensors.keys()
-        assert all(torch.equal(weights.tensors[name], expected.tensors[name]) for name in expected.tensors)
-    # whatever the killed process was writing is not in the way
-    left = {each.name for each in (killed / "parts").iterdir() if not each.name.startswith(".")}
-    assert left == {each.name for each in (undisturbed / "parts").iterdir()}

@@ -14,11 +14,19 @@ from torch.nn import functional as F
 from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from extrapolate import ops
-from extrapolate.training import Callback, Clip, LinearDecay, Penalty, Replicas, StepDecay, Warmup, train
+from extrapolate.training import (
+    Callback,
+    Clip,
+    History,
+    LinearDecay,
+    Penalty,
+    Replicas,
+    StepDecay,
+    Warmup,
+    train,
+)
+from sums import Batches, Sums, X, Y, after_step, mse, mse_by_key
 
-X = torch.linspace(-1, 1, 60).view(30, 2)
-Y = X.sum(1, keepdim=True)
 SGD = partial(torch.optim.SGD, lr=0.1)
 ADAM = partial(torch.optim.Adam, lr=0.05)
 
@@ -27,12 +35,14 @@ def linear() -> torch_nn.Module:
     return torch_nn.Linear(2, 1)
 
 
-def mse(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return F.mse_loss(model(x), y)
-
-
 def built(count: int = 3, factory: Callable[[], torch_nn.Module] = linear) -> Replicas:
     return Replicas.build(factory, range(count))
+
+
+def trained(
+    data: Any = (X, Y), loss: Any = mse, replicas: Replicas | None = None, **settings: Any
+) -> History:
+    return train(replicas or built(2), loss, data, **({"steps": 3, "optimizer": SGD} | settings))
 
 
 def solved(replicas: Replicas) -> bool:
@@ -55,22 +65,8 @@ class Stream(IterableDataset[tuple[Tensor, Tensor]]):
         yield from zip(X, Y, strict=True)
 
 
-class Sums:
-    """A task: two numbers in [-1, 1), and their sum."""
-
-    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        x = 2 * ops.uniform(key, (batch, 2)) - 1
-        return x, x.sum(1, keepdim=True)
-
-    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        return {"validation": (X, Y), "test": (10 * X, 10 * Y)}
-
-    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return (prediction - target).abs() < 0.05
-
-
 class SumsByGenerator(Sums):
-    """The same from a generator, which ``vmap`` cannot map."""
+    """The task from a generator, which ``vmap`` cannot map."""
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(hash(tuple(key.tolist())) % 2**31)
@@ -88,21 +84,15 @@ SHARED: dict[str, Callable[[], Any]] = {
     "TensorDataset for each": lambda: [TensorDataset(X, Y)] * 3,
     "unequal tensors for each": lambda: [(X[:n], Y[:n]) for n in (30, 29, 28)],
     "Task for each": lambda: [Sums()] * 3,
+    "DataLoader": lambda: DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=True),
+    "DataLoader for each": lambda: [DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=True)] * 3,
 }
 
 
 @pytest.mark.parametrize("kind", SHARED)
 def test_every_kind_of_data_trains(kind: str) -> None:
-    replicas = built()
-    train(replicas, mse, SHARED[kind](), steps=150, optimizer=ADAM, batch_size=16)
-    assert solved(replicas)
-
-
-@pytest.mark.parametrize("each", [False, True])
-def test_loaders_are_repeated_and_shared_or_one_for_each(each: bool) -> None:
-    loader = DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=True)
-    replicas = built()
-    train(replicas, mse, [loader] * 3 if each else loader, steps=150, optimizer=ADAM)
+    replicas, batch_size = built(), None if kind.startswith("DataLoader") else 16
+    train(replicas, mse, SHARED[kind](), steps=150, optimizer=ADAM, batch_size=batch_size)
     assert solved(replicas)
 
 
@@ -114,7 +104,7 @@ def test_a_loaders_batches_are_the_same_for_all_replicas_and_follow_its_order() 
         return mse(model, x, y)
 
     loader = DataLoader(TensorDataset(X, Y), batch_size=20)
-    train(built(1), loss, loader, steps=4, optimizer=SGD, vectorize=False, num_threads=1)
+    trained(loader, loss, built(1), steps=4, vectorize=False, num_threads=1)
     assert [len(x) for x in seen] == [20, 10, 20, 10]
     assert torch.equal(torch.cat(seen), torch.cat([X, X]))
 
@@ -123,7 +113,7 @@ def test_rows_of_a_replica_follow_from_its_own_key() -> None:
     """Beside others a seed sees the rows that it sees alone."""
     several, alone = built(3), Replicas.build(linear, [2])
     for replicas in (several, alone):
-        train(replicas, mse, (X, Y), steps=20, optimizer=SGD, batch_size=4)
+        trained(replicas=replicas, steps=20, batch_size=4)
     torch.testing.assert_close(several.parameters["weight"][2], alone.parameters["weight"][0])
     assert not torch.allclose(several.parameters["weight"][0], several.parameters["weight"][1])
 
@@ -145,58 +135,29 @@ def test_a_mapping_calls_by_name_and_another_object_as_it_is() -> None:
     def by_name(model: torch_nn.Module, *, inputs: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(model(inputs), target)
 
-    train(built(), by_name, {"inputs": X, "target": Y}, steps=3, optimizer=SGD)
+    trained({"inputs": X, "target": Y}, by_name)
     rows = [{"inputs": x, "target": y} for x, y in zip(X, Y, strict=True)]
-    train(built(), by_name, DataLoader(rows, batch_size=8), steps=5, optimizer=SGD)  # type: ignore[arg-type]
+    trained(DataLoader(rows, batch_size=8), by_name, steps=5)  # type: ignore[arg-type]
 
     def whole(model: torch_nn.Module, x: Tensor) -> Tensor:
         return model(x).square().mean()
 
-    train(built(), whole, DataLoader(X, batch_size=8), steps=5, optimizer=SGD)  # type: ignore[arg-type]
-    train(built(), whole, X, steps=5, optimizer=SGD)
+    trained(DataLoader(X, batch_size=8), whole, steps=5)  # type: ignore[arg-type]
+    trained(X, whole, steps=5)
 
 
 def test_without_data_the_loss_and_the_metrics_take_a_key() -> None:
-    keys: list[tuple[int, ...]] = []
-
-    def loss(model: torch_nn.Module, key: Tensor) -> Tensor:
-        return mse(model, *Sums().sample(16, key))
-
-    def metric(model: torch_nn.Module, key: Tensor) -> Tensor:
-        keys.append(tuple(key.tolist()))
-        return loss(model, key)
-
-    replicas = built(2)
-    history = train(
-        replicas,
-        loss,
-        steps=100,
-        optimizer=ADAM,
-        metrics={"error": metric},
-        monitor="error",
-        eval_every=50,
-        vectorize=False,
-    )
+    replicas, measured = built(2), {"metrics": {"error": mse_by_key}, "monitor": "error", "eval_every": 50}
+    history = trained(None, mse_by_key, replicas, steps=100, optimizer=ADAM, vectorize=False, **measured)
     assert solved(replicas)
     assert history.metrics["error"].shape == (2, 2)
 
 
 def test_loss_and_metrics_are_measured_on_validation_data_in_evaluation_mode() -> None:
-    def factory() -> torch_nn.Module:
-        return torch_nn.Sequential(torch_nn.Dropout(0.5), torch_nn.Linear(2, 1))
-
-    replicas = built(2, factory)
-    history = train(
-        replicas,
-        mse,
-        (X, Y),
-        steps=10,
-        optimizer=SGD,
-        validation=(2 * X, 2 * Y),
-        metrics={"worst": lambda model, x, y: (model(x) - y).abs().max()},
-        eval_every=5,
-        restore_best=False,
-    )
+    replicas = built(2, lambda: torch_nn.Sequential(torch_nn.Dropout(0.5), torch_nn.Linear(2, 1)))
+    metrics = {"worst": lambda model, x, y: (model(x) - y).abs().max()}
+    held_out = {"validation": (2 * X, 2 * Y), "metrics": metrics}
+    history = trained(replicas=replicas, steps=10, eval_every=5, restore_best=False, **held_out)
     expected = torch.stack([mse(replicas[i].eval(), 2 * X, 2 * Y) for i in range(2)]).double()
     torch.testing.assert_close(history.metrics["loss"][-1], expected.detach())
     assert history.steps.tolist() == [5, 10]
@@ -209,8 +170,8 @@ def test_loss_and_metrics_are_measured_on_validation_data_in_evaluation_mode() -
     ids=["loader", "dataset", "task", "one for each"],
 )
 def test_validation_data_of_every_kind_give_the_mean_over_all_examples(held_out: Any) -> None:
-    whole = train(built(2), mse, (X, Y), steps=4, optimizer=SGD, validation=(X, Y))
-    parts = train(built(2), mse, (X, Y), steps=4, optimizer=SGD, validation=held_out)
+    whole = trained(steps=4, validation=(X, Y))
+    parts = trained(steps=4, validation=held_out)
     torch.testing.assert_close(parts.metrics["loss"], whole.metrics["loss"], rtol=1e-6, atol=1e-7)
 
 
@@ -222,9 +183,7 @@ def test_train_loss_is_the_mean_since_the_last_evaluation() -> None:
         losses.append(float(value.detach()))
         return value
 
-    history = train(
-        built(1), loss, (X, Y), steps=7, optimizer=SGD, eval_every=3, vectorize=False, num_threads=1
-    )
+    history = trained(loss=loss, replicas=built(1), steps=7, eval_every=3, vectorize=False, num_threads=1)
     means = [sum(part) / len(part) for part in (losses[:3], losses[3:6], losses[6:])]
     assert history.train_loss[:, 0].tolist() == pytest.approx(means, rel=1e-6)
 
@@ -236,22 +195,16 @@ def test_train_loss_is_the_mean_since_the_last_evaluation() -> None:
 def test_replicas_end_with_their_best_weights(mode: Any) -> None:
     """The rate is far too high: the first evaluation is the best one, by mode max the last."""
     replicas, seen = built(2), []
-
-    class Keep:
-        def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
-            seen.append(replicas.parameters["weight"].clone())
-
-    history = train(
-        replicas, mse, (X, Y), steps=5, optimizer=partial(torch.optim.SGD, lr=9.0), eval_every=1,
-        validation=(X, Y), mode=mode, callbacks=[Keep()],
-    )  # fmt: skip
+    keep = after_step(lambda step, replicas, optimizer: seen.append(replicas.parameters["weight"].clone()))
+    far = {"optimizer": partial(torch.optim.SGD, lr=9.0), "eval_every": 1, "validation": (X, Y)}
+    history = trained(replicas=replicas, steps=5, mode=mode, callbacks=[keep], **far)
     best = history.best_step
     assert best.tolist() == ([1, 1] if mode == "min" else [5, 5])
     assert torch.equal(replicas.parameters["weight"][0], seen[int(best[0]) - 1][0])
 
 
 def test_history_is_a_table_and_prints_in_a_few_lines() -> None:
-    history = train(built(3), mse, (X, Y), steps=40, optimizer=SGD, validation=(X, Y), eval_every=10)
+    history = trained(replicas=built(3), steps=40, validation=(X, Y), eval_every=10)
     table = history.to_polars()
     assert table.columns == ["step", "seconds", "replica", "seed", "train_loss", "loss"]
     assert table.height == 12
@@ -262,12 +215,12 @@ def test_history_is_a_table_and_prints_in_a_few_lines() -> None:
 
 
 def test_training_stops_when_the_history_says_so() -> None:
-    history = train(
-        built(), mse, (X, Y), steps=1000, optimizer=ADAM, eval_every=20, validation=(X, Y),
-        stop_when=lambda history: bool((history.metrics["loss"][-1] < 1e-3).all()),
-    )  # fmt: skip
+    def low(history: History) -> bool:
+        return bool((history.metrics["loss"][-1] < 1e-3).all())
+
+    history = trained(steps=1000, optimizer=ADAM, eval_every=20, validation=(X, Y), stop_when=low)
     assert history.steps[-1] < 1000
-    assert (history.metrics["loss"][-1] < 1e-3).all()
+    assert low(history)
 
 
 # ------------------------------------------------------------------------------- schedules, clips, penalties
@@ -275,12 +228,8 @@ def test_training_stops_when_the_history_says_so() -> None:
 
 def rates_of(schedule: Any, steps: int) -> list[float]:
     seen: list[float] = []
-
-    class Rates:
-        def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
-            seen.append(optimizer.param_groups[0]["lr"])
-
-    train(built(1), mse, (X, Y), steps=steps, optimizer=SGD, lr_schedule=schedule, callbacks=[Rates()])
+    look = after_step(lambda step, replicas, optimizer: seen.append(optimizer.param_groups[0]["lr"]))
+    trained(replicas=built(1), steps=steps, lr_schedule=schedule, callbacks=[look])
     return seen
 
 
@@ -303,13 +252,13 @@ def test_clip_and_penalties_reach_each_replica() -> None:
     for clip in (0.5, Clip(norm=0.5)):
         replicas = built(2)
         before = replicas.parameters["weight"].clone()
-        train(replicas, still, X, steps=1, optimizer=SGD, grad_clip=clip, restore_best=False)
+        trained(X, still, replicas, steps=1, grad_clip=clip, restore_best=False)
         moved = (replicas.parameters["weight"] - before).flatten(1).norm(dim=1)
         torch.testing.assert_close(moved, torch.full((2,), 0.05))
     replicas = built(2)
     before = replicas.parameters["bias"].clone()
     penalty = Penalty(Warmup(1), lambda model: 3 * model.bias.sum())  # type: ignore[operator, union-attr]
-    train(replicas, still, X, steps=2, optimizer=SGD, penalties=[penalty], restore_best=False)
+    trained(X, still, replicas, steps=2, penalties=[penalty], restore_best=False)
     torch.testing.assert_close(replicas.parameters["bias"], before - 0.1 * 3)  # of weight 0 at step 0
 
 
@@ -325,18 +274,12 @@ def test_callbacks_are_called_after_steps_and_evaluations() -> None:
             steps.append(step)
 
     callback: Callback = Both()
-    train(
-        built(2), mse, (X, Y), steps=4, optimizer=SGD, eval_every=2, validation=(X, Y), callbacks=[callback]
-    )
+    trained(steps=4, eval_every=2, validation=(X, Y), callbacks=[callback])
     assert steps == [1, 2, 3, 4]
     assert evaluations == [(2, ["loss", "train_loss"], 2), (4, ["loss", "train_loss"], 2)]
 
 
 # ------------------------------------------------------------------------------------------------- bad input
-
-
-def trained(data: Any = (X, Y), loss: Any = mse, **settings: Any) -> None:
-    train(built(2), loss, data, **({"steps": 3, "optimizer": SGD} | settings))
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -383,6 +326,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "validation read once": ({"validation": iter([(X, Y)])}, "cannot be read at every evaluation"),
     "an empty validation loader": ({"validation": DataLoader(Subset(Rows(), []), 2)}, "validation data has no"),
     "a callback that hears nothing": ({"callbacks": [print]}, "neither on_evaluation nor after_step"),
+    "frozen models": (
+        {"replicas": built(2, lambda: linear().requires_grad_(False))}, "all parameters are frozen"
+    ),
     "an exhausted iterator": ({"data": iter([(X, Y)])}, "no further batch"),
     "loaders of unlike batches": (
         {"data": [DataLoader(Rows(), 4), DataLoader(Rows(), 5)]}, "batches have unlike shapes"
@@ -409,11 +355,6 @@ def test_a_single_module_is_refused_with_the_remedy() -> None:
         train(linear(), mse, (X, Y), steps=1, optimizer=SGD)  # type: ignore[arg-type]
 
 
-def test_frozen_models_are_refused() -> None:
-    with pytest.raises(ValueError, match="all parameters are frozen"):
-        train(built(2, lambda: linear().requires_grad_(False)), mse, (X, Y), steps=1, optimizer=SGD)
-
-
 # ------------------------------------------------------------------------------------------------- progress
 
 
@@ -428,7 +369,7 @@ def test_a_long_training_shows_its_progress_on_a_terminal(monkeypatch: pytest.Mo
         monkeypatch.setattr("extrapolate.training.progress.QUIET_SECONDS", quiet)
         screen = Terminal()
         monkeypatch.setattr("sys.stderr", screen)
-        train(built(2), mse, (X, Y), steps=5, optimizer=SGD)
+        trained(steps=5)
         assert ("5/5" in screen.getvalue()) == shown
 
 
@@ -445,14 +386,14 @@ def test_a_long_compilation_is_announced(
     monkeypatch.setattr("torch.compile", slow)
     for seconds, announced in ((0.01, True), (60.0, False)):
         monkeypatch.setattr("extrapolate.training.first_step.ANNOUNCE_SECONDS", seconds)
-        train(built(2), mse, (X, Y), steps=2, optimizer=SGD, compile=True)
+        trained(steps=2, compile=True)
         assert ("compiling the training step" in capsys.readouterr().err) == announced
 
 
 def test_batches_may_hold_texts_and_objects_of_their_own() -> None:
     class Graph:
-        def __init__(self, x: Tensor, y: Tensor) -> None:
-            self.x, self.y = x, y
+        def __init__(self) -> None:
+            self.x, self.y = X, Y
 
     def on_graph(model: torch_nn.Module, graph: Graph) -> Tensor:
         return mse(model, graph.x, graph.y)
@@ -462,17 +403,7 @@ def test_batches_may_hold_texts_and_objects_of_their_own() -> None:
         return mse(model, x, y)
 
     named = DataLoader([(x, y, "a name") for x, y in zip(X, Y, strict=True)], batch_size=8)  # type: ignore[arg-type]
-    for loss, data in ((on_graph, Repeated([Graph(X, Y)])), (with_names, named)):
+    for loss, data in ((on_graph, Batches([Graph()])), (with_names, named)):
         replicas = built()
         train(replicas, loss, data, steps=150, optimizer=ADAM)
         assert solved(replicas)
-
-
-class Repeated:
-    """An iterable of ready batches."""
-
-    def __init__(self, batches: list[Any]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.batches)

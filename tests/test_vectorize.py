@@ -1,5 +1,6 @@
 """Replicas mapped by ``vmap`` or computed one after another: the same numbers, and who decides."""
 
+import copy
 import random
 import warnings
 from collections import Counter, OrderedDict
@@ -14,18 +15,35 @@ import torch
 from torch import Tensor
 from torch import nn as torch_nn
 from torch._dynamo import config as dynamo_config
+from torch.nn import LSTM, BatchNorm1d, Dropout, Linear, ReLU, Sequential, Tanh
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations
 
+from bits import assert_equal
 from extrapolate import ops
-from extrapolate.training import Replicas, train
+from extrapolate.errors import UserError
+from extrapolate.training import History, Replicas, train
+from sums import Batches
 
 torch.manual_seed(0)
 X, Y = torch.randn(64, 6), torch.randint(2, (64,))
 ADAM = partial(torch.optim.Adam, lr=1e-2)
+SGD, STILL = partial(torch.optim.SGD, lr=0.1), partial(torch.optim.SGD, lr=0.0)
 
 
 def entropy(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y)
+
+
+def trained(factory: Any, count: int, data: Any = (X, Y), **settings: Any) -> tuple[Replicas, History]:
+    """``count`` replicas with their last weights, and their history."""
+    replicas = Replicas.build(factory, range(count))
+    usual = {"loss": entropy, "optimizer": ADAM, "restore_best": False}
+    return replicas, train(replicas, data=data, **(usual | settings))
+
+
+def both_ways(factory: Any, count: int, **settings: Any) -> list[tuple[Replicas, History]]:
+    return [trained(factory, count, vectorize=vectorize, **settings) for vectorize in (True, False)]
 
 
 class Unused(torch_nn.Module):
@@ -33,7 +51,7 @@ class Unused(torch_nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.used, self.later = torch_nn.Linear(6, 2), torch_nn.Linear(6, 2)
+        self.used, self.later = Linear(6, 2), Linear(6, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.used(x)
@@ -44,7 +62,7 @@ class Recurrent(torch_nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rnn, self.out = torch_nn.LSTM(1, 8, batch_first=True), torch_nn.Linear(8, 2)
+        self.rnn, self.out = LSTM(1, 8, batch_first=True), Linear(8, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.out(self.rnn(x[..., None])[0][:, -1])
@@ -55,7 +73,7 @@ class Branching(torch_nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = torch_nn.Sequential(torch_nn.Linear(6, 2), Flip())
+        self.inner = Sequential(Linear(6, 2), Flip())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.inner(x)
@@ -67,17 +85,17 @@ class Flip(torch_nn.Module):
 
 
 def frozen() -> torch_nn.Module:
-    model = torch_nn.Sequential(torch_nn.Linear(6, 6), torch_nn.Linear(6, 2))
+    model = Sequential(Linear(6, 6), Linear(6, 2))
     model[0].requires_grad_(False)
     return model
 
 
 def normed() -> torch_nn.Module:
-    return torch_nn.Sequential(torch_nn.Linear(6, 5), torch_nn.BatchNorm1d(5), torch_nn.Linear(5, 2))
+    return Sequential(Linear(6, 5), BatchNorm1d(5), Linear(5, 2))
 
 
 def with_dropout() -> torch_nn.Module:
-    return torch_nn.Sequential(torch_nn.Linear(6, 16), torch_nn.Dropout(0.5), torch_nn.Linear(16, 2))
+    return Sequential(Linear(6, 16), Dropout(0.5), Linear(16, 2))
 
 
 PLAIN: dict[str, Callable[[], torch_nn.Module]] = {"unused": Unused, "frozen": frozen, "normed": normed}
@@ -85,37 +103,22 @@ PLAIN: dict[str, Callable[[], torch_nn.Module]] = {"unused": Unused, "frozen": f
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_both_ways_end_with_the_same_weights_and_measures(name: str) -> None:
-    ends, errors = [], []
-    for vectorize in (True, False):
-        replicas = Replicas.build(PLAIN[name], range(3))
-        history = train(
-            replicas, entropy, (X, Y), steps=20, optimizer=partial(torch.optim.SGD, lr=0.1), validation=(X, Y),
-            restore_best=False, vectorize=vectorize,
-        )  # fmt: skip
-        ends.append(replicas.state_dict())
-        errors.append(history.metrics["loss"])
-    for key, value in ends[0].items():
-        torch.testing.assert_close(value, ends[1][key], rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(errors[0], errors[1], rtol=1e-6, atol=1e-6)
+    (one, its), (other, others) = both_ways(PLAIN[name], 3, steps=20, optimizer=SGD, validation=(X, Y))
+    torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(its.metrics, others.metrics, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_fused_optimizers_step_as_others_do_both_ways(fused: bool) -> None:
     """They read parameters and gradients by their memory, whatever its layout."""
-    ends = []
-    for vectorize in (True, False):
-        replicas = Replicas.build(normed, range(3))
-        adam = partial(torch.optim.Adam, lr=1e-2, fused=fused)
-        train(replicas, entropy, (X, Y), steps=20, optimizer=adam, restore_best=False, vectorize=vectorize)
-        ends.append(replicas.parameters["0.weight"])
-    torch.testing.assert_close(ends[0], ends[1], rtol=1e-4, atol=1e-5)
+    adam = partial(torch.optim.Adam, lr=1e-2, fused=fused)
+    ends = [replicas.parameters["0.weight"] for replicas, _ in both_ways(normed, 3, steps=20, optimizer=adam)]
+    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
 def test_what_a_loss_does_not_use_stays_and_what_it_uses_moves() -> None:
-    for vectorize in (True, False):
-        replicas = Replicas.build(Unused, range(2))
-        before = {key: value.clone() for key, value in replicas.parameters.items()}
-        train(replicas, entropy, (X, Y), steps=3, optimizer=ADAM, vectorize=vectorize)
+    before = Replicas.build(Unused, range(2)).parameters
+    for replicas, _ in both_ways(Unused, 2, steps=3):
         assert torch.equal(replicas.parameters["later.weight"], before["later.weight"])
         assert not torch.equal(replicas.parameters["used.weight"], before["used.weight"])
 
@@ -135,11 +138,9 @@ def test_dropout_differs_among_replicas_both_ways(vectorize: bool) -> None:
 def test_a_model_that_cannot_be_mapped_is_trained_one_by_one_with_one_warning(
     factory: Any, layer: str
 ) -> None:
-    replicas = Replicas.build(factory, range(2))
+    measured = {"validation": (X, Y), "metrics": {"again": entropy}, "restore_best": True}
     with pytest.warns(RuntimeWarning, match=f"vmap cannot map layer {layer}") as caught:
-        history = train(
-            replicas, entropy, (X, Y), steps=80, optimizer=ADAM, validation=(X, Y), metrics={"again": entropy}
-        )
+        replicas, history = trained(factory, 2, steps=80, **measured)
     assert len(caught) == 1
     assert caught[0].filename == __file__, "the warning points to the user's own line"
     assert (history.metrics["loss"][-1] < history.metrics["loss"][0]).all()
@@ -164,21 +165,15 @@ def test_the_trial_may_write_into_what_it_is_given() -> None:
     class Shrinking(torch_nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layer = torch_nn.Linear(6, 2)
+            self.layer = Linear(6, 2)
 
         def forward(self, x: Tensor) -> Tensor:
             with torch.no_grad():
                 self.layer.weight.mul_(0.5)
             return self.layer(x)
 
-    before = torch_nn.Linear(6, 2)
-    for vectorize in (True, False):
-        replicas = Replicas.build(Shrinking, [0])
-        before = replicas.parameters["layer.weight"].clone()
-        train(
-            replicas, entropy, (X, Y), steps=1, optimizer=partial(torch.optim.SGD, lr=0.0), vectorize=vectorize,
-            restore_best=False,
-        )  # fmt: skip
+    before = Replicas.build(Shrinking, [0]).parameters["layer.weight"]
+    for replicas, _ in both_ways(Shrinking, 1, steps=1, optimizer=STILL):
         torch.testing.assert_close(replicas.parameters["layer.weight"], 0.5 * before)
 
 
@@ -192,36 +187,25 @@ def test_the_trial_may_write_into_what_it_is_given() -> None:
     ],
     ids=["tensors", "mapping", "one for each", "loader"],
 )
-def test_a_training_on_any_data_is_compiled(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_on_any_data_is_compiled(data: Any, compilations: list[Any]) -> None:
     """As one graph; a warning, which is an error in these tests, would say that it is not."""
-    compile = torch.compile
-    monkeypatch.setattr(
-        "torch.compile", lambda function, **options: compile(function, backend="eager", fullgraph=True)
-    )
-    ends = []
-    for compiled in (True, False):
-        replicas = Replicas.build(Unused, range(2))
-        train(replicas, entropy, data, steps=4, optimizer=ADAM, compile=compiled, restore_best=False)
-        ends.append(replicas.parameters["used.weight"])
-    torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=1e-6)
+    (one, _), (other, _) = (trained(Unused, 2, data, steps=4, compile=compile) for compile in (True, False))
+    torch.testing.assert_close(one.parameters, other.parameters, rtol=1e-5, atol=1e-6)
+    assert compilations
 
 
 def test_vectorize_true_fails_where_vmap_cannot_map() -> None:
     with pytest.raises(ValueError, match="vectorize=True, but vmap cannot map this training: "):
-        train(Replicas.build(Recurrent, range(2)), entropy, (X, Y), steps=1, optimizer=ADAM, vectorize=True)
+        trained(Recurrent, 2, steps=1, vectorize=True)
 
 
 def test_an_error_of_the_users_own_is_raised_as_it_is() -> None:
     def wrong(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
         raise KeyError("mine")
 
-    with pytest.raises(KeyError, match="mine"):
-        train(Replicas.build(Unused, range(2)), wrong, (X, Y), steps=1, optimizer=ADAM)
-    with pytest.raises(KeyError, match="mine"):
-        train(
-            Replicas.build(Unused, range(2)), entropy, (X, Y), steps=1, optimizer=ADAM, metrics={"mine": wrong},
-            monitor="mine",
-        )  # fmt: skip
+    for settings in ({"loss": wrong}, {"metrics": {"mine": wrong}, "monitor": "mine"}):
+        with pytest.raises(KeyError, match="mine"):
+            trained(Unused, 2, steps=1, **settings)
 
 
 @pytest.mark.parametrize("factory", [normed, with_dropout, Recurrent])
@@ -236,114 +220,50 @@ def test_the_trial_changes_no_weight_buffer_or_random_state(factory: Any) -> Non
     for vectorize in ("auto", False):
         random.seed(3)
         np.random.seed(3)
-        replicas = Replicas.build(factory, [5])
         seen = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            train(
-                replicas, loss, (X, Y), steps=1, optimizer=partial(torch.optim.SGD, lr=0.0), vectorize=vectorize,
-                num_threads=1, restore_best=False,
-            )  # fmt: skip
-        states.append((seen[-1][:2], {key: value.clone() for key, value in replicas.state_dict().items()}))
+            settings = {"loss": loss, "optimizer": STILL, "vectorize": vectorize, "num_threads": 1}
+            replicas, _ = trained(factory, 1, steps=1, **settings)
+        states.append((seen[-1][:2], replicas.state_dict()))
     assert states[0][0] == states[1][0]
-    for key, value in states[0][1].items():
-        torch.testing.assert_close(value, states[1][1][key])
+    torch.testing.assert_close(states[0][1], states[1][1])
 
 
-def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(compilations: list[Any]) -> None:
     """As batches of text padded to their longest sequence, or the last batch of an epoch."""
-    compile = torch.compile
-    monkeypatch.setattr(
-        "torch.compile",
-        lambda function, **options: compile(function, backend="eager", fullgraph=True, dynamic=False),
-    )
-    batches = [(X[:n], Y[:n]) for n in range(5, 12)]
-    ends = []
-    for compiled in (True, False):
-        replicas = Replicas.build(Unused, range(2))
-        settings: dict[str, Any] = {"steps": 9, "optimizer": ADAM, "compile": compiled, "restore_best": False}
-        if compiled:
-            limit = dynamo_config.patch(recompile_limit=2)
-            with limit, pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
-                train(replicas, entropy, Batches(batches), **settings)
-            assert len(caught) == 1
-        else:
-            train(replicas, entropy, Batches(batches), **settings)
-        ends.append(replicas.parameters["used.weight"])
-    torch.testing.assert_close(ends[0], ends[1])
-
-
-class Batches:
-    """A loader of ready batches."""
-
-    def __init__(self, batches: list[Any]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Any:
-        return iter(self.batches)
+    batches = Batches([(X[:n], Y[:n]) for n in range(5, 12)])
+    limit = dynamo_config.patch(recompile_limit=2)
+    with limit, pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
+        one, _ = trained(Unused, 2, batches, steps=9, compile=True)
+    assert len(caught) == 1
+    other, _ = trained(Unused, 2, batches, steps=9, compile=False)
+    torch.testing.assert_close(one.parameters, other.parameters)
 
 
 # --------------------------------------------------------------------------------- replicas of one architecture
 
 
 def mlp(activation: torch_nn.Module, **settings: Any) -> torch_nn.Module:
-    return torch_nn.Sequential(torch_nn.Linear(6, 8), activation, torch_nn.Linear(8, 2, **settings))
+    return Sequential(Linear(6, 8), activation, Linear(8, 2, **settings))
 
 
 class Function(torch_nn.Module):
     def __init__(self, function: Any) -> None:
         super().__init__()
-        self.layer, self.function = torch_nn.Linear(6, 2), function
+        self.layer, self.function = Linear(6, 2), function
 
 
-def half_frozen() -> torch_nn.Module:
-    model = mlp(torch_nn.ReLU())
-    model[0].weight.requires_grad_(False)  # type: ignore[union-attr]
+def half_frozen(frozen: bool) -> torch_nn.Module:
+    model = mlp(ReLU())
+    model[0].weight.requires_grad_(not frozen)  # type: ignore[union-attr]
     return model
 
 
-UNLIKE: dict[str, tuple[Callable[[], torch_nn.Module], Callable[[], torch_nn.Module], str]] = {
-    "activation": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.Tanh()), "1 is ReLU and Tanh"),
-    "dropout rate": (
-        lambda: mlp(torch_nn.Dropout(0.1)), lambda: mlp(torch_nn.Dropout(0.5)), r"1\.p is 0\.1 and 0\.5"
-    ),
-    "bias": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.ReLU(), bias=False), r"2\.bias exists in only one"),
-    "width": (lambda: torch_nn.Linear(6, 2), lambda: torch_nn.Linear(6, 3), "bias is float32"),
-    "dtype": (lambda: torch_nn.Linear(6, 2), lambda: torch_nn.Linear(6, 2).double(), "float32 .* and float64"),
-    "frozen": (half_frozen, lambda: mlp(torch_nn.ReLU()), "0.weight is frozen in only one"),
-    "function": (lambda: Function(torch.relu), lambda: Function(torch.tanh), "function is relu and tanh"),
-    "closure": (lambda: scaled(2.0), lambda: scaled(3.0), "function is"),
-    "part": (lambda: mlp(torch_nn.ReLU()), lambda: mlp(torch_nn.Sequential()), "1 is ReLU and Sequential"),
-    "order of parts": (
-        lambda: torch_nn.Sequential(OrderedDict(a=torch_nn.Linear(6, 6), r=torch_nn.ReLU())),
-        lambda: torch_nn.Sequential(OrderedDict(r=torch_nn.ReLU(), a=torch_nn.Linear(6, 6))),
-        "has the parts a, r and r, a",
-    ),
-    "hook": (lambda: torch_nn.Linear(6, 2), lambda: hooked(), "forward hooks is"),
-    "dtype of a setting": (lambda: Function(torch.float32), lambda: Function(torch.float64), "function is"),
-    "keyword default": (lambda: Function(with_default(1)), lambda: Function(with_default(2)), "function is"),
-    "getter": (lambda: Function(itemgetter(0)), lambda: Function(itemgetter(1)), "function is"),
-    "method of another": (
-        lambda: Function(Counter("aa").most_common), lambda: Function(Counter("ab").most_common), "function is"
-    ),
-    "number of parts": (
-        lambda: torch_nn.Sequential(torch_nn.Linear(6, 2)),
-        lambda: torch_nn.Sequential(torch_nn.Linear(6, 2), torch_nn.ReLU()),
-        "has the parts 0 and 0, 1",
-    ),
-}  # fmt: skip
-
-
-def with_default(value: int) -> Any:
-    def function(x: Tensor, *, factor: int = value) -> Tensor:
-        return factor * x
-
-    return function
-
-
-def hooked() -> torch_nn.Module:
-    layer = torch_nn.Linear(6, 2)
-    layer.register_forward_hook(double)
+def hooked(hooks: int) -> torch_nn.Module:
+    layer = Linear(6, 2)
+    for _ in range(hooks):
+        layer.register_forward_hook(double)
     return layer
 
 
@@ -351,17 +271,55 @@ def double(module: torch_nn.Module, inputs: Any, output: Tensor) -> Tensor:
     return 2 * output
 
 
-def scaled(factor: float) -> torch_nn.Module:
-    return Function(lambda x: factor * x)
+def with_default(value: int) -> Any:
+    def function(x: Tensor, *, factor: int = value) -> Tensor:
+        return factor * x
+
+    return Function(function)
+
+
+def ordered(names: str) -> torch_nn.Module:
+    return Sequential(OrderedDict((name, {"a": Linear(6, 6), "r": ReLU()}[name]) for name in names))
+
+
+#: By name: what makes a module of a value, two such values, and what is said of the two modules.
+UNLIKE: dict[str, tuple[Callable[[Any], torch_nn.Module], Any, Any, str]] = {
+    "activation": (mlp, ReLU(), Tanh(), "1 is ReLU and Tanh"),
+    "dropout rate": (lambda rate: mlp(Dropout(rate)), 0.1, 0.5, r"1\.p is 0\.1 and 0\.5"),
+    "bias": (lambda bias: mlp(ReLU(), bias=bias), True, False, r"2\.bias exists in only one"),
+    "width": (partial(Linear, 6), 2, 3, "bias is float32"),
+    "dtype": (
+        lambda dtype: Linear(6, 2, dtype=dtype),
+        torch.float32,
+        torch.float64,
+        "float32 .* and float64",
+    ),
+    "frozen": (half_frozen, True, False, "0.weight is frozen in only one"),
+    "function": (Function, torch.relu, torch.tanh, "function is relu and tanh"),
+    "closure": (lambda factor: Function(lambda x: factor * x), 2.0, 3.0, "function is"),
+    "part": (mlp, ReLU(), Sequential(), "1 is ReLU and Sequential"),
+    "order of parts": (ordered, "ar", "ra", "has the parts a, r and r, a"),
+    "hook": (hooked, 0, 1, "forward hooks is"),
+    "dtype of a setting": (Function, torch.float32, torch.float64, "function is"),
+    "keyword default": (with_default, 1, 2, "function is"),
+    "getter": (lambda index: Function(itemgetter(index)), 0, 1, "function is"),
+    "method of another": (lambda text: Function(Counter(text).most_common), "aa", "ab", "function is"),
+    "number of parts": (
+        lambda parts: Sequential(Linear(6, 2), *parts),
+        [],
+        [ReLU()],
+        "has the parts 0 and 0, 1",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", UNLIKE)
 def test_modules_of_unlike_configuration_are_refused(name: str) -> None:
-    first, second, message = UNLIKE[name]
+    factory, first, second, message = UNLIKE[name]
     with pytest.raises(ValueError, match=f"modules 0 and 1 differ: .*{message}"):
-        Replicas([first(), second()])
-    assert len(Replicas([first(), first()])) == 2
-    assert len(Replicas([second(), second()])) == 2
+        Replicas([factory(first), factory(second)])
+    for value in (first, second):
+        assert len(Replicas([factory(value), factory(value)])) == 2
 
 
 def test_settings_that_are_equal_are_not_told_apart() -> None:
@@ -373,23 +331,20 @@ def test_settings_that_are_equal_are_not_told_apart() -> None:
         return model
 
     assert len(Replicas([factory(), factory()])) == 2
-    assert len(Replicas([torch_nn.LSTM(2, 3), torch_nn.LSTM(2, 3)])) == 2
+    assert len(Replicas([LSTM(2, 3), LSTM(2, 3)])) == 2
 
 
 def attending() -> torch_nn.Module:
     layer = torch_nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True)
-    return torch_nn.Sequential(
-        torch_nn.Unflatten(1, (1, 6)), layer, torch_nn.Flatten(), torch_nn.Linear(6, 2)
-    )
+    return Sequential(torch_nn.Unflatten(1, (1, 6)), layer, torch_nn.Flatten(), Linear(6, 2))
 
 
 def spectral() -> torch_nn.Module:
-    normed = torch_nn.utils.parametrizations.spectral_norm(torch_nn.Linear(6, 6))
-    return torch_nn.Sequential(normed, torch_nn.Linear(6, 2))
+    return Sequential(parametrizations.spectral_norm(Linear(6, 6)), Linear(6, 2))
 
 
 def weight_normed() -> torch_nn.Module:
-    return torch_nn.Sequential(torch_nn.utils.parametrizations.weight_norm(torch_nn.Linear(6, 2)))
+    return Sequential(parametrizations.weight_norm(Linear(6, 2)))
 
 
 class Tied(torch_nn.Module):
@@ -397,8 +352,8 @@ class Tied(torch_nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = torch_nn.Linear(6, 6), torch_nn.Linear(6, 6)
-        self.second.weight, self.out = self.first.weight, torch_nn.Linear(6, 2)
+        self.first, self.second = Linear(6, 6), Linear(6, 6)
+        self.second.weight, self.out = self.first.weight, Linear(6, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.out(self.second(torch.relu(self.first(x))))
@@ -412,7 +367,7 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
     torch.manual_seed(1)
     replicas = Replicas([factory()], seeds=[1])
     assert len(Replicas([factory(), factory()])) == 2
-    optimizer = torch.optim.SGD(alone.parameters(), lr=0.1)
+    optimizer = SGD(alone.parameters())
     for step in range(5):
         rows = (ops.uniform(torch.tensor([1, 0, step]), (16,)) * len(X)).long()
         optimizer.zero_grad()
@@ -420,10 +375,7 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
         optimizer.step()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's fast path for attention, which vmap cannot map
-        train(
-            replicas, entropy, (X, Y), steps=5, optimizer=partial(torch.optim.SGD, lr=0.1), batch_size=16,
-            restore_best=False,
-        )  # fmt: skip
+        train(replicas, entropy, (X, Y), steps=5, optimizer=SGD, batch_size=16, restore_best=False)
     with torch.no_grad():
         torch.testing.assert_close(replicas[0].eval()(X), alone.eval()(X), rtol=1e-5, atol=1e-5)
 
@@ -432,7 +384,7 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
 
 
 def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
-    replicas = Replicas.build(lambda: torch_nn.Linear(6, 2), range(3))
+    replicas = Replicas.build(lambda: Linear(6, 2), range(3))
     shared, own = torch.randn(64, 6), torch.randn(3, 10, 6)
     assert replicas(shared).shape == (3, 64, 2)
     for i in range(3):
@@ -459,15 +411,12 @@ def test_values_are_saved_and_loaded(tmp_path: Any) -> None:
     replicas, others = (Replicas.build(normed, seeds) for seeds in (range(3), range(3, 6)))
     replicas.save(tmp_path / "weights.safetensors")
     others.load(str(tmp_path / "weights.safetensors"))
-    for name, value in replicas.state_dict().items():
-        assert torch.equal(others.state_dict()[name], value)
+    assert_equal(others.state_dict(), replicas.state_dict())
 
 
 def test_values_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Any) -> None:
-    from extrapolate.errors import UserError
-
     replicas = Replicas.build(normed, range(3))
-    before = {name: value.clone() for name, value in replicas.state_dict().items()}
+    before = copy.deepcopy(replicas.state_dict())
     with pytest.raises(ValueError, match=r"'0\.bias' has shape \(2, 5\) instead of \(3, 5\)"):
         replicas.load_state_dict(replicas[:2].state_dict())
     with pytest.raises(ValueError, match=r"'0\.bias' is missing"):
@@ -476,18 +425,17 @@ def test_values_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Any) ->
     for name, message in (("notes", "does not hold these replicas"), ("nothing", "there is no file")):
         with pytest.raises(UserError, match=message):
             replicas.load(tmp_path / name)
-    for name, value in replicas.state_dict().items():
-        assert torch.equal(value, before[name])
+    assert_equal(replicas.state_dict(), before)
 
 
 def test_replicas_say_what_they_hold() -> None:
-    text = repr(Replicas.build(lambda: torch_nn.Linear(6, 2), range(25)))
+    text = repr(Replicas.build(lambda: Linear(6, 2), range(25)))
     assert text == "Replicas of Linear: 25 with seeds 0 to 24, 14 parameters each, on cpu"
-    assert "seeds 3, 1" in repr(Replicas.build(lambda: torch_nn.Linear(6, 2), (3, 1)))
+    assert "seeds 3, 1" in repr(Replicas.build(lambda: Linear(6, 2), (3, 1)))
 
 
 def test_an_input_of_a_key_reaches_the_model() -> None:
     """``map`` hands each replica its own entries."""
-    replicas = Replicas.build(lambda: torch_nn.Linear(6, 2), range(3))
+    replicas = Replicas.build(lambda: Linear(6, 2), range(3))
     drawn = replicas.map(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
     assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
