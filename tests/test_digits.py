@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 from extrapolate.errors import UserError
 from extrapolate.experiments import Experiment, run, with_options
-from extrapolate.experiments.digits._images import ConvEncoder
 from extrapolate.experiments.digits.digits_parity import digits_parity
 from extrapolate.experiments.digits.digits_product import digits_product
 from extrapolate.experiments.digits.digits_sequence import digits_sequence
-from extrapolate.tasks import DigitSet, load_digits
+from extrapolate.nn import ConvEncoder
+from extrapolate.tasks import DigitSet, flip_and_shift, load_digits
 from silent import Silent
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -160,3 +160,14 @@ def test_encoder_computes_the_convolutions_it_stands_for(size: int) -> None:
         x = torch.relu(F.conv2d(x, kernel, layer.bias, stride=2, padding=1))
     expected = encoder.last(x.permute(0, 2, 3, 1).flatten(1)).unflatten(0, (2, 3))
     torch.testing.assert_close(encoder(images), expected)
+
+
+def test_images_are_mirrored_and_moved_with_zeros_beyond_the_border() -> None:
+    images = torch.rand(2, 3, 8, 8)
+    upright, mirrored, moved = torch.full((3, 3, 2), 0.5).unbind()
+    upright[0], mirrored[0], moved[1] = 0.1, 0.9, 0.0
+    assert torch.equal(flip_and_shift(images, upright), images)
+    assert torch.equal(flip_and_shift(images, mirrored), images.flip(-1))
+    found = flip_and_shift(images, moved)
+    assert not found[:, :, :4].any()
+    assert torch.equal(found[:, :, 4:], images.flip(-1)[:, :, :4])

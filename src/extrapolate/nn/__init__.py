@@ -15,6 +15,7 @@ from extrapolate.nn._contract import (
     key_names,
     penalty,
 )
+from extrapolate.nn._conv_encoder import ConvEncoder
 from extrapolate.nn._diagonal_cell import DiagonalCGRU
 from extrapolate.nn._diagonal_neural_gpu import DiagonalNeuralGPU
 from extrapolate.nn._ensemble import NeuralGPUEnsemble
@@ -96,7 +97,8 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "DiagonalNeuralGPU",
     "NeuralGPU",
     "NeuralGPUEnsemble",
-    # baselines
+    # baselines, and an encoder of images
+    "ConvEncoder",
     "MLP",
     # trained networks in a folder
     "Pretrained",

@@ -30,6 +30,7 @@ from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSeque
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
 from extrapolate.tasks.grid_time import GridTime
+from extrapolate.tasks.image_classes import ImageClasses, flip_and_shift
 from extrapolate.tasks.long_dependency import LongDependency
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 from extrapolate.tasks.number_words import WORDS, NumberWords, in_words
@@ -78,6 +79,7 @@ __all__ = [
     "EvenDigits",
     "Examples",
     "GridTime",
+    "ImageClasses",
     "Increment",
     "LongDependency",
     "ModularArithmetic",
@@ -103,6 +105,7 @@ __all__ = [
     "SubsetProduct",
     "SumFunction",
     "Task",
+    "flip_and_shift",
     "in_words",
     "load_babi",
     "load_cifar",

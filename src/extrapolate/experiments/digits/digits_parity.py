@@ -11,7 +11,7 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.experiments import lab
-from extrapolate.experiments.digits._images import ConvEncoder, DigitConfig, adam, digits_of
+from extrapolate.experiments.digits._images import DigitConfig, adam, digits_of
 from extrapolate.tasks import EvenDigits
 from extrapolate.training import LinearDecay
 
@@ -39,7 +39,7 @@ HEADS: dict[str, Callable[[int, int], torch_nn.Module]] = {
 def build_counter(size: int, head: str) -> torch_nn.Module:
     """Pictures (B, 1, size, size) to numbers (B,)."""
     last = HEADS[head](64, 1)
-    return torch_nn.Sequential(ConvEncoder(size, 64), torch_nn.ReLU(), last, torch_nn.Flatten(start_dim=0))
+    return torch_nn.Sequential(nn.ConvEncoder(size, 64), torch_nn.ReLU(), last, torch_nn.Flatten(start_dim=0))
 
 
 #: Pairs of output layers: the published one, and of the ablation those that differ in one thing.

@@ -11,7 +11,7 @@ from torch import nn as torch_nn
 
 from extrapolate import nn, ops
 from extrapolate.experiments import lab
-from extrapolate.experiments.digits._images import ConvEncoder, DeepEncoder, DigitConfig, adam, digits_of
+from extrapolate.experiments.digits._images import DeepEncoder, DigitConfig, adam, digits_of
 from extrapolate.tasks import ByDigit, DigitPairs
 from extrapolate.training import LinearDecay, Penalty, Replicas, Warmup
 
@@ -47,7 +47,7 @@ class Located(torch_nn.Module):
         self.size = size
         self.finders = torch_nn.ModuleList()
         for _ in range(2):
-            encoder, theta = ConvEncoder(canvas, 32, colours=2), torch_nn.Linear(32, 6)
+            encoder, theta = nn.ConvEncoder(canvas, 32, colours=2), torch_nn.Linear(32, 6)
             torch_nn.init.zeros_(theta.weight)
             theta.bias.data = torch.eye(2, 3).flatten()  # the identity map for any input until it is trained
             self.finders.append(torch_nn.Sequential(encoder, torch_nn.ReLU(), theta))

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extrapolate import ops
-from extrapolate.experiments.digits._images import ConvEncoder, digits_of
+from extrapolate.experiments.digits._images import digits_of
 from extrapolate.experiments.optimizers._networks import FourierFit, RecurrentReader, Transformer, deep
+from extrapolate.nn import ConvEncoder
 from extrapolate.tasks import VOCABULARY, Digits, Picture, Sentences, Task
 
 #: After this share of the steps the learning rate is divided by 10, with every optimizer.

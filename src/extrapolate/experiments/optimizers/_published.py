@@ -1,0 +1,86 @@
+"""Problems of the Madam paper: CIFAR-10 by ResNet-18, and Wikitext-2 by a transformer.
+
+Sizes and training as in the paper's scripts; CIFAR-100, ImageNet and the GAN are not part of this package.
+"""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from extrapolate.tasks import DigitSet, ImageClasses, NextWord, load_cifar, load_wikitext
+
+#: 300 epochs of 50,000 images in batches of 1,024; 20 epochs of 2,088,628 words in batches of 20 × 35.
+CIFAR_STEPS, WIKITEXT_STEPS = 300 * 50_000 // 1_024, 20 * 2_088_628 // (20 * 35)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 × 3 convolutions with batch norms (no gain, no shift) and a shortcut: (B, I, S, S) to (B, O, S', S')."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.path = nn.Sequential(
+            *_convolved(in_channels, channels, 3, stride), nn.ReLU(), *_convolved(channels, channels, 3)
+        )
+        same = stride == 1 and in_channels == channels
+        self.shortcut = (
+            nn.Sequential() if same else nn.Sequential(*_convolved(in_channels, channels, 1, stride))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.path(x) + self.shortcut(x))
+
+
+def _convolved(in_channels: int, channels: int, size: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+    """Madam cannot train what begins at 0: the batch norms have no parameters, as in the paper's code."""
+    convolution = nn.Conv2d(in_channels, channels, size, stride, size // 2, bias=False)
+    return convolution, nn.BatchNorm2d(channels, affine=False)
+
+
+def resnet18() -> nn.Sequential:
+    """Images (B, 3, 32, 32) to logits (B, 10); He et al. 2015 in the form for small images."""
+    sizes = [(64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)]
+    blocks = [
+        block
+        for before, channels, stride in sizes
+        for block in (ResidualBlock(before, channels, stride), ResidualBlock(channels, channels, 1))
+    ]
+    ends = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)
+    return nn.Sequential(*_convolved(3, 64, 3), nn.ReLU(), *blocks, *ends)
+
+
+class TextTransformer(nn.Module):
+    """Words (B, T) to logits of each next word (B, T, V): two encoder layers of width 200, 2 heads, dropout 0.2."""
+
+    def __init__(self, words: int, width: int = 200, length: int = 35) -> None:
+        super().__init__()
+        self.embedding, self.last = nn.Embedding(words, width), nn.Linear(width, words)
+        layer = nn.TransformerEncoderLayer(width, 2, width, 0.2, batch_first=True)
+        self.layers, self.dropout = (
+            nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
+            nn.Dropout(0.2),
+        )
+        angles = torch.arange(length)[:, None] * 10_000.0 ** (-torch.arange(0, width, 2) / width)
+        self.positions = nn.Buffer(torch.stack([angles.sin(), angles.cos()], -1).flatten(1))
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = self.embedding(words) * math.sqrt(self.embedding.embedding_dim)
+        later = nn.Transformer.generate_square_subsequent_mask(words.shape[1], words.device)
+        x = self.dropout(x + self.positions[: words.shape[1]])
+        return self.last(self.layers(x, later, is_causal=True))
+
+
+def cifar(folder: Path, device: str) -> ImageClasses:
+    """CIFAR-10's binary version; the paper trains on all 50,000 training images."""
+    data = load_cifar(folder).to(device)
+    known, held_out = data.training, data.validation
+    every = DigitSet(torch.cat([known.images, held_out.images]), torch.cat([known.labels, held_out.labels]))
+    return ImageClasses(replace(data, training=every))
+
+
+def wikitext(folder: Path, device: str) -> NextWord:
+    """The next of 35 words of Wikitext-2, in ``folder`` or its ``wikitext-2``."""
+    inside = folder / "wikitext-2"
+    return NextWord(load_wikitext(inside if inside.is_dir() else folder).to(device), 35)
