@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from extrapolate import nn
 from extrapolate.inspect import sparsity_error
+from reference import nac_weight, sigmoid
 from unit_cases import built, inputs
 
 Array = np.ndarray
@@ -20,14 +21,6 @@ Unit = Callable[..., torch_nn.Module]
 
 PHI = (1 + math.sqrt(5)) / 2
 EPS32 = 2.0**-23
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def nac_weight(p: Values, prefix: str) -> Array:
-    return np.tanh(p[f"{prefix}.w_hat"]) * sigmoid(p[f"{prefix}.m_hat"])
 
 
 def product_over_inputs(x: Array, weight: Array, factor: Callable[[float, float], float]) -> Array:
@@ -49,15 +42,15 @@ def gnalu(p: Values, x: Array, training: bool) -> Array:
 
 def independent_nalu(p: Values, x: Array, training: bool) -> Array:
     gate = sigmoid(x @ p["gate"].T)
-    multiplied = np.exp(np.log(abs(x) + 1e-7) @ nac_weight(p, "nac_mul").T)
-    return gate * (x @ nac_weight(p, "nac").T) + (1 - gate) * multiplied
+    multiplied = np.exp(np.log(abs(x) + 1e-7) @ nac_weight(p, "nac_mul.").T)
+    return gate * (x @ nac_weight(p, "nac.").T) + (1 - gate) * multiplied
 
 
 def inalu(p: Values, x: Array, training: bool) -> Array:
-    weight = nac_weight(p, "multiplicative")
+    weight = nac_weight(p, "multiplicative.")
     multiplied = np.exp(np.minimum(np.log(np.maximum(abs(x), 1e-7)) @ weight.T, 20)) * signs(x, weight)
     gate = sigmoid(p["gate"])
-    return gate * (x @ nac_weight(p, "additive").T) + (1 - gate) * multiplied
+    return gate * (x @ nac_weight(p, "additive.").T) + (1 - gate) * multiplied
 
 
 def polar(p: Values, x: Array) -> tuple[Array, Array]:

@@ -45,12 +45,13 @@ def test_penalty_is_the_published_mean_distance_to_exact_weights(
 @penalised
 @torch.no_grad()
 @given(data=st.data())
-def test_penalty_is_zero_exactly_at_exact_weights(
+def test_penalty_is_zero_exactly_at_exact_weights_of_the_box(
     unit_class: type[nn.NAU | nn.NMU], data: st.DataObject
 ) -> None:
-    _, exact, _ = PENALISED[unit_class]
+    _, exact, box = PENALISED[unit_class]
     weights = data.draw(st.lists(st.sampled_from(exact), min_size=1, max_size=20))
     unit = with_weight(unit_class(len(weights), 1), torch.tensor([weights]))
+    assert dict(nn.boxes(unit)) == {"weight": box}
     assert float(nn.penalty(unit)) == 0.0
     nearly = torch.tensor([weights])
     nearly[0, 0] = 0.999 if weights[0] else 0.001
@@ -81,16 +82,6 @@ def test_penalties_of_a_model_add_up_and_shared_parts_count_once() -> None:
     model = torch.nn.ModuleDict({"a": add, "m": torch.nn.Sequential(multiply, nn.MLP(2, 2), multiply)})
     total = float(add.penalty() + multiply.penalty())
     assert float(nn.penalty(model)) == pytest.approx(total, rel=1e-6)
-
-
-@penalised
-def test_weights_start_inside_their_box(unit_class: type[nn.NAU | nn.NMU]) -> None:
-    unit = unit_class(50, 20)
-    ((name, (low, high)),) = nn.boxes(unit)
-    assert (low, high) == PENALISED[unit_class][2]
-    weight = unit.get_parameter(name)
-    assert weight.min() >= low
-    assert weight.max() <= high
 
 
 @given(seed=seeds, reach=st.floats(0.01, 100))
