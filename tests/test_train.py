@@ -221,6 +221,8 @@ def test_training_stops_when_the_history_says_so() -> None:
     history = trained(steps=1000, optimizer=ADAM, eval_every=20, validation=(X, Y), stop_when=low)
     assert history.steps[-1] < 1000
     assert low(history)
+    assert len(history.seconds) == len(history.steps)
+    assert 0 < history.seconds[0] <= history.seconds[-1]
 
 
 # ------------------------------------------------------------------------------- schedules, clips, penalties

@@ -22,7 +22,7 @@ from torch.nn.utils import parametrizations
 from bits import assert_equal
 from extrapolate import ops
 from extrapolate.errors import UserError
-from extrapolate.training import History, Replicas, train
+from extrapolate.training import History, Penalty, Replicas, Warmup, train
 from sums import Batches
 
 torch.manual_seed(0)
@@ -101,9 +101,15 @@ def with_dropout() -> torch_nn.Module:
 PLAIN: dict[str, Callable[[], torch_nn.Module]] = {"unused": Unused, "frozen": frozen, "normed": normed}
 
 
+HALF_NORM = Penalty(Warmup(10), lambda model: 0.1 * sum(each.square().sum() for each in model.parameters()))
+ADDED: list[dict[str, Any]] = [{}, {"penalties": [HALF_NORM]}, {"penalties": [HALF_NORM], "grad_clip": 0.1}]
+
+
+@pytest.mark.parametrize("added", ADDED, ids=["plain", "penalty", "clip"])
 @pytest.mark.parametrize("name", PLAIN)
-def test_both_ways_end_with_the_same_weights_and_measures(name: str) -> None:
-    (one, its), (other, others) = both_ways(PLAIN[name], 3, steps=20, optimizer=SGD, validation=(X, Y))
+def test_both_ways_end_with_the_same_weights_and_measures(name: str, added: dict[str, Any]) -> None:
+    settings = {"steps": 20, "optimizer": SGD, "validation": (X, Y)} | added
+    (one, its), (other, others) = both_ways(PLAIN[name], 3, **settings)
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(its.metrics, others.metrics, rtol=1e-6, atol=1e-6)
 
