@@ -180,10 +180,6 @@ def test_ids_are_unique_and_references_resolve(html: str) -> None:
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
 
 
-def test_page_fetches_nothing(html: str) -> None:
-    assert_self_contained(html)
-
-
 def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
     planes = surface("NMU", "U[1,2]", True, points=9)
     folder = write_folder(tmp_path, results=results(1), summary=None, surfaces=planes)
