@@ -13,7 +13,7 @@ from torch.func import functional_call
 from extrapolate import nn
 from extrapolate.inspect import sparsity_error
 from reference import nac_weight, sigmoid
-from unit_cases import built, inputs
+from unit_cases import built, inputs, set_
 
 Array = np.ndarray
 Values = dict[str, Array]
@@ -138,15 +138,6 @@ REFERENCES: dict[str, Callable[[Values, Array, bool], Array]] = {
 
 def values(module: torch_nn.Module) -> Values:
     return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
-
-
-def set_(module: torch_nn.Module, **parameters: float | list[float] | list[list[float]]) -> torch_nn.Module:
-    """Sets parameters by name, '__' for '.'; a number fills."""
-    with torch.no_grad():
-        for name, value in parameters.items():
-            parameter = module.get_parameter(name.replace("__", "."))
-            parameter.copy_(torch.as_tensor(value, dtype=parameter.dtype).expand_as(parameter))
-    return module
 
 
 def assert_discrete(module: torch_nn.Module) -> None:
@@ -325,8 +316,7 @@ def test_penalty_is_zero_at_exact_weights_and_positive_between(unit: Unit, param
     assert nn.penalty(module) == 0.0
     for name, parameter in module.named_parameters():
         exact = parameter.tolist()
-        with torch.no_grad():
-            parameter.sub_(0.25 * parameter.sign())
+        parameter.data.sub_(0.25 * parameter.sign())
         assert nn.penalty(module) > 0.0
         set_(module, **{name: exact})
 
@@ -358,9 +348,8 @@ def test_l1_norm_sums_all_magnitudes() -> None:
 @pytest.mark.parametrize("unit", DISCRETE)
 def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
     module = unit(3, 2)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.linspace(-5, 5, parameter.numel()).view_as(parameter))
+    for parameter in module.parameters():
+        parameter.data = torch.linspace(-5, 5, parameter.numel()).view_as(parameter)
     nn.clamp_to_box_(module)
     held = dict(nn.boxes(module))
     assert held.keys() == dict(module.named_parameters()).keys()
