@@ -85,7 +85,10 @@ def test_gradient_whose_square_vanishes_does_not_move_weights(name: str, size: f
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [*((name, torch.float32) for name in OPTIMIZERS), *((name, torch.float64) for name in list(OPTIMIZERS)[:2])],
+    [
+        *((name, torch.float32) for name in OPTIMIZERS),
+        *((name, torch.float64) for name in list(OPTIMIZERS)[:2]),
+    ],
 )
 def test_resumed_optimizer_goes_on_bit_for_bit(name: str, dtype: torch.dtype) -> None:
     bias = torch.randn(3) if name.startswith("Integer") else torch.zeros(3, dtype=dtype)
