@@ -199,8 +199,12 @@ def test_names_a_user_chose_are_escaped_in_the_page(run) -> None:
         assert "<script>alert(1)</script>" not in page.read_text(encoding="utf-8")
 
 
-def results_of(folder: str) -> pl.DataFrame:
-    return pl.read_parquet(Path(folder) / "results.parquet")
+def assert_goes_on(run, folder: str, training: list[str]) -> None:
+    """A run in ``folder`` ends, by one process, with the results of an undisturbed one."""
+    for each in (folder, "undisturbed"):
+        assert run(*SMOKE, *training, "--out", each, "--workers", "1").status == 0
+    one, other = (pl.read_parquet(f"{each}/results.parquet") for each in (folder, "undisturbed"))
+    assert one.equals(other)
 
 
 def started(*arguments: str, before: str = "") -> subprocess.Popen[str]:
@@ -214,6 +218,7 @@ def started(*arguments: str, before: str = "") -> subprocess.Popen[str]:
     )
 
 
+LONG = [*TINY, "--steps", "3000", "--eval-every", "100"]
 CHECKPOINTS = "from extrapolate.training import loop; loop.CHECKPOINT_SECONDS = -1.0  # at every evaluation"
 
 
@@ -251,8 +256,7 @@ def test_a_run_killed_in_the_middle_ends_with_the_files_of_an_undisturbed_one(ru
 
 @pytest.mark.slow
 def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_workers(run) -> None:
-    training = [*TINY, "--steps", "3000", "--eval-every", "100"]
-    process = started(*SMOKE, *training, "--out", "stopped", "--workers", "2")
+    process = started(*SMOKE, *LONG, "--out", "stopped", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:
         if "1/3,000" in line or "2/2" in line:
@@ -264,9 +268,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_wor
     assert "run the same command again to resume" in err
     assert "Traceback" not in err
     assert list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
-    assert run(*SMOKE, *training, "--out", "stopped", "--workers", "1").status == 0
-    assert run(*SMOKE, *training, "--out", "undisturbed", "--workers", "1").status == 0
-    assert results_of("stopped").equals(results_of("undisturbed"))
+    assert_goes_on(run, "stopped", LONG)
     assert not list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
 
 
@@ -286,8 +288,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
 def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(run) -> None:
-    training = [*TINY, "--steps", "3000", "--eval-every", "100"]
-    process = started(*SMOKE, *training, "--out", "killed", "--workers", "2")
+    process = started(*SMOKE, *LONG, "--out", "killed", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:
         if "2/2" in line:
@@ -300,6 +301,4 @@ def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(r
     while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in workers if alive(pid)]
-    assert run(*SMOKE, *training, "--out", "killed", "--workers", "1").status == 0
-    assert run(*SMOKE, *training, "--out", "undisturbed", "--workers", "1").status == 0
-    assert results_of("killed").equals(results_of("undisturbed"))
+    assert_goes_on(run, "killed", LONG)

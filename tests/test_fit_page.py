@@ -2,7 +2,6 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,7 @@ import sympy
 from extrapolate.errors import UserError
 from extrapolate.estimator import show
 from extrapolate.report.fit_page import mathml, write_fit_page
-
-HOSTILE = (
-    "<script>document.title='owned'</script>",
-    "\"><img src=x onerror=document.title='owned'>",
-    "</style></math><svg onload=document.title='owned'>",
-    "$\\frac{$ & {{ 7*7 }} \x1b[31m 50%",
-)
+from pages import HOSTILE, Page
 
 
 def answer(**changes: Any) -> dict[str, Any]:
@@ -28,20 +21,10 @@ def answer(**changes: Any) -> dict[str, Any]:
     a, b = sympy.symbols("a b")
     shown = show(2 * a / b, {"a": a, "b": b}, "y")
     certificate = {
-        "exact": False,
-        "inner_error": 0.01,
-        "outer_error": 0.012,
-        "outer_rows": 20,
-        "noise": 0.01,
-        "noise_grows": True,
-        "residual_structure": -0.1,
-        "agrees_in_fractions": True,
-        "checked_points": 24,
-        "checked_reach": 5e5,
-        "undefined": ["b = 0: division by zero"],
-        "time_limit_struck": False,
-        "reason": None,
-    }
+        "exact": False, "inner_error": 0.01, "outer_error": 0.012, "outer_rows": 20, "noise": 0.01,
+        "noise_grows": True, "residual_structure": -0.1, "agrees_in_fractions": True, "checked_points": 24,
+        "checked_reach": 5e5, "undefined": ["b = 0: division by zero"], "time_limit_struck": False, "reason": None,
+    }  # fmt: skip
     coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "written": "2", "estimate": 2.001}
     candidate = {"complexity": 3, "inner_error": 0.01, "outer_error": 0.012}
     return {
@@ -81,31 +64,8 @@ def page(folder: Path, content: dict[str, Any]) -> str:
     return write_fit_page(folder).read_text(encoding="utf-8")
 
 
-class _Reader(HTMLParser):
-    """The elements of a page and its text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read(text: str) -> _Reader:
-    reader = _Reader()
-    reader.feed(text)
-    return reader
-
-
 def test_page_shows_the_formula_its_evidence_and_the_rows(tmp_path: Path) -> None:
-    reader = read(page(tmp_path, answer()))
+    reader = Page(page(tmp_path, answer()))
     assert "A formula for y, with noise" in reader.text
     assert "2*a/b" in reader.text
     assert r"\frac{2 \, a}{b}" in reader.text
@@ -113,9 +73,9 @@ def test_page_shows_the_formula_its_evidence_and_the_rows(tmp_path: Path) -> Non
     assert "Undefined where b = 0: division by zero." in reader.text
     assert "1.2346*a" in reader.text
     assert "extrapolate fit table.csv --target y" in reader.text
-    assert {"math", "mfrac"} <= set(reader.elements)
-    assert reader.elements.count("figure") == 3
-    assert not [value for _, value in reader.attributes if value and re.match(r"(https?:)?//", value)]
+    assert {"math", "mfrac"} <= reader.tags
+    assert reader.count("figure") == 3
+    assert not [value for value in reader.values if re.match(r"(https?:)?//", value)]
 
 
 def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
@@ -123,46 +83,37 @@ def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
     none = {"found": False, "expression": None, "latex": None, "mathml": None, "fallback": "0.5*a + 3"}
     content = answer(**none, reason=reason)
     content["certificate"] |= {"reason": reason, "agrees_in_fractions": False, "time_limit_struck": True}
-    reader = read(page(tmp_path, content))
+    reader = Page(page(tmp_path, content))
     assert "No formula found for y" in reader.text
     assert reason[0].upper() + reason[1:] in reader.text
     assert "0.5*a + 3" in reader.text
     assert "time limit" in reader.text
-    assert "math" not in reader.elements
+    assert not reader.count("math")
 
 
 def test_exact_page_and_undefined_rows_are_drawn(tmp_path: Path) -> None:
     content = answer()
     content["certificate"] |= {"exact": True, "inner_error": 1e-16, "outer_error": None, "undefined": []}
-    assert "Defined everywhere." in read(page(tmp_path, content)).text
+    assert "Defined everywhere." in Page(page(tmp_path, content)).text
     pl.DataFrame({"actual": [1.0, 2.0], "predicted": [None, 2.0], "outer": [True, False]}).write_parquet(
         tmp_path / "points.parquet"
     )
-    assert "1 of 2 rows are drawn" in read(write_fit_page(tmp_path).read_text(encoding="utf-8")).text
+    assert "1 of 2 rows are drawn" in Page(write_fit_page(tmp_path).read_text(encoding="utf-8")).text
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
     a, b = sympy.symbols("a b")
     shown = show(2 * a / b, {name: a, "b": b}, name)
-    content = answer(
-        target=name,
-        file=name,
-        symbols={name: "a", "b": "b"},
-        columns=[name, "b"],
-        latex=shown.latex,
-        mathml=shown.mathml,
-        notes=[name],
-        command=name,
-    )
-    plain = read(page(tmp_path, answer()))
-    reader = read(page(tmp_path, content))
-    assert set(reader.elements) <= {*plain.elements, "p"}
-    assert not [key for key, _ in reader.attributes if key.startswith("on")]
-    visible = name.replace("\x1b", "\ufffd")
+    named = dict.fromkeys(("target", "file", "command"), name) | {"columns": [name, "b"], "notes": [name]}
+    content = answer(symbols={name: "a", "b": "b"}, latex=shown.latex, mathml=shown.mathml, **named)
+    plain, reader = Page(page(tmp_path, answer())), Page(page(tmp_path, content))
+    assert reader.tags <= {*plain.tags, "p"}
+    assert not [key for _, attributes in reader.elements for key in attributes if key.startswith("on")]
+    visible = re.sub("[\x00\x1b]", "\ufffd", name)
     assert visible in reader.text
     assert "\x1b" not in reader.text
-    assert "math" in reader.elements
+    assert reader.count("math")
 
 
 def test_latex_names_are_escaped() -> None:

@@ -1,6 +1,7 @@
 """h_t = a_t h_{t-1} + b_t: the fast operator against its definition, for any shape, stride and direction."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from bits import assert_equal
 from extrapolate.errors import UserError
 from extrapolate.ops import linear_recurrence
 from extrapolate.ops.linear_recurrence import cpu, op, reference, scan
@@ -18,6 +20,14 @@ Inputs = tuple[Tensor, Tensor, Tensor]
 def inputs(n: int, length: int, width: int, dtype: torch.dtype = torch.float64) -> Inputs:
     a, b, h0 = torch.randn(n, length, width), torch.randn(n, length, width), torch.randn(n, width)
     return a.to(dtype), b.to(dtype), h0.to(dtype)
+
+
+def passes(
+    kernels: Any, a: Tensor, b: Tensor, h0: Tensor, reset: Tensor | None = None, reverse: bool = False
+) -> tuple[Tensor, ...]:
+    """The states, and the gradients of their product with ``b``."""
+    h = kernels.forward(a, b, h0, reset, reverse)
+    return h, *kernels.adjoint(b, a, h, h0, reset, reverse)
 
 
 def some_resets(n: int, length: int) -> Tensor:
@@ -35,22 +45,15 @@ def test_kernel_equals_the_loop_bit_for_bit(
     state, reset = h0 if starts else None, some_resets(n, length) if resets else None
     fast = linear_recurrence(a, b, state, reverse=reverse, reset=reset)
     slow = reference.linear_recurrence(a, b, state, reverse=reverse, reset=reset)
-    torch.testing.assert_close(fast, slow, rtol=0, atol=0)
+    assert_equal(fast, slow)
 
 
 @given(n=st.integers(0, 3), length=st.integers(0, 20), reverse=st.booleans(), resets=st.booleans())
 def test_plain_scan_and_its_adjoint_equal_the_kernels(
     n: int, length: int, reverse: bool, resets: bool
 ) -> None:
-    a, b, h0 = inputs(n, length, 5)
-    reset = some_resets(n, length) if resets else None
-    h = cpu.forward(a, b, h0, reset, reverse)
-    torch.testing.assert_close(scan.forward(a, b, h0, reset, reverse), h)
-    g = torch.randn_like(b)
-    for plain, fast in zip(
-        scan.adjoint(g, a, h, h0, reset, reverse), cpu.adjoint(g, a, h, h0, reset, reverse), strict=True
-    ):
-        torch.testing.assert_close(plain, fast)
+    tensors, reset = inputs(n, length, 5), some_resets(n, length) if resets else None
+    torch.testing.assert_close(passes(scan, *tensors, reset, reverse), passes(cpu, *tensors, reset, reverse))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -106,12 +109,11 @@ def test_any_strides(name: str) -> None:
     wanted = linear_recurrence(a, b, h0)
     moved = [STRIDES[name](each).requires_grad_() for each in (a, b)]
     h = linear_recurrence(moved[0], moved[1], h0)
-    torch.testing.assert_close(h, wanted, rtol=0, atol=0)
+    assert_equal(h, wanted)
     g = STRIDES[name](torch.randn_like(h))
     plain = [each.requires_grad_() for each in (a, b)]
     expected = torch.autograd.grad(linear_recurrence(plain[0], plain[1], h0), plain, g)
-    for found, right in zip(torch.autograd.grad(h, moved, g), expected, strict=True):
-        torch.testing.assert_close(found, right)
+    torch.testing.assert_close(torch.autograd.grad(h, moved, g), expected)
 
 
 def test_sixteen_bits_accumulate_in_float32() -> None:
@@ -119,9 +121,7 @@ def test_sixteen_bits_accumulate_in_float32() -> None:
     a = torch.sigmoid(a)
     h = linear_recurrence(a, b, h0)
     assert h.dtype == torch.bfloat16
-    torch.testing.assert_close(
-        h, linear_recurrence(a.float(), b.float(), h0.float()).bfloat16(), rtol=0, atol=0
-    )
+    assert_equal(h, linear_recurrence(a.float(), b.float(), h0.float()).bfloat16())
 
 
 def test_dtypes_promote_as_in_arithmetic() -> None:
@@ -136,13 +136,6 @@ def test_long_sequence_keeps_its_digits() -> None:
     exact = linear_recurrence(a.double(), b.double())
     error = (linear_recurrence(a, b).double() - exact).abs().max() / exact.abs().max()
     assert error < 1e-6
-
-
-def test_two_calls_through_the_state_equal_one() -> None:
-    a, b, h0 = inputs(2, 10, 3)
-    first = linear_recurrence(a[:, :4], b[:, :4], h0)
-    second = linear_recurrence(a[:, 4:], b[:, 4:], first[:, -1])
-    torch.testing.assert_close(torch.cat([first, second], 1), linear_recurrence(a, b, h0), rtol=0, atol=0)
 
 
 def test_nan_stays_in_its_channel_and_a_reset_ends_it() -> None:
@@ -161,16 +154,13 @@ def test_nan_stays_in_its_channel_and_a_reset_ends_it() -> None:
 @pytest.mark.parametrize(("n", "width", "parts"), [(3, 100, 3), (1, 300, 4), (1, 100, 1)])
 def test_threads_change_no_bit(n: int, width: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sequences are shared, and channels where there are threads enough."""
-    a, b, h0 = inputs(n, 50, width, torch.float32)
-    results = []
+    tensors, results = inputs(n, 50, width, torch.float32), []
     for threads in (1, 2, 3, 7):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        h = cpu.forward(a, b, h0, None, False)
-        results.append((h, *cpu.adjoint(b, a, h, h0, None, False)))
-    assert len(list(cpu._parts(b.shape))) == parts
+        results.append(passes(cpu, *tensors))
+    assert len(list(cpu._parts(tensors[1].shape))) == parts
     for other in results[1:]:
-        for found, wanted in zip(other, results[0], strict=True):
-            assert torch.equal(found, wanted)
+        assert_equal(other, results[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -179,16 +169,12 @@ def test_threads_change_no_bit(n: int, width: int, parts: int, monkeypatch: pyte
 def test_results_past_the_caches_are_the_same_bits(
     dtype: torch.dtype, reverse: bool, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a, b, h0 = inputs(3, 50, width, dtype)
-    reset = torch.rand(3, 50) < 0.1
-    results = []
+    tensors, reset, results = inputs(3, 50, width, dtype), torch.rand(3, 50) < 0.1, []
     for limit in (2**60, 0):
         monkeypatch.setattr(cpu, "STREAMED", limit)
-        h = cpu.forward(a, b, h0, reset, reverse)
-        results.append((h, *cpu.adjoint(b, a, h, h0, reset, reverse)))
-    assert cpu._streams(h) == (width != 20)
-    for found, wanted in zip(*results, strict=True):
-        assert torch.equal(found, wanted)
+        results.append(passes(cpu, *tensors, reset, reverse))
+    assert cpu._streams(results[1][0]) == (width != 20)
+    assert_equal(*results)
 
 
 def test_results_that_begin_within_a_cache_line_are_not_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,10 +193,8 @@ def test_vmap_over_anything_and_through_gradients() -> None:
     def loss(a: Tensor, b: Tensor) -> Tensor:
         return linear_recurrence(a, b).square().sum()
 
-    found = torch.vmap(torch.func.grad(loss))(a, b)
-    torch.testing.assert_close(
-        found, torch.stack([torch.func.grad(loss)(*x) for x in zip(a, b, strict=True)])
-    )
+    alone = torch.stack([torch.func.grad(loss)(*each) for each in zip(a, b, strict=True)])
+    torch.testing.assert_close(torch.vmap(torch.func.grad(loss))(a, b), alone)
 
 
 # torch's own tracer makes an instance of autograd.Function, and its own warning against that
@@ -223,8 +207,7 @@ def test_compiles_whole_with_gradients() -> None:
         return linear_recurrence(torch.sigmoid(a), torch.tanh(b), h0, reverse=True).square().sum()
 
     found = torch.autograd.grad(torch.compile(fused, fullgraph=True)(*tensors), tensors)
-    for each, wanted in zip(found, torch.autograd.grad(fused(*tensors), tensors), strict=True):
-        torch.testing.assert_close(each, wanted)
+    torch.testing.assert_close(found, torch.autograd.grad(fused(*tensors), tensors))
 
 
 @pytest.mark.slow
@@ -239,8 +222,7 @@ def test_without_a_kernel_the_plain_scan_answers(monkeypatch: pytest.MonkeyPatch
     wanted = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
     monkeypatch.setattr(op, "_kernels", lambda device: scan)
     found = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
-    for each, right in zip(found, wanted, strict=True):
-        torch.testing.assert_close(each, right)
+    torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -229,11 +229,6 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
         torch.testing.assert_close(replicas.parameters[name][[0, 2]], value, rtol=1e-5, atol=1e-6)
 
 
-def test_measures_are_taken_at_the_end_too() -> None:
-    plan = config(steps=7, eval_every=3)
-    assert run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), plan).steps.tolist() == [3, 6, 7]
-
-
 def test_best_measure_that_is_not_taken_is_refused() -> None:
     with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
         run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(monitor="validation"))

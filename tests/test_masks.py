@@ -19,6 +19,8 @@ from extrapolate.inspect import Learning, Mask, MaskLearner, learn_masks, weight
 from extrapolate.inspect.masks import kernel, learn, ready, sampling
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
+from sums import mse
+from unit_cases import set_
 from watching import Watching
 
 KEY, STREAM = torch.tensor([3, 4, 5]), torch.tensor([0, 1, 0])
@@ -205,10 +207,7 @@ def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
 
 def test_mask_keeps_what_its_function_needs() -> None:
     """y = x0 for one function, y = x1 for the other: each needs its own input's weights alone."""
-    module = nn.Linear(4, 1)
-    with torch.no_grad():
-        module.weight.copy_(torch.tensor([[1.0, 1.0, 0.0, 0.0]]))
-        module.bias.zero_()
+    module = set_(nn.Linear(4, 1), weight=[[1.0, 1.0, 0.0, 0.0]], bias=0.0)
 
     def only(index: int) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(index)
@@ -216,13 +215,8 @@ def test_mask_keeps_what_its_function_needs() -> None:
             x = torch.randn(32, 4, generator=generator)
             yield x, x[:, index : index + 1]
 
-    found = learn_masks(
-        module,
-        lambda model, x, y: F.mse_loss(model(x), y),
-        {"first": only(0), "second": only(1)},
-        steps=400,
-        learning=Learning(learning_rate=0.05),
-    )
+    functions, learning = {"first": only(0), "second": only(1)}, Learning(learning_rate=0.05)
+    found = learn_masks(module, mse, functions, steps=400, learning=learning)
     assert found["first"]["weight"].tolist() == [[True, False, False, False]]
     assert found["second"]["weight"].tolist() == [[False, True, False, False]]
     assert found["first"].iou(found["second"]).pooled == 0
@@ -231,7 +225,7 @@ def test_mask_keeps_what_its_function_needs() -> None:
 def test_unused_logits_fall_by_the_learning_rate_a_step() -> None:
     module = nn.Linear(3, 2)
     data = torch.zeros(8, 3), torch.zeros(8, 2)  # inputs of zero: no weight has a gradient
-    learner = MaskLearner(module, lambda model, x, y: F.mse_loss(model(x), y), Learning())
+    learner = MaskLearner(module, mse, Learning())
     for _ in range(10):
         learner.step(data)
     torch.testing.assert_close(learner.logits()["weight"], torch.full((2, 3), 2 - 0.1), rtol=0, atol=2e-3)
@@ -293,9 +287,8 @@ def test_norms_are_masked_biases_and_embeddings_are_not() -> None:
     assert {"encoder.layers.0.norm1.weight", "encoder.layers.0.norm1.bias", "out.weight"} <= chosen
     assert "encoder.layers.0.self_attn.in_proj_weight" in chosen
     assert chosen.isdisjoint({"embedding.weight", "out.bias", "encoder.layers.0.self_attn.in_proj_bias"})
-    assert set(maskable(module, weights_and_biases)) == set(dict(module.named_parameters())) - {
-        "embedding.weight"
-    }
+    everything = dict(module.named_parameters()).keys()
+    assert maskable(module, weights_and_biases).keys() == everything - {"embedding.weight"}
 
 
 def test_matrix_tied_to_an_embedding_is_not_masked() -> None:
@@ -350,8 +343,7 @@ def test_masks_go_together_weight_by_weight() -> None:
 
 def test_applied_and_pruned_give_the_same_and_leave_the_module_alone() -> None:
     module = dense()
-    with torch.no_grad():
-        module.get_parameter("0.weight")[0, 0] = torch.inf  # what is not kept must not leave a trace
+    module.get_parameter("0.weight").data[0, 0] = torch.inf  # what is not kept must not leave a trace
     kept = torch.rand(16, 3) > 0.5
     kept[0, 0] = False
     mask = Mask({"0.weight": kept})

@@ -12,7 +12,8 @@ from torch.func import functional_call
 
 from extrapolate import nn
 from extrapolate.inspect import sparsity_error
-from unit_cases import built, inputs
+from reference import nac_weight, sigmoid
+from unit_cases import built, inputs, set_
 
 Array = np.ndarray
 Values = dict[str, Array]
@@ -20,14 +21,6 @@ Unit = Callable[..., torch_nn.Module]
 
 PHI = (1 + math.sqrt(5)) / 2
 EPS32 = 2.0**-23
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def nac_weight(p: Values, prefix: str) -> Array:
-    return np.tanh(p[f"{prefix}.w_hat"]) * sigmoid(p[f"{prefix}.m_hat"])
 
 
 def product_over_inputs(x: Array, weight: Array, factor: Callable[[float, float], float]) -> Array:
@@ -49,15 +42,15 @@ def gnalu(p: Values, x: Array, training: bool) -> Array:
 
 def independent_nalu(p: Values, x: Array, training: bool) -> Array:
     gate = sigmoid(x @ p["gate"].T)
-    multiplied = np.exp(np.log(abs(x) + 1e-7) @ nac_weight(p, "nac_mul").T)
-    return gate * (x @ nac_weight(p, "nac").T) + (1 - gate) * multiplied
+    multiplied = np.exp(np.log(abs(x) + 1e-7) @ nac_weight(p, "nac_mul.").T)
+    return gate * (x @ nac_weight(p, "nac.").T) + (1 - gate) * multiplied
 
 
 def inalu(p: Values, x: Array, training: bool) -> Array:
-    weight = nac_weight(p, "multiplicative")
+    weight = nac_weight(p, "multiplicative.")
     multiplied = np.exp(np.minimum(np.log(np.maximum(abs(x), 1e-7)) @ weight.T, 20)) * signs(x, weight)
     gate = sigmoid(p["gate"])
-    return gate * (x @ nac_weight(p, "additive").T) + (1 - gate) * multiplied
+    return gate * (x @ nac_weight(p, "additive.").T) + (1 - gate) * multiplied
 
 
 def polar(p: Values, x: Array) -> tuple[Array, Array]:
@@ -145,15 +138,6 @@ REFERENCES: dict[str, Callable[[Values, Array, bool], Array]] = {
 
 def values(module: torch_nn.Module) -> Values:
     return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
-
-
-def set_(module: torch_nn.Module, **parameters: float | list[float] | list[list[float]]) -> torch_nn.Module:
-    """Sets parameters by name, '__' for '.'; a number fills."""
-    with torch.no_grad():
-        for name, value in parameters.items():
-            parameter = module.get_parameter(name.replace("__", "."))
-            parameter.copy_(torch.as_tensor(value, dtype=parameter.dtype).expand_as(parameter))
-    return module
 
 
 def assert_discrete(module: torch_nn.Module) -> None:
@@ -332,8 +316,7 @@ def test_penalty_is_zero_at_exact_weights_and_positive_between(unit: Unit, param
     assert nn.penalty(module) == 0.0
     for name, parameter in module.named_parameters():
         exact = parameter.tolist()
-        with torch.no_grad():
-            parameter.sub_(0.25 * parameter.sign())
+        parameter.data.sub_(0.25 * parameter.sign())
         assert nn.penalty(module) > 0.0
         set_(module, **{name: exact})
 
@@ -365,9 +348,8 @@ def test_l1_norm_sums_all_magnitudes() -> None:
 @pytest.mark.parametrize("unit", DISCRETE)
 def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
     module = unit(3, 2)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.linspace(-5, 5, parameter.numel()).view_as(parameter))
+    for parameter in module.parameters():
+        parameter.data = torch.linspace(-5, 5, parameter.numel()).view_as(parameter)
     nn.clamp_to_box_(module)
     held = dict(nn.boxes(module))
     assert held.keys() == dict(module.named_parameters()).keys()

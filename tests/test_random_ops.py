@@ -89,11 +89,6 @@ def test_other_seed_stream_or_step_gives_other_numbers(other: tuple[int, int, in
     assert abs(np.corrcoef(first.numpy(), second.numpy())[0, 1]) < 5 / math.sqrt(1000)
 
 
-def test_words_of_the_key_count_modulo_two_to_the_32() -> None:
-    far = key(5 + 2**32, -1, 2**40 + 3)
-    assert torch.equal(ops.uniform(far, (9,)), ops.uniform(key(5, 2**32 - 1, 3), (9,)))
-
-
 def test_numbers_are_uniform() -> None:
     drawn = torch.cat([ops.uniform(key(seed, 0, step), (1001,)) for seed in range(20) for step in range(20)])
     assert drawn.min() >= 0

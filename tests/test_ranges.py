@@ -1,6 +1,7 @@
 """Ranges of inputs: reading and naming them, the published nine, sampling, and what is refused and how."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -108,15 +109,6 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_unusable_range_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(RangeError, match=BAD[text]) as caught:
-        parse_range(text)
-    assert isinstance(caught.value, UserError)
-    assert isinstance(caught.value, ValueError)
-    assert "\n" not in str(caught.value)
-
-
 @given(text=st.text(max_size=30))
 def test_any_text_is_a_range_or_a_one_line_error(text: str) -> None:
     for read in (parse_range, parse_range_pairs):
@@ -148,7 +140,7 @@ def test_published_training_range_may_be_given_another_test_range() -> None:
 
 
 BAD_PAIRS = {
-    "U[3,4]": "behind a slash",
+    "U[3,4]": r"behind a slash.*U\[3,4\]/",
     "U[1,2]; U[1,2]": "twice",
     "U[1,2]; [1.0,2]/U[3,4]": "twice",
     "": "no range given",
@@ -162,14 +154,18 @@ BAD_PAIRS = {
 }
 
 
-@pytest.mark.parametrize("text", BAD_PAIRS)
-def test_unusable_pairs_are_refused_in_one_line(text: str) -> None:
-    with pytest.raises(RangeError, match=BAD_PAIRS[text]) as caught:
-        parse_range_pairs(text)
+@pytest.mark.parametrize(
+    ("read", "text", "message"),
+    [
+        *((parse_range, text, message) for text, message in BAD.items()),
+        *((parse_range_pairs, text, message) for text, message in BAD_PAIRS.items()),
+    ],
+)
+def test_unusable_ranges_and_pairs_are_refused_in_one_line(
+    read: Callable[[str], object], text: str, message: str
+) -> None:
+    with pytest.raises(RangeError, match=message) as caught:
+        read(text)
+    assert isinstance(caught.value, UserError)
+    assert isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)
-
-
-def test_missing_test_range_is_shown_how_to_write() -> None:
-    with pytest.raises(RangeError) as caught:
-        parse_range_pairs("U[3,4]")
-    assert "U[3,4]/" in str(caught.value)

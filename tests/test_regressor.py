@@ -60,9 +60,8 @@ def test_exact_tables_give_the_exact_formula(formula: str, ranges: dict[str, tup
     assert model.expression_ is not None
     assert {str(symbol) for symbol in model.expression_.free_symbols} == set(ranges)
     far = frame * 100.0
-    np.testing.assert_allclose(
-        model.predict(far), _truth(formula, far), rtol=1e-9, atol=1e-7 * np.abs(y).max()
-    )
+    atol = 1e-7 * np.abs(y).max()
+    np.testing.assert_allclose(model.predict(far), _truth(formula, far), rtol=1e-9, atol=atol)
     parsed = sympy.parse_expr(str(model.expression_), local_dict=dict(model.symbols_))
     again = sympy.lambdify(list(model.symbols_.values()), parsed)(*frame.to_numpy().T)
     np.testing.assert_allclose(again, y, rtol=1e-9, atol=1e-9 * np.abs(y).max())
@@ -92,23 +91,18 @@ def test_noisy_tables_give_the_form_and_honest_uncertainty(
         assert abs(found[term].refit - value) < 4 * found[term].standard_error
 
 
-def _noise(rng: np.random.Generator, x: Array) -> Array:
-    return rng.standard_normal(len(x))
+TARGETS: dict[str, Callable[[np.random.Generator, Array], Array]] = {
+    "noise": lambda rng, x: rng.standard_normal(len(x)),
+    "heavy tails": lambda rng, x: np.exp(3 * rng.standard_normal(len(x))),
+    "wave": lambda rng, x: np.sin(9 * x[:, 0]) * np.cos(5 * x[:, 1]),
+}
 
 
-def _heavy(rng: np.random.Generator, x: Array) -> Array:
-    return np.exp(3 * rng.standard_normal(len(x)))
-
-
-def _wave(rng: np.random.Generator, x: Array) -> Array:
-    return np.sin(9 * x[:, 0]) * np.cos(5 * x[:, 1])
-
-
-@pytest.mark.parametrize("target", [_noise, _heavy, _wave])
-def test_tables_without_a_formula_get_none(target: Callable[[np.random.Generator, Array], Array]) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_tables_without_a_formula_get_none(target: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (150, 4))
-    y = target(rng, x)
+    y = TARGETS[target](rng, x)
     model = ArithmeticRegressor(replicas=8).fit(x, y)
     assert not model.found_
     assert model.expression_ is None
@@ -122,10 +116,8 @@ def test_names_of_any_kind_become_parsable_symbols() -> None:
     frame, y = _table("u*v + w", u=(1, 5), v=(-5, 5), w=(0, 3))
     frame = frame.rename(columns={"u": "unit price (€)", "v": "I", "w": "2nd fee"})
     model = ArithmeticRegressor().fit(frame, y)
-    names = {name: str(symbol) for name, symbol in model.symbols_.items()}
-    assert names["I"] == "I"
-    assert names["unit price (€)"] == "unit_price"
-    assert names["2nd fee"] == "x_2nd_fee"
+    names = {str(name): str(symbol) for name, symbol in model.symbols_.items()}
+    assert names.items() >= {"I": "I", "unit price (€)": "unit_price", "2nd fee": "x_2nd_fee"}.items()
     expected = sympy.Symbol("unit_price") * sympy.Symbol("I") + sympy.Symbol("x_2nd_fee")
     assert model.expression_ == expected
 

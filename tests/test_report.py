@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from extrapolate.errors import UserError
 from extrapolate.experiments.summary import summarize
 from extrapolate.report import ReportError, print_summary, read, write_page
 from extrapolate.report import page as page_module
+from pages import HOSTILE, Page, assert_self_contained
 
 UNITS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
 RANGES = {
@@ -39,15 +39,6 @@ CHANCES = {
     "NALU": (0, 0, 0, 0, 0, 0.1, 0.3, 0.04, 0.6),
     "MLP": (0,) * 9,
 }
-HOSTILE = (
-    "<script>document.title='owned'</script>",
-    "\"><img src=x onerror=document.title='owned'>",
-    "$\\frac{$",  # two signs: one alone starts no formula
-    "</style><svg onload=document.title='owned'>",
-    "日本 & \x1b[31m\x00 {{ 7*7 }}",
-)
-
-
 COLUMNS = (
     "unit", "operation", "range", "extrapolation_range", "seed", "solved", "solved_at", "sparsity_error",
     "validation_mse", "extrapolation_mse", "threshold", "steps",
@@ -148,25 +139,6 @@ def write_folder(folder: Path, **parts: object) -> Path:
     return folder
 
 
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and the text a reader sees."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def count(self, tag: str) -> int:
-        return sum(name == tag for name, _ in self.elements)
-
-
 def page_of(folder: Path) -> tuple[str, Page]:
     html = write_page(folder).read_text(encoding="utf-8")
     return html, Page(html)
@@ -206,24 +178,6 @@ def test_ids_are_unique_and_references_resolve(html: str) -> None:
     ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
-
-
-def test_page_fetches_nothing(html: str) -> None:
-    assert_self_contained(html)
-
-
-def assert_self_contained(html: str) -> None:
-    page = Page(html)
-    assert page.count("script") == page.count("iframe") == page.count("object") == 0
-    for tag, attributes in page.elements:
-        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
-        for name in ("src", "href", "xlink:href", "action", "srcset"):
-            target = attributes.get(name)
-            assert target is None or target.startswith(("#", "data:")), (tag, target)
-    styles = " ".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
-    styles += " ".join(attributes.get("style") or "" for _, attributes in page.elements)
-    assert "@import" not in styles
-    assert all(target.startswith("#") for target in re.findall(r"url\(['\"]?([^)]*)", styles))
 
 
 def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from extrapolate.report import write_page
-from test_report import HOSTILE, hostile_folder, write_folder
+from pages import HOSTILE
+from test_report import hostile_folder, write_folder
 
 pytest.importorskip("selenium", reason="needs selenium: pip install 'extrapolate[dev]'")
 from selenium import webdriver

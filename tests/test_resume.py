@@ -180,16 +180,6 @@ def test_checkpoint_of_another_training_is_refused_and_left_alone(
     assert path.read_bytes() == content
 
 
-def test_damaged_checkpoint_stops_once_and_then_the_training_starts_anew(tmp_path: Path) -> None:
-    path = tmp_path / "c"
-    with pytest.raises(Interrupted):
-        trained(NOISY, path, stop_at=25)
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match=str(path)):
-        trained(NOISY, path)
-    assert_bit_for_bit(trained(NOISY, path), undisturbed_model("noise from keys"))
-
-
 # --------------------------------------------------------------------------------------------- signals
 
 

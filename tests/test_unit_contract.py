@@ -9,6 +9,7 @@ from torch import Tensor
 
 import reference
 from extrapolate import nn
+from unit_cases import set_
 
 NMUS = [nn.NMU, nn.StochasticNMU, nn.BatchStochasticNMU]
 PENALISED = {
@@ -21,12 +22,6 @@ penalised = pytest.mark.parametrize("unit_class", PENALISED)
 seeds = st.integers(0, 2**31)
 
 
-def with_weight(unit: torch.nn.Module, weight: Tensor) -> torch.nn.Module:
-    with torch.no_grad():
-        unit.get_parameter("weight").copy_(weight)
-    return unit
-
-
 @penalised
 @given(rows=st.integers(1, 4), columns=st.integers(1, 100), seed=seeds)
 def test_penalty_is_the_published_mean_distance_to_exact_weights(
@@ -35,7 +30,7 @@ def test_penalty_is_the_published_mean_distance_to_exact_weights(
     expected, _, (low, high) = PENALISED[unit_class]
     weight = torch.empty(rows, columns, dtype=torch.float64)
     weight.uniform_(low, high, generator=torch.Generator().manual_seed(seed))
-    unit = with_weight(unit_class(columns, rows, dtype=torch.float64), weight)
+    unit = set_(unit_class(columns, rows, dtype=torch.float64), weight=weight)
     penalty = nn.penalty(unit)
     assert isinstance(penalty, Tensor)
     assert penalty.shape == ()
@@ -45,22 +40,23 @@ def test_penalty_is_the_published_mean_distance_to_exact_weights(
 @penalised
 @torch.no_grad()
 @given(data=st.data())
-def test_penalty_is_zero_exactly_at_exact_weights(
+def test_penalty_is_zero_exactly_at_exact_weights_of_the_box(
     unit_class: type[nn.NAU | nn.NMU], data: st.DataObject
 ) -> None:
-    _, exact, _ = PENALISED[unit_class]
+    _, exact, box = PENALISED[unit_class]
     weights = data.draw(st.lists(st.sampled_from(exact), min_size=1, max_size=20))
-    unit = with_weight(unit_class(len(weights), 1), torch.tensor([weights]))
+    unit = set_(unit_class(len(weights), 1), weight=torch.tensor([weights]))
+    assert dict(nn.boxes(unit)) == {"weight": box}
     assert float(nn.penalty(unit)) == 0.0
     nearly = torch.tensor([weights])
     nearly[0, 0] = 0.999 if weights[0] else 0.001
-    assert float(nn.penalty(with_weight(unit, nearly))) > 0.0
+    assert float(nn.penalty(set_(unit, weight=nearly))) > 0.0
 
 
 @penalised
 def test_penalty_pulls_each_weight_to_the_nearest_exact_one(unit_class: type[nn.NAU | nn.NMU]) -> None:
     weight = torch.tensor([[0.1, 0.4, 0.6, 0.9]], dtype=torch.float64)
-    unit = with_weight(unit_class(4, 1, dtype=torch.float64), weight)
+    unit = set_(unit_class(4, 1, dtype=torch.float64), weight=weight)
     penalty = nn.penalty(unit)
     assert isinstance(penalty, Tensor)
     penalty.backward()
@@ -83,25 +79,14 @@ def test_penalties_of_a_model_add_up_and_shared_parts_count_once() -> None:
     assert float(nn.penalty(model)) == pytest.approx(total, rel=1e-6)
 
 
-@penalised
-def test_weights_start_inside_their_box(unit_class: type[nn.NAU | nn.NMU]) -> None:
-    unit = unit_class(50, 20)
-    ((name, (low, high)),) = nn.boxes(unit)
-    assert (low, high) == PENALISED[unit_class][2]
-    weight = unit.get_parameter(name)
-    assert weight.min() >= low
-    assert weight.max() <= high
-
-
 @given(seed=seeds, reach=st.floats(0.01, 100))
 def test_clamping_moves_only_what_has_left_its_box(seed: int, reach: float) -> None:
     model = torch.nn.ModuleDict(
         {"add": nn.NAU(5, 3), "deep": torch.nn.Sequential(nn.NMU(3, 2), nn.NAC(2, 1))}
     )
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for value in model.parameters():
-            value.uniform_(-reach, reach, generator=generator)
+    for value in model.parameters():
+        value.data.uniform_(-reach, reach, generator=generator)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     places = {name: value.data_ptr() for name, value in model.named_parameters()}
     nn.clamp_to_box_(model)

@@ -14,7 +14,7 @@ from torch import Tensor
 import reference
 from extrapolate import nn, ops
 from reference import Array, Parameters
-from unit_cases import NOISY, UNITS
+from unit_cases import NOISY, UNITS, set_
 
 REFERENCES = {
     "NAC": reference.nac,
@@ -207,38 +207,29 @@ def test_weights_start_in_their_published_range(
 numbers = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 
 
-def with_weight(unit: torch.nn.Module, *weights: float) -> torch.nn.Module:
-    with torch.no_grad():
-        unit.get_parameter("weight").copy_(torch.tensor([weights]))
-    return unit
-
-
 @given(a=numbers, b=numbers)
 def test_exact_weights_give_exact_answers(a: float, b: float) -> None:
     x = torch.tensor([a, b], dtype=torch.float64)
     nmu, nau = nn.NMU(2, 1, dtype=torch.float64), nn.NAU(2, 1, dtype=torch.float64)
-    assert with_weight(nmu, 1, 1)(x).item() == a * b
-    assert with_weight(nmu, 1, 0)(x).item() == a
-    assert with_weight(nmu, 0, 0)(x).item() == 1
-    assert with_weight(nau, 1, 1)(x).item() == a + b
-    assert with_weight(nau, 1, -1)(x).item() == a - b
-    assert with_weight(nau, 0, -1)(x).item() == -b
+    assert set_(nmu, weight=[[1, 1]])(x).item() == a * b
+    assert set_(nmu, weight=[[1, 0]])(x).item() == a
+    assert set_(nmu, weight=[[0, 0]])(x).item() == 1
+    assert set_(nau, weight=[[1, 1]])(x).item() == a + b
+    assert set_(nau, weight=[[1, -1]])(x).item() == a - b
+    assert set_(nau, weight=[[0, -1]])(x).item() == -b
 
 
 @pytest.mark.parametrize("others", [1, 8, 98])
 def test_exact_zeros_ignore_any_number_of_inputs(others: int) -> None:
     x = torch.cat([torch.tensor([1e6, -3e-6]), torch.empty(others).uniform_(-1e6, 1e6)]).double()
-    weights = (1.0, 1.0, *[0.0] * others)
-    assert with_weight(nn.NMU(2 + others, 1, dtype=torch.float64), *weights)(x) == x[0] * x[1]
-    assert with_weight(nn.NAU(2 + others, 1, dtype=torch.float64), *weights)(x) == x[0] + x[1]
+    weight = [[1.0, 1.0, *[0.0] * others]]
+    assert set_(nn.NMU(2 + others, 1, dtype=torch.float64), weight=weight)(x) == x[0] * x[1]
+    assert set_(nn.NAU(2 + others, 1, dtype=torch.float64), weight=weight)(x) == x[0] + x[1]
 
 
 @given(a=numbers, b=numbers)
 def test_saturated_accumulator_adds_and_subtracts_exactly(a: float, b: float) -> None:
-    unit = nn.NAC(2, 2, dtype=torch.float64)
-    with torch.no_grad():
-        unit.w_hat.copy_(torch.tensor([[40.0, 40.0], [40.0, -40.0]]))
-        unit.m_hat.fill_(40.0)
+    unit = set_(nn.NAC(2, 2, dtype=torch.float64), w_hat=[[40.0, 40.0], [40.0, -40.0]], m_hat=40.0)
     assert unit(torch.tensor([a, b], dtype=torch.float64)).tolist() == [a + b, a - b]
 
 
@@ -246,10 +237,7 @@ def test_saturated_accumulator_adds_and_subtracts_exactly(a: float, b: float) ->
 def test_saturated_log_space_accumulator_multiplies_and_divides(
     sign: int, answer: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
-    unit = nn.NACMul(2, 1, dtype=torch.float64)
-    with torch.no_grad():
-        unit.w_hat.copy_(torch.tensor([[40.0, sign * 40.0]]))
-        unit.m_hat.fill_(40.0)
+    unit = set_(nn.NACMul(2, 1, dtype=torch.float64), w_hat=[[40.0, sign * 40.0]], m_hat=40.0)
     x = torch.empty(100, 2, dtype=torch.float64).uniform_(1, 1e6)
     torch.testing.assert_close(unit(x)[:, 0], answer(x[:, 0], x[:, 1]), rtol=1e-6, atol=0)
     # the sign is lost, as documented
@@ -259,7 +247,7 @@ def test_saturated_log_space_accumulator_multiplies_and_divides(
 @noisy_unit
 @given(a=numbers, b=numbers, seed=seeds)
 def test_noise_cancels_to_rounding_at_exact_weights(name: str, a: float, b: float, seed: int) -> None:
-    unit = with_weight(build(name, 2, 1), 1, 1).train()
+    unit = set_(build(name, 2, 1), weight=1.0).train()
     unit.key, x = torch.tensor([seed, 1, 0]), torch.tensor([a, b], dtype=torch.float64)
     assert unit(x).item() == pytest.approx(a * b, rel=8 * torch.finfo(torch.float64).eps, abs=1e-300)
 

@@ -22,7 +22,7 @@ from torch.nn.utils import parametrizations
 from bits import assert_equal
 from extrapolate import ops
 from extrapolate.errors import UserError
-from extrapolate.training import History, Replicas, train
+from extrapolate.training import History, Penalty, Replicas, Warmup, train
 from sums import Batches
 
 torch.manual_seed(0)
@@ -68,20 +68,15 @@ class Recurrent(torch_nn.Module):
         return self.out(self.rnn(x[..., None])[0][:, -1])
 
 
-class Branching(torch_nn.Module):
+class Flip(torch_nn.Module):
     """Its way depends on the data."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = Sequential(Linear(6, 2), Flip())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x)
-
-
-class Flip(torch_nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x if float(x.detach().sum()) > 0 else -x
+
+
+def branching() -> torch_nn.Module:
+    return Sequential(OrderedDict(inner=Sequential(Linear(6, 2), Flip())))
 
 
 def frozen() -> torch_nn.Module:
@@ -101,9 +96,15 @@ def with_dropout() -> torch_nn.Module:
 PLAIN: dict[str, Callable[[], torch_nn.Module]] = {"unused": Unused, "frozen": frozen, "normed": normed}
 
 
+HALF_NORM = Penalty(Warmup(10), lambda model: 0.1 * sum(each.square().sum() for each in model.parameters()))
+ADDED: list[dict[str, Any]] = [{}, {"penalties": [HALF_NORM]}, {"penalties": [HALF_NORM], "grad_clip": 0.1}]
+
+
+@pytest.mark.parametrize("added", ADDED, ids=["plain", "penalty", "clip"])
 @pytest.mark.parametrize("name", PLAIN)
-def test_both_ways_end_with_the_same_weights_and_measures(name: str) -> None:
-    (one, its), (other, others) = both_ways(PLAIN[name], 3, steps=20, optimizer=SGD, validation=(X, Y))
+def test_both_ways_end_with_the_same_weights_and_measures(name: str, added: dict[str, Any]) -> None:
+    settings = {"steps": 20, "optimizer": SGD, "validation": (X, Y)} | added
+    (one, its), (other, others) = both_ways(PLAIN[name], 3, **settings)
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(its.metrics, others.metrics, rtol=1e-6, atol=1e-6)
 
@@ -133,7 +134,7 @@ def test_dropout_differs_among_replicas_both_ways(vectorize: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factory", "layer"), [(Recurrent, r"rnn \(LSTM\)"), (Branching, r"inner\.1 \(Flip\)")]
+    ("factory", "layer"), [(Recurrent, r"rnn \(LSTM\)"), (branching, r"inner\.1 \(Flip\)")]
 )
 def test_a_model_that_cannot_be_mapped_is_trained_one_by_one_with_one_warning(
     factory: Any, layer: str
@@ -162,19 +163,15 @@ def test_a_call_that_cannot_be_mapped_falls_back_too() -> None:
 def test_the_trial_may_write_into_what_it_is_given() -> None:
     """A projection inside the forward pass is done once for each step."""
 
-    class Shrinking(torch_nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = Linear(6, 2)
-
-        def forward(self, x: Tensor) -> Tensor:
+    class Shrinking(Linear):
+        def forward(self, input: Tensor) -> Tensor:
             with torch.no_grad():
-                self.layer.weight.mul_(0.5)
-            return self.layer(x)
+                self.weight.mul_(0.5)
+            return super().forward(input)
 
-    before = Replicas.build(Shrinking, [0]).parameters["layer.weight"]
-    for replicas, _ in both_ways(Shrinking, 1, steps=1, optimizer=STILL):
-        torch.testing.assert_close(replicas.parameters["layer.weight"], 0.5 * before)
+    before = Replicas.build(lambda: Shrinking(6, 2), [0]).parameters["weight"]
+    for replicas, _ in both_ways(lambda: Shrinking(6, 2), 1, steps=1, optimizer=STILL):
+        torch.testing.assert_close(replicas.parameters["weight"], 0.5 * before)
 
 
 @pytest.mark.parametrize(

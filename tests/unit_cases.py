@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
+
+Module = TypeVar("Module", bound=torch_nn.Module)
 
 ACCUMULATORS: list[Callable[..., torch_nn.Module]] = [
     nn.NAC,
@@ -43,3 +46,12 @@ def inputs(name: str, *shape: int) -> Tensor:
     """Float64 numbers of magnitude 0.5 to 3, of both signs where the unit takes them."""
     magnitude = 0.5 + 2.5 * torch.rand(shape, dtype=torch.float64)
     return magnitude if name == "MulMCFC" else magnitude * (torch.randint(0, 2, shape) * 2 - 1)
+
+
+def set_(module: Module, **parameters: float | list[float] | list[list[float]] | Tensor) -> Module:
+    """Sets parameters by name, '__' for '.'; a number fills."""
+    with torch.no_grad():
+        for name, value in parameters.items():
+            parameter = module.get_parameter(name.replace("__", "."))
+            parameter.copy_(torch.as_tensor(value, dtype=parameter.dtype).expand_as(parameter))
+    return module
