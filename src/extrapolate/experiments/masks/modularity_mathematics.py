@@ -15,6 +15,7 @@ from extrapolate.experiments.masks._config import CONTROL, accuracy, asked, batc
 from extrapolate.experiments.masks._encoder_decoder import TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import MaskedModule, Masks, MaskSpec, MaskStudy, mask_training
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
+from extrapolate.inspect import Learning
 from extrapolate.stats import student
 from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated, Mathematics, Official, Vocabulary
 from extrapolate.tasks.token_rows import TokenRows
@@ -23,7 +24,6 @@ EASY, HARD = DIFFICULTIES[0], DIFFICULTIES[-1]
 
 #: Masks drawn per step, as published.
 MASKS = 8
-
 
 #: What was published for a module: the batch, by which the strength is divided; steps of weights and masks, the
 #: strength β and the rate of the masks.
@@ -62,7 +62,6 @@ def problems_of(module: str, data: str, count: int, examined: int, device: str) 
 
 
 def findings(config: MathematicsConfig) -> Iterator[lab.Finding]:
-    """The findings over all networks of a module that were run, by their means."""
     for module in config.modules:
         words = {"module": module}
         yield lab.Finding("{module}/unmasked-over-control", on_hard(module, "unmasked", CONTROL), words)
@@ -86,7 +85,6 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
 
 
 def notes(config: MathematicsConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     of_modules = {name: PUBLISHED[name] for name in config.modules}
     published = "; ".join(f"{name}: batch {batch}, {rest}" for name, (batch, rest) in of_modules.items())
     origin = f"the published ones in {config.data}"
@@ -127,24 +125,20 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
             yield each if each.mask is not None else each._replace(name=f"{module}, {each.name}")
 
     control, easy = f"{module}, {CONTROL}", f"{module}, {EASY}"
-    task = sequences.SequenceTask(
+    pressure = config.strength / PUBLISHED[module][0]
+    study = sequences.sequence_study(
+        config,
+        name=f"{module}-seed-{seed}",
+        seed=seed,
+        build=build,
+        optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
         training=training,
         test=lambda difficulty: problems().test[difficulty],
         trained=DIFFICULTIES,
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
         range="problems not trained on",
-        published_batch=PUBLISHED[module][0],
-        masks=MASKS,
-        clip=0.1,
-    )
-    study = sequences.sequence_study(
-        config,
-        task,
-        name=f"{module}-seed-{seed}",
-        seed=seed,
-        build=build,
-        optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
+        learning=Learning(MASKS, pressure, config.mask_rate, clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
     return replace(study, views=views, compared=[(control, easy)])
@@ -178,7 +172,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "steps": 30_000,
         "rate": 1e-4,
         "mask_steps": 30_000,
-        "mask_rate": 3e-2,
         "strength": 2e-5,
         "eval_every": 1_000,
         "batch": 256,
@@ -192,7 +185,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "feedforward": 16,
         "dropout": 0.1,
         "rate": 1e-4,
-        "mask_rate": 3e-2,
         "strength": 2e-5,
     },
     findings=findings,
