@@ -11,6 +11,7 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
 from extrapolate.experiments.masks._masks import (
+    ANSWERS,
     MaskedModule,
     Masks,
     MaskSpec,
@@ -19,7 +20,6 @@ from extrapolate.experiments.masks._masks import (
     mask_training,
     unmasked_and_under,
 )
-from extrapolate.experiments.masks._tables import ANSWERS
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 
 TASK = ModularArithmetic()

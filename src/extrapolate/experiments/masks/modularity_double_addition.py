@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks._config import CONTROL, PAPER, accuracy, asked, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
 from extrapolate.experiments.masks._masks import (
     MaskedModule,
@@ -51,7 +51,7 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
 def without_hidden(start: str, pairs: tuple[str, ...]) -> lab.Measure:
     """The mean accuracy on ``pairs`` without what the mask of pair 1, or 2, keeps of the hidden layers."""
     groups = [asked(f"{start}¬{removed}{INSIDE}", pair) for removed, pair in zip(PAIRS, pairs, strict=True)]
-    return lab.of(lambda *tables: np.mean([accuracy(each) for each in tables], 0), *groups)
+    return lab.of(lambda *tables: np.mean([each["accuracy"] for each in tables], 0), *groups)
 
 
 def overlap_gain(results: pl.DataFrame) -> lab.Found | None:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import torch
-from torch import nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _sequences as sequences
-from extrapolate.experiments.masks._config import CONTROL, accuracy, asked, batch, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, asked, batch, networks_and_masks
 from extrapolate.experiments.masks._encoder_decoder import TiedTransformer, Tokens
-from extrapolate.experiments.masks._masks import MaskedModule, Masks, MaskSpec, MaskStudy, mask_training
+from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, mask_training, unmasked_and_under
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
 from extrapolate.inspect import Learning
 from extrapolate.stats import student
@@ -75,7 +74,8 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         views = ("unmasked", CONTROL, EASY)
-        found = {each: accuracy(lab.rows_of(results, asked(f"{module}, {each}", HARD))) for each in views}
+        rows = {each: lab.rows_of(results, asked(f"{module}, {each}", HARD)) for each in views}
+        found = {each: own["accuracy"].to_numpy() for each, own in rows.items()}
         if not len(found[more]):
             return None
         note = ", ".join(f"{values.mean():.2g} {view}" for view, values in found.items())
@@ -120,10 +120,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         rows = problems().training
         return rows if difficulties == DIFFICULTIES else rows.first(problems().easy)
 
-    def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-        for each in study.views(network, masks):
-            yield each if each.mask is not None else each._replace(name=f"{module}, {each.name}")
-
     control, easy = f"{module}, {CONTROL}", f"{module}, {EASY}"
     pressure = config.strength / PUBLISHED[module][0]
     study = sequences.sequence_study(
@@ -141,7 +137,12 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         learning=Learning(MASKS, pressure, config.mask_rate, clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
-    return replace(study, views=views, compared=[(control, easy)])
+    unmasked = f"{module}, unmasked"
+    return replace(
+        study,
+        views=lambda network, masks: unmasked_and_under(network.to(config.device), masks, unmasked),
+        compared=[(control, easy)],
+    )
 
 
 @lab.experiment(

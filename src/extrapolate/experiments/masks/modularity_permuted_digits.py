@@ -18,8 +18,7 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import DigitConfig, digits_of
 from extrapolate.experiments.masks._config import ABLE, batch, widths
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
-from extrapolate.experiments.masks._masks import BATCHES
-from extrapolate.experiments.masks._tables import Line, accuracies, by_layer, table
+from extrapolate.experiments.masks._masks import BATCHES, Line, accuracies, by_layer, table
 from extrapolate.inspect import JointLearner, Learning, Mask, PerLayer, weights_and_biases
 from extrapolate.inspect.masks import learn
 from extrapolate.stats import student

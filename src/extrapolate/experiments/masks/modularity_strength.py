@@ -10,8 +10,7 @@ import polars as pl
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import CONTROL, PAPER, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes
-from extrapolate.experiments.masks._masks import MaskStudy, Model, mask_training, under
-from extrapolate.experiments.masks._tables import Line, table
+from extrapolate.experiments.masks._masks import Line, MaskedModule, MaskStudy, Model, mask_training, table
 from extrapolate.experiments.masks.modularity_add_mul import add_mul_study, evaluate_add_mul
 from extrapolate.experiments.options import real_between
 from extrapolate.stats import student
@@ -92,7 +91,7 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
         add_mul_study(replace(config, strength=strength), seed),
         name=f"strength-{strength:g}-seed-{seed}".replace(".", "_").replace("+", ""),
         evaluate=evaluate,
-        views=under,
+        views=lambda network, masks: [MaskedModule(name, network, mask) for name, mask in masks.items()],
         further=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
         tables=lambda rows: {"masks": table(lines(rows))},
     )
