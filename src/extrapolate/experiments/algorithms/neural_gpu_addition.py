@@ -31,11 +31,13 @@ class AdditionConfig(arithmetic.ArithmeticConfig):
     carry_pairs: int = lab.number(16, "Pairs of each class at each carry.", cut=lab.fewer("pairs per carry"))
 
 
-class AdditionTests(arithmetic.ArithmeticTests[AdditionConfig]):
+@dataclass(frozen=True)
+class AdditionTests(arithmetic.ArithmeticTests):
     """Carries as well: of every length, over the whole width, and at every evaluation."""
 
     task: ClassVar = Addition(zero_filled=True)
     families: ClassVar = addition_families
+    config: AdditionConfig
 
     def carries(self) -> list[TestSet]:
         return self._of_both_classes("carry", self.config.carries, self.config.carry_pairs)
