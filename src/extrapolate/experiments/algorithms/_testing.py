@@ -100,8 +100,9 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
             )
             score = errors + 1e-3 * entropy  # the loss decides between equal error rates
             rows.append((entropy, saturation, score, max(rates), errors))
-        columns = torch.tensor(rows, dtype=torch.float64).T
-        return dict(zip(("loss", "saturation", "score", "error", "errors"), columns, strict=True))
+        names = ("loss", "saturation", "score", "error", "errors")
+        columns = torch.tensor([*zip(*rows, strict=True)], dtype=torch.float64)
+        return dict(zip(names, columns, strict=True))
 
     return evaluate
 
