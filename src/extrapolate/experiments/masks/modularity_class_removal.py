@@ -57,9 +57,6 @@ class ClassRemovalConfig(MaskConfig):
     rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
 
 
-# ------------------------------------------------------------------------------------------------------- findings
-
-
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("control", control_keeps)
     yield lab.Finding("removed-loses-most", removed_loses_most)
@@ -91,11 +88,9 @@ def other_loses(results: pl.DataFrame) -> lab.Found:
 
 def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """What a removed class loses, and at most another one, at least 0: (removed classes, networks) each."""
-    own, others = [], []
-    for name in removed(results):
-        drops, place = relative_drops(results, name), int(name)
-        own.append(drops[:, place])
-        others.append(np.delete(drops, place, 1).max(1).clip(0))
+    drops = {int(name): relative_drops(results, name) for name in removed(results)}
+    own = [each[:, place] for place, each in drops.items()]
+    others = [np.delete(each, place, 1).max(1).clip(0) for place, each in drops.items()]
     return np.array(own), np.array(others)
 
 
@@ -121,7 +116,6 @@ def answers(results: pl.DataFrame, view: str) -> np.ndarray:
 
 
 def removed(results: pl.DataFrame) -> list[str]:
-    """The classes that were removed, in the order of the rows."""
     units = results["unit"].unique(maintain_order=True)
     return [unit.removeprefix(WITHOUT) for unit in units if unit.startswith(WITHOUT)]
 
@@ -134,9 +128,6 @@ def confusions(rows: pl.DataFrame) -> pl.DataFrame:
         lines += [(name, *map(str, places), value) for places, value in np.ndenumerate(difference)]
     schema = {"mask": pl.String, "asked": pl.String, "given": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
-
-
-# ----------------------------------------------------------------------------------------------- network and images
 
 
 class Classifier(nn.Module):
@@ -187,9 +178,6 @@ def held_out(data: str) -> DigitSet:
     """The images that no weight was trained on: validation and test."""
     one, other = images_of(data).validation, images_of(data).test
     return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))
-
-
-# ----------------------------------------------------------------------------------------------------- experiment
 
 
 def notes(config: ClassRemovalConfig) -> list[str]:

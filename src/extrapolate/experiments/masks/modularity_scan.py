@@ -70,7 +70,6 @@ JUMP, TOKEN, REMOVED = "jump", "I_JUMP", "removed "
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:
-    """The findings over all networks that were run, by their means."""
     for split in SPLITS:
         able = lab.mean("accuracy", **asked("unmasked", split))
         yield lab.Finding("unmasked/{split}", able, {"split": split})

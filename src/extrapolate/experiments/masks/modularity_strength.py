@@ -71,7 +71,6 @@ def notes(config: StrengthConfig) -> list[str]:
 
 
 def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskStudy:
-    """The study of addition and multiplication at one strength."""
     title = f"β = {strength:g}"
 
     def evaluate(model: Model) -> Iterator[dict[str, Any]]:
