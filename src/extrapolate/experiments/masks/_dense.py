@@ -65,7 +65,6 @@ def dense_study(
         return 1 - task.right(model(x), answer).double().mean()
 
     return MaskStudy(
-        name=f"seed-{seed}",
         seed=seed,
         config=config,
         build=partial(build_dense, config, task),

@@ -79,6 +79,7 @@ class MaskStudy:
     functions, behind a cache.
 
     Args:
+        name: what begins the name of the training, which ends with the seed.
         sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
         loss: ``loss(model, *batch)``: the mean loss over a batch.
         rounds: the masks, those of a round side by side; a round may build on the masks of those before.
@@ -91,7 +92,6 @@ class MaskStudy:
         tables: further tables for the page, by name, from the rows; "masks" replaces the lines.
     """
 
-    name: str
     seed: int
     config: MaskConfig
     build: Callable[[], nn.Module]
@@ -101,6 +101,7 @@ class MaskStudy:
     learning: Learning
     rounds: Sequence[Sequence[MaskSpec]]
     evaluate: Callable[[Model], Iterable[dict[str, Any]]]
+    name: str = "seed"
     views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = unmasked_and_under
     losses: Callable[..., MaskedLosses] = MaskedLosses
     further: Callable[[Masks], dict[str, Any]] = lambda masks: {}
@@ -126,7 +127,7 @@ def mask_training(study: MaskStudy) -> lab.Training:
         return lab.Measured(rows, {name: each.with_columns(seed=seed) for name, each in tables.items()})
 
     return lab.Training(
-        name=study.name,
+        name=f"{study.name}-{study.seed}",
         labels={},
         build=study.build,
         seeds=[study.seed],

@@ -82,7 +82,6 @@ def accuracy(model: Model, rows: TokenRows, pad: int) -> float:
 def sequence_study(
     config: SequenceConfig,
     *,
-    name: str,
     seed: int,
     build: Callable[[], nn.Module],
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
@@ -144,7 +143,6 @@ def sequence_study(
             yield {"operation": function, "range": range, "accuracy": share, "examined": len(rows)}
 
     return MaskStudy(
-        name=name,
         seed=seed,
         config=config,
         build=build,

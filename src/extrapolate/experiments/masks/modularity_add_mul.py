@@ -40,10 +40,8 @@ def notes(config: DenseConfig) -> list[str]:
 
 def add_mul_study(config: DenseConfig, seed: int) -> studies.MaskStudy:
     """One network on both functions; a mask learned on both, and one on each."""
-    masks = [
-        studies.MaskSpec(CONTROL, MODULAR_OPERATIONS),
-        *(studies.MaskSpec(each, (each,)) for each in MODULAR_OPERATIONS),
-    ]
+    functions = {CONTROL: MODULAR_OPERATIONS} | {each: (each,) for each in MODULAR_OPERATIONS}
+    masks = [studies.MaskSpec(*pair) for pair in functions.items()]
     return replace(dense_study(config, seed, TASK, masks, evaluate_add_mul), compared=[("add", "mul")])
 
 

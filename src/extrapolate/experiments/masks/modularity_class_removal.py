@@ -58,22 +58,18 @@ class ClassRemovalConfig(MaskConfig):
 
 
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
+    def control_keeps(results: pl.DataFrame) -> Estimate:
+        control, unmasked = (accuracies(results, view).mean(1) for view in (CONTROL, "unmasked"))
+        return student(control / unmasked)
+
+    def removed_loses_most(results: pl.DataFrame) -> lab.Found:
+        own, others = losses(results)
+        note = f"on average it loses {100 * own.mean():.0f} % of its accuracy"
+        return lab.Found(student((own > others).mean(0)), note)
+
     yield lab.Finding("control", control_keeps)
     yield lab.Finding("removed-loses-most", removed_loses_most)
     yield lab.Finding("bystander", other_loses)
-
-
-def control_keeps(results: pl.DataFrame) -> Estimate:
-    """Of each network, the accuracy under the control mask over that without a mask, means over the classes."""
-    control, unmasked = (accuracies(results, view).mean(1) for view in (CONTROL, "unmasked"))
-    return student(control / unmasked)
-
-
-def removed_loses_most(results: pl.DataFrame) -> lab.Found:
-    """Of each network, the share of the removed classes that lose more than any other class."""
-    own, others = losses(results)
-    note = f"on average it loses {100 * own.mean():.0f} % of its accuracy"
-    return lab.Found(student((own > others).mean(0)), note)
 
 
 def other_loses(results: pl.DataFrame) -> lab.Found:
@@ -212,7 +208,6 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         return (model(digits.images).argmax(-1) != digits.labels).double().mean()
 
     return MaskStudy(
-        name=f"seed-{seed}",
         seed=seed,
         config=config,
         build=lambda: Classifier(

@@ -124,7 +124,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
     pressure = config.strength / PUBLISHED[module][0]
     study = sequences.sequence_study(
         config,
-        name=f"{module}-seed-{seed}",
         seed=seed,
         build=build,
         optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
@@ -140,6 +139,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
     unmasked = f"{module}, unmasked"
     return replace(
         study,
+        name=f"{module}-seed",
         views=lambda network, masks: unmasked_and_under(network.to(config.device), masks, unmasked),
         compared=[(control, easy)],
     )

@@ -144,7 +144,6 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
     network = NETWORKS[config.network]
     study = sequences.sequence_study(
         config,
-        name=f"seed-{seed}",
         seed=seed,
         build=lambda: network.build(config.width, config.layers, config.dropout),
         optimizer=partial(torch.optim.Adam, lr=config.rate, fused=True),

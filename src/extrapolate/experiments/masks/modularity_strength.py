@@ -88,7 +88,7 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
 
     return replace(
         add_mul_study(replace(config, strength=strength), seed),
-        name=f"strength-{strength:g}-seed-{seed}".replace(".", "_").replace("+", ""),
+        name=f"strength-{strength:g}-seed".replace(".", "_").replace("+", ""),
         evaluate=evaluate,
         views=lambda network, masks: [MaskedModule(name, network, mask) for name, mask in masks.items()],
         further=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
