@@ -1,6 +1,7 @@
 """Numbers that a training adapts to what it has measured: learning rates, weights of penalties."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,11 @@ class AdaptiveValues:
     def schedule(self, name: str) -> Schedule:
         """A schedule that always returns the current numbers of this name: (R,), or a float for one replica."""
         numbers = self.numbers[name]
-        return lambda step: numbers.clone() if len(numbers) > 1 else float(numbers)
+
+        def current(step: int) -> Any:
+            return numbers.clone() if len(numbers) > 1 else float(numbers)
+
+        return current
 
     def update(self, history: History) -> None:
         """Compute all numbers from the history, in place."""

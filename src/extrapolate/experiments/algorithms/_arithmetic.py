@@ -169,10 +169,10 @@ def train_arithmetic(tests: ArithmeticTests) -> Iterator[lab.Training]:
         yield train_and_test(recipe, tests.checks(), tests.tests(), tests.trials())
 
 
-def exactness(config: ArithmeticConfig, operation: str) -> Iterator[lab.Finding]:
-    """Whether any network is exact on random pairs, at every width (the source has some)."""
+def exactness(config: ArithmeticConfig, operation: str, kind: str = "random") -> Iterator[lab.Finding]:
+    """Whether any network is exact on random pairs, or full carries, at every width (the source has some)."""
     for width in config.widths:
-        yield lab.Finding("random/{width}", exact(f"random-{width}", operation), {"width": width})
+        yield lab.Finding(kind + "/{width}", exact(f"{kind}-{width}", operation), {"width": width})
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:
