@@ -11,13 +11,16 @@ from data_files import write_cifar
 from extrapolate.errors import UserError
 from extrapolate.experiments import run, with_options
 from extrapolate.experiments.config import REQUIRED
-from extrapolate.experiments.masks._classifier import CLASSES, held_out, images_of, places_of
 from extrapolate.experiments.masks.modularity_class_removal import (
+    CLASSES,
     LAST,
     ClassRemovalConfig,
     confusions,
+    held_out,
+    images_of,
     mask_rounds,
     modularity_class_removal,
+    places_of,
     relative_drops,
     removal_study,
 )

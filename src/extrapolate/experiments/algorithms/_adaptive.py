@@ -47,8 +47,8 @@ class AdaptiveValues:
             self.numbers[name].copy_(value(history))
 
 
-def reduce_on_plateau(rate: float, factor: float = 0.7) -> AdaptiveValue:
-    """A learning rate that falls by ``factor`` where the metric ``loss`` has not improved for two evaluations.
+def reduce_on_plateau(rate: float) -> AdaptiveValue:
+    """A learning rate that falls by a factor of 0.7 where the metric ``loss`` has not improved for two evaluations.
 
     That is where the lower of the last two values is above the value before them. Source: the code of Freivalds &
     Liepins 2017, which looks at the mean of the training loss every 200 steps.
@@ -59,7 +59,7 @@ def reduce_on_plateau(rate: float, factor: float = 0.7) -> AdaptiveValue:
         if losses is None or len(losses) < 3:
             return torch.tensor(rate, dtype=torch.float64)
         stuck = losses[:-2] < torch.minimum(losses[1:-1], losses[2:])
-        return rate * (factor ** stuck.sum(0).double()).clamp_min(FLOOR)
+        return rate * (0.7 ** stuck.sum(0).double()).clamp_min(FLOOR)
 
     return value
 
@@ -88,11 +88,12 @@ def settle(value: AdaptiveValue) -> AdaptiveValue:
     return settled
 
 
-def balance(rate: AdaptiveValue, least: float = 1e-20, most: float = 1e-3) -> AdaptiveValue:
-    """The weight of the metric ``saturation`` as a penalty: rate · loss / saturation, between two bounds.
+def balance(rate: AdaptiveValue) -> AdaptiveValue:
+    """The weight of the metric ``saturation`` as a penalty: rate · loss / saturation, from 1e-20 to 1e-3.
 
-    It starts at ``most``. Source: the code of Freivalds & Liepins 2017.
+    It starts at 1e-3. Source: the code of Freivalds & Liepins 2017.
     """
+    most = 1e-3
 
     def weight(history: History) -> Tensor:
         if not len(history.steps):
@@ -100,6 +101,6 @@ def balance(rate: AdaptiveValue, least: float = 1e-20, most: float = 1e-3) -> Ad
         latest = history.latest()
         number = rate(history) * latest["loss"] / latest["saturation"]
         # the weight of a penalty of 0 does not matter; after a loss that is NaN the first weight stays
-        return number.nan_to_num(nan=most, posinf=most).clamp(least, most)
+        return number.nan_to_num(nan=most, posinf=most).clamp(1e-20, most)
 
     return weight

@@ -1,8 +1,8 @@
 """Neural GPUs that compute: how sums or products are trained, tested and compared with the published findings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.algorithms._adaptive import linear_decay
@@ -86,11 +86,11 @@ class ArithmeticConfig(NeuralGPUConfig):
     bins: int = lab.number(5, "Bins of lengths per step, of nine.", cut=lab.fewer("bins of lengths per step"))
 
 
-C = TypeVar("C", bound=ArithmeticConfig)
 Pairs = list[tuple[int, int]]
 
 
-class ArithmeticTests(Generic[C]):
+@dataclass(frozen=True)
+class ArithmeticTests:
     """The test sets of an operation: random pairs of every width, and ``families(width, most)`` of hard ones by name.
 
     The methods ``carries``, ``full_carries`` and ``carry_checks`` give further sets of sums.
@@ -98,9 +98,7 @@ class ArithmeticTests(Generic[C]):
 
     task: ClassVar[Addition | Multiplication]
     families: ClassVar[Callable[[int, int], dict[str, Pairs]]]
-
-    def __init__(self, config: C) -> None:
-        self.config = config
+    config: ArithmeticConfig
 
     def tests(self) -> list[TestSet]:
         """Random pairs first, of the last width for networks without an error so far; then what is built to fail."""
@@ -130,17 +128,17 @@ class ArithmeticTests(Generic[C]):
             found += self.full_carries(width, "trial-")
         return [replace(each, if_exact=True) for each in found]
 
-    def carries(self) -> list[TestSet]:
+    def carries(self) -> Sequence[TestSet]:
         """Carries of every length."""
-        return []
+        return ()
 
-    def full_carries(self, width: int, prefix: str = "", *, if_exact: bool = False) -> list[TestSet]:
+    def full_carries(self, width: int, prefix: str = "", *, if_exact: bool = False) -> Sequence[TestSet]:
         """Carries over the whole width."""
-        return []
+        return ()
 
-    def carry_checks(self, most: int) -> list[TestSet]:
+    def carry_checks(self, most: int) -> Sequence[TestSet]:
         """The carries of an evaluation, up to ``most`` bits."""
-        return []
+        return ()
 
     def _random(self, name: str, width: int, count: int, *, if_exact: bool = False) -> TestSet:
         return TestSet.random(self.task, name, 2 * width + 1, count, if_exact)
@@ -153,14 +151,14 @@ class ArithmeticTests(Generic[C]):
         return [family(*each) for each in type(self).families(width, most).items()]
 
 
-def train_arithmetic(tests: ArithmeticTests[Any]) -> Iterator[lab.Training]:
+def train_arithmetic(tests: ArithmeticTests) -> Iterator[lab.Training]:
     """The networks of all seeds, ``together`` at a time."""
-    config: ArithmeticConfig = tests.config
+    config = tests.config
     for first in range(0, config.seeds, config.together):
         recipe = Recipe(
             config=config,
             task=replace(tests.task, operands=OPERANDS[config.operands]),
-            seeds=tuple(range(first, min(first + config.together, config.seeds))),
+            seeds=tuple(range(config.seeds))[first : first + config.together],
             dropout=config.dropout,
             bins=LengthBins(),
             bins_per_step=config.bins,
@@ -171,10 +169,10 @@ def train_arithmetic(tests: ArithmeticTests[Any]) -> Iterator[lab.Training]:
         yield train_and_test(recipe, tests.checks(), tests.tests(), tests.trials())
 
 
-def exactness(config: ArithmeticConfig, operation: str) -> Iterator[lab.Finding]:
-    """Whether any network is exact on random pairs, at every width (the source has some)."""
+def exactness(config: ArithmeticConfig, operation: str, kind: str = "random") -> Iterator[lab.Finding]:
+    """Whether any network is exact on random pairs, or full carries, at every width (the source has some)."""
     for width in config.widths:
-        yield lab.Finding("random/{width}", exact(f"random-{width}", operation), {"width": width})
+        yield lab.Finding(kind + "/{width}", exact(f"{kind}-{width}", operation), {"width": width})
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:

@@ -140,7 +140,8 @@ class Recipe:
 
         In training each batch is from a bin of its own; the fixed ones are of all bins, four of each.
         """
-        generator, extra = (self._generator(each, step) for each in (stream, EXTRA_STEPS + stream))
+        keys = torch.tensor([[self.seeds[0], each, step] for each in (stream, EXTRA_STEPS + stream)])
+        generator, extra = map(generator_of, keys)
         if stream == FIXED:
             bins = self.bins.used(self.task) * 4
         else:
@@ -151,9 +152,6 @@ class Recipe:
             batches.append([part.to(self.config.device) for part in (made.symbols, made.span, made.answer)])
         extra_steps = torch.randint(self.extra_steps // 4, self.extra_steps + 1, (), generator=extra)
         return {"batches": batches, "extra_steps": extra_steps}
-
-    def _generator(self, stream: int, step: int) -> torch.Generator:
-        return generator_of(torch.tensor([self.seeds[0], stream, step]))
 
     def train_config(self, evaluate: Evaluate) -> lab.TrainConfig:
         """The training; ``evaluate`` measures ``score``, whose lowest value marks the best step, and ``error``."""

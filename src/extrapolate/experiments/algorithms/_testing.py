@@ -51,14 +51,17 @@ class TestSet:
         return cls(name, length, count, partial(task.examples, count, length), if_exact, typical=True)
 
     @property
+    def at_once(self) -> int:
+        """Sequences of a batch."""
+        return max(1, POSITIONS // self.length)
+
+    @property
     def num_batches(self) -> int:
-        return math.ceil(self.count / max(1, POSITIONS // self.length))
+        return math.ceil(self.count / self.at_once)
 
     def batches(self) -> list[Examples]:
-        """The sequences in ``num_batches`` parts."""
         seed = 2**31 + zlib.crc32(self.name.encode())  # no training uses such seeds
-        made = self.make(torch.Generator().manual_seed(seed))
-        parts = (each.split(max(1, POSITIONS // self.length)) for each in made)
+        parts = (each.split(self.at_once) for each in self.make(torch.Generator().manual_seed(seed)))
         return [Examples(*pair) for pair in zip(*parts, strict=True)]
 
 
@@ -73,12 +76,11 @@ def count_errors(model: nn.Module, examples: Examples) -> int:
 def error_rates(model: nn.Module, test_sets: Sequence[TestSet]) -> list[float]:
     """The share of wrong sequences of each set; 1 for all sets after a typical one with a share above a half."""
     rates: list[float] = []
-    hopeless = False
     for each in test_sets:
-        rate = 1.0 if hopeless else sum(count_errors(model, batch) for batch in each.batches()) / each.count
-        hopeless = hopeless or (each.typical and rate > 0.5)
-        rates.append(rate)
-    return rates
+        rates.append(sum(count_errors(model, batch) for batch in each.batches()) / each.count)
+        if each.typical and rates[-1] > 0.5:
+            break
+    return rates + [1.0] * (len(test_sets) - len(rates))
 
 
 def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
@@ -93,8 +95,9 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
             parameters = {name: value[row] for name, value in replicas.parameters.items()}
             entropy, saturation = (float(cost) for cost in bound(parameters, {}, key, fixed()))
             rates = error_rates(recipe.network(replicas, row, recipe.levels[-1]), checks)
-            weights = [1 if each.typical else RARE for each in checks]
-            errors = sum(rate * weight for rate, weight in zip(rates, weights, strict=True))
+            errors = sum(
+                rate * (1 if each.typical else RARE) for each, rate in zip(checks, rates, strict=True)
+            )
             score = errors + 1e-3 * entropy  # the loss decides between equal error rates
             rows.append((entropy, saturation, score, max(rates), errors))
         names = ("loss", "saturation", "score", "error", "errors")

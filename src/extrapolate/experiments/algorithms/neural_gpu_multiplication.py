@@ -10,7 +10,7 @@ from extrapolate.tasks import Multiplication
 from extrapolate.tasks.algorithms import multiplication_families
 
 
-class MultiplicationTests(arithmetic.ArithmeticTests[arithmetic.ArithmeticConfig]):
+class MultiplicationTests(arithmetic.ArithmeticTests):
     """Random pairs and families."""
 
     task: ClassVar = Multiplication(zero_filled=True)

@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from extrapolate.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.options import Option, at_least
@@ -73,8 +70,3 @@ def networks_and_masks(config: MaskConfig, masks: int, kind: str = "network") ->
 def asked(view: str, operation: str) -> Mapping[str, Any]:
     """The labels of the rows of a network under a mask (or "unmasked") and of what it was asked."""
     return {"unit": view, "operation": operation}
-
-
-def accuracy(rows: pl.DataFrame) -> np.ndarray:
-    """The accuracy of each network."""
-    return rows["accuracy"].to_numpy()

@@ -34,7 +34,6 @@ SMOKE = {"hidden": (16, 16), "seeds": 1, "steps": 20, "mask_steps": 5, "eval_eve
 
 
 def dense_notes(config: DenseConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     return [
         "Numbers of two digits, one-hot, are added or multiplied modulo 100. Accuracies: over all 10,000 inputs of a "
         "function, all digits right, masks cut at keep-probability 1/2. The weights are trained on the same inputs: "
@@ -66,7 +65,6 @@ def dense_study(
         return 1 - task.right(model(x), answer).double().mean()
 
     return MaskStudy(
-        name=f"seed-{seed}",
         seed=seed,
         config=config,
         build=partial(build_dense, config, task),

@@ -12,17 +12,13 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 
 class Tokens(NamedTuple):
-    """The sizes of both vocabularies, and the marks in them.
-
-    ``source_pad`` and ``pad`` stand behind the end of a source and of a target; ``end`` ends a target, and is the
-    decoder's first input.
-    """
+    """The sizes of both vocabularies, and the marks in them."""
 
     source: int
-    source_pad: int
+    source_pad: int  # stands behind the end of a source
     target: int
-    pad: int
-    end: int
+    pad: int  # stands behind the end of a target
+    end: int  # ends a target, and is the decoder's first input
 
 
 class EncoderDecoder(nn.Module, ABC):
@@ -38,17 +34,14 @@ class EncoderDecoder(nn.Module, ABC):
         self.tokens = tokens
 
     def forward(self, source: Tensor, targets: Tensor | None = None, *, steps: int = 0) -> Tensor:
-        if targets is None:
-            return self._decode_greedily(source, steps)
-        start = torch.full_like(targets[:, :1], self.tokens.end)
-        return self.decode(torch.cat([start, targets[:, :-1]], 1), self.encode(source))[0]
-
-    @torch.no_grad()
-    def _decode_greedily(self, source: Tensor, steps: int) -> Tensor:
-        state, output = self.encode(source), [torch.full_like(source[:, :1], self.tokens.end)]
-        for _ in range(steps):
-            logits, state = self.decode(output[-1], state)
-            output.append(logits.argmax(-1))
+        start = torch.full_like(source[:, :1], self.tokens.end)
+        if targets is not None:
+            return self.decode(torch.cat([start, targets[:, :-1]], 1), self.encode(source))[0]
+        with torch.no_grad():
+            state, output = self.encode(source), [start]
+            for _ in range(steps):
+                logits, state = self.decode(output[-1], state)
+                output.append(logits.argmax(-1))
         return torch.cat(output, 1)[:, 1:]
 
     @abstractmethod
@@ -71,8 +64,9 @@ class RecurrentNetwork(EncoderDecoder):
         super().__init__(tokens)
         between = dropout if layers > 1 else 0.0
         self.source, self.target = (nn.Embedding(each, 16) for each in (tokens.source, tokens.target))
-        self.encoder = nn.LSTM(16, width, layers, dropout=between, batch_first=True)
-        self.decoder = nn.LSTM(16, width, layers, dropout=between, batch_first=True)
+        self.encoder, self.decoder = (
+            nn.LSTM(16, width, layers, dropout=between, batch_first=True) for _ in range(2)
+        )
         self.read_out = nn.Linear(width, tokens.target)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,22 +80,6 @@ class RecurrentNetwork(EncoderDecoder):
         return self.read_out(outputs), state
 
 
-#: Keys and values of all heads, each (B, heads, T, width of a head).
-KeysValues = tuple[Tensor, Tensor]
-
-
-class DecoderState(NamedTuple):
-    """The keys and values of each layer, of the ``target`` so far and of the ``source``.
-
-    ``mask``: which tokens of the source are no padding, (B, 1, 1, S); ``length``: tokens of the target so far.
-    """
-
-    target: tuple[KeysValues | None, ...]
-    source: tuple[KeysValues, ...]
-    mask: Tensor
-    length: int
-
-
 class Attention(nn.Module):
     """Attention of several heads without biases: the published query, merged key and value, and output."""
 
@@ -112,20 +90,16 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width, bias=False)
         self.output = nn.Linear(width, width, bias=False)
 
-    def keys_values(self, x: Tensor) -> KeysValues:
-        """Of x (B, T, W)."""
-        key, value = (self._split(each) for each in self.key_value(x).chunk(2, -1))
-        return key, value
+    def keys_values(self, x: Tensor) -> Tensor:
+        """Keys and values of all heads, (2, B, heads, T, width of a head), of x (B, T, W)."""
+        return self.key_value(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
-    def forward(self, x: Tensor, keys_values: KeysValues, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, keys_values: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, W) attends to the keys where ``mask``, bool, broadcast to (B, heads, T, S), is True."""
         dropout = self.dropout if self.training else 0.0
-        query = self._split(self.query(x))
+        query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         found = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=dropout)
         return self.output(found.transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class EncoderLayer(nn.Module):
@@ -161,15 +135,23 @@ class DecoderLayer(EncoderLayer):
         self.cross = Attention(width, heads, dropout)
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, x: Tensor, before: KeysValues | None, source: KeysValues, mask: Tensor
-    ) -> tuple[Tensor, KeysValues]:
-        key, value = self.attention.keys_values(x)
-        if before is not None:
-            key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
-        causal = torch.ones(x.shape[1], key.shape[2], dtype=torch.bool, device=x.device)
-        causal = causal.tril(key.shape[2] - x.shape[1])
-        x = self.add(0, x, self.attention(x, (key, value), causal))
-        return self.feed_forward(self.add(1, x, self.cross(x, source, mask))), (key, value)
+        self, x: Tensor, before: Tensor | None, source: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The outputs, and the keys and values of the target so far; ``before``: those of earlier tokens."""
+        found = self.attention.keys_values(x)
+        found = found if before is None else torch.cat([before, found], 3)
+        causal = torch.ones(x.shape[1], found.shape[3], dtype=torch.bool, device=x.device)
+        x = self.add(0, x, self.attention(x, found, causal.tril(found.shape[3] - x.shape[1])))
+        return self.feed_forward(self.add(1, x, self.cross(x, source, mask))), found
+
+
+class DecoderState(NamedTuple):
+    """The keys and values of each decoder layer, of the ``target`` so far (None at first) and of the ``source``."""
+
+    target: list[Tensor | None]
+    source: list[Tensor]
+    mask: Tensor  # which tokens of the source are no padding, (B, 1, 1, S)
+    length: int  # tokens of the target so far
 
 
 class Transformer(EncoderDecoder):
@@ -200,17 +182,16 @@ class Transformer(EncoderDecoder):
         x = self._with_positions(self.source(source), 0)
         for layer in self.encoder:
             x = layer(x, mask)
-        seen = tuple(layer.cross.keys_values(x) for layer in self.decoder)  # pyright: ignore
-        return DecoderState((None,) * len(seen), seen, mask, 0)
+        seen = [layer.cross.keys_values(x) for layer in self.decoder]  # pyright: ignore
+        return DecoderState([None] * len(seen), seen, mask, 0)
 
     def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        x = self._with_positions(self.target(tokens), state.length)
-        target = []
+        x, target = self._with_positions(self.target(tokens), state.length), []
         for layer, before, source in zip(self.decoder, state.target, state.source, strict=True):
             x, keys_values = layer(x, before, source, state.mask)
             target.append(keys_values)
         length = state.length + tokens.shape[1]
-        return self.read_out(x), DecoderState(tuple(target), state.source, state.mask, length)
+        return self.read_out(x), state._replace(target=target, length=length)
 
     def _with_positions(self, x: Tensor, first: int) -> Tensor:
         return self.dropout(x + _positions(first + x.shape[-2], x.shape[-1])[first:].to(x))
@@ -224,18 +205,11 @@ class TiedTransformer(Transformer):
         return table, table
 
     def _read_out(self) -> nn.Module:
-        return Similarity(self.target)
+        return nn.Identity()
 
-
-class Similarity(nn.Module):
-    """x (..., W) to its products with each of the embeddings, divided by √W."""
-
-    def __init__(self, table: nn.Embedding) -> None:
-        super().__init__()
-        self.table = table
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.table.weight) / math.sqrt(x.shape[-1])
+    def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        x, state = super().decode(tokens, state)
+        return F.linear(x, self.target.weight) / math.sqrt(x.shape[-1]), state
 
 
 @lru_cache(maxsize=512)

@@ -1,5 +1,6 @@
-"""The mechanism of the experiments on masks: a network is trained, then masks over its weights are learned."""
+"""The mechanism of the experiments on masks: networks, then masks over their weights; what the page draws of them."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +13,7 @@ from torch import Tensor, nn
 from extrapolate import ops
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import MaskConfig
-from extrapolate.experiments.masks._tables import Line, page_lines, table
-from extrapolate.inspect import Learning, Mask, MaskLearner, weights
+from extrapolate.inspect import Learning, Mask, MaskLearner, PerLayer, weights
 from extrapolate.inspect.masks import learn
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import Choice
@@ -23,6 +23,12 @@ BATCHES = 1_000_000
 
 Model = Callable[..., Tensor]
 Masks = Mapping[str, Mask]
+
+#: Columns of results that say what was answered, where there are several answers one may give.
+ANSWERS = "answers "
+
+#: Of a table for the page: measure, mask, layer (or what stands in its place), value.
+Line = tuple[str, str, str, float | None]
 
 
 @dataclass(frozen=True)
@@ -56,16 +62,13 @@ class MaskedModule(NamedTuple):
         return self.network if self.mask is None else self.mask.applied(self.network)
 
 
-def under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-    """The network under each of these masks."""
+def unmasked_and_under(
+    network: nn.Module, masks: Masks, unmasked: str = "unmasked"
+) -> Iterator[MaskedModule]:
+    """The network as it was trained, which is called ``unmasked``, and under each mask."""
+    yield MaskedModule(unmasked, network)
     for name, mask in masks.items():
         yield MaskedModule(name, network, mask)
-
-
-def unmasked_and_under(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-    """The network as it was trained, and under each mask."""
-    yield MaskedModule("unmasked", network)
-    yield from under(network, masks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,7 @@ class MaskStudy:
     functions, behind a cache.
 
     Args:
+        name: what begins the name of the training, which ends with the seed.
         sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
         loss: ``loss(model, *batch)``: the mean loss over a batch.
         rounds: the masks, those of a round side by side; a round may build on the masks of those before.
@@ -88,7 +92,6 @@ class MaskStudy:
         tables: further tables for the page, by name, from the rows; "masks" replaces the lines.
     """
 
-    name: str
     seed: int
     config: MaskConfig
     build: Callable[[], nn.Module]
@@ -98,6 +101,7 @@ class MaskStudy:
     learning: Learning
     rounds: Sequence[Sequence[MaskSpec]]
     evaluate: Callable[[Model], Iterable[dict[str, Any]]]
+    name: str = "seed"
     views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = unmasked_and_under
     losses: Callable[..., MaskedLosses] = MaskedLosses
     further: Callable[[Masks], dict[str, Any]] = lambda masks: {}
@@ -123,7 +127,7 @@ def mask_training(study: MaskStudy) -> lab.Training:
         return lab.Measured(rows, {name: each.with_columns(seed=seed) for name, each in tables.items()})
 
     return lab.Training(
-        name=study.name,
+        name=f"{study.name}-{study.seed}",
         labels={},
         build=study.build,
         seeds=[study.seed],
@@ -161,7 +165,46 @@ def _rows(study: MaskStudy, network: nn.Module, masks: Masks) -> Iterator[dict[s
     last = {"seed": study.seed, "steps": study.train.steps, "mask_steps": study.config.mask_steps}
     last |= study.further(masks)
     for view in study.views(network, masks):
-        kept = None if view.mask is None else int(view.mask.kept().pooled)
-        share = None if view.mask is None else view.mask.fraction().pooled
+        kept: dict[str, Any] = {"kept": None, "kept_share": None}
+        if view.mask is not None:
+            kept = {"kept": int(view.mask.kept().pooled), "kept_share": view.mask.fraction().pooled}
         for row in study.evaluate(view.model):
-            yield {"unit": view.name, **row, "kept": kept, "kept_share": share, **last}
+            yield {"unit": view.name, **row, **kept, **last}
+
+
+def page_lines(masks: Masks, compared: Sequence[tuple[str, str]], rows: pl.DataFrame) -> list[Line]:
+    """A line for each measure, mask and layer (and "all"); for answers, what was asked in place of the layer.
+
+    ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
+    """
+    lines = accuracies(rows)
+    for row in rows.filter(pl.col("unit").is_in(list(masks))).iter_rows(named=True):
+        title = f"{row['unit']} mask, {row['operation']} asked"
+        given = {name.removeprefix(ANSWERS): row[name] for name in row if name.startswith(ANSWERS)}
+        lines += [("answers", title, answer, share) for answer, share in given.items()]
+    for name, mask in masks.items():
+        lines += by_layer("kept", name, mask.kept())
+    for one, other in compared:
+        lines += by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
+        lines += by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
+    for name in dict.fromkeys(itertools.chain.from_iterable(compared)):
+        others = [other for pair in compared for other in pair if name in pair and other != name]
+        lines += by_layer("share", name, masks[name].share(*(masks[other] for other in others)))
+    return lines
+
+
+def table(lines: Iterable[Line]) -> pl.DataFrame:
+    """A row for each line: measure, mask, layer, value."""
+    schema = {"measure": pl.String, "mask": pl.String, "layer": pl.String, "value": pl.Float64}
+    return pl.DataFrame(list(lines), schema=schema, orient="row")
+
+
+def accuracies(rows: pl.DataFrame) -> list[Line]:
+    """The accuracy under each mask, by what was asked."""
+    return [("accuracy", *row) for row in rows.select("unit", "operation", "accuracy").iter_rows()]
+
+
+def by_layer(measure: str, name: str, values: PerLayer) -> list[Line]:
+    """A line for each layer, and one for all of them."""
+    layers = values.layers | {"all": values.pooled}
+    return [(measure, name, layer, float(value)) for layer, value in layers.items()]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import torch
@@ -61,35 +60,6 @@ SMOKE = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class SequenceTask:
-    """Functions are sets of examples; how networks are trained on them.
-
-    Args:
-        training: the examples that the weights or a mask are trained on, of these functions.
-        test: the test examples of a function.
-        trained, tested: the functions that the weights are trained on, and those that are evaluated.
-        pad: stands behind the end of a target.
-        range: the column "range" of the results.
-        published_batch: the batch size that the published strength is divided by.
-        masks: masks drawn per step.
-        clip: the largest norm of the gradients, of weights and of masks.
-        teacher_forcing: the share of batches in which the decoder gets the right tokens before; in the others it
-            gets its own.
-    """
-
-    training: Callable[[tuple[str, ...]], TokenRows]
-    test: Callable[[str], TokenRows]
-    trained: tuple[str, ...]
-    tested: tuple[str, ...]
-    pad: int
-    range: str
-    published_batch: int
-    masks: int
-    clip: float
-    teacher_forcing: float = 1.0
-
-
 def lengths(target: Tensor, pad: int) -> Tensor:
     """(N,): tokens of each target (N, T), its end mark included."""
     return (target != pad).sum(1)
@@ -111,17 +81,33 @@ def accuracy(model: Model, rows: TokenRows, pad: int) -> float:
 
 def sequence_study(
     config: SequenceConfig,
-    task: SequenceTask,
     *,
-    name: str,
     seed: int,
     build: Callable[[], nn.Module],
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
+    training: Callable[[tuple[str, ...]], TokenRows],
+    test: Callable[[str], TokenRows],
+    trained: tuple[str, ...],
+    tested: tuple[str, ...],
+    pad: int,
+    range: str,
+    learning: Learning,
     masks: Sequence[MaskSpec],
+    teacher_forcing: float = 1.0,
 ) -> MaskStudy:
-    """A network that learns a task's functions, and its masks.
+    """A network that learns functions, which are sets of examples, and its masks.
 
     The examples of a batch are sampled one by one and in no order: a mask's part of a batch is like any other.
+
+    Args:
+        training: the examples that the weights or a mask are trained on, of these functions.
+        test: the test examples of a function.
+        trained, tested: the functions that the weights are trained on, and those that are evaluated.
+        pad: stands behind the end of a target.
+        range: the column "range" of the results.
+        learning: of the masks; the gradients of the weights are clipped as it says, too.
+        teacher_forcing: the share of batches in which the decoder gets the right tokens before; in the others it
+            gets its own.
     """
 
     def sample(u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, ...]:
@@ -129,9 +115,9 @@ def sequence_study(
 
         The first row of ``u`` samples the examples, a number of the second one whether the decoder gets the targets.
         """
-        source, target = task.training(functions).pick(u[0])
-        target = target[:, : int(lengths(target, task.pad).max())]
-        return (source, target, target) if float(u[1, 0]) < task.teacher_forcing else (source, target)
+        source, target = training(functions).pick(u[0])
+        target = target[:, : int(lengths(target, pad).max())]
+        return (source, target, target) if float(u[1, 0]) < teacher_forcing else (source, target)
 
     def loss(model: Model, source: Tensor, target: Tensor, *forced: Tensor) -> Tensor:
         """Cross-entropy summed over the tokens of a target, the mean over the batch.
@@ -140,46 +126,35 @@ def sequence_study(
         """
         before = forced[0] if forced else model(source, steps=target.shape[1])
         logits = model(source, before).flatten(0, 1)
-        total = F.cross_entropy(logits, target.flatten(), ignore_index=task.pad, reduction="sum")
-        return total / len(target)
+        return F.cross_entropy(logits, target.flatten(), ignore_index=pad, reduction="sum") / len(target)
 
     def loss_of_weights(model: nn.Module, key: Tensor, batch: Any) -> Tensor:
-        return loss(model, *sample(ops.uniform(key, (3, config.batch)), task.trained))
-
-    @cache
-    def validation() -> list[TokenRows]:
-        return [task.test(each).spread(max(1, 1_000 // len(task.trained))) for each in task.trained]
+        return loss(model, *sample(ops.uniform(key, (3, config.batch)), trained))
 
     def error(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        right = [[accuracy(model.eval(), each, task.pad) for each in validation()] for model in replicas]
+        rows = [test(each).spread(max(1, 1_000 // len(trained))) for each in trained]
+        right = [[accuracy(model.eval(), each, pad) for each in rows] for model in replicas]
         return {"error": 1 - torch.tensor(right, dtype=torch.float64).mean(1)}
 
     def evaluate(model: Model) -> Iterator[dict[str, Any]]:
-        for function in task.tested:
-            rows = task.test(function).spread(config.examined)
-            share = accuracy(model, rows, task.pad)
-            yield {"operation": function, "range": task.range, "accuracy": share, "examined": len(rows)}
+        for function in tested:
+            rows = test(function).spread(config.examined)
+            share = accuracy(model, rows, pad)
+            yield {"operation": function, "range": range, "accuracy": share, "examined": len(rows)}
 
     return MaskStudy(
-        name=name,
         seed=seed,
         config=config,
         build=build,
         train=replace(
             config.train(loss_of_weights, optimizer, error, "error"),
-            grad_clip=Clip(norm=task.clip),
+            grad_clip=Clip(norm=learning.clip),
             solved=lambda measures: measures["error"] <= 1 - ABLE,
             gradients=one_by_one,
         ),
         sample=sample,
         loss=loss,
-        learning=Learning(
-            masks=task.masks,
-            pressure=config.strength / task.published_batch,
-            learning_rate=config.mask_rate,
-            clip=task.clip,
-            seed=seed,
-        ),
+        learning=learning,
         rounds=[masks],
         evaluate=evaluate,
         views=lambda network, masks: unmasked_and_under(network.to(config.device), masks),

@@ -8,18 +8,9 @@ import torch
 from torch import nn
 
 from extrapolate.experiments import lab
+from extrapolate.experiments.masks import _masks as studies
 from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
-from extrapolate.experiments.masks._masks import (
-    MaskedModule,
-    Masks,
-    MaskSpec,
-    MaskStudy,
-    Model,
-    mask_training,
-    unmasked_and_under,
-)
-from extrapolate.experiments.masks._tables import ANSWERS
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 
 TASK = ModularArithmetic()
@@ -47,13 +38,14 @@ def notes(config: DenseConfig) -> list[str]:
     ]
 
 
-def add_mul_study(config: DenseConfig, seed: int) -> MaskStudy:
+def add_mul_study(config: DenseConfig, seed: int) -> studies.MaskStudy:
     """One network on both functions; a mask learned on both, and one on each."""
-    masks = [MaskSpec(CONTROL, MODULAR_OPERATIONS), *(MaskSpec(each, (each,)) for each in MODULAR_OPERATIONS)]
+    functions = {CONTROL: MODULAR_OPERATIONS} | {each: (each,) for each in MODULAR_OPERATIONS}
+    masks = [studies.MaskSpec(*pair) for pair in functions.items()]
     return replace(dense_study(config, seed, TASK, masks, evaluate_add_mul), compared=[("add", "mul")])
 
 
-def evaluate_add_mul(model: Model) -> Iterator[dict[str, Any]]:
+def evaluate_add_mul(model: studies.Model) -> Iterator[dict[str, Any]]:
     """Of every operation the accuracy, and which answers are given: of either operation, of both at once, of none."""
     tables = {each: TASK.table(each) for each in MODULAR_OPERATIONS}
     for operation, (x, _) in tables.items():
@@ -65,19 +57,19 @@ def evaluate_add_mul(model: Model) -> Iterator[dict[str, Any]]:
             "operation": operation,
             "range": "all 10,000 pairs",
             "accuracy": float(right[operation].double().mean()),
-            **{ANSWERS + answer: float(given.double().mean()) for answer, given in shares.items()},
+            **{studies.ANSWERS + answer: float(given.double().mean()) for answer, given in shares.items()},
         }
 
 
-def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedModule]:
     """The network as it was trained, under each mask and each half of the control mask, and without each mask."""
-    yield from unmasked_and_under(network, masks)
+    yield from studies.unmasked_and_under(network, masks)
     for name, mask in masks.items():
-        yield MaskedModule(f"¬{name}", network, ~mask)
+        yield studies.MaskedModule(f"¬{name}", network, ~mask)
     control, names = masks[CONTROL], list(masks[CONTROL])
     middle = (len(names) + 1) // 2
     for half, layers in (("early", names[:middle]), ("late", names[middle:])):
-        yield MaskedModule(f"{CONTROL}, {half} half", network, control.only(*layers))
+        yield studies.MaskedModule(f"{CONTROL}, {half} half", network, control.only(*layers))
 
 
 @lab.experiment(
@@ -91,8 +83,8 @@ def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
     means=["accuracy", "kept_share"],
 )
 def modularity_add_mul(config: DenseConfig) -> Iterator[lab.Training]:
-    def overlap(masks: Masks) -> dict[str, Any]:
+    def overlap(masks: studies.Masks) -> dict[str, Any]:
         return {"iou_second": list(masks["add"].iou(masks["mul"]).layers.values())[1]}
 
     for seed in range(config.seeds):
-        yield mask_training(replace(add_mul_study(config, seed), views=views, further=overlap))
+        yield studies.mask_training(replace(add_mul_study(config, seed), views=views, further=overlap))

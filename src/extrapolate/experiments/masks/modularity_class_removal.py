@@ -1,8 +1,10 @@
 """Weight masks: what an image classifier loses with the weights that only one class needs."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from torch.nn import functional as F
 from extrapolate import ops
 from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import EMBEDDED
-from extrapolate.experiments.masks._classifier import CLASSES, Classifier, held_out, images_of, places_of
 from extrapolate.experiments.masks._config import (
     CONTROL,
     MASKS,
@@ -27,7 +28,11 @@ from extrapolate.experiments.masks._dense import published_learning, train_weigh
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model, mask_training
 from extrapolate.inspect import Mask, weights_and_biases
 from extrapolate.stats import Estimate, student
+from extrapolate.tasks import Digits, DigitSet, load_digits
+from extrapolate.tasks.cifar import has_cifar, load_cifar
 from extrapolate.training.gradients import one_by_one
+
+CLASSES = tuple(str(each) for each in range(10))
 
 #: The last layer's tensors, whose masks are those of the control mask: a class is not cut off at its own output.
 LAST = ("out.weight", "out.bias")
@@ -52,26 +57,19 @@ class ClassRemovalConfig(MaskConfig):
     rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
 
 
-# ------------------------------------------------------------------------------------------------------- findings
-
-
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
+    def control_keeps(results: pl.DataFrame) -> Estimate:
+        control, unmasked = (accuracies(results, view).mean(1) for view in (CONTROL, "unmasked"))
+        return student(control / unmasked)
+
+    def removed_loses_most(results: pl.DataFrame) -> lab.Found:
+        own, others = losses(results)
+        note = f"on average it loses {100 * own.mean():.0f} % of its accuracy"
+        return lab.Found(student((own > others).mean(0)), note)
+
     yield lab.Finding("control", control_keeps)
     yield lab.Finding("removed-loses-most", removed_loses_most)
     yield lab.Finding("bystander", other_loses)
-
-
-def control_keeps(results: pl.DataFrame) -> Estimate:
-    """Of each network, the accuracy under the control mask over that without a mask, means over the classes."""
-    control, unmasked = (accuracies(results, view).mean(1) for view in (CONTROL, "unmasked"))
-    return student(control / unmasked)
-
-
-def removed_loses_most(results: pl.DataFrame) -> lab.Found:
-    """Of each network, the share of the removed classes that lose more than any other class."""
-    own, others = losses(results)
-    note = f"on average it loses {100 * own.mean():.0f} % of its accuracy"
-    return lab.Found(student((own > others).mean(0)), note)
 
 
 def other_loses(results: pl.DataFrame) -> lab.Found:
@@ -86,11 +84,9 @@ def other_loses(results: pl.DataFrame) -> lab.Found:
 
 def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """What a removed class loses, and at most another one, at least 0: (removed classes, networks) each."""
-    own, others = [], []
-    for name in removed(results):
-        drops, place = relative_drops(results, name), int(name)
-        own.append(drops[:, place])
-        others.append(np.delete(drops, place, 1).max(1).clip(0))
+    drops = {int(name): relative_drops(results, name) for name in removed(results)}
+    own = [each[:, place] for place, each in drops.items()]
+    others = [np.delete(each, place, 1).max(1).clip(0) for place, each in drops.items()]
     return np.array(own), np.array(others)
 
 
@@ -116,7 +112,6 @@ def answers(results: pl.DataFrame, view: str) -> np.ndarray:
 
 
 def removed(results: pl.DataFrame) -> list[str]:
-    """The classes that were removed, in the order of the rows."""
     units = results["unit"].unique(maintain_order=True)
     return [unit.removeprefix(WITHOUT) for unit in units if unit.startswith(WITHOUT)]
 
@@ -126,14 +121,59 @@ def confusions(rows: pl.DataFrame) -> pl.DataFrame:
     lines = []
     for name in removed(rows):
         (difference,) = answers(rows, WITHOUT + name) - answers(rows, CONTROL)
-        lines += [
-            (name, str(place), str(given), value) for (place, given), value in np.ndenumerate(difference)
-        ]
+        lines += [(name, *map(str, places), value) for places, value in np.ndenumerate(difference)]
     schema = {"mask": pl.String, "asked": pl.String, "given": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
 
 
-# ----------------------------------------------------------------------------------------------------- experiment
+class Classifier(nn.Module):
+    """Images (B, C, S, S) to logits (B, classes): 3 × 3 convolutions, ReLU and pooling, the mean over all positions.
+
+    Published: channels 32, 64, 128, 256; dropout 0.25 after the third convolution and 0.5 after the last
+    (arXiv 2010.02066).
+    """
+
+    def __init__(self, in_channels: int, channels: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for place, (inside, outside) in enumerate(itertools.pairwise((in_channels, *channels))):
+            left = len(channels) - 1 - place
+            layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()]
+            layers += [nn.Dropout(dropout * 0.5**left)] if left < 2 else []
+            layers += [nn.MaxPool2d(2, ceil_mode=True)] if place < 3 and left else []
+        self.features = nn.Sequential(*layers)
+        self.out = nn.Linear(channels[-1], len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.out(self.features(images).mean((-2, -1)))
+
+
+@lru_cache(maxsize=2)
+def images_of(data: str, device: str = "cpu") -> Digits:
+    """The images that ``--data`` names; each channel less its mean over the training set, over its deviation.
+
+    Raises:
+        UserError: the folder is required and not given, or its files cannot be read.
+    """
+    lab.require(data, "--data DIR with the files of CIFAR-10's binary version")
+    folder = None if data == EMBEDDED else Path(data)
+    found = load_cifar(folder) if folder and has_cifar(folder) else load_digits(folder)
+    deviation, mean = torch.std_mean(found.training.images, (0, 2, 3), keepdim=True)
+    parts = (found.training, found.validation, found.test)
+    return Digits(*(DigitSet((part.images - mean) / deviation, part.labels).to(device) for part in parts))
+
+
+@lru_cache(maxsize=16)
+def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
+    """Where the images of these classes are in the training set."""
+    wanted = torch.tensor([int(each) for each in classes], device=device)
+    return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
+
+
+def held_out(data: str) -> DigitSet:
+    """The images that no weight was trained on: validation and test."""
+    one, other = images_of(data).validation, images_of(data).test
+    return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))
 
 
 def notes(config: ClassRemovalConfig) -> list[str]:
@@ -152,9 +192,6 @@ def notes(config: ClassRemovalConfig) -> list[str]:
 def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     """One network on images drawn with replacement; its error is that on all training images."""
 
-    def build() -> nn.Module:
-        return Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout)
-
     def image_loss(model: Model, images: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(model(images), labels)
 
@@ -171,10 +208,11 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         return (model(digits.images).argmax(-1) != digits.labels).double().mean()
 
     return MaskStudy(
-        name=f"seed-{seed}",
         seed=seed,
         config=config,
-        build=build,
+        build=lambda: Classifier(
+            images_of(config.data).training.images.shape[1], config.channels, config.dropout
+        ),
         # a convolution mapped over a single network is slower than that network
         train=replace(train_weights(config, loss, error), gradients=one_by_one),
         sample=sample,

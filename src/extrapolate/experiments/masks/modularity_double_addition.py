@@ -11,16 +11,9 @@ import torch
 from torch import nn
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks._config import CONTROL, PAPER, accuracy, asked, networks_and_masks
+from extrapolate.experiments.masks import _masks as studies
+from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
-from extrapolate.experiments.masks._masks import (
-    MaskedModule,
-    Masks,
-    MaskSpec,
-    Model,
-    mask_training,
-    unmasked_and_under,
-)
 from extrapolate.inspect import Mask
 from extrapolate.stats import student
 from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
@@ -51,7 +44,7 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
 def without_hidden(start: str, pairs: tuple[str, ...]) -> lab.Measure:
     """The mean accuracy on ``pairs`` without what the mask of pair 1, or 2, keeps of the hidden layers."""
     groups = [asked(f"{start}¬{removed}{INSIDE}", pair) for removed, pair in zip(PAIRS, pairs, strict=True)]
-    return lab.of(lambda *tables: np.mean([accuracy(each) for each in tables], 0), *groups)
+    return lab.of(lambda *tables: np.mean([each["accuracy"] for each in tables], 0), *groups)
 
 
 def overlap_gain(results: pl.DataFrame) -> lab.Found | None:
@@ -86,15 +79,14 @@ def copied(network: nn.Module) -> nn.Module:
     return found
 
 
-def evaluate(model: Model) -> Iterator[dict[str, Any]]:
-    """The accuracy on all sums of each pair."""
+def evaluate(model: studies.Model) -> Iterator[dict[str, Any]]:
     for pair in PAIRS:
         x, answer = TASK.table(pair)
         right = float(TASK.right(model(x), answer).double().mean())
         yield {"operation": pair, "range": "all 10,000 sums", "accuracy": right}
 
 
-def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
+def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedModule]:
     """Of the network and its copy: unmasked, under each mask, and without each pair's."""
     for start, each in (("", network), (COPIED, copied(network))):
         own = {name: masks[start + name] for name in (CONTROL, *PAIRS)}
@@ -102,26 +94,20 @@ def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
         outer = own[CONTROL].only(first, last)
         inverse = {f"¬{pair}": ~own[pair] for pair in PAIRS}
         hidden = {name + INSIDE: Mask({**mask, **outer}) for name, mask in inverse.items()}
-        for view in unmasked_and_under(each, own | inverse | hidden):
+        for view in studies.unmasked_and_under(each, own | inverse | hidden):
             yield view._replace(name=start + view.name)
 
 
-def hidden_overlaps(masks: Masks) -> dict[str, Any]:
-    """What the masks of both pairs have in common in the hidden layers."""
-    found = {}
-    for column, start in (("iou_hidden", ""), ("copied_iou_hidden", COPIED)):
-        # without the first and the last layer, whose inputs and outputs are each pair's own
-        one, other = (masks[start + pair].only(*list(masks[start + pair])[1:-1]) for pair in PAIRS)
-        found[column] = one.iou(other).pooled
-    return found
+def hidden_overlap(masks: studies.Masks, start: str) -> float:
+    """Of the masks of both pairs, without the first and the last layer, whose inputs and outputs are a pair's own."""
+    one, other = (masks[start + pair].only(*list(masks[start + pair])[1:-1]) for pair in PAIRS)
+    return one.iou(other).pooled
 
 
-def mask_specs() -> list[MaskSpec]:
+def mask_specs() -> list[studies.MaskSpec]:
     """Masks of both pairs and of each, over the network and over its copy."""
-    own = [MaskSpec(CONTROL, PAIRS), *(MaskSpec(each, (each,)) for each in PAIRS)]
-    return own + [
-        MaskSpec(COPIED + each.name, each.functions, network=lambda net, _: copied(net)) for each in own
-    ]
+    own = [studies.MaskSpec(CONTROL, PAIRS), *(studies.MaskSpec(each, (each,)) for each in PAIRS)]
+    return own + [replace(each, name=COPIED + each.name, network=lambda net, _: copied(net)) for each in own]
 
 
 @lab.experiment(
@@ -137,7 +123,10 @@ def mask_specs() -> list[MaskSpec]:
     means=["accuracy", "kept_share"],
 )
 def modularity_double_addition(config: DenseConfig) -> Iterator[lab.Training]:
+    def overlaps(masks: studies.Masks) -> dict[str, Any]:
+        return {"iou_hidden": hidden_overlap(masks, ""), "copied_iou_hidden": hidden_overlap(masks, COPIED)}
+
     for seed in range(config.seeds):
         study = dense_study(config, seed, TASK, mask_specs(), evaluate)
         pairs = [(start + ONE, start + OTHER) for start in ("", COPIED)]
-        yield mask_training(replace(study, views=views, further=hidden_overlaps, compared=pairs))
+        yield studies.mask_training(replace(study, views=views, further=overlaps, compared=pairs))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import torch
-from torch import nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _sequences as sequences
-from extrapolate.experiments.masks._config import CONTROL, accuracy, asked, batch, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, asked, batch, networks_and_masks
 from extrapolate.experiments.masks._encoder_decoder import TiedTransformer, Tokens
-from extrapolate.experiments.masks._masks import MaskedModule, Masks, MaskSpec, MaskStudy, mask_training
+from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, mask_training, unmasked_and_under
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
+from extrapolate.inspect import Learning
 from extrapolate.stats import student
 from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated, Mathematics, Official, Vocabulary
 from extrapolate.tasks.token_rows import TokenRows
@@ -23,7 +23,6 @@ EASY, HARD = DIFFICULTIES[0], DIFFICULTIES[-1]
 
 #: Masks drawn per step, as published.
 MASKS = 8
-
 
 #: What was published for a module: the batch, by which the strength is divided; steps of weights and masks, the
 #: strength β and the rate of the masks.
@@ -62,7 +61,6 @@ def problems_of(module: str, data: str, count: int, examined: int, device: str) 
 
 
 def findings(config: MathematicsConfig) -> Iterator[lab.Finding]:
-    """The findings over all networks of a module that were run, by their means."""
     for module in config.modules:
         words = {"module": module}
         yield lab.Finding("{module}/unmasked-over-control", on_hard(module, "unmasked", CONTROL), words)
@@ -76,7 +74,8 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         views = ("unmasked", CONTROL, EASY)
-        found = {each: accuracy(lab.rows_of(results, asked(f"{module}, {each}", HARD))) for each in views}
+        rows = {each: lab.rows_of(results, asked(f"{module}, {each}", HARD)) for each in views}
+        found = {each: own["accuracy"].to_numpy() for each, own in rows.items()}
         if not len(found[more]):
             return None
         note = ", ".join(f"{values.mean():.2g} {view}" for view, values in found.items())
@@ -86,7 +85,6 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
 
 
 def notes(config: MathematicsConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     of_modules = {name: PUBLISHED[name] for name in config.modules}
     published = "; ".join(f"{name}: batch {batch}, {rest}" for name, (batch, rest) in of_modules.items())
     origin = f"the published ones in {config.data}"
@@ -122,32 +120,29 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         rows = problems().training
         return rows if difficulties == DIFFICULTIES else rows.first(problems().easy)
 
-    def views(network: nn.Module, masks: Masks) -> Iterator[MaskedModule]:
-        for each in study.views(network, masks):
-            yield each if each.mask is not None else each._replace(name=f"{module}, {each.name}")
-
     control, easy = f"{module}, {CONTROL}", f"{module}, {EASY}"
-    task = sequences.SequenceTask(
+    pressure = config.strength / PUBLISHED[module][0]
+    study = sequences.sequence_study(
+        config,
+        seed=seed,
+        build=build,
+        optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
         training=training,
         test=lambda difficulty: problems().test[difficulty],
         trained=DIFFICULTIES,
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
         range="problems not trained on",
-        published_batch=PUBLISHED[module][0],
-        masks=MASKS,
-        clip=0.1,
-    )
-    study = sequences.sequence_study(
-        config,
-        task,
-        name=f"{module}-seed-{seed}",
-        seed=seed,
-        build=build,
-        optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
+        learning=Learning(MASKS, pressure, config.mask_rate, clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
-    return replace(study, views=views, compared=[(control, easy)])
+    unmasked = f"{module}, unmasked"
+    return replace(
+        study,
+        name=f"{module}-seed",
+        views=lambda network, masks: unmasked_and_under(network.to(config.device), masks, unmasked),
+        compared=[(control, easy)],
+    )
 
 
 @lab.experiment(
@@ -178,7 +173,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "steps": 30_000,
         "rate": 1e-4,
         "mask_steps": 30_000,
-        "mask_rate": 3e-2,
         "strength": 2e-5,
         "eval_every": 1_000,
         "batch": 256,
@@ -192,7 +186,6 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "feedforward": 16,
         "dropout": 0.1,
         "rate": 1e-4,
-        "mask_rate": 3e-2,
         "strength": 2e-5,
     },
     findings=findings,

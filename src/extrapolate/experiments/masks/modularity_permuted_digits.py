@@ -18,8 +18,7 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import DigitConfig, digits_of
 from extrapolate.experiments.masks._config import ABLE, batch, widths
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
-from extrapolate.experiments.masks._masks import BATCHES
-from extrapolate.experiments.masks._tables import Line, accuracies, by_layer, table
+from extrapolate.experiments.masks._masks import BATCHES, Line, accuracies, by_layer, table
 from extrapolate.inspect import JointLearner, Learning, Mask, PerLayer, weights_and_biases
 from extrapolate.inspect.masks import learn
 from extrapolate.stats import student
@@ -50,9 +49,6 @@ class PermutedDigitsConfig(DigitConfig):
     eval_every: int = 0  # tasks are evaluated in the end
 
 
-# ------------------------------------------------------------------------------------------------------- findings
-
-
 def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("prefer-old-strongly/more-sharing", more_sharing)
     for start in config.starts:
@@ -76,9 +72,6 @@ def more_sharing(results: pl.DataFrame) -> lab.Found | None:
 
 def means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return rows.sort("seed", "task").group_by("seed", maintain_order=True).agg(pl.col(column).mean())
-
-
-# -------------------------------------------------------------------------------------------------------- network
 
 
 class Chain(nn.Module):
@@ -124,9 +117,6 @@ def initialize_unkept(network: nn.Sequential, kept: Mask | None, seed: int, task
         value.copy_(fresh if kept is None or name not in kept else torch.where(kept[name], value, fresh))
 
 
-# ----------------------------------------------------------------------------------------------------- experiment
-
-
 def notes(config: PermutedDigitsConfig) -> list[str]:
     starts = ", ".join(f"{STARTS[start]:g} ({start})" for start in config.starts)
     return [
@@ -146,7 +136,6 @@ def notes(config: PermutedDigitsConfig) -> list[str]:
 
 
 def task_of(config: PermutedDigitsConfig, number: int) -> PermutedDigits:
-    """A task with the images that ``--data`` names."""
     return PermutedDigits(digits_of(config.data, config.device), number)
 
 
@@ -165,11 +154,15 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
             chain.of(number).load_state_dict(learner.weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
-        found = [
-            evaluate(task_of(config, number), chain.of(number), masks[: number + 1])
+        last = {"seed": seed, "steps": config.steps}
+        rows = pl.DataFrame(
+            {
+                "unit": start,
+                **evaluate(task_of(config, number), chain.of(number), masks[: number + 1]),
+                **last,
+            }
             for number in range(config.tasks)
-        ]
-        rows = pl.DataFrame([{"unit": start, **row, "seed": seed, "steps": config.steps} for row in found])
+        )
         lines = accuracies(rows) + sharing_lines(rows, masks)
         return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
 

@@ -16,6 +16,7 @@ from extrapolate.experiments.masks import _sequences as sequences
 from extrapolate.experiments.masks._config import CONTROL, MASKS, asked, networks_and_masks
 from extrapolate.experiments.masks._masks import Masks, MaskSpec, MaskStudy, mask_training
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
+from extrapolate.inspect import Learning
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.stats import student
 from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_WORDS, Scan
@@ -26,6 +27,7 @@ TOKENS = networks.Tokens(len(SCAN_WORDS), SCAN_WORDS.index(""), len(SCAN_ACTIONS
 
 #: The split whose training commands are of all kinds, and those whose training lacks a kind of command.
 ALL, LACKING = "simple", ("length", "jump", "turn_left")
+SPLITS = (ALL, *LACKING)
 
 
 class Network(NamedTuple):
@@ -38,16 +40,21 @@ class Network(NamedTuple):
     build: Callable[[int, int, float], networks.EncoderDecoder]  # of a width, layers and a dropout
 
 
-def transformer(width: int, layers: int, dropout: float) -> networks.Transformer:
-    return networks.Transformer(TOKENS, width, 4, 2 * width, layers, dropout)
-
-
-LSTM_SIZES = "--width 200 --layers 2 --dropout 0.5 --strength 3e-5"
-TRANSFORMER_SIZES = "--width 100 --layers 3 --dropout 0.1 --strength 6e-4"
-
-NETWORKS = {  # torch's LSTM cannot be mapped over masks
-    "lstm": Network(0.5, 1, LSTM_SIZES, LoopedLosses, partial(networks.RecurrentNetwork, TOKENS)),
-    "transformer": Network(1.0, 4, TRANSFORMER_SIZES, MaskedLosses, transformer),
+NETWORKS = {
+    "lstm": Network(
+        teacher_forcing=0.5,
+        heads=1,
+        sizes="--width 200 --layers 2 --dropout 0.5 --strength 3e-5",
+        losses=LoopedLosses,  # torch's LSTM cannot be mapped over masks
+        build=partial(networks.RecurrentNetwork, TOKENS),
+    ),
+    "transformer": Network(
+        teacher_forcing=1.0,
+        heads=4,
+        sizes="--width 100 --layers 3 --dropout 0.1 --strength 6e-4",
+        losses=MaskedLosses,
+        build=lambda width, *rest: networks.Transformer(TOKENS, width, 4, 2 * width, *rest),
+    ),
 }
 
 
@@ -63,11 +70,10 @@ JUMP, TOKEN, REMOVED = "jump", "I_JUMP", "removed "
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:
-    """The findings over all networks that were run, by their means."""
-    for split in (ALL, *LACKING):
+    for split in SPLITS:
         able = lab.mean("accuracy", **asked("unmasked", split))
         yield lab.Finding("unmasked/{split}", able, {"split": split})
-    for split in (ALL, *LACKING):
+    for split in SPLITS:
         lost = lab.difference("accuracy", asked("unmasked", split), asked(CONTROL, split))
         yield lab.Finding("control/{split}", lost, {"split": split})
     for split in LACKING:
@@ -101,7 +107,6 @@ class ScanConfig(SequenceConfig):
 
 
 def notes(config: ScanConfig) -> list[str]:
-    """How the networks and masks were trained and evaluated."""
     network = NETWORKS[config.network]
     origin = f"The published splits, from {config.data}."
     if config.data == GENERATED:
@@ -137,26 +142,20 @@ def removed_outputs(masks: Masks) -> dict[str, float | None]:
 def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
     """One network on the simple split; a mask of that split, and one of each other: a split is a function."""
     network = NETWORKS[config.network]
-    task = sequences.SequenceTask(
-        training=lambda splits: split_rows(*splits, 0, config.data, config.device),
-        test=lambda split: split_rows(split, 1, config.data, config.device),
-        trained=(ALL,),
-        tested=(ALL, *LACKING),
-        pad=PAD,
-        range="commands that the split's training lacks",
-        published_batch=256,
-        masks=MASKS,
-        clip=5.0,
-        teacher_forcing=network.teacher_forcing,
-    )
     study = sequences.sequence_study(
         config,
-        task,
-        name=f"seed-{seed}",
         seed=seed,
         build=lambda: network.build(config.width, config.layers, config.dropout),
         optimizer=partial(torch.optim.Adam, lr=config.rate, fused=True),
+        training=lambda splits: split_rows(*splits, 0, config.data, config.device),
+        test=lambda split: split_rows(split, 1, config.data, config.device),
+        trained=(ALL,),
+        tested=SPLITS,
+        pad=PAD,
+        range="commands that the split's training lacks",
+        learning=Learning(MASKS, config.strength / 256, config.mask_rate, clip=5.0, seed=seed),
         masks=[MaskSpec(CONTROL, (ALL,)), *(MaskSpec(each, (each,)) for each in LACKING)],
+        teacher_forcing=network.teacher_forcing,
     )
     return replace(
         study,
@@ -202,7 +201,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
 def modularity_scan(config: ScanConfig) -> Iterator[lab.Training]:
     lab.require(config.data, "--data DIR with SCAN's published files")
     sequences.check_heads(config.width, NETWORKS[config.network].heads)
-    for split in (ALL, *LACKING) if config.data != GENERATED else ():
+    for split in SPLITS if config.data != GENERATED else ():
         split_rows(split, 1, config.data, config.device)  # a missing file must not end a training of hours
     for seed in range(config.seeds):
         yield mask_training(scan_study(config, seed))

@@ -10,8 +10,7 @@ import polars as pl
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import CONTROL, PAPER, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes
-from extrapolate.experiments.masks._masks import MaskStudy, Model, mask_training, under
-from extrapolate.experiments.masks._tables import Line, table
+from extrapolate.experiments.masks._masks import Line, MaskedModule, MaskStudy, Model, mask_training, table
 from extrapolate.experiments.masks.modularity_add_mul import add_mul_study, evaluate_add_mul
 from extrapolate.experiments.options import real_between
 from extrapolate.stats import student
@@ -72,7 +71,6 @@ def notes(config: StrengthConfig) -> list[str]:
 
 
 def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskStudy:
-    """The study of addition and multiplication at one strength."""
     title = f"β = {strength:g}"
 
     def evaluate(model: Model) -> Iterator[dict[str, Any]]:
@@ -90,9 +88,9 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
 
     return replace(
         add_mul_study(replace(config, strength=strength), seed),
-        name=f"strength-{strength:g}-seed-{seed}".replace(".", "_").replace("+", ""),
+        name=f"strength-{strength:g}-seed".replace(".", "_").replace("+", ""),
         evaluate=evaluate,
-        views=under,
+        views=lambda network, masks: [MaskedModule(name, network, mask) for name, mask in masks.items()],
         further=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
         tables=lambda rows: {"masks": table(lines(rows))},
     )
