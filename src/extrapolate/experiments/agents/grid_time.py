@@ -21,8 +21,6 @@ from extrapolate.training import Clip, LinearDecay
 TASK = GridTime()
 FIRST, LAST = TASK.times
 
-# -------------------------------------------------------------------------------------------------------- agents
-
 #: Number of sums of an accumulator. With several it is likely that a difference of two of them is the time left.
 SUMS = 8
 
@@ -120,9 +118,6 @@ def likeliest(preferences: Tensor, step: int) -> Tensor:
     return preferences.argmax(-1)
 
 
-# ------------------------------------------------------------------------------------------------------ trainings
-
-
 @dataclass(frozen=True, kw_only=True)
 class GridTimeConfig(lab.Config):
     """Advantage actor-critic, Adam, rate 3e-3; T from 5 to 12 in training, on a grid of 5 × 5."""
@@ -172,7 +167,6 @@ def success_on(task: GridTime, seed: int, config: GridTimeConfig) -> Callable[[t
 
 
 def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
-    """One kind of agent, all seeds at once."""
     adam = partial(torch.optim.Adam, lr=RATE, fused=True)
     validation, times = success_on(TASK, 1, config), range(FIRST, config.latest + 1)
     failure = {"validation_failure": lambda model: 1 - validation(model)}

@@ -60,9 +60,6 @@ class Reader(torch_nn.Module):
         return self.answer(self.memory(x)[0][:, -1])[:, 0]
 
 
-# ------------------------------------------------------------------------------------------------------ trainings
-
-
 @dataclass(frozen=True, kw_only=True)
 class LongMemoryConfig(lab.Settings):
     """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
@@ -194,10 +191,8 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
             yield lab.Finding("{length}/converges", share, {"length": length})
     for length in config.lengths:
         for model in config.models:
-            words, solved = (
-                {"model": model, "length": length},
-                {"unit": model, "length": length, "solved": True},
-            )
+            words = {"model": model, "length": length}
+            solved = {"unit": model, "length": length, "solved": True}
             thousands = lab.of(lambda rows: rows["solved_at"].to_numpy() * 1e-3, solved)
             hours = lab.of(lambda rows: rows["seconds"].to_numpy() * (1 / 3600), solved)
             yield lab.Finding("{model}/{length}/iterations", thousands, words)

@@ -119,12 +119,12 @@ def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
     found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []
     done = len(found) // config.repeats
     for count, (labels, sides) in enumerate(every[done:], done + 1):
-        own = sides()
-        for turn in range(-1, config.repeats):  # a first turn, for compilers and caches, is left out
-            times = {side: milliseconds(work, config.device) for side, work in own.items()}
+        works = sides()
+        for turn in range(-1, config.repeats):  # the first, for compilers and caches, is left out
+            times = {side: milliseconds(work, config.device) for side, work in works.items()}
             if turn >= 0:
-                range_ = f"{labels['length']:,} steps"
-                found.append({**labels, "range": range_, "seed": turn, "lstm_ms": None, **times})
+                steps = f"{labels['length']:,} steps"
+                found.append({**labels, "range": steps, "seed": turn, "lstm_ms": None, **times})
         write(checkpoint, Checkpoint({}, {"found": found}))
         context.progress(count, None)
         if context.stop_requested() and count < len(every):
@@ -204,6 +204,5 @@ def times_faster_by_length(results: pl.DataFrame, config: SpeedConfig) -> pl.Dat
     curves=times_faster_by_length,
 )
 def gilr_speed(config: SpeedConfig) -> Iterator[lab.Measurement]:
-    yield lab.Measurement(
-        name="times", measure=partial(measure, config), steps=len(list(comparisons(config)))
-    )
+    steps = len(list(comparisons(config)))
+    yield lab.Measurement(name="times", measure=partial(measure, config), steps=steps)
