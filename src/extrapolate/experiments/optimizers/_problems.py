@@ -24,8 +24,6 @@ WIDTH, TEXT_WIDTH = 64, 32
 #: Number of the picture's waves, and standard deviation of their frequencies.
 FREQUENCIES, SPREAD = 64, 4.0
 
-# ------------------------------------------------------------------------------------------------------- networks
-
 
 def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
     """Weights N(0, gain² / in_features), He's start for gain √2; biases N(0, 0.01²) as in the depth demonstration."""
@@ -103,9 +101,6 @@ class Transformer(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         x = self.words(words) + self.positions.weight[: words.shape[-1]]
         return self.last(self.norm(self.blocks(x)))
-
-
-# ------------------------------------------------------------------------------------------------------- problems
 
 
 @dataclass(frozen=True)

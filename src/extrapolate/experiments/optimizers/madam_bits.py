@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.optimizers._problems import DROP_AT, PROBLEMS
@@ -35,8 +35,6 @@ class BitsConfig(lab.Settings):
 
 
 def findings(config: BitsConfig) -> Iterator[lab.Finding]:
-    """The finding about 12 bits, then what every kind costs against floats."""
-
     def points(floats: pl.DataFrame, few: pl.DataFrame) -> np.ndarray:
         """Points of accuracy lost, seed by seed."""
         return 100 * (floats["accuracy"] - few["accuracy"]).to_numpy()
@@ -69,14 +67,12 @@ def notes(config: BitsConfig) -> list[str]:
 def train_weights(config: BitsConfig, kind: str) -> lab.Training:
     problem, seeds, (bits, rounding) = PROBLEMS["digits-cnn"], list(range(config.seeds)), WEIGHTS[kind]
     loss, error, (images, labels) = problem.prepared(config.device)
+    metrics = {"error": error, "wrong": lambda model: (model(images).argmax(-1) != labels).float().mean()}
 
     def optimizer(parameters: list[Tensor]) -> torch.optim.Optimizer:
         if rounding is None:
             return Madam(parameters, replica_dims=1)
         return IntegerMadam(parameters, bits=bits, rounding=rounding, seed=seeds, replica_dims=1)
-
-    def wrong(model: nn.Module) -> Tensor:
-        return (model(images).argmax(-1) != labels).float().mean()
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
         last = trained.history.latest()  # the best evaluation would select by the test
@@ -91,7 +87,7 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
             loss=loss,
             optimizer=optimizer,
             steps=config.steps,
-            evaluate=lab.metrics_of_each({"error": error, "wrong": wrong}),
+            evaluate=lab.metrics_of_each(metrics),
             eval_every=config.eval_every,
             monitor="error",
             lr_schedule=StepDecay(round(DROP_AT * config.steps)),

@@ -17,13 +17,11 @@ from extrapolate.optim import Madam, PerReplica
 from extrapolate.stats import Estimate, mean_ratio, student
 from extrapolate.training import StepDecay
 
-MOMENTUM = 0.9
-
 #: By name: makes an optimizer of stacked parameters and the learning rates (R,) of their replicas.
 OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] = {
     "Madam": lambda parameters, rates: Madam(parameters, lr=rates, replica_dims=1),
     "Adam": partial(PerReplica, make=partial(torch.optim.Adam, lr=1.0)),
-    "SGD": partial(PerReplica, make=partial(torch.optim.SGD, lr=1.0, momentum=MOMENTUM)),
+    "SGD": partial(PerReplica, make=partial(torch.optim.SGD, lr=1.0, momentum=0.9)),
 }
 
 
@@ -48,9 +46,7 @@ class LearningRateConfig(lab.Settings):
 DEFAULT, NEAR = 0.01, 1.1
 
 
-def mean_errors(
-    results: pl.DataFrame, optimizer: str
-) -> tuple[dict[str, dict[float, float]], dict[str, float]]:
+def rates_of(results: pl.DataFrame, optimizer: str) -> tuple[dict[str, dict[float, float]], dict[str, float]]:
     """Over seeds: the errors at the end by problem and rate, and by problem the rate with the lowest."""
     found: dict[str, dict[float, float]] = {}
     groups = results.filter(unit=optimizer).group_by("operation", "rate", maintain_order=True)
@@ -61,7 +57,7 @@ def mean_errors(
 
 def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
     """By the problem on which the default rate is the farthest from the best one."""
-    errors, best = mean_errors(results, "Madam")
+    errors, best = rates_of(results, "Madam")
     if any(DEFAULT not in errors.get(problem, {}) for problem in problems):
         return None
     ratios = {name: by_rate[DEFAULT] / by_rate[best[name]] for name, by_rate in errors.items()}
@@ -77,7 +73,7 @@ def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found
 
 
 def spread_of_best_rates(optimizer: str, problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
-    _, best = mean_errors(results, optimizer)
+    _, best = rates_of(results, optimizer)
     if not best.keys() >= set(problems):
         return None
     low, high = min(best, key=best.__getitem__), max(best, key=best.__getitem__)
@@ -87,7 +83,7 @@ def spread_of_best_rates(optimizer: str, problems: Sequence[str], results: pl.Da
 
 
 def best_rate(optimizer: str, problem: str, results: pl.DataFrame) -> lab.Found | None:
-    errors, best = mean_errors(results, optimizer)
+    errors, best = rates_of(results, optimizer)
     if problem not in errors:
         return None
     rate, by_rate = best[problem], errors[problem]
@@ -95,7 +91,6 @@ def best_rate(optimizer: str, problem: str, results: pl.DataFrame) -> lab.Found 
 
 
 def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
-    """The finding about each optimizer, then its best rate on every problem."""
     for optimizer in config.optimizers:
         if optimizer == "Madam":
             yield lab.Finding("Madam/one-rate", partial(near_everywhere, config.problems))
@@ -112,7 +107,7 @@ def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
 
 def notes(config: LearningRateConfig) -> list[str]:
     return [
-        f"Madam at its defaults; Adam with torch's betas; SGD with momentum {MOMENTUM:g}. After {DROP_AT:.0%} of the "
+        f"Madam at its defaults; Adam with torch's betas; SGD with momentum 0.9. After {DROP_AT:.0%} of the "
         f"{config.steps:,} steps the rate is divided by 10.",
         f"Problems: scikit-learn's digits by dense ReLU networks of {WIDTH} units (He's start, no norm; depth counts "
         "weight matrices) and by two small convolutions; the next word of generated sentences by an LSTM and a "
@@ -140,14 +135,14 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
 def published_rates(optimizer: str) -> pl.DataFrame:
     """Of figure 1 of arXiv 2006.14560 (its notebook), a row for each task and rate.
 
-    ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, inf if it overflowed.
+    ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, or infinity.
     """
     table = pl.read_csv(Path(__file__).with_name("published_rates.csv")).filter(optimizer=optimizer)
     return table.select("optimizer", "task", "rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
 
 
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
-    """Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``: the same fresh weights and examples at every rate."""
+    """Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``: the same weights and examples at every rate."""
     problem = PROBLEMS[problem_name]
     loss, error, _ = problem.prepared(config.device)
     rates = [rate for rate in config.rates for _ in range(config.seeds)]
