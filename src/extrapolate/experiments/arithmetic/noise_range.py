@@ -9,11 +9,11 @@ import polars as pl
 
 from extrapolate import nn
 from extrapolate.experiments import lab
+from extrapolate.experiments.arithmetic._subsets import Layer
 from extrapolate.experiments.arithmetic.arithmetic_dataset import (
     BATCH_NOISE,
     PLAIN,
     ArithmeticDatasetConfig,
-    Layer,
     arithmetic_dataset,
     train_network,
 )
@@ -38,6 +38,8 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
         NETWORKS, "Networks to train (the number is the upper end of the noise)", "network"
     )
 
+
+PAPER, SMOKE = (vars(arithmetic_dataset.presets[name]) for name in ("paper", "smoke"))
 
 #: A band of upper ends is broad if its greatest is at least this many times its least. Our bound.
 BROAD = 5.0
@@ -98,7 +100,6 @@ def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
 
 
 def notes(config: NoiseRangeConfig) -> list[str]:
-    """Which noises there are, then how the models were trained and judged."""
     return [
         "NAU-StochasticNMU-k: noise U[1, k]; NAU-BatchStochasticNMU: U[1, 1 + 1 / std] of the batch, recomputed at "
         "every step.",
@@ -122,16 +123,8 @@ def notes(config: NoiseRangeConfig) -> list[str]:
         samples=2_000,
         epsilon=1e-4,
     ),
-    paper={
-        **vars(arithmetic_dataset.presets["paper"]),
-        "networks": tuple(NETWORKS),
-        "seeds": 25,
-        "steps": 2_000_000,
-    },
-    smoke={
-        **vars(arithmetic_dataset.presets["smoke"]),
-        "networks": (WITH_NOISE[2], WITH_NOISE[5], BATCH_NOISE),
-    },
+    paper=PAPER | {"networks": tuple(NETWORKS), "seeds": 25, "steps": 2_000_000},
+    smoke=SMOKE | {"networks": (WITH_NOISE[2], WITH_NOISE[5], BATCH_NOISE)},
     findings=findings,
     notes=notes,
 )
