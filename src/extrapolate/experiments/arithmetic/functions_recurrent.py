@@ -29,16 +29,12 @@ class Recurrent(nn.Module):
         return self.second(state)
 
 
-class Remembering(nn.Module):
+class Remembering(nn.Sequential):
     """Steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
 
-    def __init__(self, in_features: int, hidden: int) -> None:
-        super().__init__()
-        self.layer = LSTM(in_features, hidden)
-        self.read_out = nn.Linear(hidden, 1)
-
     def forward(self, x: Tensor) -> Tensor:
-        return self.read_out(self.layer(x)[-1])
+        lstm, read_out = self
+        return read_out(lstm(x)[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +49,7 @@ class RecurrentConfig(static.FunctionsConfig):
 
     def build(self, model: str) -> nn.Module:
         if model == "LSTM":
-            return Remembering(self.in_features, self.hidden)
+            return Remembering(LSTM(self.in_features, self.hidden), nn.Linear(self.hidden, 1))
         return Recurrent(model, self.in_features, self.hidden)
 
 

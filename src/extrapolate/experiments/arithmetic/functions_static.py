@@ -209,11 +209,9 @@ def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
     for name, function in SUM_FUNCTIONS.items():
         for model, vanishing in VANISHING.items():
             kind = "exact" if name in vanishing else "model"
-            id = (
-                f"{{{kind}}}/{{function}}/extrapolation"
-                if (model, name) != ("NALU", "div")
-                else "NALU/div/extrapolation"
-            )
+            id = f"{{{kind}}}/{{function}}/extrapolation"
+            if (model, name) == ("NALU", "div"):
+                id = "NALU/div/extrapolation"
             words = {kind: model, "function": name, "formula": function.formula}
             yield lab.Finding(id, score(model, name, "extrapolation"), words)
     yield lab.Finding("NALU/div/interpolation", score("NALU", "div", "interpolation"))

@@ -1,6 +1,6 @@
 """How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -41,30 +41,23 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
 
 PAPER, SMOKE = (vars(arithmetic_dataset.presets[name]) for name in ("paper", "smoke"))
 
-#: A band of upper ends is broad if its greatest is at least this many times its least. Our bound.
-BROAD = 5.0
-
-#: A share counts as no smaller if the interval of the difference lies above minus this. Our bound.
-MARGIN = 0.25
+#: A band of upper ends is broad if its greatest is at least ``BROAD`` times its least; a share counts as no smaller if
+#: the interval of the difference lies above minus ``MARGIN``. Our bounds.
+BROAD, MARGIN = 5.0, 0.25
 
 
-def rates_by_noise(results: pl.DataFrame) -> dict[float, Estimate]:
-    """The share solved by upper end, of those that were run."""
+def rates_by_noise(results: pl.DataFrame) -> tuple[dict[float, Estimate], float]:
+    """The share solved by upper end, of those that were run, and the end with the greatest; the least of several."""
     rates = {high: lab.share_of(results.filter(unit=name)) for high, name in WITH_NOISE.items()}
-    return {high: rate for high, rate in rates.items() if rate.n}
-
-
-def best_of(rates: Mapping[float, Estimate]) -> float:
-    """The upper end with which most models are solved; the least of several."""
-    return max(rates, key=lambda high: rates[high].value or 0.0)
+    rates = {high: rate for high, rate in rates.items() if rate.n}
+    return rates, max(rates, key=lambda high: rates[high].value or 0.0, default=0.0)
 
 
 def band(results: pl.DataFrame) -> lab.Found | None:
     """Of the neighbouring upper ends around the best with which no smaller share is solved: greatest ÷ least."""
-    rates = rates_by_noise(results)
+    rates, best = rates_by_noise(results)
     if len(rates) < 2:
         return None
-    best = best_of(rates)
 
     def as_good(high: float) -> bool:
         low = difference_of_rates(rates[high], rates[best]).low
@@ -78,10 +71,9 @@ def band(results: pl.DataFrame) -> lab.Found | None:
 
 
 def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
-    rates = rates_by_noise(results)
+    rates, best = rates_by_noise(results)
     if not rates:
         return None
-    best = best_of(rates)
     batch, noisy = results.filter(unit=BATCH_NOISE), results.filter(unit=WITH_NOISE[best])
     return lab.gain(batch, noisy, f"the best is U[1,{best:g}]: share solved {{1}}, with batch noise {{0}}")
 

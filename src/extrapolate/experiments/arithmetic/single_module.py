@@ -71,10 +71,10 @@ def unable(unit: str) -> lab.Finding:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
         return lab.Found(rate := lab.share_of(rows), holds=rate.value == 0) if rows.height else None
 
-    others = [name for name in OPERATIONS if name not in able]
-    symbols = {"able": able, "others": others}
-    words = {word: " ".join(OPERATIONS[each].symbol for each in names) for word, names in symbols.items()}
-    return lab.Finding("{unit}/cannot-represent", measure, {"unit": unit, **words})
+    symbols = {name: operation.symbol for name, operation in OPERATIONS.items()}
+    words = {"unit": unit, "able": " ".join(symbols[name] for name in able)}
+    words["others"] = " ".join(symbol for name, symbol in symbols.items() if name not in able)
+    return lab.Finding("{unit}/cannot-represent", measure, words)
 
 
 def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
