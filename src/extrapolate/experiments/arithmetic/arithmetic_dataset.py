@@ -70,7 +70,6 @@ def gain(network: str, results: pl.DataFrame) -> lab.Found | None:
 
 
 def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
-    """NAU→NMU fails in several ranges, where stochastic units succeed."""
     yield lab.Finding("NAU-NMU/fails-in-several-ranges", failing_ranges)
     for name in ("NAU-StochasticNMU", BATCH_NOISE):
         words = {"network": name, "arrow": name.replace("-", "→")}

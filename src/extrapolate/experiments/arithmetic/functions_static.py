@@ -42,11 +42,7 @@ def layers_of(model: str, hidden: int) -> tuple[Layer, Layer, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionsConfig(SubsetConfig):
-    """Adam, squared error, penalty 10 on the units that state one.
-
-    NAC and NALU reach their weights at infinity only, so laptops judge at 1e-2. The published learning rates,
-    batches and lengths are not known.
-    """
+    """NAC and NALU reach their weights at infinity only: laptops judge at 1e-2. Published rates and lengths are unknown."""
 
     models: tuple[str, ...] = lab.names(LAYERS, "Models to train", "model")
     functions: tuple[str, ...] = lab.names(SUM_FUNCTIONS, "Functions of the two sums", "function")
@@ -89,14 +85,16 @@ def geometric_mean(scores: np.ndarray) -> Estimate:
 MEANS: Means = dict.fromkeys(("interpolation", "extrapolation"), geometric_mean)
 
 
-def lead(function: str, model: str, *others: str) -> lab.Measure:
+def lead(id: str, function: str, model: str, *others: str) -> lab.Finding:
     """Seed by seed, how many powers of ten a model's extrapolation score lies below the least of the others'."""
 
     def powers_of_ten(*tables: pl.DataFrame) -> np.ndarray:
         own, *theirs = (powers(rows["extrapolation"].to_numpy()) for rows in tables)
         return np.min(theirs, 0) - own
 
-    return lab.of(powers_of_ten, *({"unit": name, "function": function} for name in (model, *others)))
+    measure = lab.of(powers_of_ten, *({"unit": name, "function": function} for name in (model, *others)))
+    words = {"model": model, "function": function, "formula": SUM_FUNCTIONS[function].formula}
+    return lab.Finding(id, measure, words)
 
 
 def success(published: Sequence[str]) -> Iterator[lab.Finding]:
@@ -197,10 +195,7 @@ VANISHING = {
 
 
 def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
-    """The published scores, where NALU is alone with small ones, and from how few seeds it succeeds.
-
-    A published 0.0 must print as 0.0 here and a large score must not; NALU's 0.7 for a ÷ b is not judged.
-    """
+    """A published 0.0 must print as 0.0 here and a large score must not; NALU's 0.7 for a ÷ b is not judged."""
 
     def score(model: str, function: str, column: str) -> lab.Measure:
         labels = {"unit": model, "function": function}
@@ -216,9 +211,7 @@ def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
             yield lab.Finding(id, score(model, name, "extrapolation"), words)
     yield lab.Finding("NALU/div/interpolation", score("NALU", "div", "interpolation"))
     for name in ("mul", "div", "square", "root"):
-        words = {"function": name, "formula": SUM_FUNCTIONS[name].formula}
-        measure = lead(name, "NALU", "ReLU6", "Linear", "NAC")
-        yield lab.Finding("NALU/{function}/nearer-than-ReLU6-Linear-NAC", measure, words)
+        yield lead("NALU/{function}/nearer-than-ReLU6-Linear-NAC", name, "NALU", "ReLU6", "Linear", "NAC")
     yield from success(tuple(SUM_FUNCTIONS))
 
 

@@ -41,8 +41,8 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
 
 PAPER, SMOKE = (vars(arithmetic_dataset.presets[name]) for name in ("paper", "smoke"))
 
-#: A band of upper ends is broad if its greatest is at least ``BROAD`` times its least; a share counts as no smaller if
-#: the interval of the difference lies above minus ``MARGIN``. Our bounds.
+#: Our bounds: a band of upper ends is broad if its greatest is ``BROAD`` times its least or more; a share is no
+#: smaller if the interval of the difference lies above minus ``MARGIN``.
 BROAD, MARGIN = 5.0, 0.25
 
 
@@ -79,8 +79,6 @@ def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
 
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
-    """The noise may be chosen from a broad band, helps, and need not be chosen where it follows the batch."""
-
     def gain(name: str, results: pl.DataFrame) -> lab.Found | None:
         noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
         return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")

@@ -1,7 +1,6 @@
 """The Single Module Task: which units learn arithmetic, and in which range."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import polars as pl
 
@@ -22,12 +21,8 @@ DIVIDERS = ("NACMul", "NALU", "INALU", "GNALU", "NPU", "RealNPU", "ModifiedRealN
 Rates = dict[str, Estimate]
 
 
-def all_solved(rates: Rates) -> bool:
-    return all(each.value == 1 for each in rates.values())
-
-
-def none_solved(rates: Rates) -> bool:
-    return all(each.value == 0 for each in rates.values())
+def every(share: float) -> Callable[[Rates], bool]:
+    return lambda rates: all(each.value == share for each in rates.values())
 
 
 def interval_excludes_one(rates: Rates) -> bool:
@@ -36,7 +31,7 @@ def interval_excludes_one(rates: Rates) -> bool:
 
 def only_some_positive(rates: Rates) -> bool:
     positive = [rate.value or 0.0 for name, rate in rates.items() if name not in NEGATIVE]
-    return none_solved({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
+    return every(0)({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
 
 
 def solved_in(
@@ -78,27 +73,24 @@ def unable(unit: str) -> lab.Finding:
 
 
 def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
-    """What the papers say of units, and what follows from their definitions."""
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        yield solved_in("{unit}/mul/solves-every-range", unit, "mul", ALL, all_solved)
-    yield solved_in("NMU/mul/solves-seven-ranges", "NMU", "mul", EASY_FOR_NMU, all_solved)
+        yield solved_in("{unit}/mul/solves-every-range", unit, "mul", ALL, every(1))
+    yield solved_in("NMU/mul/solves-seven-ranges", "NMU", "mul", EASY_FOR_NMU, every(1))
     for name in HARD_FOR_NMU:
         yield solved_in("NMU/mul/fails-in-{range}", "NMU", "mul", (name,), interval_excludes_one)
     for unit in ("NACMul", "NALU"):
         yield solved_in("{unit}/mul/only-some-positive-ranges", unit, "mul", ALL, only_some_positive)
     for name in OPERATIONS:
         if name in ("add", "sub"):
-            yield solved_in("NAU/{operation}/solves-every-range", "NAU", name, ALL, all_solved)
-        yield solved_in("MLP/{operation}/never-extrapolates", "MLP", name, ALL, none_solved)
+            yield solved_in("NAU/{operation}/solves-every-range", "NAU", name, ALL, every(1))
+        yield solved_in("MLP/{operation}/never-extrapolates", "MLP", name, ALL, every(0))
     for unit in DIVIDERS:
-        yield solved_in(
-            "{unit}/div/not-in-every-range", unit, "div", ALL, lambda rates: not all_solved(rates)
-        )
+        yield solved_in("{unit}/div/not-in-every-range", unit, "div", ALL, lambda rates: not every(1)(rates))
     yield solved_in("RealNPU/div/fails-on-negative-ranges", "RealNPU", "div", NEGATIVE, interval_excludes_one)
     yield from map(unable, config.units)
 
 
-def notes(config: Any) -> list[str]:
+def notes(config: SingleModuleConfig) -> list[str]:
     rates = {name: UNITS[name].recipe.learning_rate for name in config.units}
     others = [f"{name} {rate:g}" for name, rate in rates.items() if rate != PLAIN.learning_rate]
     return [
