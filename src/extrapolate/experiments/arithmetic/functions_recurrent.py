@@ -32,9 +32,9 @@ class Recurrent(nn.Module):
 class Remembering(nn.Sequential):
     """Steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         lstm, read_out = self
-        return read_out(lstm(x)[-1])
+        return read_out(lstm(input)[-1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ def layers_of(model: str, hidden: int) -> tuple[Layer, Layer, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionsConfig(SubsetConfig):
-    """NAC and NALU reach their weights at infinity only: laptops judge at 1e-2. Published rates and lengths are unknown."""
+    """NAC and NALU reach their weights at infinity only: laptops judge at 1e-2. Published settings are not known."""
 
     models: tuple[str, ...] = lab.names(LAYERS, "Models to train", "model")
     functions: tuple[str, ...] = lab.names(SUM_FUNCTIONS, "Functions of the two sums", "function")
