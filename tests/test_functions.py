@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from extrapolate.experiments import Claim, experiment_named
-from extrapolate.experiments.arithmetic._functions import scores
+from extrapolate.experiments.arithmetic.functions_static import scores
 from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
 
 STATIC, RECURRENT = map(experiment_named, ("functions-static", "functions-recurrent"))

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.optimizers._networks import Transformer
-from extrapolate.experiments.optimizers._problems import PROBLEMS
+from extrapolate.experiments.optimizers._problems import PROBLEMS, Transformer
 from extrapolate.experiments.optimizers.madam_bits import madam_bits
 from extrapolate.experiments.optimizers.madam_learning_rate import (
     OPTIMIZERS,

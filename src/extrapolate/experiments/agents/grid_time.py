@@ -21,8 +21,6 @@ from extrapolate.training import Clip, LinearDecay
 TASK = GridTime()
 FIRST, LAST = TASK.times
 
-# -------------------------------------------------------------------------------------------------------- agents
-
 #: Number of sums of an accumulator. With several it is likely that a difference of two of them is the time left.
 SUMS = 8
 
@@ -120,15 +118,11 @@ def likeliest(preferences: Tensor, step: int) -> Tensor:
     return preferences.argmax(-1)
 
 
-# ------------------------------------------------------------------------------------------------------ trainings
-
-
 @dataclass(frozen=True, kw_only=True)
 class GridTimeConfig(lab.Config):
     """Advantage actor-critic, Adam, rate 3e-3; T from 5 to 12 in training, on a grid of 5 × 5."""
 
     agents: tuple[str, ...] = lab.names(CLOCKS, "Agents to train", "agent", axis="kind of agent")
-    eval_every: int = lab.number(250, "Steps between two evaluations.")
     batch: int = lab.number(64, "Episodes per training step.", cut=lab.fewer("episodes per step"))
     episodes: int = lab.number(400, "Test episodes per T.")
     latest: int = lab.number(25, "The largest T of the test.", least=LAST)
@@ -173,22 +167,17 @@ def success_on(task: GridTime, seed: int, config: GridTimeConfig) -> Callable[[t
 
 
 def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
-    """One kind of agent, all seeds at once."""
-    validation = success_on(TASK, 1, config)
-    train = config.train(
-        partial(episode_loss, config.batch),
-        partial(torch.optim.Adam, lr=RATE, fused=True),
-        {"validation_failure": lambda model: 1 - validation(model)},
-    )
+    adam = partial(torch.optim.Adam, lr=RATE, fused=True)
+    validation, times = success_on(TASK, 1, config), range(FIRST, config.latest + 1)
+    failure = {"validation_failure": lambda model: 1 - validation(model)}
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        found = {}
-        for time in range(FIRST, config.latest + 1):
-            found[time] = trained.map(success_on(GridTime(times=(time, time)), 100 + time, config))
+        tests = [success_on(GridTime(times=(time, time)), 100 + time, config) for time in times]
+        success = [trained.map(each) for each in tests]
         return {
-            "solved": found[config.latest] > TASK.threshold,
-            "success_trained": torch.stack([found[time] for time in range(FIRST, LAST + 1)]).mean(0),
-            **{f"success_{time}": share for time, share in found.items()},
+            "solved": success[-1] > TASK.threshold,
+            "success_trained": torch.stack(success[: LAST - FIRST + 1]).mean(0),
+            **{f"success_{time}": share for time, share in zip(times, success, strict=True)},
             "validation_failure": trained.history.at_best("validation_failure"),
             "best_step": trained.history.best_step,
             "steps": config.steps,
@@ -199,7 +188,7 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
         labels={"unit": agent, "operation": "arriving in time", "range": f"T from {FIRST} to {LAST}"},
         build=lambda: Agent(CLOCKS[agent](), config.hidden),
         train=replace(
-            train,
+            config.train(partial(episode_loss, config.batch), adam, failure),
             lr_schedule=LinearDecay(config.steps),
             grad_clip=Clip(norm=1.0),
             solved=lambda measures: measures["validation_failure"] < 1 - TASK.threshold,
@@ -209,32 +198,21 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
     )
 
 
-# ------------------------------------------------------------------------------------------------------ findings
-
-#: Success at twice the largest T of the training.
-FAR = f"success_{2 * LAST}"
-
-
-def kept(rows: pl.DataFrame, if_never: float) -> np.ndarray:
-    """Success at ``FAR`` over that on the T of the training; ``if_never`` where there is none on those either."""
-    far, trained = rows[FAR].to_numpy(), rows["success_trained"].to_numpy()
-    return np.divide(far, trained, out=np.full_like(far, if_never), where=trained > 0)
-
-
 def findings(config: GridTimeConfig) -> Iterator[lab.Finding]:
-    plain, clocked = {"unit": "LSTM"}, {"unit": "LSTM-NAC"}
-    holds = lab.of(lambda rows: kept(rows, if_never=0.0), clocked, needs=[FAR])
-    falls = lab.of(lambda rows: 1 - kept(rows, if_never=1.0), plain, needs=[FAR])
-    yield lab.Finding("LSTM-NAC/later-than-LSTM", lab.difference(FAR, clocked, plain))
-    yield lab.Finding("LSTM-NAC/holds", holds)
-    yield lab.Finding("LSTM/falls", falls)
+    """On success at twice the largest T of the training."""
+    plain, clocked, later = {"unit": "LSTM"}, {"unit": "LSTM-NAC"}, f"success_{2 * LAST}"
 
+    def kept(rows: pl.DataFrame, if_never: float) -> np.ndarray:
+        """Divided by success on the T of the training; ``if_never`` where there is none on those either."""
+        far, trained = rows[later].to_numpy(), rows["success_trained"].to_numpy()
+        return np.divide(far, trained, out=np.full_like(far, if_never), where=trained > 0)
 
-# ---------------------------------------------------------------------------------------------------- experiment
+    yield lab.Finding("LSTM-NAC/later-than-LSTM", lab.difference(later, clocked, plain))
+    yield lab.Finding("LSTM-NAC/holds", lab.of(lambda rows: kept(rows, 0.0), clocked, needs=[later]))
+    yield lab.Finding("LSTM/falls", lab.of(lambda rows: 1 - kept(rows, 1.0), plain, needs=[later]))
 
 
 def notes(config: GridTimeConfig) -> list[str]:
-    """How the agents were built, trained and tested."""
     return [
         "Of the published agent only this is known: actor-critic with an LSTM, and a NAC on what keeps the time. "
         f"Here: synchronous (A2C instead of A3C), {config.batch} whole episodes per step; Adam, rate {RATE:g} "
@@ -263,7 +241,7 @@ def success_by_time(results: pl.DataFrame, config: GridTimeConfig) -> pl.DataFra
 
 @lab.experiment(
     papers=["1808.00508"],
-    laptop=GridTimeConfig(steps=6_000),
+    laptop=GridTimeConfig(steps=6_000, eval_every=250),
     paper={"seeds": 10, "steps": 50_000, "eval_every": 500, "batch": 128, "episodes": 1_000, "hidden": 64},
     smoke={
         "agents": ("LSTM", "LSTM-NAC"),

@@ -1,6 +1,6 @@
 """Shared by the tasks on two sums, each over its own subset of many inputs: options, network, training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -12,6 +12,9 @@ from extrapolate.experiments import lab
 from extrapolate.tasks import SubsetFunction
 from extrapolate.training import Penalty, Replicas, Warmup
 from extrapolate.training.metrics import Evaluate
+
+#: Makes a layer of its numbers of inputs and outputs.
+Layer = Callable[[int, int], nn.Module]
 
 #: The full weight of the penalty on the weights of NAU and NMU.
 PENALTY = 10.0

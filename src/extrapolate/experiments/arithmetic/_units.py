@@ -46,10 +46,6 @@ def _l1(steps: int, operation: str) -> tuple[Penalty, ...]:
     return (Penalty(growth, nn.l1_norm),)
 
 
-def _l1_and_warmup(steps: int, operation: str) -> tuple[Penalty, ...]:
-    return (*_l1(steps, operation), *_warmup(1.0, 40_000, 50_000)(steps, operation))
-
-
 def _saturation(steps: int, operation: str) -> tuple[Penalty, ...]:
     """0.05 times the unit's own after a fifth of the steps, while the error of the batch is below 1."""
     return (Penalty(Step(0.05, _in_proportion(steps, 10_000)), loss_below=1.0),)
@@ -69,7 +65,10 @@ PLAIN = Recipe()
 _ADDITION = Recipe(_warmup(0.01, 20_000, 35_000))
 _MULTIPLICATION = Recipe(_warmup(10.0, 20_000, 35_000))
 _POWER = Recipe(_l1, learning_rate=5e-3)
-_MODIFIED_POWER = Recipe(_l1_and_warmup, learning_rate=5e-3)
+_MODIFIED_POWER = Recipe(
+    lambda steps, operation: (*_l1(steps, operation), *_warmup(1.0, 40_000, 50_000)(steps, operation)),
+    learning_rate=5e-3,
+)
 _RECIPROCAL = Recipe(_warmup(10.0, 20_000, 35_000), learning_rate=1.0)
 _RECIPROCAL_INPUTS = Recipe(_warmup(10.0, 20_000, 35_000), learning_rate=1e-2, grad_clip=Clip(norm=1.0))
 _IMPROVED_NALU = Recipe(_saturation, grad_clip=Clip(value=0.1), restarts=True)
@@ -114,8 +113,6 @@ UNITS: dict[str, Unit] = {
         (nn.MLP, PLAIN),
     )
 }
-
-# ------------------------------------------------------------------------------------------------------- training
 
 MULTIPLIERS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "MLP")
 
@@ -177,10 +174,9 @@ def train_unit(
 
     def measure(trained: lab.Trained) -> lab.Measured:
         rows = lab.as_rows(training, errors_and_steps(trained, thresholds(), config.steps))
-        plane = config.in_features == 2  # to draw over
-        return lab.Measured(
-            rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)} if plane else {}
-        )
+        if config.in_features > 2:  # no plane to draw over
+            return lab.Measured(rows)
+        return lab.Measured(rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)})
 
     adam = partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True)
     training = lab.Training(
@@ -229,10 +225,7 @@ def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> di
 
 
 def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:
-    """What one failed and one solved model learned: answers over a grid that spans both ranges.
-
-    They are of the same range where there is such a range.
-    """
+    """What one failed and one solved model learned, in one range if possible: answers over a grid that spans both."""
 
     def surface(index: int) -> pl.DataFrame:
         task, (low, high) = tasks[index], tasks[index].ranges.train.intervals[0]

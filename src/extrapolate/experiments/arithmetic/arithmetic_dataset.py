@@ -1,24 +1,21 @@
 """The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import polars as pl
 import torch
-from torch import Tensor
-from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic._subsets import PENALTY, Static, SubsetConfig, SumsTraining
+from extrapolate.experiments.arithmetic._subsets import PENALTY, Layer, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.arithmetic._units import errors_and_steps
 from extrapolate.stats import Estimate
 from extrapolate.tasks import PUBLISHED_RANGES, SUM_FUNCTIONS, RangePair, Sequences, SubsetFunction
 from extrapolate.training import Warmup
-
-Layer = Callable[[int, int], torch_nn.Module]
 
 PLAIN, BATCH_NOISE = "NAU-NMU", "NAU-BatchStochasticNMU"
 
@@ -73,7 +70,6 @@ def gain(network: str, results: pl.DataFrame) -> lab.Found | None:
 
 
 def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
-    """NAU→NMU fails in several ranges, where stochastic units succeed."""
     yield lab.Finding("NAU-NMU/fails-in-several-ranges", failing_ranges)
     for name in ("NAU-StochasticNMU", BATCH_NOISE):
         words = {"network": name, "arrow": name.replace("-", "→")}
@@ -81,7 +77,6 @@ def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
 
 
 def notes(config: ArithmeticDatasetConfig) -> list[str]:
-    """How the models were trained and judged."""
     return [
         f"Adam, learning rate 0.001, squared error, {config.batch} fresh samples per step; penalty {PENALTY:g} on "
         f"both layers of NAU and NMU kinds, growing from step {config.penalty_start:,} to {config.penalty_end:,}.",
@@ -97,13 +92,13 @@ def notes(config: ArithmeticDatasetConfig) -> list[str]:
 def train_network(
     config: ArithmeticDatasetConfig, name: str, layers: tuple[Layer, Layer], ranges: RangePair
 ) -> lab.Training:
-    """One network on one range."""
     additive, multiplicative = layers
     train, test = Sequences(ranges.train), Sequences(ranges.test)
     task = SubsetFunction(SUM_FUNCTIONS["mul"], train, test, config.in_features)
 
-    def thresholds() -> Tensor:
-        return torch.full((config.seeds,), task.sums.threshold(config.epsilon), dtype=torch.float64)
+    def measure(trained: lab.Trained) -> dict[str, Any]:
+        threshold = torch.full((config.seeds,), task.sums.threshold(config.epsilon), dtype=torch.float64)
+        return errors_and_steps(trained, threshold, config.steps)
 
     penalty = Warmup(config.penalty_end, config.penalty_start, PENALTY)
     metrics = {"validation_mse": "validation", "extrapolation_mse": "test"}
@@ -122,7 +117,7 @@ def train_network(
             SumsTraining(config, [task]).train(1e-3, penalty, metrics),
             solved=lambda measures: measures["extrapolation_mse"] < task.sums.threshold(config.epsilon),
         ),
-        measure=lambda trained: errors_and_steps(trained, thresholds(), config.steps),
+        measure=measure,
     )
 
 

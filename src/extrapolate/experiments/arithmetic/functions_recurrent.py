@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.arithmetic import _functions
-from extrapolate.experiments.arithmetic._functions import LAYERS, PAPER, SMOKE, FunctionsConfig, layers_of
+from extrapolate.experiments.arithmetic import functions_static as static
 from extrapolate.experiments.cells import LSTM
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, parse_range
+from extrapolate.tasks import Sequences, parse_range
 
 
 class Recurrent(nn.Module):
@@ -19,7 +18,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, model: str, in_features: int, hidden: int) -> None:
         super().__init__()
-        first, second, self.width = layers_of(model, hidden)
+        first, second, self.width = static.layers_of(model, hidden)
         self.first = first(self.width + in_features, self.width)
         self.second = second(self.width, 1)
 
@@ -30,23 +29,19 @@ class Recurrent(nn.Module):
         return self.second(state)
 
 
-class Remembering(nn.Module):
+class Remembering(nn.Sequential):
     """Steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
 
-    def __init__(self, in_features: int, hidden: int) -> None:
-        super().__init__()
-        self.layer = LSTM(in_features, hidden)
-        self.read_out = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.read_out(self.layer(x)[-1])
+    def forward(self, input: Tensor) -> Tensor:
+        lstm, read_out = self
+        return read_out(lstm(input)[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurrentConfig(FunctionsConfig):
+class RecurrentConfig(static.FunctionsConfig):
     """That of vectors, with recurrent models."""
 
-    models: tuple[str, ...] = lab.names(("LSTM", *LAYERS), "Models to train", "model")
+    models: tuple[str, ...] = lab.names(("LSTM", *static.LAYERS), "Models to train", "model")
 
     trained_on: ClassVar = Sequences(parse_range("U[1,2]"), 10)
     tested_on: ClassVar = Sequences(parse_range("U[1,2]"), 1_000)
@@ -54,27 +49,24 @@ class RecurrentConfig(FunctionsConfig):
 
     def build(self, model: str) -> nn.Module:
         if model == "LSTM":
-            return Remembering(self.in_features, self.hidden)
+            return Remembering(LSTM(self.in_features, self.hidden), nn.Linear(self.hidden, 1))
         return Recurrent(model, self.in_features, self.hidden)
 
 
 def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
-    """NALU and NAC stay right over many steps, an LSTM does not; and from how few seeds NALU succeeds."""
     learned = {"NALU": ("add", "sub", "mul", "square", "root"), "NAC": ("add", "sub")}
     for model, functions in learned.items():
         for name in functions:
-            words = {"model": model, "function": name, "formula": SUM_FUNCTIONS[name].formula}
-            measure = _functions.lead(name, model, "LSTM")
-            yield lab.Finding("{model}/{function}/nearer-than-LSTM", measure, words)
-    yield from _functions.success(learned["NALU"])
+            yield static.lead("{model}/{function}/nearer-than-LSTM", name, model, "LSTM")
+    yield from static.success(learned["NALU"])
 
 
 @lab.experiment(
     papers=["1808.00508", "2001.05016"],
     laptop=RecurrentConfig(steps=20_000, eval_every=500, in_features=10, hidden=8, batch=32, samples=50),
-    paper=PAPER | {"steps": 100_000, "eval_every": 1_000, "samples": 500},
+    paper=static.PAPER | {"steps": 100_000, "eval_every": 1_000, "samples": 500},
     smoke={
-        **SMOKE,
+        **static.SMOKE,
         "models": ("LSTM", "NALU"),
         "functions": ("mul",),
         "steps": 10,
@@ -82,9 +74,9 @@ def findings(config: RecurrentConfig) -> Iterator[lab.Finding]:
         "samples": 10,
     },
     findings=findings,
-    notes=_functions.notes,
-    means=_functions.MEANS,
+    notes=static.notes,
+    means=static.MEANS,
 )
 def functions_recurrent(config: RecurrentConfig) -> Iterator[lab.Training]:
     for name in config.models:
-        yield _functions.train_model(config, name)
+        yield static.train_model(config, name)

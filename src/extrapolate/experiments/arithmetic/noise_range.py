@@ -1,6 +1,6 @@
 """How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -9,11 +9,11 @@ import polars as pl
 
 from extrapolate import nn
 from extrapolate.experiments import lab
+from extrapolate.experiments.arithmetic._subsets import Layer
 from extrapolate.experiments.arithmetic.arithmetic_dataset import (
     BATCH_NOISE,
     PLAIN,
     ArithmeticDatasetConfig,
-    Layer,
     arithmetic_dataset,
     train_network,
 )
@@ -39,30 +39,25 @@ class NoiseRangeConfig(ArithmeticDatasetConfig):
     )
 
 
-#: A band of upper ends is broad if its greatest is at least this many times its least. Our bound.
-BROAD = 5.0
+PAPER, SMOKE = (vars(arithmetic_dataset.presets[name]) for name in ("paper", "smoke"))
 
-#: A share counts as no smaller if the interval of the difference lies above minus this. Our bound.
-MARGIN = 0.25
+#: Our bounds: a band of upper ends is broad if its greatest is ``BROAD`` times its least or more; a share is no
+#: smaller if the interval of the difference lies above minus ``MARGIN``.
+BROAD, MARGIN = 5.0, 0.25
 
 
-def rates_by_noise(results: pl.DataFrame) -> dict[float, Estimate]:
-    """The share solved by upper end, of those that were run."""
+def rates_by_noise(results: pl.DataFrame) -> tuple[dict[float, Estimate], float]:
+    """The share solved by upper end, of those that were run, and the end with the greatest; the least of several."""
     rates = {high: lab.share_of(results.filter(unit=name)) for high, name in WITH_NOISE.items()}
-    return {high: rate for high, rate in rates.items() if rate.n}
-
-
-def best_of(rates: Mapping[float, Estimate]) -> float:
-    """The upper end with which most models are solved; the least of several."""
-    return max(rates, key=lambda high: rates[high].value or 0.0)
+    rates = {high: rate for high, rate in rates.items() if rate.n}
+    return rates, max(rates, key=lambda high: rates[high].value or 0.0, default=0.0)
 
 
 def band(results: pl.DataFrame) -> lab.Found | None:
     """Of the neighbouring upper ends around the best with which no smaller share is solved: greatest ÷ least."""
-    rates = rates_by_noise(results)
+    rates, best = rates_by_noise(results)
     if len(rates) < 2:
         return None
-    best = best_of(rates)
 
     def as_good(high: float) -> bool:
         low = difference_of_rates(rates[high], rates[best]).low
@@ -76,17 +71,14 @@ def band(results: pl.DataFrame) -> lab.Found | None:
 
 
 def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
-    rates = rates_by_noise(results)
+    rates, best = rates_by_noise(results)
     if not rates:
         return None
-    best = best_of(rates)
     batch, noisy = results.filter(unit=BATCH_NOISE), results.filter(unit=WITH_NOISE[best])
     return lab.gain(batch, noisy, f"the best is U[1,{best:g}]: share solved {{1}}, with batch noise {{0}}")
 
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
-    """The noise may be chosen from a broad band, helps, and need not be chosen where it follows the batch."""
-
     def gain(name: str, results: pl.DataFrame) -> lab.Found | None:
         noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
         return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
@@ -98,7 +90,6 @@ def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
 
 
 def notes(config: NoiseRangeConfig) -> list[str]:
-    """Which noises there are, then how the models were trained and judged."""
     return [
         "NAU-StochasticNMU-k: noise U[1, k]; NAU-BatchStochasticNMU: U[1, 1 + 1 / std] of the batch, recomputed at "
         "every step.",
@@ -122,16 +113,8 @@ def notes(config: NoiseRangeConfig) -> list[str]:
         samples=2_000,
         epsilon=1e-4,
     ),
-    paper={
-        **vars(arithmetic_dataset.presets["paper"]),
-        "networks": tuple(NETWORKS),
-        "seeds": 25,
-        "steps": 2_000_000,
-    },
-    smoke={
-        **vars(arithmetic_dataset.presets["smoke"]),
-        "networks": (WITH_NOISE[2], WITH_NOISE[5], BATCH_NOISE),
-    },
+    paper=PAPER | {"networks": tuple(NETWORKS), "seeds": 25, "steps": 2_000_000},
+    smoke=SMOKE | {"networks": (WITH_NOISE[2], WITH_NOISE[5], BATCH_NOISE)},
     findings=findings,
     notes=notes,
 )

@@ -1,7 +1,6 @@
 """The Single Module Task: which units learn arithmetic, and in which range."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import polars as pl
 
@@ -10,14 +9,10 @@ from extrapolate.experiments.arithmetic._units import PLAIN, UNITS, SingleModule
 from extrapolate.stats import Estimate
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
-# ------------------------------------------------------------------------------------------------------ findings
-
-HARD_FOR_NMU = ("U[-2,-1]", "U[-1.2,-1.1]")
 ALL = tuple(str(pair) for pair in PUBLISHED_RANGES)
 NEGATIVE = tuple(str(pair) for pair in PUBLISHED_RANGES if pair.train.intervals[0][0] < 0)
-POSITIVE = tuple(name for name in ALL if name not in NEGATIVE)
+HARD_FOR_NMU = ("U[-2,-1]", "U[-1.2,-1.1]")
 EASY_FOR_NMU = tuple(name for name in ALL if name not in HARD_FOR_NMU)
-TESTED_ON = {str(pair): str(pair.test) for pair in PUBLISHED_RANGES}
 
 #: The units of arXiv 2110.05177 and 2101.09530 that divide.
 DIVIDERS = ("NACMul", "NALU", "INALU", "GNALU", "NPU", "RealNPU", "ModifiedRealNPU", "NRU", "NMRU")
@@ -26,12 +21,8 @@ DIVIDERS = ("NACMul", "NALU", "INALU", "GNALU", "NPU", "RealNPU", "ModifiedRealN
 Rates = dict[str, Estimate]
 
 
-def all_solved(rates: Rates) -> bool:
-    return all(each.value == 1 for each in rates.values())
-
-
-def none_solved(rates: Rates) -> bool:
-    return all(each.value == 0 for each in rates.values())
+def every(share: float) -> Callable[[Rates], bool]:
+    return lambda rates: all(each.value == share for each in rates.values())
 
 
 def interval_excludes_one(rates: Rates) -> bool:
@@ -39,19 +30,21 @@ def interval_excludes_one(rates: Rates) -> bool:
 
 
 def only_some_positive(rates: Rates) -> bool:
-    positive = [rates[name].value or 0.0 for name in POSITIVE]
-    return none_solved({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
+    positive = [rate.value or 0.0 for name, rate in rates.items() if name not in NEGATIVE]
+    return every(0)({name: rates[name] for name in NEGATIVE}) and max(positive) > 0 and min(positive) < 1
 
 
-def rates_of(
-    unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
-) -> lab.Measure:
+def solved_in(
+    id: str, unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
+) -> lab.Finding:
     """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
+    tested_on = pl.col("range").replace_strict(
+        {str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default=""
+    )
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        rows = results.filter(unit=unit, operation=operation)
-        tested_on = pl.col("range").replace_strict(TESTED_ON, default="")
-        rows = rows.filter(pl.col("range").is_in(names), pl.col("extrapolation_range") == tested_on)
+        rows = results.filter(pl.col("range").is_in(names), unit=unit, operation=operation)
+        rows = rows.filter(pl.col("extrapolation_range") == tested_on)
         if rows.is_empty():
             return None
         rates = {name: lab.share_of(rows.filter(range=name)) for name in names}
@@ -61,7 +54,8 @@ def rates_of(
         verdict = holds(rates)
         return lab.Found(lab.share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
-    return measure
+    words = {"unit": unit, "operation": operation, "symbol": OPERATIONS[operation].symbol, "range": names[0]}
+    return lab.Finding(id, measure, words)
 
 
 def unable(unit: str) -> lab.Finding:
@@ -72,44 +66,31 @@ def unable(unit: str) -> lab.Finding:
         rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
         return lab.Found(rate := lab.share_of(rows), holds=rate.value == 0) if rows.height else None
 
-    others = [name for name in OPERATIONS if name not in able]
-    symbols = {"able": able, "others": others}
-    words = {word: " ".join(OPERATIONS[each].symbol for each in names) for word, names in symbols.items()}
-    return lab.Finding("{unit}/cannot-represent", measure, {"unit": unit, **words})
+    symbols = {name: operation.symbol for name, operation in OPERATIONS.items()}
+    words = {"unit": unit, "able": " ".join(symbols[name] for name in able)}
+    words["others"] = " ".join(symbol for name, symbol in symbols.items() if name not in able)
+    return lab.Finding("{unit}/cannot-represent", measure, words)
 
 
 def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
-    """What the papers say of units, and what follows from their definitions."""
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        measure = rates_of(unit, "mul", ALL, all_solved)
-        yield lab.Finding("{unit}/mul/solves-every-range", measure, {"unit": unit})
-    yield lab.Finding("NMU/mul/solves-seven-ranges", rates_of("NMU", "mul", EASY_FOR_NMU, all_solved))
+        yield solved_in("{unit}/mul/solves-every-range", unit, "mul", ALL, every(1))
+    yield solved_in("NMU/mul/solves-seven-ranges", "NMU", "mul", EASY_FOR_NMU, every(1))
     for name in HARD_FOR_NMU:
-        measure = rates_of("NMU", "mul", (name,), interval_excludes_one)
-        yield lab.Finding("NMU/mul/fails-in-{range}", measure, {"range": name})
+        yield solved_in("NMU/mul/fails-in-{range}", "NMU", "mul", (name,), interval_excludes_one)
     for unit in ("NACMul", "NALU"):
-        measure = rates_of(unit, "mul", ALL, only_some_positive)
-        yield lab.Finding("{unit}/mul/only-some-positive-ranges", measure, {"unit": unit})
-    for name, operation in OPERATIONS.items():
-        words = {"operation": name, "symbol": operation.symbol}
+        yield solved_in("{unit}/mul/only-some-positive-ranges", unit, "mul", ALL, only_some_positive)
+    for name in OPERATIONS:
         if name in ("add", "sub"):
-            measure = rates_of("NAU", name, ALL, all_solved)
-            yield lab.Finding("NAU/{operation}/solves-every-range", measure, words)
-        measure = rates_of("MLP", name, ALL, none_solved)
-        yield lab.Finding("MLP/{operation}/never-extrapolates", measure, words)
+            yield solved_in("NAU/{operation}/solves-every-range", "NAU", name, ALL, every(1))
+        yield solved_in("MLP/{operation}/never-extrapolates", "MLP", name, ALL, every(0))
     for unit in DIVIDERS:
-        measure = rates_of(unit, "div", ALL, lambda rates: not all_solved(rates))
-        yield lab.Finding("{unit}/div/not-in-every-range", measure, {"unit": unit})
-    measure = rates_of("RealNPU", "div", NEGATIVE, interval_excludes_one)
-    yield lab.Finding("RealNPU/div/fails-on-negative-ranges", measure)
+        yield solved_in("{unit}/div/not-in-every-range", unit, "div", ALL, lambda rates: not every(1)(rates))
+    yield solved_in("RealNPU/div/fails-on-negative-ranges", "RealNPU", "div", NEGATIVE, interval_excludes_one)
     yield from map(unable, config.units)
 
 
-# ---------------------------------------------------------------------------------------------------- experiment
-
-
-def notes(config: Any) -> list[str]:
-    """How the models were trained and judged."""
+def notes(config: SingleModuleConfig) -> list[str]:
     rates = {name: UNITS[name].recipe.learning_rate for name in config.units}
     others = [f"{name} {rate:g}" for name, rate in rates.items() if rate != PLAIN.learning_rate]
     return [

@@ -1,8 +1,10 @@
-"""Problems that optimizers are compared on: a network, a task, the error of answers."""
+"""Problems that optimizers are compared on: networks in plain operations that ``vmap`` maps, tasks, errors."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -10,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extrapolate import ops
+from extrapolate.experiments.cells import LSTM
 from extrapolate.experiments.digits._images import digits_of
-from extrapolate.experiments.optimizers._networks import FourierFit, RecurrentReader, Transformer, deep
 from extrapolate.nn import ConvEncoder
 from extrapolate.tasks import VOCABULARY, Digits, Picture, Sentences, Task
 
@@ -22,6 +24,84 @@ DROP_AT = 0.7
 WIDTH, TEXT_WIDTH = 64, 32
 #: Number of the picture's waves, and standard deviation of their frequencies.
 FREQUENCIES, SPREAD = 64, 4.0
+
+
+def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
+    """Weights N(0, gain² / in_features), He's start for gain √2; biases N(0, 0.01²) as in the depth demonstration."""
+    layer = nn.Linear(in_features, out_features)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(in_features))
+    nn.init.normal_(layer.bias, std=0.01)
+    return layer
+
+
+def deep(in_features: int, out_features: int, depth: int) -> nn.Sequential:
+    """x (..., I) to (..., O) by ``depth`` dense layers, ReLU between them; He's start, no norm."""
+    widths = [in_features, *[WIDTH] * (depth - 1)]
+    hidden = (module for a, b in pairwise(widths) for module in (_dense(a, b, math.sqrt(2)), nn.ReLU()))
+    return nn.Sequential(*hidden, _dense(widths[-1], out_features, 1.0))
+
+
+def deep_on_images(depth: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(-3), deep(64, 10, depth))
+
+
+class FourierFit(nn.Module):
+    """Positions (N, 2) to colours (N, 3): waves of fixed random frequencies, :func:`deep`, a sigmoid."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.frequencies = nn.Buffer(SPREAD * torch.randn(2, FREQUENCIES))
+        self.deep = deep(2 * FREQUENCIES, 3, depth)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        phases = 2 * math.pi * positions @ self.frequencies
+        return torch.sigmoid(self.deep(torch.cat([torch.sin(phases), torch.cos(phases)], -1)))
+
+
+class RecurrentReader(nn.Module):
+    """Words (B, T) to logits of each next word (B, T, V): an embedding, an LSTM, a dense layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(VOCABULARY), TEXT_WIDTH)
+        self.lstm, self.last = LSTM(TEXT_WIDTH, TEXT_WIDTH), nn.Linear(TEXT_WIDTH, len(VOCABULARY))
+
+    def forward(self, words: Tensor) -> Tensor:
+        given = F.embedding(words.movedim(-1, 0), self.lstm.from_input(self.embedding.weight))
+        return self.last(self.lstm.over(given)).movedim(0, 1)
+
+
+class Block(nn.Module):
+    """A transformer's layer: causal attention of two heads, then two dense layers; norms before, shortcuts."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        heads = self.project(self.norms[0](x)).unflatten(-1, (2, 3, -1))  # (..., T, heads, 3, W / heads)
+        query, key, value = (each.transpose(-3, -2) for each in heads.unbind(-2))
+        scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        attended = scores.masked_fill(later, -math.inf).softmax(-1) @ value
+        x = x + self.out(attended.transpose(-3, -2).flatten(-2))
+        return x + self.feed_forward(self.norms[1](x))
+
+
+class Transformer(nn.Module):
+    """Words (B, T) to logits of each next word (B, T, V): two blocks over embeddings of words and positions."""
+
+    def __init__(self, words: int, width: int, length: int) -> None:
+        super().__init__()
+        self.words, self.positions = nn.Embedding(words, width), nn.Embedding(length, width)
+        self.blocks = nn.Sequential(Block(width), Block(width))
+        self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, words)
+
+    def forward(self, words: Tensor) -> Tensor:
+        x = self.words(words) + self.positions.weight[: words.shape[-1]]
+        return self.last(self.norm(self.blocks(x)))
 
 
 @dataclass(frozen=True)
@@ -47,10 +127,10 @@ class Reading:
 class Problem:
     """``task(device)`` gives the examples; ``error(outputs, targets)``: the mean error, a scalar."""
 
-    build: Callable[[], nn.Module]
     task: Callable[[str], Task]
     error: Callable[[Tensor, Tensor], Tensor]
     batch: int
+    build: Callable[[], nn.Module]
 
     def prepared(self, device: str) -> tuple[Callable[..., Tensor], Callable[[nn.Module], Tensor], Any]:
         """The loss of a step, the error of a model on the test set, and the test set (inputs, targets)."""
@@ -65,34 +145,24 @@ class Problem:
         return loss, lambda model: self.error(model(inputs), targets), (inputs, targets)
 
 
-def _digits(build: Callable[[], nn.Module]) -> Problem:
-    return Problem(build, lambda device: Reading(digits_of("scikit-learn", device)), F.cross_entropy, 64)
+def _of_words(logits: Tensor, words: Tensor) -> Tensor:
+    return F.cross_entropy(logits.flatten(0, 1), words.flatten())
 
 
-def _text(build: Callable[[], nn.Module]) -> Problem:
-    def error(logits: Tensor, words: Tensor) -> Tensor:
-        return F.cross_entropy(logits.flatten(0, 1), words.flatten())
-
-    return Problem(build, lambda device: Sentences(), error, 16)
+def _of_pixels(outputs: Tensor, colours: Tensor) -> Tensor:
+    """As in the published depth demonstration."""
+    return (outputs - colours).square().mean() / 2
 
 
-def _picture(build: Callable[[], nn.Module]) -> Problem:
-    def error(outputs: Tensor, colours: Tensor) -> Tensor:
-        """As in the published depth demonstration."""
-        return (outputs - colours).square().mean() / 2
-
-    return Problem(build, lambda device: Picture(), error, 256)
-
-
-def _deep_on_images(depth: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(-3), deep(64, WIDTH, 10, depth))
-
+_digits = partial(Problem, lambda device: Reading(digits_of("scikit-learn", device)), F.cross_entropy, 64)
+_text = partial(Problem, lambda device: Sentences(), _of_words, 16)
+_picture = partial(Problem, lambda device: Picture(), _of_pixels, 256)
 
 #: By name: dense networks of many depths and a convolutional one on digits, two readers, two picture fits.
 PROBLEMS: dict[str, Problem] = {
-    **{f"digits-depth-{depth}": _digits(partial(_deep_on_images, depth)) for depth in (2, 4, 8, 16, 32, 64)},
+    **{f"digits-depth-{depth}": _digits(partial(deep_on_images, depth)) for depth in (2, 4, 8, 16, 32, 64)},
     "digits-cnn": _digits(partial(ConvEncoder, 8, 10)),
-    "text-lstm": _text(partial(RecurrentReader, len(VOCABULARY), TEXT_WIDTH)),
+    "text-lstm": _text(RecurrentReader),
     "text-transformer": _text(partial(Transformer, len(VOCABULARY), TEXT_WIDTH, Sentences().length)),
-    **{f"picture-depth-{d}": _picture(partial(FourierFit, FREQUENCIES, SPREAD, WIDTH, d)) for d in (5, 40)},
+    **{f"picture-depth-{depth}": _picture(partial(FourierFit, depth)) for depth in (5, 40)},
 }

@@ -1,5 +1,6 @@
 """Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,21 +40,19 @@ class MadamArithmeticConfig(SingleModuleConfig):
 def findings(config: MadamArithmeticConfig) -> Iterator[lab.Finding]:
     """The share solved with each optimizer; nobody has published Madam on arithmetic units."""
 
-    def difference(results: pl.DataFrame, labels: dict[str, str]) -> lab.Found | None:
-        madam, adam = (results.filter(**labels, optimizer=name) for name in ("Madam", "Adam"))
-        return lab.gain(madam, adam)
+    def difference(unit: str, operation: str, results: pl.DataFrame) -> lab.Found | None:
+        rows = results.filter(idea=unit, operation=operation)
+        return lab.gain(rows.filter(optimizer="Madam"), rows.filter(optimizer="Adam"))
 
     for unit, operation in config.pairs:
-        labels = {"idea": unit, "operation": operation}
         words = {"unit": unit, "operation": operation}
         for name in OPTIMIZERS:
-            share = lab.rate(**labels, optimizer=name)
+            share = lab.rate(idea=unit, operation=operation, optimizer=name)
             yield lab.Finding("{unit}/{operation}/{optimizer}", share, {**words, "optimizer": name})
-        yield lab.Finding("{unit}/{operation}/difference", partial(difference, labels=labels), words)
+        yield lab.Finding("{unit}/{operation}/difference", partial(difference, unit, operation), words)
 
 
 def notes(config: MadamArithmeticConfig) -> list[str]:
-    """How the optimizers were set; how the models were judged."""
     return [
         "Adam: the published recipe of each unit. Madam: its defaults (learning rate 0.01 throughout), with the "
         "penalties and all else of that recipe. A weight that Madam trains keeps its initial sign, so a unit whose "
@@ -64,17 +63,13 @@ def notes(config: MadamArithmeticConfig) -> list[str]:
 
 def outline(config: MadamArithmeticConfig) -> str:
     """Not every unit learns every operation."""
-    pairs, ranges = len(config.pairs), len(config.ranges)
-    count = pairs * len(OPTIMIZERS) * ranges * config.seeds
-    return (
-        f"{lab.count_of(pairs, 'pair of unit and operation')} × {len(OPTIMIZERS)} optimizers × "
-        f"{lab.count_of(ranges, 'range')} × {lab.count_of(config.seeds, 'seed')} = {count:,} models of "
-        f"{config.steps:,} steps"
-    )
+    nouns = "pair of unit and operation", "optimizer", "range", "seed"
+    counts = len(config.pairs), len(OPTIMIZERS), len(config.ranges), config.seeds
+    factors = " × ".join(map(lab.count_of, counts, nouns))
+    return f"{factors} = {math.prod(counts):,} models of {config.steps:,} steps"
 
 
 def train_with(config: MadamArithmeticConfig, unit: str, operation: str, optimizer: str) -> lab.Training:
-    """The training of the Single Module Task with another optimizer."""
     training = train_unit(config, unit, operation, OPTIMIZERS[optimizer])
 
     def measure(trained: lab.Trained) -> lab.Measured:

@@ -1,12 +1,13 @@
 """Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.optimizers._problems import DROP_AT, PROBLEMS
@@ -33,31 +34,24 @@ class BitsConfig(lab.Settings):
     compile: bool = True
 
 
-def points_lost(kind: str, estimate: Callable[[np.ndarray], Estimate] = student) -> lab.Measure:
-    """Points of accuracy, seed by seed."""
-    return lab.of(
-        lambda floats, few: 100 * (floats["accuracy"] - few["accuracy"]).to_numpy(),
-        {"unit": "float32"},
-        {"unit": kind},
-        estimate=estimate,
-    )
-
-
 def findings(config: BitsConfig) -> Iterator[lab.Finding]:
-    """The finding about 12 bits, then what every kind costs against floats."""
+    def points(floats: pl.DataFrame, few: pl.DataFrame) -> np.ndarray:
+        """Points of accuracy lost, seed by seed."""
+        return 100 * (floats["accuracy"] - few["accuracy"]).to_numpy()
 
     def student_of_pairs(values: np.ndarray) -> Estimate:
         """``n`` counts the models of both kinds."""
         return replace(student(values), n=2 * len(values))
 
-    yield lab.Finding("12-bit/as-good-as-floats", points_lost("12-bit", student_of_pairs))
+    lost = lab.of(points, {"unit": "float32"}, {"unit": "12-bit"}, estimate=student_of_pairs)
+    yield lab.Finding("12-bit/as-good-as-floats", lost)
     for kind in config.weights:
         if kind != "float32":
-            yield lab.Finding("{kind}/points-lost", points_lost(kind), {"kind": kind})
+            lost = lab.of(points, {"unit": "float32"}, {"unit": kind})
+            yield lab.Finding("{kind}/points-lost", lost, {"kind": kind})
 
 
 def notes(config: BitsConfig) -> list[str]:
-    """The network, and how its weights are kept in a few bits."""
     return [
         "Two convolutions (8 and 16 channels) and a dense layer on scikit-learn's digits, batches of 64, "
         f"cross-entropy. Rate 0.01, divided by 10 after {DROP_AT:.0%} of the steps.",
@@ -71,21 +65,17 @@ def notes(config: BitsConfig) -> list[str]:
 
 
 def train_weights(config: BitsConfig, kind: str) -> lab.Training:
-    """One kind of weights, from all seeds."""
     problem, seeds, (bits, rounding) = PROBLEMS["digits-cnn"], list(range(config.seeds)), WEIGHTS[kind]
     loss, error, (images, labels) = problem.prepared(config.device)
+    metrics = {"error": error, "wrong": lambda model: (model(images).argmax(-1) != labels).float().mean()}
 
     def optimizer(parameters: list[Tensor]) -> torch.optim.Optimizer:
         if rounding is None:
             return Madam(parameters, replica_dims=1)
         return IntegerMadam(parameters, bits=bits, rounding=rounding, seed=seeds, replica_dims=1)
 
-    def wrong(model: nn.Module) -> Tensor:
-        return (model(images).argmax(-1) != labels).float().mean()
-
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        """At the last step: the best evaluation would select by the test."""
-        last = trained.history.latest()
+        last = trained.history.latest()  # the best evaluation would select by the test
         return {"bits": bits, "accuracy": 1 - last["wrong"], "error": last["error"], "steps": config.steps}
 
     return lab.Training(
@@ -97,7 +87,7 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
             loss=loss,
             optimizer=optimizer,
             steps=config.steps,
-            evaluate=lab.metrics_of_each({"error": error, "wrong": wrong}),
+            evaluate=lab.metrics_of_each(metrics),
             eval_every=config.eval_every,
             monitor="error",
             lr_schedule=StepDecay(round(DROP_AT * config.steps)),

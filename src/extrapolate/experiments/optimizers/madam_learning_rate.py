@@ -17,13 +17,11 @@ from extrapolate.optim import Madam, PerReplica
 from extrapolate.stats import Estimate, mean_ratio, student
 from extrapolate.training import StepDecay
 
-MOMENTUM = 0.9
-
 #: By name: makes an optimizer of stacked parameters and the learning rates (R,) of their replicas.
 OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] = {
     "Madam": lambda parameters, rates: Madam(parameters, lr=rates, replica_dims=1),
     "Adam": partial(PerReplica, make=partial(torch.optim.Adam, lr=1.0)),
-    "SGD": partial(PerReplica, make=partial(torch.optim.SGD, lr=1.0, momentum=MOMENTUM)),
+    "SGD": partial(PerReplica, make=partial(torch.optim.SGD, lr=1.0, momentum=0.9)),
 }
 
 
@@ -48,57 +46,51 @@ class LearningRateConfig(lab.Settings):
 DEFAULT, NEAR = 0.01, 1.1
 
 
-def mean_errors(results: pl.DataFrame, optimizer: str) -> dict[str, dict[float, float]]:
-    """At the end, by problem and rate, over seeds."""
+def rates_of(results: pl.DataFrame, optimizer: str) -> tuple[dict[str, dict[float, float]], dict[str, float]]:
+    """Over seeds: the errors at the end by problem and rate, and by problem the rate with the lowest."""
     found: dict[str, dict[float, float]] = {}
     groups = results.filter(unit=optimizer).group_by("operation", "rate", maintain_order=True)
     for problem, rate, error in groups.agg(pl.col("error").mean()).iter_rows():
         found.setdefault(problem, {})[rate] = error
-    return found
-
-
-def best_rates(errors: dict[str, dict[float, float]]) -> dict[str, float]:
-    """By problem, the rate with the lowest mean error."""
-    return {problem: min(by_rate, key=by_rate.__getitem__) for problem, by_rate in errors.items()}
+    return found, {problem: min(by_rate, key=by_rate.__getitem__) for problem, by_rate in found.items()}
 
 
 def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
     """By the problem on which the default rate is the farthest from the best one."""
-    errors, rows = mean_errors(results, "Madam"), results.filter(unit="Madam")
+    errors, best = rates_of(results, "Madam")
     if any(DEFAULT not in errors.get(problem, {}) for problem in problems):
         return None
-    best = best_rates(errors)
     ratios = {name: by_rate[DEFAULT] / by_rate[best[name]] for name, by_rate in errors.items()}
     worst = max(ratios, key=ratios.__getitem__)
-    at_rates = (lab.rows_of(rows, {"operation": worst, "rate": rate}) for rate in (DEFAULT, best[worst]))
+    rows = results.filter(unit="Madam").sort("seed")
+    at_rates = (rows.filter(operation=worst, rate=rate) for rate in (DEFAULT, best[worst]))
     interval = mean_ratio(*(each["error"].to_numpy() for each in at_rates))
     outside = [f"{name} ({value:.2f})" for name, value in ratios.items() if value > NEAR]
-    note = f"farthest on {worst}, best at {best[worst]:g}"
-    if outside:
-        note = f"{len(outside)} of {len(ratios)} problems are farther off: {', '.join(outside)}; {note}"
+    farther = f"{len(outside)} of {len(ratios)} problems are farther off: {', '.join(outside)}; "
+    note = f"{farther if outside else ''}farthest on {worst}, best at {best[worst]:g}"
     estimate = Estimate(ratios[worst], interval.low, interval.high, rows.height)
     return lab.Found(estimate, note, not outside if math.isfinite(ratios[worst]) else None)
 
 
 def spread_of_best_rates(optimizer: str, problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
-    best = best_rates(mean_errors(results, optimizer))
+    _, best = rates_of(results, optimizer)
     if not best.keys() >= set(problems):
         return None
     low, high = min(best, key=best.__getitem__), max(best, key=best.__getitem__)
     note = f"from {best[low]:g} on {low} to {best[high]:g} on {high}"
-    return lab.Found(Estimate(best[high] / best[low], None, None, len(best)), note)
+    ratio = round(best[high] / best[low], 9)  # rates such as 0.316 are not exact
+    return lab.Found(Estimate(ratio, None, None, len(best)), note)
 
 
 def best_rate(optimizer: str, problem: str, results: pl.DataFrame) -> lab.Found | None:
-    errors = mean_errors(results, optimizer)
+    errors, best = rates_of(results, optimizer)
     if problem not in errors:
         return None
-    rate, by_rate = best_rates(errors)[problem], errors[problem]
+    rate, by_rate = best[problem], errors[problem]
     return lab.Found(Estimate(rate, None, None, len(by_rate)), f"error {by_rate[rate]:.4g}")
 
 
 def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
-    """The finding about each optimizer, then its best rate on every problem."""
     for optimizer in config.optimizers:
         if optimizer == "Madam":
             yield lab.Finding("Madam/one-rate", partial(near_everywhere, config.problems))
@@ -108,14 +100,14 @@ def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
     for optimizer in config.optimizers:
         for problem in config.problems:
             words = {"optimizer": optimizer, "problem": problem, "count": len(config.rates)}
-            best = partial(best_rate, optimizer, problem)
-            yield lab.Finding("{optimizer}/{problem}/best-rate", best, words)
+            yield lab.Finding(
+                "{optimizer}/{problem}/best-rate", partial(best_rate, optimizer, problem), words
+            )
 
 
 def notes(config: LearningRateConfig) -> list[str]:
-    """The optimizers, the problems, and what the errors and the best rates are."""
     return [
-        f"Madam at its defaults; Adam with torch's betas; SGD with momentum {MOMENTUM:g}. After {DROP_AT:.0%} of the "
+        f"Madam at its defaults; Adam with torch's betas; SGD with momentum 0.9. After {DROP_AT:.0%} of the "
         f"{config.steps:,} steps the rate is divided by 10.",
         f"Problems: scikit-learn's digits by dense ReLU networks of {WIDTH} units (He's start, no norm; depth counts "
         "weight matrices) and by two small convolutions; the next word of generated sentences by an LSTM and a "
@@ -141,24 +133,20 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
 
 
 def published_rates(optimizer: str) -> pl.DataFrame:
-    """The data behind figure 1 of arXiv 2006.14560 (its notebook): a row for each task and rate.
+    """Of figure 1 of arXiv 2006.14560 (its notebook), a row for each task and rate.
 
-    The error is in per cent where the figure has accuracies; else it is the Fréchet inception distance of the GAN,
-    and the perplexity of Wikitext-2, infinite where it overflowed.
+    ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, or infinity.
     """
     table = pl.read_csv(Path(__file__).with_name("published_rates.csv")).filter(optimizer=optimizer)
     return table.select("optimizer", "task", "rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
 
 
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
-    """One optimizer on one problem. Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``.
-
-    A seed has the same fresh weights and examples at every rate.
-    """
+    """Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``: the same weights and examples at every rate."""
     problem = PROBLEMS[problem_name]
     loss, error, _ = problem.prepared(config.device)
     rates = [rate for rate in config.rates for _ in range(config.seeds)]
-    errors = lab.metrics_of_each({"error": error})
+    rate_of_each, errors = torch.tensor(rates, device=config.device), lab.metrics_of_each({"error": error})
 
     def measure(trained: lab.Trained) -> lab.Measured:
         untrained = training.replicas()
@@ -168,8 +156,8 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
             "start": errors(untrained, untrained.keys())["error"].double(),
             "steps": config.steps,
         }
-        # the published figure of this optimizer, once
-        tables = {"published_rates": published_rates(optimizer)} if problem_name == config.problems[0] else {}
+        once = problem_name == config.problems[0]
+        tables = {"published_rates": published_rates(optimizer)} if once else {}
         return lab.Measured(lab.as_rows(training, columns), tables)
 
     training = lab.Training(
@@ -180,9 +168,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
         seeds=list(range(config.seeds)) * len(config.rates),
         train=lab.TrainConfig(
             loss=loss,
-            optimizer=lambda stacked: OPTIMIZERS[optimizer](
-                stacked, torch.tensor(rates, device=config.device)
-            ),
+            optimizer=lambda stacked: OPTIMIZERS[optimizer](stacked, rate_of_each),
             steps=config.steps,
             evaluate=errors,
             eval_every=math.ceil(config.steps / 4),

@@ -60,9 +60,6 @@ class Reader(torch_nn.Module):
         return self.answer(self.memory(x)[0][:, -1])[:, 0]
 
 
-# ------------------------------------------------------------------------------------------------------ trainings
-
-
 @dataclass(frozen=True, kw_only=True)
 class LongMemoryConfig(lab.Settings):
     """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
@@ -107,20 +104,13 @@ def converged(history: History) -> bool:
     return len(last) == MINIBATCHES and not last.any()
 
 
-def peak_mib(device: torch.device) -> float:
-    """The most memory this process has held so far; on a GPU, the most its tensors did."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
 def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -> lab.Training:
     """One model on sequences of one length, until it has converged."""
     task = LongDependency(length)
     limit = config.iterations if model == LINEAR else config.lstm_iterations
-    hidden, rate = config.hidden, config.rate
-    if length not in config.lstm_lengths:
-        hidden, rate = config.hidden_alone, config.rate_alone
+    beside = length in config.lstm_lengths
+    hidden = config.hidden if beside else config.hidden_alone
+    rate = config.rate if beside else config.rate_alone
 
     def loss(reader: torch_nn.Module, key: Tensor, _: object) -> Tensor:
         elements, positive = task.sample(config.batch, key)
@@ -135,6 +125,9 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     def measure(trained: lab.Trained) -> dict[str, Any]:
         history, solved = trained.history, converged(trained.history)
         iterations, seconds = int(history.steps[-1]), history.seconds_so_far
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10  # the most of this process so far
+        if trained.replicas.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(trained.replicas.device)
         return {
             "length": length,
             "hidden": hidden,
@@ -143,7 +136,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
             "error": float(history.metrics["error"][-MINIBATCHES:].mean()),
             "seconds": seconds,
             "seconds_an_iteration": seconds / iterations,
-            "peak_mib": peak_mib(trained.replicas.device),
+            "peak_mib": peak / 2**20,
             "batch": config.batch,
             "limit": limit,
             "steps": iterations,
@@ -170,33 +163,22 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     )
 
 
-# ------------------------------------------------------------------------------------------------------ findings
-
-
 def sooner(length: int) -> lab.Measure:
     """LSTM time / GILR-LSTM time. Models that were given up count with the time they had, much the same for both."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        rows = {name: lab.rows_of(results, {"unit": name, "length": length}) for name in KINDS}
-        linear, serial = rows.values()
+        linear, serial = (lab.rows_of(results, {"unit": name, "length": length}) for name in KINDS)
         both = min(linear.height, serial.height)
         if not both:
             return None
         ratio = mean_ratio(serial["seconds"].to_numpy()[:both], linear["seconds"].to_numpy()[:both])
         more = linear["solved"].sum() > serial["solved"].sum()
-        given_up = " and ".join(
-            f"{(~each['solved']).sum()} of {each.height} {name}s" for name, each in rows.items()
-        )
+        ours, theirs = (f"{(~each['solved']).sum()} of {each.height}" for each in (linear, serial))
+        note = f"{ours} {LINEAR}s and {theirs} {SERIAL}s had not converged when given up"
         holds = None if ratio.low is None else more and ratio.low > 1
-        return lab.Found(replace(ratio, n=2 * both), f"{given_up} had not converged when given up", holds)
+        return lab.Found(replace(ratio, n=2 * both), note, holds)
 
     return measure
-
-
-def to_converge(column: str, scale: float, model: str, length: int) -> lab.Measure:
-    """The mean of what the models took that converged."""
-    labels = {"unit": model, "length": length, "solved": True}
-    return lab.of(lambda rows: rows[column].to_numpy() * scale, labels)
 
 
 def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
@@ -210,16 +192,14 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
     for length in config.lengths:
         for model in config.models:
             words = {"model": model, "length": length}
-            for id, column, scale in (("iterations", "solved_at", 1e-3), ("seconds", "seconds", 1 / 3600)):
-                taken = to_converge(column, scale, model, length)
-                yield lab.Finding(f"{{model}}/{{length}}/{id}", taken, words)
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
+            solved = {"unit": model, "length": length, "solved": True}
+            thousands = lab.of(lambda rows: rows["solved_at"].to_numpy() * 1e-3, solved)
+            hours = lab.of(lambda rows: rows["seconds"].to_numpy() * (1 / 3600), solved)
+            yield lab.Finding("{model}/{length}/iterations", thousands, words)
+            yield lab.Finding("{model}/{length}/seconds", hours, words)
 
 
 def notes(config: LongMemoryConfig) -> list[str]:
-    """How the models were trained."""
     return [
         f"Adam, rate {config.rate:g}, two layers of {config.hidden} units; at lengths without the LSTM rate "
         f"{config.rate_alone:g} and {config.hidden_alone} units, which take less time (published: rates were "

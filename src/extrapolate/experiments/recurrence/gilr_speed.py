@@ -49,9 +49,6 @@ def with_loop(layers: torch_nn.Module) -> torch_nn.Module:
     return layers
 
 
-# -------------------------------------------------------------------------------------------------- measurements
-
-
 @dataclass(frozen=True, kw_only=True)
 class SpeedConfig(lab.Settings):
     """A training step (forward and backward) of two layers on sequences of 4 features; one core, float32."""
@@ -116,30 +113,24 @@ def milliseconds(work: Callable[[], object], device: str) -> float:
     return 1e3 * (time.perf_counter() - began)
 
 
-def rows_of(labels: dict[str, Any], sides: Sides, config: SpeedConfig) -> Iterator[dict[str, Any]]:
-    """A row per turn. The sides take turns; a first turn, for compilers and caches, is left out."""
-    for turn in range(-1, config.repeats):
-        times = {side: milliseconds(work, config.device) for side, work in sides.items()}
-        if turn >= 0:
-            yield {**labels, "range": f"{labels['length']:,} steps", "seed": turn, "lstm_ms": None, **times}
-
-
 def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
     """All comparisons one after the other: two at once would compete for the memory bandwidth."""
     checkpoint, every = context.checkpoint("checkpoint"), list(comparisons(config))
     found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []
     done = len(found) // config.repeats
     for count, (labels, sides) in enumerate(every[done:], done + 1):
-        found += rows_of(labels, sides(), config)
+        works = sides()
+        for turn in range(-1, config.repeats):  # the first, for compilers and caches, is left out
+            times = {side: milliseconds(work, config.device) for side, work in works.items()}
+            if turn >= 0:
+                steps = f"{labels['length']:,} steps"
+                found.append({**labels, "range": steps, "seed": turn, "lstm_ms": None, **times})
         write(checkpoint, Checkpoint({}, {"found": found}))
         context.progress(count, None)
         if context.stop_requested() and count < len(every):
             raise Interrupted(f"stopped after {count} of {len(every)} comparisons")
     columns = "unit", "operation", "range", "seed", "length", "batch", "ours_ms", "loop_ms", "lstm_ms"
     return lab.Measured(pl.DataFrame(found, infer_schema_length=None).select(columns))
-
-
-# ------------------------------------------------------------------------------------------------------ findings
 
 
 def times_faster(rows: pl.DataFrame, side: str) -> Estimate:
@@ -170,11 +161,7 @@ def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
                 yield lab.Finding(f"{{unit}}/{{length}}/over-{side}", ratio, labels)
 
 
-# ---------------------------------------------------------------------------------------------------- experiment
-
-
 def notes(config: SpeedConfig) -> list[str]:
-    """What was timed, and how."""
     return [
         f"Layers: a training step (forward, backward) of two layers of {config.hidden} units, {config.elements:,} "
         "steps of 4 features in all; float32, one core of a CPU. The bare recurrence: forward, one sequence.",
