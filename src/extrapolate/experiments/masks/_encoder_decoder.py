@@ -151,7 +151,6 @@ class DecoderState(NamedTuple):
     target: list[Tensor | None]
     source: list[Tensor]
     mask: Tensor  # which tokens of the source are no padding, (B, 1, 1, S)
-    length: int  # tokens of the target so far
 
 
 class Transformer(EncoderDecoder):
@@ -183,15 +182,15 @@ class Transformer(EncoderDecoder):
         for layer in self.encoder:
             x = layer(x, mask)
         seen = [layer.cross.keys_values(x) for layer in self.decoder]  # pyright: ignore
-        return DecoderState([None] * len(seen), seen, mask, 0)
+        return DecoderState([None] * len(seen), seen, mask)
 
     def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        x, target = self._with_positions(self.target(tokens), state.length), []
+        length = 0 if state.target[0] is None else state.target[0].shape[3]
+        x, target = self._with_positions(self.target(tokens), length), []
         for layer, before, source in zip(self.decoder, state.target, state.source, strict=True):
             x, keys_values = layer(x, before, source, state.mask)
             target.append(keys_values)
-        length = state.length + tokens.shape[1]
-        return self.read_out(x), state._replace(target=target, length=length)
+        return self.read_out(x), state._replace(target=target)
 
     def _with_positions(self, x: Tensor, first: int) -> Tensor:
         return self.dropout(x + _positions(first + x.shape[-2], x.shape[-1])[first:].to(x))

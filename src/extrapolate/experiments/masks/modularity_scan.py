@@ -13,7 +13,7 @@ import torch
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _encoder_decoder as networks
 from extrapolate.experiments.masks import _sequences as sequences
-from extrapolate.experiments.masks._config import CONTROL, MASKS, asked, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, MASKS, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._masks import Masks, MaskSpec, MaskStudy, mask_training
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
 from extrapolate.inspect import Learning
@@ -178,18 +178,17 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         eval_every=500,
         batch=64,
     ),
-    paper={
+    paper=PAPER
+    | {
         "data": lab.REQUIRED,
         "width": 200,
         "layers": 2,
         "dropout": 0.5,
-        "seeds": 10,
         "steps": 25_000,
         "rate": 1e-3,
         "mask_steps": 25_000,
         "mask_rate": 1e-2,
         "strength": 3e-5,
-        "eval_every": 1_000,
         "batch": 256,
     },
     smoke=sequences.SMOKE | {"rate": 1e-3, "mask_rate": 1e-2, "strength": 3e-5},
