@@ -14,11 +14,10 @@ from torch.nn import functional as F
 from extrapolate import ops
 from extrapolate.experiments.cells import LSTM
 from extrapolate.experiments.digits._images import digits_of
+from extrapolate.experiments.optimizers._published import TextTransformer, cifar, resnet18, wikitext
 from extrapolate.nn import ConvEncoder
-from extrapolate.tasks import VOCABULARY, Digits, Picture, Sentences, Task
-
-#: After this share of the steps the learning rate is divided by 10, with every optimizer.
-DROP_AT = 0.7
+from extrapolate.tasks import VOCABULARY, ImageClasses, Picture, Sentences, Task, flip_and_shift
+from extrapolate.training import Schedule
 
 #: Units per layer of the dense networks, and of those that read text.
 WIDTH, TEXT_WIDTH = 64, 32
@@ -104,45 +103,64 @@ class Transformer(nn.Module):
         return self.last(self.norm(self.blocks(x)))
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Images (N, 1, S, S) of digits and their labels (N,)."""
+#: ``on_test(measure, model)``: the mean of ``measure(outputs, targets)`` over the test set.
+OnTest = Callable[[Callable[[Tensor, Tensor], Tensor], nn.Module], Tensor]
 
-    digits: Digits
 
-    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        images, labels = self.digits.training.images, self.digits.training.labels
-        chosen = (ops.uniform(key, (batch,)) * len(images)).long()
-        return images[chosen], labels[chosen]
-
-    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        validation, test = self.digits.validation, self.digits.test
-        return {"validation": (validation.images, validation.labels), "test": (test.images, test.labels)}
-
-    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return prediction == target
+def fewer_steps(own: int, paper: int) -> str | None:
+    """As a field's ``cut``; 0 stands for the published number of each problem."""
+    if own == 0 or 0 < paper <= own:
+        return None
+    return f"{own:,} of {paper:,} steps" if paper else f"{own:,} steps instead of the published numbers"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """``task(device)`` gives the examples; ``error(outputs, targets)``: the mean error, a scalar."""
+    """Models that are trained on a task.
 
-    task: Callable[[str], Task]
+    Args:
+        task: ``task(data, device)`` gives the examples; ``data`` is the folder of the published ones.
+        error: ``error(outputs, targets)``: the mean error, a scalar.
+        batch: examples per step.
+        build: makes a model.
+        augment: ``augment(x, u)``: changes training inputs by random numbers ``u`` (3, batch) in [0, 1).
+        steps: those of a long training: of the published one where there is one.
+        decay_at: shares of the steps after which the learning rate is divided by 10, with every optimizer.
+        tested_at_once: inputs of the test set that a model gets at once; 0: all.
+    """
+
+    task: Callable[[str, str], Task]
     error: Callable[[Tensor, Tensor], Tensor]
     batch: int
     build: Callable[[], nn.Module]
+    augment: Callable[[Tensor, Tensor], Tensor] | None = None
+    steps: int = 10_000
+    decay_at: tuple[float, ...] = (0.7,)
+    tested_at_once: int = 0
 
-    def prepared(self, device: str) -> tuple[Callable[..., Tensor], Callable[[nn.Module], Tensor], Any]:
-        """The loss of a step, the error of a model on the test set, and the test set (inputs, targets)."""
-        task = self.task(device)
+    def prepared(self, data: str, device: str) -> tuple[Callable[..., Tensor], OnTest]:
+        """The loss of a step, and what measures a model on the test set by a function of outputs and targets."""
+        task = self.task(data, device)
         task.sample(1, torch.zeros(3, dtype=torch.int64, device=device))  # data are made here, not under vmap
         inputs, targets = (each.to(device) for each in task.splits()["test"])
+        pieces = [each.split(self.tested_at_once or len(each)) for each in (inputs, targets)]
 
         def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
             x, y = task.sample(self.batch, key)
+            if self.augment is not None:
+                x = self.augment(
+                    x, ops.uniform(key + torch.tensor([0, 1, 0], device=key.device), (3, len(x)))
+                )
             return self.error(model(x), y)
 
-        return loss, lambda model: self.error(model(inputs), targets), (inputs, targets)
+        def on_test(measure: Callable[[Tensor, Tensor], Tensor], model: nn.Module) -> Tensor:
+            return torch.stack([measure(model(x), y) for x, y in zip(*pieces, strict=True)]).mean()
+
+        return loss, on_test
+
+    def schedule(self, steps: int) -> Schedule:
+        """A factor on the learning rate, step by step."""
+        return lambda step: math.prod([0.1 for at in self.decay_at if step >= round(at * steps)])
 
 
 def _of_words(logits: Tensor, words: Tensor) -> Tensor:
@@ -154,9 +172,34 @@ def _of_pixels(outputs: Tensor, colours: Tensor) -> Tensor:
     return (outputs - colours).square().mean() / 2
 
 
-_digits = partial(Problem, lambda device: Reading(digits_of("scikit-learn", device)), F.cross_entropy, 64)
-_text = partial(Problem, lambda device: Sentences(), _of_words, 16)
-_picture = partial(Problem, lambda device: Picture(), _of_pixels, 256)
+_digits = partial(
+    Problem, lambda data, device: ImageClasses(digits_of("scikit-learn", device)), F.cross_entropy, 64
+)
+_text = partial(Problem, lambda data, device: Sentences(), _of_words, 16)
+_picture = partial(Problem, lambda data, device: Picture(), _of_pixels, 256)
+
+#: Published problems: 300 epochs of CIFAR-10, and 20 of Wikitext-2 with its 2,088,628 words.
+PUBLISHED = {
+    "cifar10-resnet18": Problem(
+        cifar,
+        F.cross_entropy,
+        1_024,
+        resnet18,
+        augment=flip_and_shift,
+        steps=300 * 50_000 // 1_024,
+        decay_at=(1 / 3, 2 / 3),
+        tested_at_once=500,
+    ),
+    "wikitext2-transformer": Problem(
+        wikitext,
+        _of_words,
+        20,
+        partial(TextTransformer, 33_278),
+        steps=20 * 2_088_628 // (20 * 35),
+        decay_at=(0.5,),
+        tested_at_once=20,
+    ),
+}
 
 #: By name: dense networks of many depths and a convolutional one on digits, two readers, two picture fits.
 PROBLEMS: dict[str, Problem] = {
@@ -165,4 +208,5 @@ PROBLEMS: dict[str, Problem] = {
     "text-lstm": _text(RecurrentReader),
     "text-transformer": _text(partial(Transformer, len(VOCABULARY), TEXT_WIDTH, Sentences().length)),
     **{f"picture-depth-{depth}": _picture(partial(FourierFit, depth)) for depth in (5, 40)},
+    **PUBLISHED,
 }

@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from extrapolate.errors import UserError
 from extrapolate.tasks import DigitSet, ImageClasses, NextWord, load_cifar, load_wikitext
 
-#: 300 epochs of 50,000 images in batches of 1,024; 20 epochs of 2,088,628 words in batches of 20 × 35.
-CIFAR_STEPS, WIKITEXT_STEPS = 300 * 50_000 // 1_024, 20 * 2_088_628 // (20 * 35)
+#: What ``--data`` must hold.
+FILES = "--data DIR with CIFAR-10's binary files and the folder wikitext-2 of Wikitext-2"
 
 
 class ResidualBlock(nn.Module):
@@ -57,7 +58,7 @@ class TextTransformer(nn.Module):
     def __init__(self, words: int, width: int = 200, length: int = 35) -> None:
         super().__init__()
         self.embedding, self.last = nn.Embedding(words, width), nn.Linear(width, words)
-        layer = nn.TransformerEncoderLayer(width, 2, width, 0.2, batch_first=True)
+        layer = nn.TransformerEncoderLayer(width, 2, width, 0.2, torch.relu, batch_first=True)
         self.layers, self.dropout = (
             nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
             nn.Dropout(0.2),
@@ -72,15 +73,26 @@ class TextTransformer(nn.Module):
         return self.last(self.layers(x, later, is_causal=True))
 
 
-def cifar(folder: Path, device: str) -> ImageClasses:
+def _folder(data: str) -> Path:
+    if not Path(data).is_dir():
+        raise UserError(f"the paper's data are not part of this package: give {FILES}")
+    return Path(data)
+
+
+def cifar(data: str, device: str) -> ImageClasses:
     """CIFAR-10's binary version; the paper trains on all 50,000 training images."""
-    data = load_cifar(folder).to(device)
-    known, held_out = data.training, data.validation
+    images = load_cifar(_folder(data)).to(device)
+    known, held_out = images.training, images.validation
     every = DigitSet(torch.cat([known.images, held_out.images]), torch.cat([known.labels, held_out.labels]))
-    return ImageClasses(replace(data, training=every))
+    return ImageClasses(replace(images, training=every))
 
 
-def wikitext(folder: Path, device: str) -> NextWord:
-    """The next of 35 words of Wikitext-2, in ``folder`` or its ``wikitext-2``."""
+def wikitext(data: str, device: str) -> NextWord:
+    """The next of 35 words of Wikitext-2, in the folder or in its ``wikitext-2``."""
+    folder = _folder(data)
     inside = folder / "wikitext-2"
-    return NextWord(load_wikitext(inside if inside.is_dir() else folder).to(device), 35)
+    corpus = load_wikitext(inside if inside.is_dir() else folder).to(device)
+    try:
+        return NextWord(corpus, 35)
+    except ValueError as error:
+        raise UserError(f"{folder} does not hold the whole of Wikitext-2: {error}") from None
