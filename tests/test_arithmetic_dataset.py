@@ -20,9 +20,6 @@ DATASET, NOISE = experiment_named("arithmetic-dataset"), experiment_named("noise
 RANGES = tuple(str(pair) for pair in PUBLISHED_RANGES)
 
 
-# ------------------------------------------------------------------------------------------------ the task
-
-
 def test_answer_is_the_product_of_both_sums() -> None:
     task = SubsetProduct(PUBLISHED_RANGES[6], in_features=8, subset_ratio=0.5)
     x = torch.tensor([[9.0, 1, 2, 3, 4, 5, 6, 9]])
@@ -52,9 +49,6 @@ PUBLISHED = (505.38, 0.16, 0.1113, 9.204e-4, 2.307e-4, 9.2e-4, 0.1601, 0.1053)
 def test_thresholds_are_the_published_ones() -> None:
     for pair, published in zip(PUBLISHED_RANGES, PUBLISHED, strict=False):
         assert SubsetProduct(pair).threshold(count=20_000) == pytest.approx(published, rel=0.07), pair
-
-
-# ------------------------------------------------------------------------------------------------ findings
 
 
 def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
@@ -99,8 +93,6 @@ def test_shorter_training_is_listed_and_a_much_shorter_one_not_judged() -> None:
         assert why in str(improves.why)
 
 
-# ----------------------------------------------------------------------------------------- findings on noise
-
 BAND, CHOICE = "StochasticNMU/broad-band-of-noises", f"{BATCH_NOISE}/as-good-as-the-best"
 
 
@@ -135,9 +127,6 @@ def test_each_noise_is_compared_with_none() -> None:
     more = [claims[f"{end}/solves-more-than-NAU-NMU"] for end in ENDS]
     assert [claim.holds for claim in more] == [False, False, True, True, False]
     assert more[2].measured == pytest.approx(0.6)
-
-
-# ------------------------------------------------------------------------------------------------- trainings
 
 
 @pytest.mark.parametrize("high", WITH_NOISE)

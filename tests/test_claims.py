@@ -38,7 +38,6 @@ def table(unit: str, operation: str, solved: Mapping[str, int], seeds: int = SEE
 
 
 judged = partial(judged_of, EXPERIMENT, config=PAPER)
-# --------------------------------------------------------------------------------------- true or false
 
 
 EVERYWHERE = [("StochasticNMU", "mul"), ("BatchStochasticNMU", "mul"), ("NAU", "add"), ("NAU", "sub")]
@@ -117,9 +116,6 @@ def test_units_represent_what_their_definitions_say() -> None:
     assert able["NMU"] == able["StochasticNMU"] == able["BatchStochasticNMU"] == {"mul"}
     assert able["NACMul"] == {"mul", "div"}
     assert able["NALU"] == {"add", "sub", "mul", "div"}
-
-
-# ------------------------------------------------------------------------------------------ not judged
 
 
 def test_a_finding_is_judged_only_if_its_ranges_were_tested_as_published() -> None:

@@ -108,7 +108,7 @@ def test_most_models_must_be_as_close_as_the_reference() -> None:
         ([50.0], [45.0, 50.0], None, None),
     ):
         claim = judged({"reference": reference, "NAU": own})["NAU/adding digits/as-close-as-reference"]
-        assert (claim.holds, claim.measured) == (holds, measured)
+        assert (claim.holds, claim.measured, claim.n) == (holds, measured, 0 if holds is None else len(own))
 
 
 def test_errors_of_a_network_that_diverged_are_finite() -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import random
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -174,13 +173,6 @@ def test_powers_with_large_denominators_are_compared_beyond_the_range_of_floats(
     assert agreement.equal
     assert agreement.points == 4
     assert 1e100 < agreement.reach < float("inf")
-
-
-def test_domain_draws_powers() -> None:
-    rng = random.Random(0)
-    for whole in (True, False):
-        value = Domain(positive=True, root=2).draw(rng, whole=whole)
-        assert power(value, Fraction(1, 2)) ** 2 == value
 
 
 def test_a_layer_used_twice_counts_twice() -> None:

@@ -18,7 +18,6 @@ from task_cases import NARROW, WIDE
 
 STATIC, RECURRENT = map(experiment_named, ("functions-static", "functions-recurrent"))
 
-# ------------------------------------------------------------------------------------------------ the task
 
 KNOWN = {
     "add": np.add,
@@ -53,9 +52,6 @@ def test_threshold_is_the_error_of_weights_a_little_off() -> None:
     assert product.threshold(1e-3) == pytest.approx(product.threshold(1e-2) / 100, rel=0.02)
 
 
-# -------------------------------------------------------------------------------------------- the networks
-
-
 def test_static_network_is_one_layer_on_the_other() -> None:
     model = replace(STATIC.presets["smoke"], in_features=8, hidden=7).build("ReLU6")
     x = 10 * torch.randn(1, 3, 8)
@@ -83,9 +79,6 @@ def test_networks_take_steps_to_answers(experiment: Any) -> None:
         assert config.build(name)(torch.rand(config.trained_on.length, 5, 8)).shape == (5, 1)
 
 
-# ---------------------------------------------------------------------------------------------- the training
-
-
 def test_each_model_has_its_own_function_and_subsets() -> None:
     training: Any = STATIC.jobs(STATIC.presets["smoke"])["Linear"]
     replicas, own = training.replicas(), training.train.per_replica
@@ -101,9 +94,6 @@ def test_each_model_has_its_own_function_and_subsets() -> None:
 def test_score_of_the_median_before_training_is_a_hundred() -> None:
     errors = torch.tensor([1.0, 9.0, 3.0, 20.0, 10.0, 80.0])
     assert scores(errors, errors, 3).view(2, 3).median(1).values.tolist() == [100, 100]
-
-
-# ---------------------------------------------------------------------------------------------- the claims
 
 
 def judged(scores: Mapping[str, Mapping[str, Sequence[float]]], experiment: Any = STATIC) -> dict[str, Claim]:

@@ -18,8 +18,6 @@ from made_up import judged
 
 MEMORY, SPEED = gilr_long_memory.presets["laptop"], gilr_speed.presets["laptop"]
 
-# ------------------------------------------------------------------------------------------------------- the task
-
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 40), st.integers(1, 130))
 def test_first_element_is_a_sign_and_later_ones_are_any_dimension(
@@ -42,9 +40,6 @@ def test_both_signs_and_all_symbols_are_equally_frequent() -> None:
 def test_minus_one_is_seen_as_plus_one_negated() -> None:
     seen = LongDependency(3, 5).one_hot(torch.tensor([[5, 2, 0]]))
     assert seen.tolist() == [[[-1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0]]]
-
-
-# ------------------------------------------------------------------------------------------------ gilr-long-memory
 
 
 def test_both_networks_begin_with_the_same_memories() -> None:
@@ -90,9 +85,6 @@ def test_at_lengths_without_the_lstm_every_seed_must_converge(solved: bool) -> N
     claim, iterations, _ = gilr_long_memory.claims(rows, MEMORY)
     assert (claim.id, claim.measured, claim.holds) == ("65536/converges", 1.0 if solved else 0.5, solved)
     assert (iterations.published, iterations.why) == (None, None)  # nothing to compare with at this length
-
-
-# ----------------------------------------------------------------------------------------------------- gilr-speed
 
 
 @pytest.mark.parametrize("name", LAYERS)

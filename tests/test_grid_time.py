@@ -34,16 +34,14 @@ STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 def walked_from(agent: int, time: int, actions: Sequence[int]) -> tuple[list[int], list[float]]:
     """The places and the rewards on the way to place 2."""
-    start = Episodes(*torch.tensor([[agent], [2], [time], [0]]), torch.tensor([False]))
+    agents, destination, times, step = torch.tensor([[agent], [2], [time], [0]])
+    start = Episodes(agents, destination, times, step, step < 0)
     places, rewards = [], []
     for action in actions:
         start, reward = WORLD.act(start, torch.tensor([action]))
         places.append(start.agent.item())
         rewards.append(reward.item())
     return places, rewards
-
-
-# ----------------------------------------------------------------------------------------------- the world
 
 
 def test_only_an_arrival_in_time_is_rewarded() -> None:
@@ -90,9 +88,6 @@ def test_worlds_that_cannot_be_are_refused(wrong: Any) -> None:
         GridTime(**wrong)
 
 
-# ----------------------------------------------------------------------------------------------- Gymnasium
-
-
 def test_environment_passes_gymnasiums_own_check() -> None:
     made = gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")
     check_env(made.unwrapped, skip_render_check=True)
@@ -129,9 +124,6 @@ def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
         assert reward == walked.reward[step].item()
         step += 1
     assert walked.going.sum() == step
-
-
-# ---------------------------------------------------------------------------------------------- the agents
 
 
 def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
@@ -172,9 +164,6 @@ def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
     replicas = train_agent(grid_time.presets["smoke"], "LSTM").replicas()
     one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys(0))
     assert one != other
-
-
-# -------------------------------------------------------------------------------------------- the findings
 
 
 def test_findings_hold_where_the_intervals_say_so() -> None:

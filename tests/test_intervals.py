@@ -56,9 +56,6 @@ def test_success_rate_covers_the_truth_as_often_as_it_says() -> None:
     assert min(inside) > 0.9
 
 
-# ---------------------------------------------------------------------------------- profile likelihood
-
-
 def assert_agrees(
     estimate: Estimate,
     values: np.ndarray,
@@ -122,9 +119,6 @@ def test_profile_interval_covers_the_truth_as_often_as_it_says() -> None:
     low, high = np.transpose([ends(mean_of_positive(values)) for values in draws.tolist()])
     inside = (low <= 20_000) & (high >= 20_000)
     assert abs(inside.mean() - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 120)
-
-
-# ---------------------------------------------------------------------------------- where nothing fits
 
 
 both_means = pytest.mark.parametrize("mean", [mean_of_positive, mean_of_sparsity])

@@ -73,7 +73,8 @@ def test_saved_model_answers_the_same(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), NMU(3), NAU(1)])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(*(np.asarray(each.predict(X[:5], verbose=0)) for each in (again, model)))
+    one, other = (np.asarray(each.predict(X[:5], verbose=0)) for each in (again, model))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_it_learns_to_multiply_and_is_right_far_outside() -> None:

@@ -58,7 +58,7 @@ def test_an_optimizer_whose_steps_cannot_be_scaled_is_refused() -> None:
 def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
     """Rates of each replica's own, and a factor that has fallen: the end is that of an undisturbed training."""
     config = TrainConfig(
-        loss=lambda model, key, batch: model.weight.square().sum() + model.bias.square().sum(),
+        loss=lambda model, key, batch: torch.cat([p.flatten() for p in model.parameters()]).square().sum(),
         optimizer=lambda parameters: OPTIMIZERS[name](parameters, torch.tensor([0.01, 0.1])),
         steps=12,
         evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].flatten(1).sum(1)},
@@ -75,9 +75,6 @@ def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
 
     trained(8, tmp_path / "twice")
     assert torch.equal(trained(12, tmp_path / "twice"), trained(12, tmp_path / "once"))
-
-
-# --------------------------------------------------------------------------------------------- the problems
 
 
 def test_verbs_agree_with_the_first_noun_of_their_subject() -> None:
@@ -116,9 +113,6 @@ def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     error = float(error_of(problem.build()).detach())
     chance = {"digits": math.log(10), "text": math.log(len(VOCABULARY)), "picture": 0.04}[name.split("-")[0]]
     assert chance / 2 < error < 2 * chance
-
-
-# ----------------------------------------------------------------------------------------------- findings
 
 
 def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:

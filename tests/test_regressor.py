@@ -21,9 +21,8 @@ def _table(formula: str, **ranges: tuple[float, float]) -> tuple[pd.DataFrame, A
     """500 rows: columns drawn from their ranges, three distractors of other scales, and the target."""
     rng, rows = np.random.default_rng(0), 500
     distractors = {"noise": (-1, 1), "big": (1e5, 1e6), "small": (1e-3, 2e-3)}
-    names = {**distractors, **ranges}
-    drawn = {name: rng.uniform(*names[name], rows) for name in (*ranges, *distractors)}
-    frame = pd.DataFrame(drawn)[list(names)]
+    drawn = {name: rng.uniform(low, high, rows) for name, (low, high) in (ranges | distractors).items()}
+    frame = pd.DataFrame(drawn, columns=[*distractors, *ranges])
     return frame, _truth(formula, frame)
 
 

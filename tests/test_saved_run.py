@@ -81,10 +81,7 @@ ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
     ("labels", "message"),
     [
         ({}, "8 rows match no labels: also give unit, one of 'NMU', 'StochasticNMU'; range, one of "),
-        (
-            {"unit": "NMU", "seed": 1},
-            "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
-        ),
+        ({"unit": "NMU", "seed": 1}, "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,"),
         ({"unit": "NMUU"}, "no row has unit='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
         ({"range": "U[1,2]", "seed": "1"}, "no row has range='U[1,2]' and seed='1': seed is one of 0, 1"),
         ({"sed": 1}, "unknown label 'sed': did you mean seed?"),
@@ -134,9 +131,8 @@ USES: dict[str, Any] = {
 @pytest.mark.parametrize("file", USES)
 def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, folder: Path) -> None:
     path = folder / file
-    if harm == "damaged":
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    else:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if harm == "missing":
         path.unlink()
     before = sorted(folder.rglob("*"))
     with pytest.raises(UserError, match=r"\A[^\n]+\Z") as caught:
@@ -158,9 +154,7 @@ def test_what_is_no_folder_of_a_run_is_refused(tmp_path: Path) -> None:
 def test_weights_and_settings_of_another_version_are_refused(folder: Path) -> None:
     save_file({"other": torch.zeros(4, 1)}, folder / "parts" / "NMU-mul.weights.safetensors")
     found = load_run(folder)
-    with pytest.raises(
-        UserError, match="does not fit the model of this version of extrapolate: load it with"
-    ):
+    with pytest.raises(UserError, match="does not fit the model of this version of extrapolate: load it"):
         found.model(**ROW)
     found.manifest["settings"]["colour"] = "red"
     with pytest.raises(UserError, match=r"settings that this version of extrapolate does not know .*colour"):

@@ -92,9 +92,6 @@ def test_one_input_is_too_few_to_operate_on() -> None:
         task("add", in_features=1)
 
 
-# ----------------------------------------------------------------------------- run, very small --
-
-
 small_run = partial(smoke_run, "single-module", units=("NMU",), seeds=2, steps=10, samples=20)
 
 
