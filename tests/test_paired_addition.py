@@ -34,13 +34,16 @@ def test_each_pair_has_inputs_and_outputs_of_its_own() -> None:
     assert TASK.right(logits.flip(0), answer).tolist() == [False, False]
 
 
-def test_table_holds_every_sum() -> None:
+def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
     x, answer = TASK.table("pair 2")
     assert len(x.unique(dim=0)) == 10_000
     assert not x[:, TASK.inputs_of("pair 1")].any()
     logits = torch.zeros(10_000, TASK.out_features)
     logits[:, TASK.outputs_of("pair 2")] = torch.nn.functional.one_hot(answer[:, 1:], 10).flatten(1).float()
     assert TASK.right(logits, answer).all()
+    drawn, which = TASK.drawn(torch.rand(3, 64), ("pair 1",))
+    assert not which[:, 0].any()
+    assert not drawn[:, TASK.inputs_of("pair 2")].any()
 
 
 def test_copied_weights_compute_both_pairs_alike() -> None:

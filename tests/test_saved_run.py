@@ -81,7 +81,10 @@ ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
     ("labels", "message"),
     [
         ({}, "8 rows match no labels: also give unit, one of 'NMU', 'StochasticNMU'; range, one of "),
-        ({"unit": "NMU", "seed": 1}, "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,"),
+        (
+            {"unit": "NMU", "seed": 1},
+            "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
+        ),
         ({"unit": "NMUU"}, "no row has unit='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
         ({"range": "U[1,2]", "seed": "1"}, "no row has range='U[1,2]' and seed='1': seed is one of 0, 1"),
         ({"sed": 1}, "unknown label 'sed': did you mean seed?"),
@@ -154,7 +157,9 @@ def test_what_is_no_folder_of_a_run_is_refused(tmp_path: Path) -> None:
 def test_weights_and_settings_of_another_version_are_refused(folder: Path) -> None:
     save_file({"other": torch.zeros(4, 1)}, folder / "parts" / "NMU-mul.weights.safetensors")
     found = load_run(folder)
-    with pytest.raises(UserError, match="does not fit the model of this version of extrapolate: load it"):
+    with pytest.raises(
+        UserError, match="does not fit the model of this version of extrapolate: load it with"
+    ):
         found.model(**ROW)
     found.manifest["settings"]["colour"] = "red"
     with pytest.raises(UserError, match=r"settings that this version of extrapolate does not know .*colour"):

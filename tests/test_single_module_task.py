@@ -104,8 +104,13 @@ def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> No
     assert (tmp_path / "surfaces.parquet").exists() is (in_features == 2)
 
 
-def test_file_half_written_by_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
+def test_file_of_somebody_else_is_in_the_way_and_one_of_a_killed_process_is_not(tmp_path: Path) -> None:
     (tmp_path / ".manifest.json.4711.tmp").write_text('{"experiment": "sing')
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match=r"thesis\.tex"):
+        small_run(tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
+    (tmp_path / "thesis.tex").unlink()
     assert small_run(tmp_path).results.height == 4
 
 
