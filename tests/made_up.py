@@ -18,5 +18,10 @@ def claims_of(
         for seed in range(len(own))
     ]
     columns = {name: own if isinstance(own, pl.Expr) else pl.lit(own) for name, own in others.items()}
-    claims = experiment.claims(pl.DataFrame(rows).with_columns(**columns), experiment.presets["laptop"])
-    return {claim.id: claim for claim in claims}
+    return judged(experiment, pl.DataFrame(rows).with_columns(**columns))
+
+
+def judged(experiment: Experiment, results: pl.DataFrame, config: Any = None) -> dict[str, Claim]:
+    """The claims, by id, of results; under the laptop preset unless there is a ``config``."""
+    found = experiment.claims(results, config or experiment.presets["laptop"])
+    return {claim.id: claim for claim in found}

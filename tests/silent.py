@@ -1,6 +1,11 @@
-"""A display for runs in tests: it shows nothing and never stops."""
+"""A display for runs in tests, which shows nothing and never stops; and small runs under it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from extrapolate._runtime.progress import Quiet, Watch
+from extrapolate.experiments import Outcome, experiment_named, run
 
 
 class Silent:
@@ -12,3 +17,10 @@ class Silent:
 
     def stop_requested(self) -> bool:
         return False
+
+
+def smoke_run(name: str, folder: Path, **changes: Any) -> Outcome:
+    """A run of an experiment's smoke preset with some settings changed."""
+    experiment = experiment_named(name)
+    config = replace(experiment.presets["smoke"], **changes)
+    return run(experiment, config, preset="smoke", folder=folder, command="test", display=Silent())

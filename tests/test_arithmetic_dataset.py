@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -12,15 +12,12 @@ from extrapolate import nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named
 from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, PLAIN, WITH_NOISE
-from extrapolate.experiments.training import Training
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training.loop import run_training
+from made_up import judged
 
 DATASET, NOISE = experiment_named("arithmetic-dataset"), experiment_named("noise-range")
 RANGES = tuple(str(pair) for pair in PUBLISHED_RANGES)
-
-
-# ------------------------------------------------------------------------------------------------ the task
 
 
 def test_answer_is_the_product_of_both_sums() -> None:
@@ -49,13 +46,9 @@ def test_subsets_that_do_not_fit_are_refused() -> None:
 PUBLISHED = (505.38, 0.16, 0.1113, 9.204e-4, 2.307e-4, 9.2e-4, 0.1601, 0.1053)
 
 
-@pytest.mark.parametrize(("index", "published"), list(enumerate(PUBLISHED)))
-def test_thresholds_are_the_published_ones(index: int, published: float) -> None:
-    task = SubsetProduct(PUBLISHED_RANGES[index])
-    assert task.threshold(count=20_000) == pytest.approx(published, rel=0.07)
-
-
-# ------------------------------------------------------------------------------------------------ findings
+def test_thresholds_are_the_published_ones() -> None:
+    for pair, published in zip(PUBLISHED_RANGES, PUBLISHED, strict=False):
+        assert SubsetProduct(pair).threshold(count=20_000) == pytest.approx(published, rel=0.07), pair
 
 
 def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
@@ -69,89 +62,77 @@ def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
     return pl.DataFrame(rows, ["unit", "range", "seed", "solved"], orient="row")
 
 
-def judged(experiment: Any, results: pl.DataFrame, config: Any = None) -> dict[str, Claim]:
-    config = config or experiment.presets["paper"]
-    return {claim.id: claim for claim in experiment.claims(results, config)}
-
-
-FAILS, IMPROVES = "NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU"
 EVERYWHERE = dict.fromkeys(RANGES, 20)
 
 
-def dataset(plain: Mapping[str, int], config: Any = None) -> dict[str, Claim]:
-    """The claims where the stochastic network solves everything."""
-    return judged(DATASET, table({"NAU-NMU": plain, "NAU-StochasticNMU": EVERYWHERE}), config)
+def dataset(plain: Mapping[str, int], config: Any = DATASET.presets["paper"]) -> list[Claim]:
+    """Of failures and of improvement, where the stochastic network solves everything."""
+    claims = judged(DATASET, table({"NAU-NMU": plain, "NAU-StochasticNMU": EVERYWHERE}), config)
+    return [
+        claims[id] for id in ("NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU")
+    ]
 
 
 def test_findings_hold_where_the_noise_helps_and_not_where_it_makes_no_difference() -> None:
-    claims = dataset(EVERYWHERE | {RANGES[0]: 2, RANGES[1]: 10})
-    assert (claims[FAILS].holds, claims[IMPROVES].holds) == (True, True)
-    assert claims[FAILS].measured == pytest.approx(152 / 180)
-    assert claims[IMPROVES].measured == pytest.approx(28 / 180)
-    assert RANGES[0] in str(claims[FAILS].why)
-    assert "9 ranges, by NAU→NMU 7" in str(claims[IMPROVES].why)
-    same = dataset(EVERYWHERE)
-    assert (same[FAILS].holds, same[IMPROVES].holds) == (False, False)
+    fails, improves = dataset(EVERYWHERE | {RANGES[0]: 2, RANGES[1]: 10})
+    assert (fails.holds, fails.measured) == (True, pytest.approx(152 / 180))
+    assert (improves.holds, improves.measured) == (True, pytest.approx(28 / 180))
+    assert RANGES[0] in str(fails.why)
+    assert "9 ranges, by NAU→NMU 7" in str(improves.why)
+    assert [claim.holds for claim in dataset(EVERYWHERE)] == [False, False]
 
 
 def test_shorter_training_is_listed_and_a_much_shorter_one_not_judged() -> None:
-    laptop = DATASET.presets["laptop"]
-    claim = dataset(EVERYWHERE, laptop)[IMPROVES]
-    assert claim.holds is False
-    assert "150,000 of 5,000,000 steps" in str(claim.why)
-    assert dataset(EVERYWHERE, replace(laptop, steps=100))[IMPROVES].holds is None
-    few = dataset(EVERYWHERE, replace(laptop, ranges=PUBLISHED_RANGES[:3]))[IMPROVES]
-    assert few.holds is None
-    assert "3 of 9 ranges" in str(few.why)
+    for changed, holds, why in (
+        ({}, False, "150,000 of 5,000,000 steps"),
+        ({"steps": 100}, None, "100 of 5,000,000 steps"),
+        ({"ranges": PUBLISHED_RANGES[:3]}, None, "3 of 9 ranges"),
+    ):
+        _, improves = dataset(EVERYWHERE, replace(DATASET.presets["laptop"], **changed))
+        assert improves.holds is holds
+        assert why in str(improves.why)
 
-
-# ----------------------------------------------------------------------------------------- findings on noise
 
 BAND, CHOICE = "StochasticNMU/broad-band-of-noises", f"{BATCH_NOISE}/as-good-as-the-best"
 
 
+ENDS = [WITH_NOISE[high] for high in (1.5, 2, 5, 10, 50)]
+
+
 def noise(*counts: int, **others: int) -> dict[str, Claim]:
     """Of models solved of 20 with the upper ends 1.5, 2, 5, 10 and 50, and of others."""
-    fixed = {WITH_NOISE[high]: count for high, count in zip((1.5, 2, 5, 10, 50), counts, strict=True)}
-    solved = fixed | {{"plain": PLAIN, "batch": BATCH_NOISE}[name]: count for name, count in others.items()}
-    return judged(NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}))
+    solved = dict(zip(ENDS, counts, strict=True)) | others
+    return judged(
+        NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}), NOISE.presets["paper"]
+    )
 
 
 def test_band_is_broad_where_neighbouring_ends_solve_as_much() -> None:
     claim = noise(2, 20, 20, 20, 3)[BAND]
-    assert claim.holds is True
-    assert claim.measured == 5
+    assert (claim.holds, claim.measured) == (True, 5)
     assert "from U[1,2] to U[1,10]" in str(claim.why)
     assert noise(2, 3, 20, 4, 3)[BAND].holds is False
     assert noise(20, 20, 3, 20, 20)[BAND].holds is False  # what fails in between ends the band
 
 
 def test_batch_noise_must_solve_as_much_as_the_best_end() -> None:
-    good = noise(2, 10, 20, 20, 3, batch=20)[CHOICE]
-    assert good.holds is True
-    assert good.measured == 0
+    good = noise(2, 10, 20, 20, 3, **{BATCH_NOISE: 20})[CHOICE]
+    assert (good.holds, good.measured) == (True, 0)
     assert "U[1,5]" in str(good.why)
-    assert noise(2, 10, 20, 20, 3, batch=12)[CHOICE].holds is False
+    assert noise(2, 10, 20, 20, 3, **{BATCH_NOISE: 12})[CHOICE].holds is False
 
 
 def test_each_noise_is_compared_with_none() -> None:
-    claims = noise(2, 10, 20, 20, 3, plain=8)
-    more = {
-        id.split("/")[0]: claim for id, claim in claims.items() if id.endswith("solves-more-than-NAU-NMU")
-    }
-    assert list(more) == [WITH_NOISE[high] for high in (1.5, 2, 5, 10, 50)]
-    assert [claim.holds for claim in more.values()] == [False, False, True, True, False]
-    assert more[WITH_NOISE[5]].measured == pytest.approx(0.6)
-
-
-# ------------------------------------------------------------------------------------------------- trainings
+    claims = noise(2, 10, 20, 20, 3, **{PLAIN: 8})
+    more = [claims[f"{end}/solves-more-than-NAU-NMU"] for end in ENDS]
+    assert [claim.holds for claim in more] == [False, False, True, True, False]
+    assert more[2].measured == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("high", WITH_NOISE)
 def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
     smoke = replace(NOISE.presets["smoke"], networks=(WITH_NOISE[high],))
-    (training,) = NOISE.jobs(smoke).values()
-    assert isinstance(training, Training)
+    (training,) = cast(Any, NOISE.jobs(smoke)).values()
     unit = training.build().get_submodule("1")
     assert isinstance(unit, nn.StochasticNMU)
     sampled = unit.noise(torch.zeros(20_000, 2))

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,14 +61,15 @@ def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.Captu
         (["1 + 2", "--limt", "3"], "--limt"),
         ([f"{10**300} + 1", "--show", "states.html"], "--show draws up to 1448 places"),
         (["1 + 2", "--show", "missing/states.html"], "missing is not a folder"),
+        (["1 + 2", "--model", "binary-adition"], "unknown network 'binary-adition'"),
     ],
 )
 def test_bad_input_has_one_line(
     arguments: list[str], said: str, untrained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, err = run(capsys, *arguments, "--model", untrained)
-    assert status == 2
-    assert not out
+    model = () if "--model" in arguments else ("--model", untrained)
+    status, out, err = run(capsys, *arguments, *model)
+    assert (status, out) == (2, "")
     assert said in err
     assert len(err.splitlines()) == 1
 
@@ -81,12 +83,6 @@ def test_a_million_digits_are_answered_with_an_estimate(
     assert re.search(r"6,643,859 places in 6,643,859 steps would take about \d+:\d\d:\d\d here", err)
 
 
-def test_an_unknown_network_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run(capsys, "1 + 2", "--model", "binary-adition")
-    assert status == 2
-    assert "unknown network 'binary-adition'" in err
-
-
 def test_page_of_states_stands_alone_and_escapes(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,20 +92,10 @@ def test_page_of_states_stands_alone_and_escapes(
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
     assert "script-src 'sha256-" in text
     hostile = "<script>alert(1)</script>"
-    computed = Computed(
-        question=hostile,
-        answer=hostile,
-        correct=False,
-        given="1 ",
-        exact="1 ",
-        read=["1 "],
-        numbers=[hostile],
-        states=np.zeros((1, 2, 3)),
-        groups=[("stay", 3)],
-        facts={"a": hostile},
-        command=hostile,
-    )
-    assert hostile not in render(computed)
+    words = dict.fromkeys(("question", "answer", "command"), hostile)
+    read = {"given": "1 ", "exact": "1 ", "read": ["1 "], "numbers": [hostile], "correct": False}
+    states: dict[str, Any] = {"states": np.zeros((1, 2, 3)), "groups": [("stay", 3)], "facts": {"a": hostile}}
+    assert hostile not in render(Computed(**words, **read, **states))
 
 
 @pytest.mark.parametrize("digits", [1, 10, 3_999, 20_000])

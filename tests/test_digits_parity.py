@@ -30,9 +30,9 @@ def test_numbers_of_digits_that_do_not_fit_are_refused(fewest: int, most: int) -
         EvenDigits(load_digits(), fewest, most)
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_every_output_layer_gives_a_number(head: str) -> None:
-    assert build_counter(24, head)(torch.rand(3, 1, 24, 24)).shape == (3,)
+def test_every_output_layer_gives_a_number() -> None:
+    for head in HEADS:
+        assert build_counter(24, head)(torch.rand(3, 1, 24, 24)).shape == (3,)
 
 
 def test_bias_is_added_to_the_accumulator() -> None:
@@ -44,18 +44,17 @@ def test_bias_is_added_to_the_accumulator() -> None:
 
 def test_accumulator_must_count_more_pictures_correctly_seed_by_seed() -> None:
     id, affine = "NAC/more-right-than-affine", [0.85, 0.86, 0.84]
-    better = claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, 0.92, 0.94]})
-    assert (better[id].holds, better[id].measured) == (True, pytest.approx(0.08))
-    assert (better["affine/accuracy"].published, better["affine/accuracy"].measured) == (0.851, 0.85)
-    assert (
-        claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, 0.82, 0.94]})[id].holds is False
+    better, worse = (
+        claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, own, 0.94]})
+        for own in (0.92, 0.82)
     )
+    assert (better[id].holds, better[id].measured, worse[id].holds) == (True, pytest.approx(0.08), False)
+    assert (better["affine/accuracy"].published, better["affine/accuracy"].measured) == (0.851, 0.85)
 
 
 def test_ablation_compares_the_output_layers_that_were_trained() -> None:
-    claims = claims_of(
-        digits_parity, "accuracy", {head: [0.8 + i / 100, 0.8] for i, head in enumerate(HEADS)}
-    )
+    shares = {head: [0.8 + i / 100, 0.8] for i, head in enumerate(HEADS)}
+    claims = claims_of(digits_parity, "accuracy", shares)
     assert {id: claim.measured for id, claim in claims.items() if "-over-" in id} == {
         "NAC-over-linear/tanh-sigma": pytest.approx(0.005),
         "NAC-bias-over-affine/tanh-sigma": pytest.approx(0.015),

@@ -1,6 +1,7 @@
 """Functions of two sums: the task, the networks, and how the published table is judged."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,14 @@ import torch
 
 from extrapolate.experiments import Claim, experiment_named
 from extrapolate.experiments.arithmetic.functions_static import scores
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
+from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction
+from made_up import judged as judged_of
+from task_cases import NARROW, WIDE
 
 STATIC, RECURRENT = map(experiment_named, ("functions-static", "functions-recurrent"))
-NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
 
-# ------------------------------------------------------------------------------------------------ the task
 
-KNOWN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+KNOWN = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -34,9 +35,9 @@ def test_answer_is_the_function_of_both_sums_over_all_steps(name: str) -> None:
     generator = torch.Generator().manual_seed(7)
     subsets = task.place_subsets(generator).subsets
     x = task.test.sample(6, 16, generator)
-    assert x.shape == (5, 6, 16)
     first, second = (subsets[:, i].numpy() == 1 for i in (0, 1))
     sums = [x.numpy()[:, :, chosen].sum((0, 2)) for chosen in (first, second)]
+    assert x.shape == (5, 6, 16)
     assert (first.sum(), second.sum(), (first & second).sum()) == (4, 4, 2)
     np.testing.assert_allclose(task.answer(x, subsets.double())[:, 0], KNOWN[name](*sums), rtol=1e-12)
 
@@ -49,9 +50,6 @@ def test_threshold_is_the_error_of_weights_a_little_off() -> None:
     assert task.threshold(1e-2) == task.threshold(1e-2)
     product = replace(task, function=SUM_FUNCTIONS["mul"])
     assert product.threshold(1e-3) == pytest.approx(product.threshold(1e-2) / 100, rel=0.02)
-
-
-# -------------------------------------------------------------------------------------------- the networks
 
 
 def test_static_network_is_one_layer_on_the_other() -> None:
@@ -81,9 +79,6 @@ def test_networks_take_steps_to_answers(experiment: Any) -> None:
         assert config.build(name)(torch.rand(config.trained_on.length, 5, 8)).shape == (5, 1)
 
 
-# ---------------------------------------------------------------------------------------------- the training
-
-
 def test_each_model_has_its_own_function_and_subsets() -> None:
     training: Any = STATIC.jobs(STATIC.presets["smoke"])["Linear"]
     replicas, own = training.replicas(), training.train.per_replica
@@ -101,9 +96,6 @@ def test_score_of_the_median_before_training_is_a_hundred() -> None:
     assert scores(errors, errors, 3).view(2, 3).median(1).values.tolist() == [100, 100]
 
 
-# ---------------------------------------------------------------------------------------------- the claims
-
-
 def judged(scores: Mapping[str, Mapping[str, Sequence[float]]], experiment: Any = STATIC) -> dict[str, Claim]:
     """Of models with ``scores[model][function][seed]``; solved below 0.01."""
     rows = [
@@ -113,51 +105,43 @@ def judged(scores: Mapping[str, Mapping[str, Sequence[float]]], experiment: Any 
         for seed, score in enumerate(own)
     ]
     columns = ["unit", "function", "seed", "solved", "interpolation", "extrapolation"]
-    claims = experiment.claims(pl.DataFrame(rows, columns, orient="row"), experiment.presets["laptop"])
-    return {claim.id: claim for claim in claims}
+    return judged_of(experiment, pl.DataFrame(rows, columns, orient="row"))
 
 
 def test_published_zero_must_vanish_and_a_published_error_must_not() -> None:
-    claims = judged({"NALU": {"mul": [0.001, 0.002, 0.001]}, "NAC": {"mul": [30.0, 33.0, 20.0]}})
-    assert claims["NALU/mul/extrapolation"].holds is True
-    assert claims["NALU/mul/extrapolation"].published == 0.0
-    assert claims["NAC/mul/extrapolation"].holds is True
-    assert claims["NAC/mul/extrapolation"].measured == pytest.approx((30 * 33 * 20) ** (1 / 3))
-    turned = judged({"NALU": {"mul": [3.0, 4.0, 5.0]}, "NAC": {"mul": [0.001, 0.001, 0.002]}})
-    assert turned["NALU/mul/extrapolation"].holds is False
-    assert turned["NAC/mul/extrapolation"].holds is False
-
-
-def test_small_published_error_is_a_number_beside_a_number() -> None:
+    for nalu, nac, holds in (
+        ([0.001, 0.002, 0.001], [30.0, 33.0, 20.0], True),
+        ([3.0] * 3, [0.001] * 3, False),
+    ):
+        claims = judged({"NALU": {"mul": nalu}, "NAC": {"mul": nac}})
+        vanishes, does_not = (claims[f"{unit}/mul/extrapolation"] for unit in ("NALU", "NAC"))
+        assert (vanishes.holds, vanishes.published, does_not.holds) == (holds, 0.0, holds)
+        assert does_not.measured == pytest.approx(math.prod(nac) ** (1 / 3))
+    # a small published error is a number beside a number
     assert judged({"NALU": {"div": [0.5, 0.6, 0.7]}})["NALU/div/extrapolation"].holds is None
 
 
 def test_comparison_is_with_the_best_of_the_others_seed_by_seed() -> None:
-    others = {
-        "ReLU6": {"mul": [10.0, 100.0]},
-        "Linear": {"mul": [100.0, 10.0]},
-        "NAC": {"mul": [500.0, 500.0]},
-    }
-    id = "NALU/mul/nearer-than-ReLU6-Linear-NAC"
-    claim = judged({"NALU": {"mul": [0.1, 0.11]}, **others})[id]
-    assert claim.holds is True
-    assert claim.measured == pytest.approx(2, abs=0.05)
-    assert judged({"NALU": {"mul": [0.1, 1_000.0]}, **others})[id].holds is False
+    rivals = {"ReLU6": [10.0, 100.0], "Linear": [100.0, 10.0], "NAC": [500.0, 500.0]}
 
+    def nearer(nalu: list[float], others: Mapping[str, list[float]], experiment: Any = STATIC) -> Claim:
+        scores = {name: {"mul": own} for name, own in {"NALU": nalu, **others}.items()}
+        return judged(scores, experiment)[f"NALU/mul/nearer-than-{'-'.join(others)}"]
 
-def test_scores_that_are_no_numbers_count_as_the_greatest() -> None:
-    results = {"NALU": {"mul": [float("inf"), float("nan")]}, "LSTM": {"mul": [100.0, 99.0]}}
-    claim = judged(results, RECURRENT)["NALU/mul/nearer-than-LSTM"]
-    assert claim.holds is False
-    assert claim.measured == pytest.approx(-1, abs=0.01)
+    claim = nearer([0.1, 0.11], rivals)
+    assert (claim.holds, claim.measured) == (True, pytest.approx(2, abs=0.05))
+    assert nearer([0.1, 1_000.0], rivals).holds is False
+    # scores that are no numbers count as the greatest
+    claim = nearer([float("inf"), float("nan")], {"LSTM": [100.0, 99.0]}, RECURRENT)
+    assert (claim.holds, claim.measured) == (False, pytest.approx(-1, abs=0.01))
 
 
 def test_success_over_seeds_is_judged_on_all_functions() -> None:
     every = dict.fromkeys(SUM_FUNCTIONS, [0.001] + [5.0] * 9)
     right = dict.fromkeys(SUM_FUNCTIONS, [0.001] * 10)
     claims = judged({"NALU": every, "NAU-NMU": right})
-    assert claims["NALU/fails-with-most-seeds"].holds is True
-    assert claims["NALU/fails-with-most-seeds"].measured == pytest.approx(0.1)
+    fails = claims["NALU/fails-with-most-seeds"]
+    assert (fails.holds, fails.measured) == (True, pytest.approx(0.1))
     assert claims["NAU-NMU/solves-more-than-NALU"].holds is True
     assert judged({"NALU": right, "NAU-NMU": right})["NAU-NMU/solves-more-than-NALU"].holds is False
     assert "NALU/fails-with-most-seeds" not in judged({"NALU": {"mul": [5.0, 5.0]}})

@@ -1,10 +1,10 @@
 """Time in a grid world: the world and its Gymnasium, the agents, and how the published finding is judged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
-import polars as pl
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
@@ -24,44 +24,39 @@ from extrapolate.experiments.agents.grid_time import (
     walk,
 )
 from extrapolate.tasks import GridTime
-from extrapolate.tasks.grid_time import MOVES, Episodes
+from extrapolate.tasks.grid_time import Episodes
 from extrapolate.tasks.grid_time_env import GridTimeEnv
+from made_up import claims_of
 
 WORLD = GridTime()
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 
-def episode(agent: int, destination: int, time: int) -> Episodes:
-    one = torch.ones(1, dtype=torch.int64)
-    return Episodes(agent * one, destination * one, time * one, 0 * one, one < 0)
-
-
-def rewards(start: Episodes, actions: Sequence[int]) -> list[float]:
-    found = []
+def walked_from(agent: int, time: int, actions: Sequence[int]) -> tuple[list[int], list[float]]:
+    """The places and the rewards on the way to place 2."""
+    agents, destination, times, step = torch.tensor([[agent], [2], [time], [0]])
+    start = Episodes(agents, destination, times, step, step < 0)
+    places, rewards = [], []
     for action in actions:
         start, reward = WORLD.act(start, torch.tensor([action]))
-        found.append(reward.item())
-    return found
-
-
-# ----------------------------------------------------------------------------------------------- the world
+        places.append(start.agent.item())
+        rewards.append(reward.item())
+    return places, rewards
 
 
 def test_only_an_arrival_in_time_is_rewarded() -> None:
-    two_away = episode(0, 2, 5)
-    assert rewards(two_away, [STAY, STAY, STAY, RIGHT, RIGHT]) == [0, 0, 0, 0, 1]
-    assert rewards(two_away, [RIGHT, RIGHT, STAY, STAY, STAY]) == [0] * 5
-    assert rewards(two_away, [STAY] * 4 + [RIGHT] * 3) == [0] * 7
-    assert rewards(two_away, [RIGHT, RIGHT, LEFT, STAY, RIGHT]) == [0] * 5
+    assert walked_from(0, 5, [STAY, STAY, STAY, RIGHT, RIGHT])[1] == [0, 0, 0, 0, 1]
+    for wrong in (
+        [RIGHT, RIGHT, STAY, STAY, STAY],
+        [STAY] * 4 + [RIGHT] * 3,
+        [RIGHT, RIGHT, LEFT, STAY, RIGHT],
+    ):
+        assert not any(walked_from(0, 5, wrong)[1])
 
 
 def test_agent_moves_as_on_a_map_and_not_over_the_edge() -> None:
-    now, row, column = episode(12, 99, 99), 2, 2
-    for action in [UP, UP, UP, LEFT, DOWN, RIGHT, RIGHT, RIGHT, RIGHT, STAY]:
-        now, _ = WORLD.act(now, torch.tensor([action]))
-        row, column = (min(max(a + b, 0), 4) for a, b in zip((row, column), MOVES[action], strict=True))
-        assert now.agent.item() == 5 * row + column
-    assert (row, column) == (1, 4)
+    actions = [UP, LEFT, UP, UP, LEFT, LEFT, DOWN, RIGHT, RIGHT, RIGHT, RIGHT, STAY]
+    assert walked_from(12, 99, actions)[0] == [7, 6, 1, 1, 0, 0, 5, 6, 7, 8, 9, 9]
 
 
 def test_episodes_begin_at_every_pair_that_can_be_reached_equally_often() -> None:
@@ -88,12 +83,9 @@ def test_times_are_drawn_from_their_range_and_told_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"side": 1}, {"times": (0, 3)}, {"times": (5, 4)}])
-def test_worlds_that_cannot_be_are_refused(wrong: Mapping[str, tuple[int, int]]) -> None:
+def test_worlds_that_cannot_be_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="side must be at least 2"):
-        GridTime(**wrong)  # type: ignore[arg-type]
-
-
-# ----------------------------------------------------------------------------------------------- Gymnasium
+        GridTime(**wrong)
 
 
 def test_environment_passes_gymnasiums_own_check() -> None:
@@ -132,9 +124,6 @@ def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
         assert reward == walked.reward[step].item()
         step += 1
     assert walked.going.sum() == step
-
-
-# ---------------------------------------------------------------------------------------------- the agents
 
 
 def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
@@ -177,21 +166,13 @@ def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
     assert one != other
 
 
-# -------------------------------------------------------------------------------------------- the findings
-
-
-def judged(trained: float, success: Mapping[str, Sequence[float]]) -> list[bool | None]:
-    """Of agents whose share of success is ``trained`` up to T = 12 and ``success[agent][seed]`` later."""
-    rows = [
-        {"unit": unit, "seed": seed, "success_trained": trained, "success_24": share}
-        for unit, shares in success.items()
-        for seed, share in enumerate(shares)
-    ]
-    return [each.holds for each in grid_time.claims(pl.DataFrame(rows), grid_time.presets["laptop"])]
-
-
 def test_findings_hold_where_the_intervals_say_so() -> None:
     """In turn: NAC later than LSTM, NAC holds, LSTM falls."""
-    assert judged(0.9, {"LSTM": [0.0, 0.02, 0.0], "LSTM-NAC": [0.8, 0.85, 0.9]}) == [True] * 3
-    assert judged(0.9, {"LSTM": [0.0, 0.9, 0.0], "LSTM-NAC": [0.9, 0.0, 0.9]}) == [False] * 3
-    assert judged(0.0, {"LSTM": [0.0, 0.0], "LSTM-NAC": [0.0, 0.0]}) == [False] * 3  # never arrives
+    for trained, lstm, nac, holds in (
+        (0.9, [0.0, 0.02, 0.0], [0.8, 0.85, 0.9], True),
+        (0.9, [0.0, 0.9, 0.0], [0.9, 0.0, 0.9], False),
+        (0.0, [0.0, 0.0], [0.0, 0.0], False),  # never arrives
+    ):
+        shares = {"LSTM": lstm, "LSTM-NAC": nac}
+        claims = claims_of(grid_time, "success_24", shares, success_trained=trained)
+        assert [each.holds for each in claims.values()] == [holds] * 3

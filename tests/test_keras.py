@@ -1,6 +1,7 @@
 """The units inside Keras: same answers, trained by ``fit``, saved and loaded by Keras."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,14 @@ from extrapolate.keras import NAU, NMU, StochasticNMU, UnitLayer  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 UNITS = [name for name in layers.__all__ if name not in ("Box", "UnitLayer")]
+X = np.random.default_rng(0).uniform(1, 2, (1024, 2)).astype(np.float32)
+
+
+def compiled(layer: UnitLayer, optimizer: Any) -> Any:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile(optimizer, "mse")
+    return model
 
 
 def test_every_unit_is_a_layer() -> None:
@@ -24,7 +33,7 @@ def test_every_unit_is_a_layer() -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_layer_gives_the_modules_answer(name: str) -> None:
+def test_layer_gives_the_modules_answer_and_comes_back_from_its_config(name: str) -> None:
     layer = getattr(layers, name)(2)
     x = torch.rand(5, 3) + 0.5
     layer.build((None, 3))
@@ -36,24 +45,15 @@ def test_layer_gives_the_modules_answer(name: str) -> None:
     torch.testing.assert_close(layer(x, training=False), module(x))
     assert layer.compute_output_shape((None, 7, 3)) == (None, 7, 2)
     assert tuple(layer(torch.rand(4, 7, 3) + 0.5).shape) == (4, 7, 2)
-
-
-@pytest.mark.parametrize("name", UNITS)
-def test_layer_comes_back_from_its_config(name: str) -> None:
-    layer = getattr(layers, name)(2, penalty_scale=0.5, name="mine")
-    again = type(layer).from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
+    layer = type(layer)(2, penalty_scale=0.5, name="mine")
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 def test_weights_stay_in_their_box_and_the_penalty_is_part_of_the_loss() -> None:
-    keras.utils.set_random_seed(0)
-    layer = NAU(1, penalty_scale=10.0)
-    model = keras.Sequential([keras.Input((2,)), layer])
-    model.compile(keras.optimizers.SGD(5.0), "mse")
-    x = np.random.default_rng(0).uniform(1, 2, (64, 2)).astype(np.float32)
+    layer, x = NAU(1, penalty_scale=10.0), X[:64]
+    model = compiled(layer, keras.optimizers.SGD(5.0))
     model.fit(x, x @ [[9.0], [-9.0]], epochs=3, verbose=0)
-    weight = keras.ops.convert_to_numpy(layer.weights[0])
-    assert np.abs(weight).max() <= 1.0
+    assert np.abs(keras.ops.convert_to_numpy(layer.weights[0])).max() <= 1.0
     layer.weights[0].assign([[0.5, 0.25]])
     plain = keras.losses.mean_squared_error(x[:, 0] * 0, keras.ops.convert_to_numpy(model(x))[:, 0])
     assert model.evaluate(x, x[:, :1] * 0, batch_size=64, verbose=0) == pytest.approx(
@@ -71,23 +71,16 @@ def test_noise_is_for_training_only() -> None:
 
 def test_saved_model_answers_the_same(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), NMU(3), NAU(1)])
-    x = np.random.default_rng(0).uniform(1, 2, (5, 2)).astype(np.float32)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        np.asarray(again.predict(x, verbose=0)), np.asarray(model.predict(x, verbose=0))
-    )
+    one, other = (np.asarray(each.predict(X[:5], verbose=0)) for each in (again, model))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_it_learns_to_multiply_and_is_right_far_outside() -> None:
-    keras.utils.set_random_seed(0)
-    layer: UnitLayer = NMU(1, penalty_scale=1.0)
-    model = keras.Sequential([keras.Input((2,)), layer])
-    model.compile(keras.optimizers.Adam(0.02), "mse")
-    x = np.random.default_rng(0).uniform(1, 2, (1024, 2)).astype(np.float32)
-    model.fit(x, x[:, :1] * x[:, 1:], epochs=12, batch_size=64, verbose=0)
-    far = np.array([[1e3, 1e3]], np.float32)
-    assert model(far).item() == pytest.approx(1e6, rel=1e-3)
+    model = compiled(NMU(1, penalty_scale=1.0), keras.optimizers.Adam(0.02))
+    model.fit(X, X[:, :1] * X[:, 1:], epochs=12, batch_size=64, verbose=0)
+    assert model(np.array([[1e3, 1e3]], np.float32)).item() == pytest.approx(1e6, rel=1e-3)
 
 
 def test_unknown_number_of_inputs_is_refused() -> None:

@@ -25,30 +25,23 @@ from extrapolate.tasks import VOCABULARY, Picture, Sentences
 from extrapolate.training import Replicas, StepDecay
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
+from made_up import claims_of, judged
 
-RATES, BITS = madam_learning_rate.presets["laptop"], madam_bits.presets["laptop"]
-
-
-# ------------------------------------------------------------------------------- rates of each replica's own
-
-
-def grads(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+RATES = madam_learning_rate.presets["laptop"]
 
 
 @pytest.mark.parametrize("make", [torch.optim.Adam, partial(torch.optim.SGD, momentum=0.9)])
 def test_each_replica_moves_as_with_an_optimizer_of_its_own(make: Any) -> None:
     rates = torch.tensor([1e-4, 1e-2, 0.5])
-    start = grads(0, 3, 4, 2)
-    stacked = start.clone().requires_grad_()
+    stacked = torch.randn(3, 4, 2, requires_grad=True)
+    alone = [row.detach().clone().requires_grad_() for row in stacked]
     together = PerReplica([stacked], rates, partial(make, lr=1.0))
-    alone = [row.clone().requires_grad_() for row in start]
     apart = [make([row], lr=float(rate)) for row, rate in zip(alone, rates, strict=True)]
-    for step in range(20):
-        stacked.grad = grads(step + 1, 3, 4, 2)
-        together.step()
-        for index, (row, optimizer) in enumerate(zip(alone, apart, strict=True)):
-            row.grad = stacked.grad[index].clone()
+    for _ in range(20):
+        stacked.grad = torch.randn(3, 4, 2)
+        for row, slope in zip(alone, stacked.grad, strict=True):
+            row.grad = slope.clone()
+        for optimizer in (together, *apart):
             optimizer.step()
     torch.testing.assert_close(stacked.detach(), torch.stack(alone).detach(), atol=1e-6, rtol=1e-5)
 
@@ -60,15 +53,11 @@ def test_an_optimizer_whose_steps_cannot_be_scaled_is_refused() -> None:
             PerReplica(weights, torch.ones(2), partial(torch.optim.SGD, lr=lr, weight_decay=decay))
 
 
-def _slope(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    return sum((each.square().sum() for each in model.parameters()), start=torch.zeros(()))
-
-
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
     """Rates of each replica's own, and a factor that has fallen: the end is that of an undisturbed training."""
     config = TrainConfig(
-        loss=_slope,
+        loss=lambda model, key, batch: torch.cat([p.flatten() for p in model.parameters()]).square().sum(),
         optimizer=lambda parameters: OPTIMIZERS[name](parameters, torch.tensor([0.01, 0.1])),
         steps=12,
         evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].flatten(1).sum(1)},
@@ -87,9 +76,6 @@ def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
     assert torch.equal(trained(12, tmp_path / "twice"), trained(12, tmp_path / "once"))
 
 
-# --------------------------------------------------------------------------------------------- the problems
-
-
 def test_verbs_agree_with_the_first_noun_of_their_subject() -> None:
     words = Sentences(40).passages(50, torch.Generator().manual_seed(3)).flatten().tolist()
     text = " ".join(VOCABULARY[word] for word in words)
@@ -102,9 +88,7 @@ def test_verbs_agree_with_the_first_noun_of_their_subject() -> None:
 
 
 def test_colours_lie_between_black_and_white() -> None:
-    places, colours = Picture(16).pixels()
-    assert places.shape == (256, 2)
-    assert colours.shape == (256, 3)
+    _, colours = Picture(16).pixels()
     assert 0 <= float(colours.min()) <= float(colours.max()) <= 1
     assert float(colours.std(0).min()) > 0.1
 
@@ -128,9 +112,6 @@ def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     error = float(error_of(problem.build()).detach())
     chance = {"digits": math.log(10), "text": math.log(len(VOCABULARY)), "picture": 0.04}[name.split("-")[0]]
     assert chance / 2 < error < 2 * chance
-
-
-# ----------------------------------------------------------------------------------------------- findings
 
 
 def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
@@ -159,8 +140,7 @@ def finding(optimizer: str, best: dict[str, float], slope: float) -> Any:
 
 def test_one_rate_for_all_holds_only_if_it_is_near_everywhere() -> None:
     near = finding("Madam", {"text-lstm": 0.0316}, 1.05)
-    assert near.holds is True
-    assert near.measured == pytest.approx(1.05, rel=1e-2)
+    assert (near.holds, near.measured) == (True, pytest.approx(1.05, rel=1e-2))
     far = finding("Madam", {"text-lstm": 0.1}, 2.0)
     assert far.holds is False
     assert "text-lstm (4.00)" in str(far.why)
@@ -168,21 +148,18 @@ def test_one_rate_for_all_holds_only_if_it_is_near_everywhere() -> None:
 
 def test_best_rates_of_the_others_must_lie_far_apart() -> None:
     apart = finding("SGD", {"text-lstm": 0.1, "digits-cnn": 0.001}, 2.0)
-    assert apart.holds is True
-    assert apart.measured == pytest.approx(100)
+    assert (apart.holds, apart.measured) == (True, pytest.approx(100))
     assert finding("Adam", {}, 2.0).holds is False
 
 
 @pytest.mark.parametrize(("lost", "holds"), [(0.2, True), (1.5, False)])
 def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool) -> None:
     noise = [0.001, -0.001, 0.0005, -0.0005, 0.0]
-    rows = [
-        pl.DataFrame({"unit": name, "seed": range(5), "accuracy": [0.97 - less / 100 + n for n in noise]})
-        for name, less in (("float32", 0.0), ("12-bit", lost))
-    ]
-    claim = madam_bits.claims(pl.concat(rows), BITS)[0]
-    assert claim.holds is holds
-    assert claim.measured == pytest.approx(lost)
+    accuracies = {
+        name: [0.97 - less / 100 + n for n in noise] for name, less in (("float32", 0.0), ("12-bit", lost))
+    }
+    claim, *_ = claims_of(madam_bits, "accuracy", accuracies).values()
+    assert (claim.holds, claim.measured) == (holds, pytest.approx(lost))
 
 
 def test_arithmetic_units_are_compared_over_all_ranges() -> None:
@@ -193,9 +170,9 @@ def test_arithmetic_units_are_compared_over_all_ranges() -> None:
         for seed in range(5)
     ]
     columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
-    experiment = experiment_named("madam-arithmetic")
-    found = experiment.claims(pl.DataFrame(lines, columns, orient="row"), experiment.presets["laptop"])
-    measured = {each.id: (each.measured, each.n) for each in found}
-    assert measured["NMU/mul/Adam"] == (pytest.approx(0.8), 10)
-    assert measured["NMU/mul/difference"] == (pytest.approx(-0.6), 20)
-    assert len(found) == 3
+    found = judged(experiment_named("madam-arithmetic"), pl.DataFrame(lines, columns, orient="row"))
+    assert {id.removeprefix("NMU/mul/"): (each.measured, each.n) for id, each in found.items()} == {
+        "Adam": (pytest.approx(0.8), 10),
+        "Madam": (pytest.approx(0.2), 10),
+        "difference": (pytest.approx(-0.6), 20),
+    }

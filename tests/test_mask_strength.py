@@ -7,13 +7,14 @@ from extrapolate.errors import UserError
 from extrapolate.experiments import with_options, written
 from extrapolate.experiments.masks._masks import mask_training
 from extrapolate.experiments.masks.modularity_strength import modularity_strength, strength_study
+from made_up import judged
 
 PRESETS = modularity_strength.presets
 
 
 def test_one_network_for_all_strengths() -> None:
-    config = PRESETS["smoke"]
-    studies = [strength_study(config, 0, strength) for strength in config.strengths]
+    smoke = PRESETS["smoke"]
+    studies = [strength_study(smoke, 0, strength) for strength in smoke.strengths]
     assert [each.learning.pressure * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
     one, other = (mask_training(each).replicas().state for each in studies)
     assert all(one[name].equal(other[name]) for name in one)
@@ -30,34 +31,21 @@ def test_strengths_are_put_in_order_and_the_single_one_is_no_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "right", "falls", "loses"),
-    [
-        ((900, 800, 700, 500, 200), (1.0, 1.0, 1.0, 1.0, 0.6), True, True),
-        ((900, 800, 700, 500, 500), (0.9,) * 5, False, False),
-    ],
+    ("least", "right", "falls"), [(200, [1, 1, 1, 1, 0.6], True), (500, [0.9] * 5, False)]
 )
-def test_the_sweep_is_judged(
-    kept: tuple[int, ...], right: tuple[float, ...], falls: bool, loses: bool
-) -> None:
-    config = PRESETS["laptop"]
+def test_the_sweep_is_judged(least: int, right: list[float], falls: bool) -> None:
+    strengths = PRESETS["laptop"].strengths
     results = pl.DataFrame(
-        {
-            "unit": "control",
-            "operation": operation,
-            "seed": seed,
-            "strength": strength,
-            "accuracy": accuracy,
-            "kept": count,
-        }
-        for strength, count, accuracy in zip(config.strengths, kept, right, strict=True)
+        ("control", operation, seed, *each)
+        for each in zip(strengths, right, (900, 800, 700, 500, least), strict=True)
         for seed in range(2)
         for operation in ("add", "mul")
     )
-    found = {each.id: each for each in modularity_strength.claims(results, config)}
-    assert found["kept-falls"].holds is falls
-    assert found["accuracy-falls"].holds is loses
-    assert found["kept-falls"].n == 2
-    assert "900" in (found["kept-falls"].why or "")
+    results.columns = ["unit", "operation", "seed", "strength", "accuracy", "kept"]
+    found = judged(modularity_strength, results)
+    kept, accuracy = found["kept-falls"], found["accuracy-falls"]
+    assert (kept.holds, accuracy.holds, kept.n) == (falls, falls, 2)
+    assert "900" in str(kept.why)
     unfinished = results.filter((pl.col("seed") == 0) | (pl.col("strength") < 1e-4))
-    assert {each.n for each in modularity_strength.claims(unfinished, config)} == {1}
-    assert modularity_strength.claims(results.filter(strength=1e-5), config) == []
+    assert {each.n for each in judged(modularity_strength, unfinished).values()} == {1}
+    assert judged(modularity_strength, results.filter(strength=1e-5)) == {}

@@ -1,18 +1,16 @@
 """Number words: the phrases, the split, the recurrent cells, and how the published findings are judged."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from extrapolate.experiments import run
 from extrapolate.experiments.cells import GRU, LSTM, RNN
 from extrapolate.experiments.language.number_words import number_words
 from extrapolate.report import write_page
 from extrapolate.tasks import WORDS, NumberWords, in_words
 from made_up import claims_of
-from silent import Silent
+from silent import smoke_run
 
 PHRASES = {
     0: "zero",
@@ -27,14 +25,11 @@ PHRASES = {
 }
 
 
-def test_numbers_have_their_english_words() -> None:
+def test_numbers_up_to_a_thousand_have_their_english_words() -> None:
     assert {number: " ".join(in_words(number)) for number in PHRASES} == PHRASES
-
-
-@pytest.mark.parametrize("number", [-1, 1001])
-def test_other_numbers_have_no_words(number: int) -> None:
-    with pytest.raises(ValueError, match="from 0 to 1000"):
-        in_words(number)
+    for number in (-1, 1001):
+        with pytest.raises(ValueError, match="from 0 to 1000"):
+            in_words(number)
 
 
 def test_split_has_the_published_sizes_and_every_word_in_training() -> None:
@@ -51,10 +46,9 @@ def test_split_has_the_published_sizes_and_every_word_in_training() -> None:
 
 def test_phrases_become_tokens_padded_with_zeros() -> None:
     tokens, lengths, values = NumberWords.encoded([334, 7])
-    assert [WORDS[token] for token in tokens[0].tolist()] == ["three", "hundred", "and", "thirty", "four"]
-    assert [WORDS[token] for token in tokens[1].tolist()] == ["seven", "", "", "", ""]
-    assert lengths.tolist() == [5, 1]
-    assert values.tolist() == [334, 7]
+    texts = [" ".join(WORDS[token] for token in row) for row in tokens.tolist()]
+    assert texts == ["three hundred and thirty four", "seven    "]
+    assert (lengths.tolist(), values.tolist()) == ([5, 1], [334, 7])
 
 
 @pytest.mark.parametrize(("ours", "known"), [(LSTM, torch.nn.LSTM), (GRU, torch.nn.GRU), (RNN, torch.nn.RNN)])
@@ -79,8 +73,7 @@ def test_nalu_must_be_better_and_the_bounded_read_out_worse() -> None:
 
 
 def test_page_shows_the_estimates_word_by_word_unless_their_file_is_damaged(tmp_path: Path) -> None:
-    config = replace(number_words.presets["smoke"], models=("LSTM",), seeds=1, steps=1)
-    run(number_words, config, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    smoke_run("number-words", tmp_path, models=("LSTM",), seeds=1, steps=1)
     page = write_page(tmp_path).read_text()
     assert "Word by word" in page
     assert "three hundred and thirty four" in page

@@ -1,9 +1,13 @@
 """Two additions in one network: the task, the copied weights, and how reuse is judged."""
 
+from copy import deepcopy
+from typing import Any
+
 import polars as pl
 import pytest
 import torch
 
+from bits import assert_equal
 from extrapolate.experiments.masks._dense import build_dense
 from extrapolate.experiments.masks.modularity_double_addition import (
     copied,
@@ -13,6 +17,7 @@ from extrapolate.experiments.masks.modularity_double_addition import (
 )
 from extrapolate.inspect import Mask
 from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
+from made_up import judged
 
 PRESETS = modularity_double_addition.presets
 TASK = PairedAddition()
@@ -44,12 +49,12 @@ def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
 def test_copied_weights_compute_both_pairs_alike() -> None:
     torch.manual_seed(0)
     network = build_dense(PRESETS["smoke"], TASK)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    before = deepcopy(network.state_dict())
     both = copied(network)
     one, other = (both(TASK.table(pair)[0])[:, TASK.outputs_of(pair)] for pair in PAIRS)
     assert torch.equal(one, other)
     assert torch.equal(other, network(TASK.table("pair 2")[0])[:, TASK.outputs_of("pair 2")])
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert_equal(network.state_dict(), before)
 
 
 def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
@@ -60,9 +65,8 @@ def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
         spec.name: Mask({name: torch.rand_like(value) < 0.5 for name, value in weights})
         for spec in mask_specs()
     }
-    found = {view.name: view.mask for view in views(network, masks)}
+    found: Any = {view.name: view.mask for view in views(network, masks)}
     inside, control = found["¬pair 1, inside"], masks["control"]
-    assert inside is not None
     first, *middle, last = control
     assert all(torch.equal(inside[name], control[name]) for name in (first, last))
     assert all(torch.equal(inside[name], ~masks["pair 1"][name]) for name in middle)
@@ -77,21 +81,14 @@ def test_reuse_is_judged(survives: bool, copied_breaks: bool) -> None:
         return 0.0 if own or (copied_breaks if unit.startswith("copied") else not survives) else 0.99
 
     rows = [
-        {
-            "unit": start + unit,
-            "operation": pair,
-            "seed": seed,
-            "accuracy": accuracy(start + unit, pair),
-            "iou_hidden": 0.1,
-            "copied_iou_hidden": 0.7,
-        }
+        (start + unit, pair, seed, accuracy(start + unit, pair), 0.1, 0.7)
         for seed in range(2)
         for start in ("", "copied, ")
         for unit in ("unmasked", "control", *PAIRS, *(f"¬{pair}, inside" for pair in PAIRS))
         for pair in PAIRS
     ]
-    results = pl.DataFrame(rows)
-    found = {each.id: each for each in modularity_double_addition.claims(results, PRESETS["laptop"])}
+    columns = ["unit", "operation", "seed", "accuracy", "iou_hidden", "copied_iou_hidden"]
+    found = judged(modularity_double_addition, pl.DataFrame(rows, columns, orient="row"))
     assert found.pop("trained/other").holds is survives
     assert found.pop("copied/other").holds is copied_breaks
     assert all(each.holds for each in found.values())

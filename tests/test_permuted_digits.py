@@ -1,5 +1,6 @@
 """One permutation of the digits' pixels after another: the task, the chain of tasks, and how it is judged."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,29 +10,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from bits import assert_equal
 from extrapolate._runtime.progress import Quiet
 from extrapolate.errors import UserError
-from extrapolate.experiments import load_run, run, with_options
+from extrapolate.experiments import load_run, with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks import modularity_permuted_digits as module
-from extrapolate.experiments.masks.modularity_permuted_digits import (
-    STARTS,
-    Chain,
-    initialize_unkept,
-    modularity_permuted_digits,
-    shares,
-    train_chain,
-    used,
-)
+from extrapolate.experiments.masks.modularity_permuted_digits import STARTS, Chain, modularity_permuted_digits
 from extrapolate.experiments.training import Context, Measured, Trained
 from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
 from extrapolate.tasks.permuted_digits import PermutedDigits
 from extrapolate.training import History
-from silent import Silent
+from made_up import judged
+from silent import smoke_run
 
 PRESETS = modularity_permuted_digits.presets
-SMALL = replace(PRESETS["smoke"], hidden=(16, 16, 12), steps=30)
+SMALL = {"hidden": (16, 16, 12), "steps": 30}
 
 
 def test_pixels_are_shuffled_as_numpy_says_and_answers_stay() -> None:
@@ -42,8 +37,7 @@ def test_pixels_are_shuffled_as_numpy_says_and_answers_stay() -> None:
     assert torch.equal(labels, same)
     assert plain.shape == (361, 64)
     sampled, _ = PermutedDigits(load_digits()).sample(20_000, torch.tensor([0, 0, 0]))
-    assert float(sampled.mean()) == pytest.approx(0, abs=0.01)
-    assert float(sampled.std()) == pytest.approx(1, abs=0.01)
+    assert [float(sampled.mean()), float(sampled.std())] == pytest.approx([0, 1], abs=0.01)
 
 
 def test_networks_of_a_chain_share_all_but_their_first_layer() -> None:
@@ -57,48 +51,43 @@ def test_networks_of_a_chain_share_all_but_their_first_layer() -> None:
 
 def test_weights_that_no_mask_keeps_are_drawn_anew_as_published() -> None:
     network = Chain(64, (200, 200), 1).of(0)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    before = deepcopy(network.state_dict())
     kept = Mask({name: torch.rand(before[name].shape) > 0.5 for name in ("2.weight", "2.bias")})
-    initialize_unkept(network, kept, seed=0, task=1)
-    after = network.state_dict()
+    module.initialize_unkept(network, kept, seed=0, task=1)
+    after = deepcopy(network.state_dict())
     assert torch.equal(after["2.weight"][kept["2.weight"]], before["2.weight"][kept["2.weight"]])
     fresh = after["2.weight"][~kept["2.weight"]]
     assert float(fresh.std()) == pytest.approx(2**0.5 * (2 / 400) ** 0.5, rel=0.05)
     assert float(after["4.weight"].std()) == pytest.approx((2 / 210) ** 0.5, rel=0.1)
     assert not after["0.bias"].any()
     assert not after["2.bias"][~kept["2.bias"]].any()
-    initialize_unkept(network, kept, seed=0, task=1)
-    assert all(torch.equal(value, after[name]) for name, value in network.state_dict().items())
+    module.initialize_unkept(network, kept, seed=0, task=1)
+    assert_equal(network.state_dict(), after)
 
 
 def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> None:
-    def mask(first: bool, *second: bool) -> Mask:
-        return Mask(
-            {
-                "0.weight": torch.full((2, 2), first),
-                "0.bias": torch.full((2,), first),
-                "2.weight": torch.tensor([second]),
-                "2.bias": torch.tensor([True]),
-            }
-        )
-
-    masks = [mask(True, True, False, False, False), mask(True, False, True, False, False)]
-    masks.append(mask(True, True, False, True, True))
-    old = used(masks[:2])
+    first, bias = torch.ones(2, 2).bool(), torch.ones(1).bool()
+    *masks, last = (
+        Mask({"0.weight": first, "0.bias": first[0], "2.weight": torch.tensor([kept]).bool(), "2.bias": bias})
+        for kept in ([1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 1])
+    )
+    old = module.used(masks)
     assert old is not None
-    assert set(old) == {"2.weight", "2.bias"}
-    assert old["2.weight"].tolist() == [[True, True, False, False]]
-    assert shares(masks[2], masks[:2]) == {
+    assert {name: value.tolist() for name, value in old.items()} == {
+        "2.weight": [[True, True, False, False]],
+        "2.bias": [True],
+    }
+    assert module.shares(last, masks) == {
         "share_2": pytest.approx(1 / 3),
         "share": pytest.approx(1 / 3),
         "old": 0.5,
     }
-    assert shares(masks[0], []) == {"share_2": None, "share": None, "old": None}
+    assert module.shares(last, []) == {"share_2": None, "share": None, "old": None}
 
 
 def learned(tasks: int, folder: Path) -> tuple[Tensor, Measured]:
     """The first task's logits with all weights, and what is measured, once all tasks are learned."""
-    training = train_chain(replace(SMALL, tasks=tasks), "prefer-old", 0)
+    training = module.train_chain(replace(PRESETS["smoke"], **SMALL, tasks=tasks), "prefer-old", 0)
     replicas = training.replicas()
     context = Context(folder / str(tasks), Quiet())
     found = training.measure(Trained(replicas, History.of(replicas, "loss"), context))
@@ -112,8 +101,7 @@ def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(module, "KEPT_START", 0.2)  # so low that a mask leaves something out after 30 steps
     (first, one), (still, three) = (learned(tasks, tmp_path) for tasks in (1, 3))
     assert torch.equal(first, still)
-    assert three.rows["accuracy"][0] == one.rows["accuracy"][0]
-    assert three.rows["kept"][0] == one.rows["kept"][0]
+    assert all(three.rows[column][0] == one.rows[column][0] for column in ("accuracy", "kept"))
     assert 0 < three.rows["kept_share"][1] < 1
     assert three.rows["share"][0] is None
     assert 0 <= three.rows["share"][1] <= 1
@@ -125,8 +113,7 @@ def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch:
 
 
 def test_a_run_keeps_the_weights_after_the_last_task(tmp_path: Path) -> None:
-    experiment = modularity_permuted_digits
-    run(experiment, SMALL, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    smoke_run("modularity-permuted-digits", tmp_path, **SMALL)
     model = load_run(tmp_path).model(unit="neutral", operation="task 2", seed=0)  # a warning is an error
     with torch.no_grad():
         assert model(torch.zeros(1, 64)).shape == (1, 10)
@@ -154,8 +141,7 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
 def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(
     gain: float, accuracy: float, holds: bool
 ) -> None:
-    found = modularity_permuted_digits.claims(made_up(gain, accuracy), PRESETS["laptop"])
-    claims = {claim.id: claim for claim in found}
+    claims = judged(modularity_permuted_digits, made_up(gain, accuracy))
     sharing = claims.pop("prefer-old-strongly/more-sharing")
     assert (sharing.holds, sharing.n) == (holds, 3)
     assert sharing.measured == pytest.approx(gain + 0.02)
@@ -164,20 +150,16 @@ def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(
 
 def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shares() -> None:
     one = made_up(0.3, 0.97).filter(unit="neutral")
-    claims = modularity_permuted_digits.claims(one, PRESETS["laptop"])
-    assert [claim.id for claim in claims] == ["neutral/solved"]
+    assert list(judged(modularity_permuted_digits, one)) == ["neutral/solved"]
     summary = modularity_permuted_digits.summary(one.with_columns(range=pl.lit("test"), kept_share=0.5))
     last = summary.filter(operation="task 10")
     assert last["measure"].to_list() == ["accuracy", "kept_share", "share", "old"]
     assert last.filter(measure="share")["estimate"][0] == pytest.approx(0.5)
 
 
-def test_a_batch_has_an_equal_part_for_every_mask() -> None:
+def test_the_papers_images_and_an_equal_part_of_a_batch_for_every_mask_must_be_given() -> None:
     with pytest.raises(UserError, match="12 does not divide into 8 equal parts"):
         with_options(PRESETS["laptop"], {"batch": "12"})
-
-
-def test_the_papers_images_must_be_given() -> None:
     assert PRESETS["paper"].data == REQUIRED
     with pytest.raises(UserError, match="give --data DIR with MNIST's four files"):
-        train_chain(PRESETS["paper"], "neutral", 0).build()
+        module.train_chain(PRESETS["paper"], "neutral", 0).build()

@@ -37,13 +37,11 @@ def test_answers_are_what_python_says(script: str, limit: int) -> None:
 
 
 def test_programs_are_written_as_documented() -> None:
-    task = Programs(SCRIPTS["if-times"])
-    u = torch.tensor([[0.5, 0.8, 0.3, 0.4, 0.8, 0.9, 0.9, 0.4, 0.2]]).T
-    assert task.text(task.drawn(u), 0) == "if 5 == 5 : 3 × 4 else 8 - 9 ="
-    assert task.drawn(u).answer.item() == 12
-    u[-1] = 0.7
-    assert task.text(task.drawn(u), 0) == "if 5 == 8 : 3 × 4 else 8 - 9 ="
-    assert task.drawn(u).answer.item() == -1
+    task, u = Programs(SCRIPTS["if-times"]), [0.5, 0.8, 0.3, 0.4, 0.8, 0.9, 0.9, 0.4]
+    read = task.drawn(torch.tensor([[*u, 0.2], [*u, 0.7]]).T)
+    assert task.text(read, 0) == "if 5 == 5 : 3 × 4 else 8 - 9 ="
+    assert task.text(read, 1) == "if 5 == 8 : 3 × 4 else 8 - 9 ="
+    assert read.answer.tolist() == [12, -1]
 
 
 def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance() -> None:
@@ -91,9 +89,8 @@ def test_unit_computes_with_numbers_of_any_size() -> None:
         model.unit.get_parameter("m_hat").fill_(20.0)
         weight = model.unit.get_parameter("w_hat").zero_()
         weight[0, 0] = weight[0, -1] = 20.0
-    values = torch.tensor([[123_456.0, 7.0], [1.0, 1.0], [4.0, 5.0]])
-    answers = model(torch.zeros(3, 2, dtype=torch.int64), values)
-    assert answers.tolist() == [123_456 + 1 + 4 + 1, 7 + 1 + 5 + 1]  # from 1
+    answers = model(torch.zeros(3, 1, dtype=torch.int64), torch.tensor([[123_456.0], [1.0], [4.0]]))
+    assert answers.tolist() == [123_456 + 1 + 4 + 1]  # from 1
 
 
 def test_cell_sets_the_units_weights_for_each_program() -> None:

@@ -13,23 +13,16 @@ from safetensors.torch import load_file, save_file
 
 from extrapolate import load_run, nn
 from extrapolate.errors import UserError
-from extrapolate.experiments import Claim, experiment_named, run, with_options
+from extrapolate.experiments import Claim, experiment_named, with_options
 from extrapolate.tasks import OPERATIONS, parse_range_pairs
-from silent import Silent
-
-
-def finished(name: str, folder: Path, **options: str) -> Path:
-    experiment = experiment_named(name)
-    settings = with_options(experiment.presets["smoke"], options)
-    run(experiment, settings, preset="smoke", folder=folder, command="extrapolate run", display=Silent())
-    return folder
+from silent import smoke_run
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two units on two ranges from two seeds."""
     folder = tmp_path_factory.mktemp("single-module")
-    return finished("single-module", folder, seeds="2", steps="60", eval_every="20", samples="50")
+    return smoke_run("single-module", folder, seeds=2, steps=60, eval_every=20, samples=50).folder
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
 
 
 def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
-    found = load_run(finished("functions-static", tmp_path, steps="20"))
+    found = load_run(smoke_run("functions-static", tmp_path, steps=20).folder)
     stacked = load_file(tmp_path / "parts" / "Linear.weights.safetensors")
     rows = found.results.filter(unit="Linear")
     assert rows["function"].n_unique() > 1
@@ -72,7 +65,7 @@ def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path) -> None:
-    found = load_run(finished("modularity-add-mul", tmp_path, mask_steps="5"))
+    found = load_run(smoke_run("modularity-add-mul", tmp_path, mask_steps=5).folder)
     labels = found.results.filter(unit="unmasked").select("unit", "operation", "range", "seed")
     with pytest.warns(UserWarning, match=r"further after its training \(masks, rounding\)"):
         state = found.model(**labels.row(0, named=True)).state_dict()
@@ -107,7 +100,7 @@ def test_results_kept_without_weights_are_read_and_the_model_is_said_to_be_missi
     found = load_run(folder)
     assert found.results.height == 8
     assert all(isinstance(claim, Claim) for claim in found.claims)
-    with pytest.raises(UserError, match=r"holds no trained models .* made by `extrapolate run`"):
+    with pytest.raises(UserError, match=r"holds no trained models .* made by `test`"):
         found.model(**ROW)
 
 
@@ -141,9 +134,8 @@ USES: dict[str, Any] = {
 @pytest.mark.parametrize("file", USES)
 def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, folder: Path) -> None:
     path = folder / file
-    if harm == "damaged":
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    else:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if harm == "missing":
         path.unlink()
     before = sorted(folder.rglob("*"))
     with pytest.raises(UserError, match=r"\A[^\n]+\Z") as caught:
