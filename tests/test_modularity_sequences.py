@@ -15,18 +15,12 @@ from torch.nn import functional as F
 from data_files import sums_of, write_mathematics, write_scan
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named, run, with_options
+from extrapolate.experiments.masks import modularity_scan
 from extrapolate.experiments.masks._encoder_decoder import EncoderDecoder, TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import _batch
 from extrapolate.experiments.masks._sequences import accuracy
 from extrapolate.experiments.masks.modularity_mathematics import mathematics_study, problems_of
-from extrapolate.experiments.masks.modularity_scan import (
-    LACKING,
-    NETWORKS,
-    REMOVED,
-    removed_outputs,
-    scan_study,
-    split_rows,
-)
+from extrapolate.experiments.masks.modularity_scan import LACKING, REMOVED, scan_study, split_rows
 from extrapolate.inspect import Mask
 from extrapolate.inspect.masks import ready, weights
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
@@ -41,10 +35,11 @@ from silent import Silent
 MODULARITY_SCAN = experiment_named("modularity-scan")
 MODULARITY_MATHEMATICS = experiment_named("modularity-mathematics")
 SCAN, MATHEMATICS = MODULARITY_SCAN.presets["smoke"], MODULARITY_MATHEMATICS.presets["smoke"]
+STUDY, SIMPLE = scan_study(SCAN, 0), split_rows("simple", 0, "generated", "cpu")
 
 KINDS: dict[str, Callable[[], EncoderDecoder]] = {
-    "lstm": lambda: NETWORKS["lstm"].build(8, 2, 0.1),
-    "transformer": lambda: NETWORKS["transformer"].build(8, 2, 0.1),
+    "lstm": lambda: modularity_scan.NETWORKS["lstm"].build(8, 2, 0.1),
+    "transformer": lambda: modularity_scan.NETWORKS["transformer"].build(8, 2, 0.1),
     "tied": lambda: TiedTransformer(Tokens(source=9, source_pad=0, target=9, pad=0, end=1), 8, 2, 16, 2, 0.1),
 }
 
@@ -103,8 +98,7 @@ def masked_losses(kind: type[MaskedLosses], name: str, batch: tuple[Tensor, ...]
 
 @pytest.mark.parametrize("forced", [True, False])
 def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
-    torch.manual_seed(0)
-    source, target = split_rows("simple", 0, "generated", "cpu").pick(torch.rand(16))
+    source, target = SIMPLE.pick(torch.rand(16))
     batch = (source, target, target) if forced else (source, target)
     pairs = [masked_losses(kind, "transformer", batch) for kind in (MaskedLosses, LoopedLosses)]
     for mapped, looped in zip(*pairs, strict=True):
@@ -112,29 +106,24 @@ def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
 
 
 def test_lstm_is_looped_over_without_a_warning_and_embeddings_stay() -> None:
-    study = scan_study(SCAN, 0)
-    batch = split_rows("simple", 0, "generated", "cpu").pick(torch.rand(16))
-    losses, *slopes = masked_losses(LoopedLosses, "lstm", batch)
-    assert study.losses is LoopedLosses
+    losses, *slopes = masked_losses(LoopedLosses, "lstm", SIMPLE.pick(torch.rand(16)))
+    assert STUDY.losses is LoopedLosses
     assert losses.shape == (4,)
     assert all(slope.abs().sum() > 0 for slope in slopes)
-    assert not [name for name in maskable(study.build(), weights) if "source" in name or "bias" in name]
+    assert not [name for name in maskable(STUDY.build(), weights) if "source" in name or "bias" in name]
 
 
 def test_loss_is_the_sum_over_tokens_by_the_number_of_targets() -> None:
-    study = scan_study(SCAN, 0)
-    network = study.build().eval()
+    network = STUDY.build().eval()
     source, target = Scan.encoded([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
     logs = network(source, target[:, :4]).log_softmax(-1)
-    by_hand = sum(
-        -logs[row, place, target[row, place]] for row, length in ((0, 2), (1, 3)) for place in range(length)
-    )
-    torch.testing.assert_close(study.loss(network, source, target[:, :4], target[:, :4]), by_hand / 2)
+    places = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
+    by_hand = sum(-logs[row, place, target[row, place]] for row, place in places)
+    torch.testing.assert_close(STUDY.loss(network, source, target[:, :4], target[:, :4]), by_hand / 2)
 
 
 def test_half_of_the_batches_of_an_lstm_are_decoded_without_targets() -> None:
-    study = scan_study(SCAN, 0)
-    batches = [_batch(study, study.rounds[0][0], 0, step) for step in range(20)]
+    batches = [_batch(STUDY, STUDY.rounds[0][0], 0, step) for step in range(20)]
     assert {len(batch) for batch in batches} == {2, 3}
 
 
@@ -147,15 +136,11 @@ def test_a_batch_is_as_long_as_its_longest_target() -> None:
     assert target.shape[1] == int(ended.int().argmax(1).max()) + 1
 
 
-def test_accuracy_asks_for_every_token_and_the_end() -> None:
+@pytest.mark.parametrize(("first", "expected"), [([2, 3, 1, 8], 1), ([2, 3, 9, 8], 0.5)])
+def test_accuracy_asks_for_every_token_and_the_end(first: list[int], expected: float) -> None:
     examples = TokenRows(torch.tensor([[0], [1]]), torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]]))
-
-    def accuracy_of(rows: list[list[int]]) -> float:
-        output = torch.tensor(rows)
-        return accuracy(lambda source, steps: output[source[:, 0], :steps], examples, pad=0)
-
-    assert accuracy_of([[2, 3, 1, 8], [4, 1, 7, 7]]) == 1
-    assert accuracy_of([[2, 3, 9, 8], [4, 1, 7, 7]]) == 0.5
+    output = torch.tensor([first, [4, 1, 7, 7]])
+    assert accuracy(lambda source, steps: output[source[:, 0], :steps], examples, pad=0) == expected
 
 
 def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
@@ -165,22 +150,24 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
     jump[SCAN_ACTIONS.index("I_JUMP"), :3] = False
     masks = {"control": Mask({"read_out.weight": control}), "jump": Mask({"read_out.weight": jump})}
     others = dict.fromkeys(("I_LOOK", "I_RUN", "I_TURN_LEFT", "I_TURN_RIGHT", "end"), 0)
-    assert removed_outputs(masks) == {"I_WALK": None, "I_JUMP": 0.75, **others}
+    assert modularity_scan.removed_outputs(masks) == {"I_WALK": None, "I_JUMP": 0.75, **others}
 
 
 @pytest.mark.parametrize(
-    ("experiment", "options"),
+    ("experiment", "preset", "options", "message"),
     [
-        (MODULARITY_SCAN, {"network": "transformer", "width": "10"}),
-        (MODULARITY_MATHEMATICS, {"width": "9"}),
-        (MODULARITY_MATHEMATICS, {"heads": "3"}),
+        (MODULARITY_SCAN, "smoke", {"network": "transformer", "width": "10"}, "heads: give a multiple"),
+        (MODULARITY_MATHEMATICS, "smoke", {"width": "9"}, "heads: give a multiple"),
+        (MODULARITY_MATHEMATICS, "smoke", {"heads": "3"}, "heads: give a multiple"),
+        (MODULARITY_SCAN, "paper", {}, "--data DIR"),
+        (MODULARITY_MATHEMATICS, "paper", {}, "--data DIR"),
     ],
 )
-def test_a_width_that_heads_cannot_share_is_refused_before_training(
-    experiment: Any, options: dict[str, str]
+def test_a_width_that_heads_cannot_share_and_missing_data_are_refused_before_training(
+    experiment: Any, preset: str, options: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(UserError, match="heads: give a multiple"):
-        experiment.jobs(with_options(experiment.presets["smoke"], options))
+    with pytest.raises(UserError, match=message):
+        experiment.jobs(with_options(experiment.presets[preset], options))
 
 
 def test_sizes_fall_short_of_those_of_the_same_network_only() -> None:
@@ -214,17 +201,15 @@ def test_findings_about_splits_are_judged(own: float, jump_row: float, holds: bo
 
 @pytest.mark.parametrize(("control", "easy", "holds"), [(0.7, 0.3, True), (0.9, 0.95, False)])
 def test_order_of_masks_on_hard_problems_is_judged(control: float, easy: float, holds: bool) -> None:
-    hard = {"unmasked": 0.8, "control": control, "easy": easy}
+    right = {"unmasked": (0.9, 0.8)}
+    right |= {
+        view: (0.9 if holds else 0.5, hard) for view, hard in {"control": control, "easy": easy}.items()
+    }
     results = pl.DataFrame(
-        {
-            "unit": f"sort, {view}",
-            "operation": difficulty,
-            "seed": seed,
-            "accuracy": accuracy if difficulty == "hard" else 0.9 if holds or view == "unmasked" else 0.5,
-        }
+        {"unit": f"sort, {view}", "operation": difficulty, "seed": seed, "accuracy": accuracy}
         for seed in range(3)
-        for view, accuracy in hard.items()
-        for difficulty in ("easy", "hard")
+        for view, own in right.items()
+        for difficulty, accuracy in zip(("easy", "hard"), own, strict=True)
     )
     claims = MODULARITY_MATHEMATICS.claims(results, MODULARITY_MATHEMATICS.presets["laptop"])
     assert [each.holds for each in claims] == [holds] * 3
@@ -263,12 +248,6 @@ def test_published_commands_are_read_from_their_folder(tmp_path: Path) -> None:
     (tmp_path / "tasks_test_length.txt").unlink()
     with pytest.raises(UserError, match="lacks SCAN's tasks_test_length"):
         MODULARITY_SCAN.jobs(config)
-
-
-@pytest.mark.parametrize("experiment", [MODULARITY_SCAN, MODULARITY_MATHEMATICS])
-def test_the_paper_asks_for_its_data(experiment: Any) -> None:
-    with pytest.raises(UserError, match="--data DIR"):
-        experiment.jobs(experiment.presets["paper"])
 
 
 def test_page_shows_the_output_weights_that_the_jump_mask_removes(tmp_path: Path) -> None:

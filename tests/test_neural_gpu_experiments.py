@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate._runtime.progress import Interrupted, Quiet
+from extrapolate._runtime.progress import Interrupted, Quiet, Watch
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.algorithms import _testing as testing
 from extrapolate.experiments.algorithms._adaptive import reduce_on_plateau
@@ -104,14 +104,6 @@ def trained() -> tuple[Replicas, History]:
     return replicas, history
 
 
-def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], context: Context) -> Any:
-    training = testing.train_and_test(
-        replace(RECIPE, levels=levels), CHECKS, [copies("length-16", 16)], TRIALS
-    )
-    assert len(levels) > 1 or training.measure_steps == 1, "a single rounding needs no trial"
-    return training.measure(Trained(*trained, context))
-
-
 def test_rounded_states_have_few_values_and_copy_at_any_length(trained: tuple[Replicas, History]) -> None:
     assert trained[1].metrics["error"][-1] == 0
     model = RECIPE.network(trained[0], 0, 4)
@@ -120,20 +112,24 @@ def test_rounded_states_have_few_values_and_copy_at_any_length(trained: tuple[Re
     assert torch.equal(4 * states, (4 * states).round())
 
 
-def test_the_coarsest_rounding_without_an_error_is_tested(
+def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], path: Path, watch: Watch) -> Any:
+    recipe = replace(RECIPE, levels=levels)
+    training = testing.train_and_test(recipe, CHECKS, [copies("length-16", 16)], TRIALS)
+    assert len(levels) > 1 or training.measure_steps == 1, "a single rounding needs no trial"
+    return training.measure(Trained(*trained, Context(path, watch)))
+
+
+def test_the_coarsest_rounding_without_an_error_is_tested_and_a_single_one_is_used(
     trained: tuple[Replicas, History], tmp_path: Path
 ) -> None:
     """Rounded to whole numbers the network fails; without rounding it copies too."""
     with pytest.raises(Interrupted):  # resumed below
-        measured(trained, (0, 1, 4), Context(tmp_path / "x", Watching(3)))
-    columns = measured(trained, (0, 1, 4), Context(tmp_path / "x", Quiet()))
+        measured(trained, (0, 1, 4), tmp_path / "x", Watching(3))
+    columns = measured(trained, (0, 1, 4), tmp_path / "x", Quiet())
     assert columns["levels"] == [4]
     assert columns["length-16/wrong"].to_list() == [0]
     assert columns["solved"] == [True]
-
-
-def test_a_single_rounding_is_used(trained: tuple[Replicas, History], tmp_path: Path) -> None:
-    columns = measured(trained, (1,), Context(tmp_path / "x", Quiet()))
+    columns = measured(trained, (1,), tmp_path / "single", Quiet())
     assert columns["levels"] == [1]
     assert columns["length-16/wrong"][0] > 0
     assert columns["solved_at"].to_list() == [None]
@@ -146,12 +142,12 @@ def sums(name: str, count: int, *, if_exact: bool = False, typical: bool = False
     return testing.TestSet(name, 9, count, partial(Addition().examples, count, 9), if_exact, typical)
 
 
-class AddsExactly(DiagonalNeuralGPU):
-    """Adds without errors, but for sequences whose first symbol is ``stumbles``."""
+class Adds(DiagonalNeuralGPU):
+    """Adds without errors, but for sequences whose first symbol is ``stumbles``; or never without."""
 
-    def __init__(self, stumbles: int | None = None) -> None:
+    def __init__(self, stumbles: int | None = None, *, always_wrong: bool = False) -> None:
         super().__init__(13, 3, 1)
-        self.stumbles, self.calls = stumbles, 0
+        self.stumbles, self.always_wrong, self.calls = stumbles, always_wrong, 0
 
     def forward(self, symbols, steps=None, span=None):  # type: ignore[no-untyped-def]
         self.calls += 1
@@ -159,30 +155,23 @@ class AddsExactly(DiagonalNeuralGPU):
         answer = Addition().of_digits(symbols[:, :width] - 1, symbols[:, width + 1 :] - 1).answer
         if self.stumbles is not None:
             answer[symbols[:, 0] == self.stumbles, -1] = 1
-        return torch.nn.functional.one_hot(answer, 3).float()
-
-
-class AlwaysWrong(AddsExactly):
-    def forward(self, symbols, steps=None, span=None):  # type: ignore[no-untyped-def]
-        return super().forward(symbols).roll(1, -1)
+        return torch.nn.functional.one_hot(answer, 3).float().roll(int(self.always_wrong), -1)
 
 
 def test_test_sets_are_the_same_for_all_and_every_position_counts(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("long", 10, if_exact=True)]
-    exact, found = testing.run_tests(
-        [AddsExactly(), AddsExactly(stumbles=1)], test_sets, tmp_path / "x", Quiet()
-    )
+    exact, found = testing.run_tests([Adds(), Adds(stumbles=1)], test_sets, tmp_path / "x", Quiet())
     assert exact == {"a": 0, "long": 0}
     batches = test_sets[0].batches()
     first = torch.cat([batch.symbols[:, 0] for batch in batches])
     assert found == {"a": int((first == 1).sum()), "long": None}
     assert test_sets[0].num_batches == len(batches) == 3
-    assert sum(testing.count_errors(AddsExactly(stumbles=1), batch) for batch in batches) == found["a"]
+    assert sum(testing.count_errors(Adds(stumbles=1), batch) for batch in batches) == found["a"]
 
 
 def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("b", 2000)]
-    whole, first, second = (AddsExactly(stumbles=1) for _ in range(3))
+    whole, first, second = (Adds(stumbles=1) for _ in range(3))
     expected = testing.run_tests([whole], test_sets, tmp_path / "whole", Quiet())
     with pytest.raises(Interrupted):
         testing.run_tests([first], test_sets, tmp_path / "x", Watching(4))
@@ -192,7 +181,7 @@ def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("typical", "calls"), [(True, 1), (False, 2)])
 def test_longer_sets_are_skipped_after_a_typical_failure(typical: bool, calls: int) -> None:
-    model = AlwaysWrong()
+    model = Adds(always_wrong=True)
     assert testing.error_rates(model, [sums("a", 8, typical=typical), sums("b", 8)]) == [1.0, 1.0]
     assert model.calls == calls
 
@@ -230,14 +219,8 @@ def judged(config: Any, errors: list[dict[str, int | None]]) -> dict[str, Any]:
     return {claim.id: claim for claim in ADDITION.claims(results("addition", counts, errors), config)}
 
 
-FAILING: dict[str, int | None] = {
-    "random-100": 3,
-    "random-2000": None,
-    "full-carry-2000": None,
-    "carry-overflow-32": 16,
-    "carry-no-overflow-32": 3,
-    "family-ripple-200": 8,
-}
+FAILING: dict[str, int | None] = {"random-100": 3, "random-2000": None, "full-carry-2000": None}
+FAILING |= {"carry-overflow-32": 16, "carry-no-overflow-32": 3, "family-ripple-200": 8}
 
 
 def test_addition_is_judged_by_its_best_seed() -> None:
@@ -257,9 +240,7 @@ def test_addition_is_judged_by_its_best_seed() -> None:
 def test_tasks_are_judged_one_by_one() -> None:
     laptop = TASKS.presets["laptop"]
     counts = {f"length-{length}": 256 for length in laptop.lengths}
-    tables = [
-        results("copy", counts, [{}]),
-        results("reverse", counts, [{"length-200": 4, "length-401": None}]),
-    ]
+    errors: dict[str, dict[str, int | None]] = {"copy": {}, "reverse": {"length-200": 4, "length-401": None}}
+    tables = [results(operation, counts, [own]) for operation, own in errors.items()]
     claims = TASKS.claims(pl.concat(tables), laptop)
     assert {claim.id: claim.holds for claim in claims} == {"copy/exact": True, "reverse/exact": False}

@@ -22,7 +22,8 @@ def expected_path(weight: float, gradients: list[float], lr: float) -> list[floa
     return path
 
 
-def moved(optimizer: AdaMax, weight: Tensor, gradients: list[float]) -> list[float]:
+def moved(optimizer: AdaMax, gradients: list[float]) -> list[float]:
+    (weight,) = optimizer.param_groups[0]["params"]
     path = []
     for gradient in gradients:
         weight.grad = torch.full_like(weight, gradient)
@@ -31,53 +32,53 @@ def moved(optimizer: AdaMax, weight: Tensor, gradients: list[float]) -> list[flo
     return path
 
 
+def adamax(start: float = 1.0, **settings: float) -> tuple[AdaMax, Tensor]:
+    """An optimizer of one number, and the number."""
+    weight = torch.tensor([start], dtype=torch.float64)
+    return AdaMax([weight], **settings), weight
+
+
 GRADIENTS = [5.0, -3.0, 0.0, 1e-5, -20.0, 0.3, 0.3, 0.3]
 
 
 def test_a_scalar_moves_by_the_published_formulas() -> None:
-    weight = torch.tensor([1.0], dtype=torch.float64)
-    assert moved(AdaMax([weight], lr=0.02), weight, GRADIENTS) == pytest.approx(
-        expected_path(1.0, GRADIENTS, 0.02), rel=1e-12
-    )
+    path = expected_path(1.0, GRADIENTS, 0.02)
+    assert moved(adamax(lr=0.02)[0], GRADIENTS) == pytest.approx(path, rel=1e-12)
 
 
 def test_memory_grows_longer_until_it_stays() -> None:
-    weight = torch.tensor([1.0], dtype=torch.float64)
-    optimizer = AdaMax([weight], lr=0.0)
-    moved(optimizer, weight, [1e-5])
-    kept = []
+    optimizer, weight = adamax(lr=0.0)
+    moved(optimizer, [1e-5])
+    kept, state = [], optimizer.state[weight]
     for step in (1, 2000, 8644, 20_000):
-        optimizer.state[weight]["step"] = step
-        optimizer.state[weight]["largest"].fill_(1.0)
-        moved(optimizer, weight, [0.0])
-        kept.append(1 - optimizer.state[weight]["largest"].item())
+        state["step"] = step
+        state["largest"].fill_(1.0)
+        moved(optimizer, [0.0])
+        kept.append(1 - state["largest"].item())
     assert kept == pytest.approx([0.01 * 2 ** (-1 / 2000), 0.005, 0.0005, 0.0005], rel=1e-3)
 
 
 def test_a_sudden_gradient_counts_as_a_fifth_more_than_any_before() -> None:
-    weight = torch.tensor([0.0], dtype=torch.float64)
-    optimizer = AdaMax([weight])
-    moved(optimizer, weight, [1e-4, 1e9])
+    optimizer, weight = adamax(0.0)
+    moved(optimizer, [1e-4, 1e9])
     assert optimizer.state[weight]["largest"].item() == pytest.approx(2.2e-4, rel=1e-6)
-    moved(optimizer, weight, [math.inf, math.nan])
+    moved(optimizer, [math.inf, math.nan])
     assert weight.isfinite().all()
 
 
 def test_rates_may_differ_between_stacked_models() -> None:
     weights = torch.zeros(2, 3, dtype=torch.float64)
-    optimizer = AdaMax([weights], lr=torch.tensor([0.01, 0.04]))
-    moved(optimizer, weights, [1.0, 1.0])
+    moved(AdaMax([weights], lr=torch.tensor([0.01, 0.04])), [1.0, 1.0])
     torch.testing.assert_close(weights[1], 4 * weights[0])
 
 
 def test_a_saved_state_goes_on_as_if_never_stopped() -> None:
-    whole, halved = (torch.tensor([1.0], dtype=torch.float64) for _ in range(2))
-    expected = moved(AdaMax([whole]), whole, GRADIENTS)
-    first = AdaMax([halved])
-    moved(first, halved, GRADIENTS[:4])
+    (whole, _), (first, halved) = adamax(), adamax()
+    expected = moved(whole, GRADIENTS)
+    moved(first, GRADIENTS[:4])
     second = AdaMax([halved])
     second.load_state_dict(first.state_dict())
-    assert moved(second, halved, GRADIENTS[4:]) == expected[4:]
+    assert moved(second, GRADIENTS[4:]) == expected[4:]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,8 @@ from torch import nn as torch_nn
 
 from extrapolate import nn
 from extrapolate._runtime.progress import Interrupted
-from extrapolate.experiments.algorithms._adaptive import (
-    AdaptiveValues,
-    balance,
-    linear_decay,
-    reduce_on_plateau,
-    settle,
-)
+from extrapolate.experiments.algorithms import _adaptive as adaptive
+from extrapolate.experiments.algorithms._adaptive import reduce_on_plateau
 from extrapolate.experiments.algorithms._recipe import LengthBins
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
@@ -100,7 +96,7 @@ def test_rate_falls_where_two_evaluations_bring_nothing(losses: list[float], rat
 
 
 def test_rate_is_reduced_for_good_by_the_first_success() -> None:
-    value = settle(reduce_on_plateau(0.01))
+    value = adaptive.settle(reduce_on_plateau(0.01))
     assert value(history_of()).item() == 0.01
     assert value(history_of(loss=[1.0, 0.5], errors=[2.0, 0.5])).item() == 0.01
     success = history_of(loss=[1.0, 0.5, 0.4], errors=[2.0, 0.0, 1.0])
@@ -114,13 +110,13 @@ def test_rate_is_reduced_for_good_by_the_first_success() -> None:
 def test_weight_keeps_a_penalty_at_the_rate_times_the_loss(
     loss: float, saturation: float, weight: float
 ) -> None:
-    value = balance(reduce_on_plateau(0.01))
+    value = adaptive.balance(reduce_on_plateau(0.01))
     assert value(history_of()).item() == 1e-3
     assert value(history_of(loss=[loss], saturation=[saturation])).item() == pytest.approx(weight, abs=0)
 
 
 def test_rate_stays_and_then_falls_to_its_floor() -> None:
-    value, history = linear_decay(0.01, begin=20, end=40), history_of()
+    value, history = adaptive.linear_decay(0.01, begin=20, end=40), history_of()
     for step, rate in ((0, 0.01), (20, 0.01), (30, 0.005), (50, 0.01 / 60)):
         history.steps = torch.tensor([step])
         assert value(history).item() == pytest.approx(rate)
@@ -136,15 +132,12 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         return {"apart": replicas.map(lambda model: model.disagreement())}
 
-    def sgd(parameters: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=0.1)
-
     pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
+    sgd = partial(torch.optim.SGD, lr=0.1)
     plan = TrainConfig(
         loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one
     )
-    replicas = Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0])
-    history = run_training(replicas, plan)
+    history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 
 
@@ -160,21 +153,11 @@ def toy_plan(replicas: Replicas) -> TrainConfig:
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         return {"loss": replicas.parameters["weight"].flatten()}
 
-    values = AdaptiveValues({"rate": reduce_on_plateau(0.01)}, len(replicas))
-    return TrainConfig(
-        loss,
-        lambda parameters: AdaMax(parameters, lr=1.0),
-        100,
-        evaluate,
-        3,
-        "loss",
-        per_replica=values.numbers,
-        lr_schedule=values.schedule("rate"),
-        feedback=values,
-        stop_when=lambda history: len(history.steps) >= 8,
-        compile=False,
-        gradients=one_by_one,
-    )
+    values = adaptive.AdaptiveValues({"rate": reduce_on_plateau(0.01)}, len(replicas))
+    own = {"per_replica": values.numbers, "lr_schedule": values.schedule("rate"), "feedback": values}
+    stop = {"stop_when": lambda history: len(history.steps) >= 8}
+    settings = {"compile": False, "gradients": one_by_one, **own, **stop}
+    return TrainConfig(loss, partial(AdaMax, lr=1.0), 100, evaluate, 3, "loss", **settings)
 
 
 def test_adaptive_values_set_rates_and_are_found_again_when_resumed(

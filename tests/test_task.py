@@ -11,30 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+from bits import assert_equal
+from extrapolate import tasks
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.digits._sequence_models import Reader
 from extrapolate.experiments.training import Training
-from extrapolate.tasks import (
-    DIGIT_RULES,
-    OPERATIONS,
-    SUM_FUNCTIONS,
-    Addition,
-    BCDMultiplication,
-    Copy,
-    DigitPairs,
-    DigitSequence,
-    EvenDigits,
-    GridTime,
-    ModularArithmetic,
-    PairedAddition,
-    Sequences,
-    SingleModule,
-    SubsetFunction,
-    SubsetProduct,
-    Task,
-    task,
-)
+from extrapolate.tasks import Task
 from extrapolate.tasks.mathematics import task as mathematics_task
 from extrapolate.training import Replicas
 from extrapolate.training.train_config import TrainConfig
@@ -53,15 +36,15 @@ def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
 # --------------------------------------------------------------------------------------------- the protocol
 
 
-@pytest.mark.parametrize("module", [task, mathematics_task])
+@pytest.mark.parametrize("module", [tasks.task, mathematics_task])
 def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
-def test_objects_without_the_three_methods_are_no_tasks() -> None:
-    assert not isinstance(GridTime(), Task)
-    assert not isinstance(DIGIT_RULES["sum"], Task)
+@pytest.mark.parametrize("other", [tasks.GridTime(), tasks.DIGIT_RULES["sum"]])
+def test_objects_without_the_three_methods_are_no_tasks(other: object) -> None:
+    assert not isinstance(other, Task)
 
 
 @every_task
@@ -133,9 +116,9 @@ def test_what_is_tested_on_is_not_trained_on(name: str) -> None:
 
 
 def test_one_function_of_several_can_be_sampled() -> None:
-    products, _ = ModularArithmetic(operations=("mul",)).sample(50, KEYS[0])
+    products, _ = tasks.ModularArithmetic(operations=("mul",)).sample(50, KEYS[0])
     assert products[:, -2:].unique(dim=0).tolist() == [[0, 1]]
-    second = PairedAddition(pairs=("pair 2",))
+    second = tasks.PairedAddition(pairs=("pair 2",))
     sums, answers = second.sample(50, KEYS[0])
     assert not sums[:, second.inputs_of("pair 1")].any()
     assert answers[:, 0].unique().tolist() == [1]
@@ -150,7 +133,7 @@ def test_algorithm_is_tested_on_the_lengths_asked_for() -> None:
 
 
 def test_training_sequences_have_every_length_and_right_answers() -> None:
-    each, lengths = Addition(longest=9), set()
+    each, lengths = tasks.Addition(longest=9), set()
     for step in range(40):
         symbols, answer = each.sample(4, torch.tensor([0, 0, step]))
         length = int((symbols[0] != 0).sum())
@@ -165,10 +148,10 @@ def test_training_sequences_have_every_length_and_right_answers() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
-        (lambda: Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
-        (lambda: BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
-        (lambda: Copy(tested=()), "copy is tested on no length: give one in `tested`"),
+        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
+        (lambda: tasks.Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
+        (lambda: tasks.BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
+        (lambda: tasks.Copy(tested=()), "copy is tested on no length: give one in `tested`"),
     ],
 )
 def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(
@@ -208,16 +191,36 @@ def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:
     return plan.loss(model, KEY, {name: value[row] for name, value in plan.per_replica.items()})
 
 
-def test_single_module_trains_on_the_tasks_samples() -> None:
-    plan, replicas, settings = planned("single-module")
+def answers_to_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x.new_zeros(len(x), 2), x.new_zeros(len(x), 1)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "part", "answer", "task_of"),
+    [
+        (
+            "single-module",
+            0,
+            lambda x: x.new_zeros(len(x), 1),
+            lambda own, row: tasks.SingleModule(
+                tasks.OPERATIONS[own.operations[0]], own.ranges[row // own.seeds], own.in_features
+            ),
+        ),
+        ("digits-parity", 0, lambda x: x.new_zeros(len(x)), lambda own, row: tasks.EvenDigits(DIGITS)),
+        ("digits-product", 0, answers_to_pairs, lambda own, row: tasks.DigitPairs(DIGITS, row)),
+        ("digits-product", -1, answers_to_pairs, lambda own, row: tasks.DigitPairs(DIGITS, row, canvas=12)),
+    ],
+)
+def test_networks_train_on_the_tasks_samples(
+    experiment: str, part: int, answer: Callable[[Tensor], Any], task_of: Callable[[Any, int], Task]
+) -> None:
+    plan, replicas, settings = planned(experiment, part)
     for row in range(len(replicas)):
-        model = Recorder(lambda x: x.new_zeros(len(x), 1))
+        model = Recorder(answer)
         loss = loss_of(plan, model, row)
-        pair = settings.ranges[row // settings.seeds]
-        each = SingleModule(OPERATIONS[settings.operations[0]], pair, settings.in_features)
-        x, y = each.sample(settings.batch, KEY)
+        x, y = task_of(settings, row).sample(settings.batch, KEY)
         assert torch.equal(model.seen, x)
-        assert torch.equal(loss, y.square().mean())
+        assert_equal(loss, y.square().mean())
 
 
 def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
@@ -225,7 +228,7 @@ def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
     assert plan.shared_batch is not None
     for seed in replicas.seeds:
         generator = torch.Generator().manual_seed(seed)
-        each = SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
+        each = tasks.SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
         model = Recorder(lambda x: x.new_zeros(x.shape[1], 1))
         own = {name: rows[seed] for name, rows in plan.per_replica.items()}
         loss = plan.loss(model, KEY, plan.shared_batch(KEY) | own)
@@ -239,39 +242,21 @@ def test_functions_train_on_the_tasks_samples(experiment: str) -> None:
     plan, _, settings = planned(experiment)
     assert plan.shared_batch is not None
     steps = plan.shared_batch(KEY)["x"]
-    function = SUM_FUNCTIONS[settings.functions[0]]
-    each = SubsetFunction(function, Sequences(NARROW, len(steps)), Sequences(WIDE), settings.in_features)
+    function = tasks.SUM_FUNCTIONS[settings.functions[0]]
+    each = tasks.SubsetFunction(
+        function, tasks.Sequences(NARROW, len(steps)), tasks.Sequences(WIDE), settings.in_features
+    )
     assert torch.equal(each.sample(settings.batch, KEY)[0], steps.movedim(0, 1))
-
-
-def test_even_digits_are_counted_on_the_tasks_samples() -> None:
-    plan, _, settings = planned("digits-parity")
-    model = Recorder(lambda x: x.new_zeros(len(x)))
-    loss = loss_of(plan, model, 0)
-    pictures, answers = EvenDigits(DIGITS).sample(settings.batch, KEY)
-    assert torch.equal(model.seen, pictures)
-    assert torch.equal(loss, answers.square().mean())
-
-
-@pytest.mark.parametrize("canvas", [None, 12])
-def test_digits_are_multiplied_on_the_tasks_samples(canvas: int | None) -> None:
-    plan, replicas, settings = planned("digits-product", 0 if canvas is None else -1)
-    for fold in replicas.seeds:
-        model = Recorder(lambda x: (x.new_zeros(len(x), 2), x.new_zeros(len(x), 1)))
-        loss = loss_of(plan, model, fold)
-        pictures, products = DigitPairs(DIGITS, fold, canvas=canvas).sample(settings.batch, KEY)
-        assert torch.equal(model.seen, pictures)
-        torch.testing.assert_close(loss, products.square().mean())
 
 
 def test_sequences_of_digits_train_on_the_tasks_samples() -> None:
     plan, replicas, settings = planned("digits-sequence")
-    rule = DIGIT_RULES[settings.tasks[0]]
+    rule = tasks.DIGIT_RULES[settings.tasks[0]]
     recorder, model = Recorder(lambda x: x.new_zeros(*x.shape[:2], rule.outputs)), replicas[0]
     assert isinstance(model, Reader)
     model.add_module("encoder", nn.Identity())
     model.add_module("memory", recorder)
     loss = loss_of(plan, model, 0)
-    images, answers = DigitSequence(rule, DIGITS).sample(settings.batch, KEY)
+    images, answers = tasks.DigitSequence(rule, DIGITS).sample(settings.batch, KEY)
     assert torch.equal(recorder.seen, images.movedim(1, 0))
     torch.testing.assert_close(loss, answers.square().mean())
