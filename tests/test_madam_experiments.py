@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch import nn as torch_nn
 
+from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.optimizers._problems import PROBLEMS, Transformer
+from extrapolate.experiments.optimizers._problems import PROBLEMS, PUBLISHED, Transformer, fewer_steps
 from extrapolate.experiments.optimizers.madam_bits import madam_bits
 from extrapolate.experiments.optimizers.madam_learning_rate import (
     OPTIMIZERS,
@@ -103,13 +104,39 @@ def test_a_transformer_does_not_see_later_words() -> None:
     assert not torch.allclose(model(words)[:, 5:], model(changed)[:, 5:])
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+def test_published_networks_have_the_published_sizes() -> None:
+    """ResNet-18 without gains and shifts of its batch norms; the transformer's softmax is over all words."""
+    network, reader = (PUBLISHED[name].build() for name in PUBLISHED)
+    assert sum(each.numel() for each in network.parameters()) == 11_164_362
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    assert reader(torch.zeros(2, 35, dtype=torch.int64)).shape == (2, 35, 33_278)
+
+
+def test_rate_falls_where_it_is_published_to_fall() -> None:
+    schedule = PUBLISHED["cifar10-resnet18"].schedule(300)
+    assert [schedule(step) for step in (99, 100, 200)] == pytest.approx([1, 0.1, 0.01])
+
+
+@pytest.mark.parametrize("name", ["madam-learning-rate", "madam-bits"])
+def test_paper_asks_for_its_data_in_one_line(name: str) -> None:
+    experiment = experiment_named(name)
+    with pytest.raises(UserError, match=r"give --data DIR with CIFAR-10's binary files"):
+        experiment.jobs(experiment.presets["paper"])
+
+
+def test_steps_of_zero_are_those_of_the_paper() -> None:
+    assert fewer_steps(0, 0) is None
+    assert fewer_steps(1_000, 0) == "1,000 steps instead of the published numbers"
+    assert (fewer_steps(500, 1_000), fewer_steps(0, 1_000)) == ("500 of 1,000 steps", None)
+
+
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name not in PUBLISHED])
 def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     """He's start keeps the outputs' size at any depth, so that the first error is about that of guessing."""
     problem = PROBLEMS[name]
     torch.manual_seed(0)
-    _, error_of, _ = problem.prepared("cpu")
-    error = float(error_of(problem.build()).detach())
+    _, on_test = problem.prepared("generated", "cpu")
+    error = float(on_test(problem.error, problem.build()).detach())
     chance = {"digits": math.log(10), "text": math.log(len(VOCABULARY)), "picture": 0.04}[name.split("-")[0]]
     assert chance / 2 < error < 2 * chance
 

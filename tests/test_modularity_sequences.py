@@ -16,7 +16,6 @@ from data_files import sums_of, write_mathematics, write_scan
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named, run, with_options
 from extrapolate.experiments.masks import modularity_scan
-from extrapolate.experiments.masks._encoder_decoder import EncoderDecoder, TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import _batch
 from extrapolate.experiments.masks._sequences import accuracy
 from extrapolate.experiments.masks.modularity_mathematics import mathematics_study, problems_of
@@ -25,6 +24,7 @@ from extrapolate.inspect import Mask
 from extrapolate.inspect.masks import ready, weights
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
+from extrapolate.nn import EncoderDecoder, TiedTransformerEncoderDecoder, Tokens
 from extrapolate.report import write_page
 from extrapolate.tasks.mathematics import DIFFICULTIES
 from extrapolate.tasks.scan import SCAN_ACTIONS, Scan
@@ -40,7 +40,9 @@ STUDY, SIMPLE = scan_study(SCAN, 0), split_rows("simple", 0, "generated", "cpu")
 KINDS: dict[str, Callable[[], EncoderDecoder]] = {
     "lstm": lambda: modularity_scan.NETWORKS["lstm"].build(8, 2, 0.1),
     "transformer": lambda: modularity_scan.NETWORKS["transformer"].build(8, 2, 0.1),
-    "tied": lambda: TiedTransformer(Tokens(source=9, source_pad=0, target=9, pad=0, end=1), 8, 2, 16, 2, 0.1),
+    "tied": lambda: TiedTransformerEncoderDecoder(
+        Tokens(source=9, source_pad=0, target=9, pad=0, end=1), 8, 2, 16, 2, 0.1
+    ),
 }
 
 

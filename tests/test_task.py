@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+import extrapolate.tasks.task as task_module
 from bits import assert_equal
 from extrapolate import tasks
 from extrapolate.errors import UserError
@@ -36,7 +37,7 @@ def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
 # --------------------------------------------------------------------------------------------- the protocol
 
 
-@pytest.mark.parametrize("module", [tasks.task, mathematics_task])
+@pytest.mark.parametrize("module", [task_module, mathematics_task])
 def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 0) == (0, True)

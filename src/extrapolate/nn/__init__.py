@@ -18,6 +18,13 @@ from extrapolate.nn._contract import (
 from extrapolate.nn._conv_encoder import ConvEncoder
 from extrapolate.nn._diagonal_cell import DiagonalCGRU
 from extrapolate.nn._diagonal_neural_gpu import DiagonalNeuralGPU
+from extrapolate.nn._encoder_decoder import (
+    EncoderDecoder,
+    LSTMEncoderDecoder,
+    TiedTransformerEncoderDecoder,
+    Tokens,
+    TransformerEncoderDecoder,
+)
 from extrapolate.nn._ensemble import NeuralGPUEnsemble
 from extrapolate.nn._gilr import GILR
 from extrapolate.nn._gilr_lstm import GILRLSTM
@@ -91,6 +98,12 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "LSTM",
     "RNN",
     "UGRNN",
+    # from sequences to sequences
+    "EncoderDecoder",
+    "LSTMEncoderDecoder",
+    "TiedTransformerEncoderDecoder",
+    "Tokens",
+    "TransformerEncoderDecoder",
     # algorithms, a state with a place for each symbol
     "CGRU",
     "DiagonalCGRU",

@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import torch
 
+from extrapolate import nn
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _sequences as sequences
 from extrapolate.experiments.masks._config import CONTROL, asked, batch, networks_and_masks
-from extrapolate.experiments.masks._encoder_decoder import TiedTransformer, Tokens
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, mask_training, unmasked_and_under
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
 from extrapolate.inspect import Learning
@@ -111,10 +111,10 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
     """One network on all difficulties of a module; names of its masks and views begin with the module."""
     problems = partial(problems_of, module, config.data, config.problems, config.examined, config.device)
 
-    def build() -> TiedTransformer:
+    def build() -> nn.TiedTransformerEncoderDecoder:
         size, pad = problems().vocabulary.size, Vocabulary.pad
         sizes = config.width, config.heads, config.feedforward, config.layers, config.dropout
-        return TiedTransformer(Tokens(size, pad, size, pad, Vocabulary.end), *sizes)
+        return nn.TiedTransformerEncoderDecoder(nn.Tokens(size, pad, size, pad, Vocabulary.end), *sizes)
 
     def training(difficulties: tuple[str, ...]) -> TokenRows:
         rows = problems().training

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import torch
 
+from extrapolate import nn
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks import _encoder_decoder as networks
 from extrapolate.experiments.masks import _sequences as sequences
 from extrapolate.experiments.masks._config import CONTROL, MASKS, PAPER, asked, networks_and_masks
 from extrapolate.experiments.masks._masks import Masks, MaskSpec, MaskStudy, mask_training
@@ -23,7 +23,7 @@ from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_WORDS, Scan
 from extrapolate.tasks.token_rows import TokenRows
 
 PAD, END = SCAN_ACTIONS.index(""), SCAN_ACTIONS.index(".")
-TOKENS = networks.Tokens(len(SCAN_WORDS), SCAN_WORDS.index(""), len(SCAN_ACTIONS), PAD, END)
+TOKENS = nn.Tokens(len(SCAN_WORDS), SCAN_WORDS.index(""), len(SCAN_ACTIONS), PAD, END)
 
 #: The split whose training commands are of all kinds, and those whose training lacks a kind of command.
 ALL, LACKING = "simple", ("length", "jump", "turn_left")
@@ -37,7 +37,7 @@ class Network(NamedTuple):
     heads: int  # of attention, which share the width
     sizes: str  # the options that give the published one
     losses: type[MaskedLosses]  # computes the losses of a batch under several masks
-    build: Callable[[int, int, float], networks.EncoderDecoder]  # of a width, layers and a dropout
+    build: Callable[[int, int, float], nn.EncoderDecoder]  # of a width, layers and a dropout
 
 
 NETWORKS = {
@@ -46,14 +46,14 @@ NETWORKS = {
         heads=1,
         sizes="--width 200 --layers 2 --dropout 0.5 --strength 3e-5",
         losses=LoopedLosses,  # torch's LSTM cannot be mapped over masks
-        build=partial(networks.RecurrentNetwork, TOKENS),
+        build=partial(nn.LSTMEncoderDecoder, TOKENS),
     ),
     "transformer": Network(
         teacher_forcing=1.0,
         heads=4,
         sizes="--width 100 --layers 3 --dropout 0.1 --strength 6e-4",
         losses=MaskedLosses,
-        build=lambda width, *rest: networks.Transformer(TOKENS, width, 4, 2 * width, *rest),
+        build=lambda width, *rest: nn.TransformerEncoderDecoder(TOKENS, width, 4, 2 * width, *rest),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Networks from sequences to sequences: an LSTM and a transformer, which decode with given targets or greedily."""
+"""Networks from sequences to sequences: LSTMs and transformers, which decode with given targets or greedily."""
 
 import math
 from abc import ABC, abstractmethod
@@ -53,7 +53,7 @@ class EncoderDecoder(nn.Module, ABC):
         """The logits (B, T, V) after each of ``tokens`` (B, T), and the next state."""
 
 
-class RecurrentNetwork(EncoderDecoder):
+class LSTMEncoderDecoder(EncoderDecoder):
     """An LSTM encodes, and another decodes from its last states, without attention; embeddings of 16, as published.
 
     These are torch's layers, which ``vmap`` cannot map over masks: on the CPU a loop over masks is still faster than
@@ -153,7 +153,7 @@ class DecoderState(NamedTuple):
     mask: Tensor  # which tokens of the source are no padding, (B, 1, 1, S)
 
 
-class Transformer(EncoderDecoder):
+class TransformerEncoderDecoder(EncoderDecoder):
     """Post-norm, ReLU, sinusoidal positions; after Vaswani et al. 2017 (arXiv 1706.03762)."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Transformer(EncoderDecoder):
         return self.dropout(x + _positions(first + x.shape[-2], x.shape[-1])[first:].to(x))
 
 
-class TiedTransformer(Transformer):
+class TiedTransformerEncoderDecoder(TransformerEncoderDecoder):
     """One table of embeddings for source, target and logits; the latter are divided by √width."""
 
     def _embeddings(self, width: int) -> tuple[nn.Embedding, nn.Embedding]:
