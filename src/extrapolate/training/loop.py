@@ -46,7 +46,7 @@ def run_training(
             state.restore(checkpoints.read(checkpoint), str(checkpoint))
         if state.step > config.steps:
             raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
-        _Run(state, config, checkpoint, watch or Quiet()).carry_out()
+        _Run(state, config, checkpoint, watch or Quiet()).execute()
     return state.history
 
 
@@ -75,7 +75,7 @@ class _Run:
         self.began = self.saved_at - self.state.history.seconds_so_far
         self.take_step = _stepper(self.state, self.config, self.callbacks)
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         state, config = self.state, self.config
         if config.feedback is not None:
             config.feedback.update(state.history)
