@@ -99,7 +99,7 @@ class IntegerMadam(StepwiseOptimizer):
             "gradient_bound": gradient_bound,
             "beta": beta,
             "rounding": rounding,
-            "seed": seed,
+            "seed": seed if isinstance(seed, int) else list(seed),  # a checkpoint holds lists
             "zeros": zeros,
             "replica_dims": replica_dims,
             "nonfinite": nonfinite,
