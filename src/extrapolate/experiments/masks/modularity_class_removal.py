@@ -170,12 +170,6 @@ def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
     return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
 
 
-def held_out(data: str) -> DigitSet:
-    """The images that no weight was trained on: validation and test."""
-    one, other = images_of(data).validation, images_of(data).test
-    return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))
-
-
 def notes(config: ClassRemovalConfig) -> list[str]:
     return [
         "Accuracies are over the images that no weight was trained on (validation and test), with masks cut at "
@@ -192,16 +186,14 @@ def notes(config: ClassRemovalConfig) -> list[str]:
 def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     """One network on images drawn with replacement; its error is that on all training images."""
 
-    def image_loss(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(model(images), labels)
-
     def sample(u: Tensor, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         places = places_of(config.data, classes, config.device)
         part = images_of(config.data, config.device).training.part(places[(u[0] * len(places)).long()])
         return part.images, part.labels
 
     def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
-        return image_loss(model, *sample(ops.uniform(key, (1, config.batch)), CLASSES))
+        images, labels = sample(ops.uniform(key, (1, config.batch)), CLASSES)
+        return F.cross_entropy(model(images), labels)
 
     def error(model: nn.Module) -> Tensor:
         digits = images_of(config.data, config.device).training
@@ -216,7 +208,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         # a convolution mapped over a single network is slower than that network
         train=replace(train_weights(config, loss, error), gradients=one_by_one),
         sample=sample,
-        loss=image_loss,
+        loss=lambda model, images, labels: F.cross_entropy(model(images), labels),
         learning=published_learning(config, seed, config.rate),
         rounds=mask_rounds(config.removed),
         evaluate=partial(evaluate, config.data),
@@ -225,15 +217,16 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
 
 
 def evaluate(data: str, model: Model) -> Iterator[dict[str, Any]]:
-    """Of the images of each class, the share that is given each class."""
-    digits = held_out(data)
-    found = torch.cat([model(images).argmax(-1) for images in digits.images.split(1_000)])
+    """Of the images of each class that no weight was trained on, the share that is given each class."""
+    parts = images_of(data).validation, images_of(data).test
+    labels, images = (torch.cat([getattr(part, name) for part in parts]) for name in ("labels", "images"))
+    found = torch.cat([model(some).argmax(-1) for some in images.split(1_000)])
     for label, name in enumerate(CLASSES):
-        given = torch.bincount(found[digits.labels == label], minlength=len(CLASSES)).double()
+        given = torch.bincount(found[labels == label], minlength=len(CLASSES)).double()
         shares = (given / given.sum()).tolist()
         yield {
             "operation": f"class {name}",
-            "range": f"{len(digits):,} images not trained on",
+            "range": f"{len(images):,} images not trained on",
             "accuracy": shares[label],
             **{GIVEN + other: share for other, share in zip(CLASSES, shares, strict=True)},
         }
@@ -254,16 +247,21 @@ def mask_rounds(count: int) -> list[list[MaskSpec]]:
     return [[MaskSpec(CONTROL, CLASSES, choose=weights_and_biases)], without]
 
 
-SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}
-
-
 @lab.experiment(
     papers=["2010.02066"],
     laptop=ClassRemovalConfig(
         channels=(16, 32, 64, 64), seeds=3, steps=2_000, mask_steps=3_000, strength=3e-3, eval_every=200
     ),
     paper=PAPER | {"data": lab.REQUIRED, "channels": (32, 64, 128, 256), "strength": 3e-4, "rate": 1e-3},
-    smoke=SMOKE | {"channels": (4, 4, 4, 4), "removed": 2},
+    smoke={
+        "channels": (4, 4, 4, 4),
+        "removed": 2,
+        "seeds": 1,
+        "steps": 10,
+        "mask_steps": 4,
+        "eval_every": 5,
+        "batch": 32,
+    },
     findings=findings,
     notes=notes,
     outline=lambda config: networks_and_masks(config, 1 + config.removed),
