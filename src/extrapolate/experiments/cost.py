@@ -13,11 +13,10 @@ from extrapolate._runtime.machine import peak_mib
 from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.training import Context, Job, Measurement, Trained, Training
+from extrapolate.experiments.training import Context, Job, Measurement, Trained
 from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
-from extrapolate.training.train_config import TrainConfig
 
 #: Seconds of steps that are timed of one training, and seconds after which no further training is timed.
 SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0
@@ -106,7 +105,11 @@ def _time(job: Job, folder: Path) -> _Timed:
     if job.train is not None:
         train = job.train
         seconds += stopwatch.seconds(train.steps, lambda: run_training(replicas, train, watch=stopwatch))
-        seconds += _evaluation_seconds(job, train) * (train.steps // train.eval_every)
+        fresh = job.replicas()
+        train.evaluate(fresh, fresh.keys())  # compilers and caches
+        began = time.process_time()
+        train.evaluate(fresh, fresh.keys())
+        seconds += (time.process_time() - began) * (train.steps // train.eval_every)
     if job.measure_steps:
         if job.train is not None:
             short = replace(job.train, steps=1, eval_every=1, compile=False)  # a history to measure by
@@ -115,14 +118,6 @@ def _time(job: Job, folder: Path) -> _Timed:
         trained = Trained(replicas, history, Context(folder / "sample", follow))
         seconds += follow.seconds(job.measure_steps, lambda: job.measure(trained))
     return _Timed(seconds / 3600, weights)
-
-
-def _evaluation_seconds(job: Training, train: TrainConfig) -> float:
-    replicas = job.replicas()
-    train.evaluate(replicas, replicas.keys())  # compilers and caches
-    began = time.process_time()
-    train.evaluate(replicas, replicas.keys())
-    return time.process_time() - began
 
 
 @dataclass

@@ -170,6 +170,12 @@ def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
     return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
 
 
+def held_out(data: str) -> DigitSet:
+    """The images that no weight was trained on: validation and test."""
+    one, other = images_of(data).validation, images_of(data).test
+    return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))
+
+
 def notes(config: ClassRemovalConfig) -> list[str]:
     return [
         "Accuracies are over the images that no weight was trained on (validation and test), with masks cut at "
@@ -217,16 +223,15 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
 
 
 def evaluate(data: str, model: Model) -> Iterator[dict[str, Any]]:
-    """Of the images of each class that no weight was trained on, the share that is given each class."""
-    parts = images_of(data).validation, images_of(data).test
-    labels, images = (torch.cat([getattr(part, name) for part in parts]) for name in ("labels", "images"))
-    found = torch.cat([model(some).argmax(-1) for some in images.split(1_000)])
+    """Of the images of each class, the share that is given each class."""
+    digits = held_out(data)
+    found = torch.cat([model(images).argmax(-1) for images in digits.images.split(1_000)])
     for label, name in enumerate(CLASSES):
-        given = torch.bincount(found[labels == label], minlength=len(CLASSES)).double()
+        given = torch.bincount(found[digits.labels == label], minlength=len(CLASSES)).double()
         shares = (given / given.sum()).tolist()
         yield {
             "operation": f"class {name}",
-            "range": f"{len(images):,} images not trained on",
+            "range": f"{len(digits):,} images not trained on",
             "accuracy": shares[label],
             **{GIVEN + other: share for other, share in zip(CLASSES, shares, strict=True)},
         }
@@ -247,21 +252,16 @@ def mask_rounds(count: int) -> list[list[MaskSpec]]:
     return [[MaskSpec(CONTROL, CLASSES, choose=weights_and_biases)], without]
 
 
+SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}
+
+
 @lab.experiment(
     papers=["2010.02066"],
     laptop=ClassRemovalConfig(
         channels=(16, 32, 64, 64), seeds=3, steps=2_000, mask_steps=3_000, strength=3e-3, eval_every=200
     ),
     paper=PAPER | {"data": lab.REQUIRED, "channels": (32, 64, 128, 256), "strength": 3e-4, "rate": 1e-3},
-    smoke={
-        "channels": (4, 4, 4, 4),
-        "removed": 2,
-        "seeds": 1,
-        "steps": 10,
-        "mask_steps": 4,
-        "eval_every": 5,
-        "batch": 32,
-    },
+    smoke=SMOKE | {"channels": (4, 4, 4, 4), "removed": 2},
     findings=findings,
     notes=notes,
     outline=lambda config: networks_and_masks(config, 1 + config.removed),
