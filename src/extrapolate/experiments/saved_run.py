@@ -56,8 +56,8 @@ class Run:
             found = []
             for item in json.loads(path.read_text(encoding="utf-8")):
                 values = {each.name: item[each.name] for each in fields(Claim)}
-                interval = values["interval"] and tuple(values["interval"])
-                found.append(Claim(**values | {"interval": interval}))
+                values["interval"] = values["interval"] and tuple(values["interval"])
+                found.append(Claim(**values))
             return found
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error!r}): {self._remedy}") from None
