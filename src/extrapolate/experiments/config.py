@@ -27,8 +27,6 @@ from extrapolate.training import Replicas
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.train_config import Loss, TrainConfig
 
-# ------------------------------------------------------------------------------------------ shorter than the paper
-
 
 def fewer(noun: str) -> Cut:
     """``120,000 of 300,000 steps``."""
@@ -58,9 +56,6 @@ def missing(noun: str) -> Cut:
 def instead(embedded: str, papers: str) -> Cut:
     """``scikit-learn instead of MNIST``: the data that come with the package, and those of the paper."""
     return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
-
-
-# ------------------------------------------------------------------------------------------------ kinds of fields
 
 
 def number(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
@@ -95,12 +90,20 @@ def reals(
     axis: str | None = None,
 ) -> Any:
     """Numbers separated by commas, each read by ``read``: each once, in rising order."""
-    return _option(tuple(default), help, sorted_from(read), _joined_reals, "NUMBERS", cut, axis)
+
+    def write(values: Sequence[float]) -> str:
+        return ",".join(f"{each:.6g}" for each in values)
+
+    return _option(tuple(default), help, sorted_from(read), write, "NUMBERS", cut, axis)
 
 
 def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
     """Whole numbers separated by commas, in the order given."""
-    return _option(tuple(default), help, _sizes, _joined, "SIZES", cut)
+
+    def read(text: str) -> tuple[int, ...]:
+        return tuple(at_least(1)(part) for part in text.split(","))
+
+    return _option(tuple(default), help, read, _joined, "SIZES", cut)
 
 
 def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
@@ -167,11 +170,6 @@ def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) ->
     return _option(default, help, read, str, "DIR", cut)
 
 
-def device() -> Any:
-    """``cpu`` or ``cuda``."""
-    return _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
-
-
 def _option(
     default: Any,
     help: str,
@@ -184,26 +182,15 @@ def _option(
     return field(default=default, metadata={"option": Option(help, read, write, metavar, cut, axis)})
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(at_least(1)(part) for part in text.split(","))
-
-
 def _joined(values: Sequence[int]) -> str:
     return ",".join(map(str, values))
-
-
-def _joined_reals(values: Sequence[float]) -> str:
-    return ",".join(f"{each:.6g}" for each in values)
-
-
-# --------------------------------------------------------------------------------------------------- configurations
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The options of any experiment: a frozen dataclass whose fields are made by the functions of this file."""
 
-    device: str = device()
+    device: str = _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
 
     def cuts(self, paper: Self) -> dict[str, str]:
         """By field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""

@@ -13,11 +13,10 @@ from extrapolate._runtime.machine import peak_mib
 from extrapolate._runtime.progress import Interrupted
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.training import Context, Job, Measurement, Trained, Training
+from extrapolate.experiments.training import Context, Job, Measurement, Trained
 from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
-from extrapolate.training.train_config import TrainConfig
 
 #: Seconds of steps that are timed of one training, and seconds after which no further training is timed.
 SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0
@@ -59,8 +58,9 @@ def estimate_cost(
             found[index] = _time(jobs[index], Path(folder))
     nearest = [min(found, key=lambda timed, index=index: abs(timed - index)) for index in range(len(jobs))]
     samples = [(found[at], jobs[at], job) for at, job in zip(nearest, jobs, strict=True)]
+    work = [max(job.models * job.steps, 1) for job in jobs]
     return Cost(
-        [timed.hours * _work(job) / _work(like) for timed, like, job in samples],
+        [found[at].hours * own / work[at] for at, own in zip(nearest, work, strict=True)],
         sum(job.models for job in jobs),
         len(found),
         peak_mib(),
@@ -88,10 +88,6 @@ def _spread(count: int) -> list[int]:
     return list(dict.fromkeys(order))
 
 
-def _work(job: Job) -> int:
-    return max(job.models * job.steps, 1)
-
-
 @dataclass(frozen=True)
 class _Timed:
     hours: float
@@ -109,27 +105,19 @@ def _time(job: Job, folder: Path) -> _Timed:
     if job.train is not None:
         train = job.train
         seconds += stopwatch.seconds(train.steps, lambda: run_training(replicas, train, watch=stopwatch))
-        seconds += _evaluation_seconds(job, train) * (train.steps // train.eval_every)
+        fresh = job.replicas()
+        train.evaluate(fresh, fresh.keys())  # compilers and caches
+        began = time.process_time()
+        train.evaluate(fresh, fresh.keys())
+        seconds += (time.process_time() - began) * (train.steps // train.eval_every)
     if job.measure_steps:
         if job.train is not None:
-            history = run_training(replicas, _shortened(job.train), watch=_Stopwatch())
+            short = replace(job.train, steps=1, eval_every=1, compile=False)  # a history to measure by
+            history = run_training(replicas, short, watch=_Stopwatch())
         follow = _Stopwatch()
         trained = Trained(replicas, history, Context(folder / "sample", follow))
         seconds += follow.seconds(job.measure_steps, lambda: job.measure(trained))
     return _Timed(seconds / 3600, weights)
-
-
-def _shortened(train: TrainConfig) -> TrainConfig:
-    """One step and one evaluation, so that there is a history to measure by."""
-    return replace(train, steps=1, eval_every=1, compile=False)
-
-
-def _evaluation_seconds(job: Training, train: TrainConfig) -> float:
-    replicas = job.replicas()
-    train.evaluate(replicas, replicas.keys())  # compilers and caches
-    began = time.process_time()
-    train.evaluate(replicas, replicas.keys())
-    return time.process_time() - began
 
 
 @dataclass

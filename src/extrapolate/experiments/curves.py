@@ -7,19 +7,8 @@ import polars as pl
 
 from extrapolate.stats import Estimate, student
 
-SCHEMA = {
-    "title": pl.String,
-    "lead": pl.String,
-    "x_name": pl.String,
-    "y_name": pl.String,
-    "group": pl.String,
-    "line": pl.String,
-    "x": pl.Float64,
-    "y": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-}
+TEXTS, NUMBERS = ("title", "lead", "x_name", "y_name", "group", "line"), ("x", "y", "low", "high")
+SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | {"n": pl.Int64}
 
 
 @dataclass(frozen=True)

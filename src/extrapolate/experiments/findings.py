@@ -117,9 +117,6 @@ def interval_of(estimate: Estimate) -> tuple[float, float] | None:
     return estimate.low, estimate.high
 
 
-# -------------------------------------------------------------------------------------------------------- measures
-
-
 def rows_of(results: pl.DataFrame, labels: Mapping[str, Any]) -> pl.DataFrame:
     """The rows with these labels, seed by seed."""
     return results.filter(**labels).sort("seed") if labels else results.sort("seed")

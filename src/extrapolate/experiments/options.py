@@ -63,9 +63,6 @@ def with_options(config: Any, texts: Mapping[str, str]) -> Any:
     return replace(config, **values)
 
 
-# --------------------------------------------------------------------------------------------------------- readers
-
-
 def at_least(minimum: int) -> Callable[[str], int]:
     """Reads a whole number that must not be less than ``minimum``."""
 

@@ -128,24 +128,19 @@ class _Run:
     def execute(self, executor: Executor) -> None:
         """Execute what is left; aggregate after a training unless that takes over a tenth of the time."""
         names = self._unfinished()
-        jobs = [self._job(name) for name in names]
+        jobs = [Job(self.experiment, self.config, name, self.place.path / "parts" / name) for name in names]
         due, aggregated = 0.0, True
         try:
             for index, files in executor.submit(jobs, _Monitor(self, names)):
                 self._write(names[index], files)
                 aggregated = False
                 if (began := time.monotonic()) >= due:
-                    self.note_time()
                     self.aggregate()
                     aggregated = True
                     due = time.monotonic() + 9 * (time.monotonic() - began)
         finally:
             if not aggregated:
-                self.note_time()
                 self.aggregate()
-
-    def _job(self, name: str) -> Any:
-        return Job(self.experiment, self.config, name, self.place.path / "parts" / name)
 
     def _unfinished(self) -> list[str]:
         names = []
@@ -166,11 +161,10 @@ class _Run:
                 path.unlink()
 
     def aggregate(self) -> tuple[pl.DataFrame, list[Claim]]:
-        """Write the results, summary, claims and further tables of the trainings that are finished."""
-        place, finished = (
-            self.place,
-            [name for name in self.trainings if self.place.part(name, ROWS).exists()],
-        )
+        """Write the times, and results, summary, claims and further tables of the trainings that are finished."""
+        self.note_time()
+        place = self.place
+        finished = [name for name in self.trainings if place.part(name, ROWS).exists()]
         results = pl.concat([read_table(place.part(name, ROWS)) for name in finished])
         claims = self.experiment.claims(results, self.config)
         write_table(place.path / "results.parquet", results)
@@ -179,10 +173,12 @@ class _Run:
             write_table(place.path / "curves.parquet", self.experiment.draw(results, self.config))
         preset = {"preset": self.manifest["preset"]}
         write_json(place.path / "claims.json", [asdict(claim) | preset for claim in claims])
-        for name in _table_names(place, finished):
-            paths = [place.part(each, f"{name}.parquet") for each in finished]
-            tables = [read_table(path) for path in paths if path.exists()]
-            write_table(place.path / f"{name}.parquet", pl.concat(tables))
+        tables: dict[str, list[pl.DataFrame]] = {}
+        for each in finished:  # beside the rows: TRAINING.NAME.parquet is a part of the table NAME
+            for path in (place.path / "parts").glob(f"{each}.*.parquet"):
+                tables.setdefault(path.name.removeprefix(f"{each}."), []).append(read_table(path))
+        for name, parts in tables.items():
+            write_table(place.path / name, pl.concat(parts))
         return results, claims
 
 
@@ -200,12 +196,3 @@ class _Monitor:
 
     def stop_requested(self) -> bool:
         return self.run.display.stop_requested()
-
-
-def _table_names(place: RunFolder, trainings: Sequence[str]) -> set[str]:
-    """Tables beside the rows: ``TRAINING.NAME.parquet`` gives NAME."""
-    return {
-        path.name.removeprefix(f"{training}.").removesuffix(".parquet")
-        for training in trainings
-        for path in (place.path / "parts").glob(f"{training}.*.parquet")
-    }

@@ -53,7 +53,12 @@ class Run:
         """The claims of ``claims.json``: what was measured, beside what was published."""
         path = self._require(self.path / "claims.json")
         try:
-            return [_read_claim(item) for item in json.loads(path.read_text(encoding="utf-8"))]
+            found = []
+            for item in json.loads(path.read_text(encoding="utf-8")):
+                values = {each.name: item[each.name] for each in fields(Claim)}
+                values["interval"] = values["interval"] and tuple(values["interval"])
+                found.append(Claim(**values))
+            return found
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error!r}): {self._remedy}") from None
 
@@ -134,13 +139,6 @@ def load_run(folder: str | Path) -> Run:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder: give the folder that `extrapolate run --out` wrote")
     return Run(path, RunFolder(path).read_manifest())
-
-
-def _read_claim(item: Mapping[str, Any]) -> Claim:
-    values = {each.name: item[each.name] for each in fields(Claim)}
-    if values["interval"] is not None:
-        values["interval"] = tuple(values["interval"])
-    return Claim(**values)
 
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:

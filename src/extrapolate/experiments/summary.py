@@ -7,16 +7,8 @@ import polars as pl
 
 from extrapolate.stats import Estimate, mean_of_positive, mean_of_sparsity, student, success_rate
 
-SCHEMA = {
-    "unit": pl.String,
-    "operation": pl.String,
-    "range": pl.String,
-    "measure": pl.String,
-    "estimate": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-}
+TEXTS, NUMBERS = ("unit", "operation", "range", "measure"), ("estimate", "low", "high")
+SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | {"n": pl.Int64}
 
 
 def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:

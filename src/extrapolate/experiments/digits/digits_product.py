@@ -97,17 +97,12 @@ class Multiplier(torch_nn.Module):
 #: How the digits are shown, by the names of ``--images``.
 SHOWN = {"isolated": "digits side by side", "colour": "digits in two colours, anywhere"}
 
-#: Of each finding, the column in which the StochasticNMU is larger, and than which unit.
-LARGER = {
-    "StochasticNMU/{shown}/label_accuracy-over-NMU": ("label_accuracy", "NMU"),
-    "StochasticNMU/{shown}/unseen_accuracy-over-MLP": ("unseen_accuracy", "MLP"),
-}
-
 
 def findings(config: Any) -> Iterator[lab.Finding]:
     for shown in SHOWN.values():
-        for id, (column, unit) in LARGER.items():
+        for column, unit in (("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")):
             more, less = ({"range": shown, "unit": each} for each in ("StochasticNMU", unit))
+            id = f"StochasticNMU/{{shown}}/{column}-over-{unit}"
             yield lab.Finding(id, lab.difference(column, more, less), {"shown": shown})
 
 

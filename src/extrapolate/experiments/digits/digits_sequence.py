@@ -89,15 +89,12 @@ def share_as_close(unit: str, task: str, length: int) -> lab.Measure:
     return measure
 
 
-#: The accumulators that each finding is about, and on which task.
-CLOSER = (("NAC", "count"), ("NALU", "count"), ("NAC", "sum"), ("NALU", "sum"), ("NAU", "sum"))
-AS_CLOSE = (("NAU", "sum"), ("NMU", "product"), ("StochasticNMU", "product"))
-
-
 def findings(config: DigitsSequenceConfig) -> Iterator[lab.Finding]:
+    closer = (("NAC", "count"), ("NALU", "count"), ("NAC", "sum"), ("NALU", "sum"), ("NAU", "sum"))
+    as_close = (("NAU", "sum"), ("NMU", "product"), ("StochasticNMU", "product"))
     for id, measure, pairs in (
-        ("{unit}/{task}/closer-than-LSTM", times_closer, CLOSER),
-        ("{unit}/{task}/as-close-as-reference", share_as_close, AS_CLOSE),
+        ("{unit}/{task}/closer-than-LSTM", times_closer, closer),
+        ("{unit}/{task}/as-close-as-reference", share_as_close, as_close),
     ):
         for unit, rule in ((unit, DIGIT_RULES[task]) for unit, task in pairs):
             length = config.lengths(rule)[-1]

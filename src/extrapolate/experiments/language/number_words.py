@@ -16,8 +16,6 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import WORDS, NumberWords, in_words
 
-# -------------------------------------------------------------------------------------------------------- models
-
 #: Makes a layer with that many inputs and outputs.
 ReadOut = Callable[[int, int], torch_nn.Module]
 
@@ -56,9 +54,6 @@ def word_by_word(name: str, model: torch_nn.Module, numbers: list[int], device: 
         for place, (word, estimate) in enumerate(zip(in_words(number), row, strict=False))
     ]
     return pl.DataFrame(lines, schema=["unit", "number", "place", "word", "estimate"], orient="row")
-
-
-# ---------------------------------------------------------------------------------------------------- experiment
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:

@@ -192,16 +192,14 @@ def notes(config: ClassRemovalConfig) -> list[str]:
 def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     """One network on images drawn with replacement; its error is that on all training images."""
 
-    def image_loss(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(model(images), labels)
-
     def sample(u: Tensor, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         places = places_of(config.data, classes, config.device)
         part = images_of(config.data, config.device).training.part(places[(u[0] * len(places)).long()])
         return part.images, part.labels
 
     def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
-        return image_loss(model, *sample(ops.uniform(key, (1, config.batch)), CLASSES))
+        images, labels = sample(ops.uniform(key, (1, config.batch)), CLASSES)
+        return F.cross_entropy(model(images), labels)
 
     def error(model: nn.Module) -> Tensor:
         digits = images_of(config.data, config.device).training
@@ -216,7 +214,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         # a convolution mapped over a single network is slower than that network
         train=replace(train_weights(config, loss, error), gradients=one_by_one),
         sample=sample,
-        loss=image_loss,
+        loss=lambda model, images, labels: F.cross_entropy(model(images), labels),
         learning=published_learning(config, seed, config.rate),
         rounds=mask_rounds(config.removed),
         evaluate=partial(evaluate, config.data),

@@ -98,12 +98,6 @@ def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedMo
             yield view._replace(name=start + view.name)
 
 
-def hidden_overlap(masks: studies.Masks, start: str) -> float:
-    """Of the masks of both pairs, without the first and the last layer, whose inputs and outputs are a pair's own."""
-    one, other = (masks[start + pair].only(*list(masks[start + pair])[1:-1]) for pair in PAIRS)
-    return one.iou(other).pooled
-
-
 def mask_specs() -> list[studies.MaskSpec]:
     """Masks of both pairs and of each, over the network and over its copy."""
     own = [studies.MaskSpec(CONTROL, PAIRS), *(studies.MaskSpec(each, (each,)) for each in PAIRS)]
@@ -124,7 +118,12 @@ def mask_specs() -> list[studies.MaskSpec]:
 )
 def modularity_double_addition(config: DenseConfig) -> Iterator[lab.Training]:
     def overlaps(masks: studies.Masks) -> dict[str, Any]:
-        return {"iou_hidden": hidden_overlap(masks, ""), "copied_iou_hidden": hidden_overlap(masks, COPIED)}
+        found = {}
+        for column, start in (("iou_hidden", ""), ("copied_iou_hidden", COPIED)):
+            # the first and the last layer have inputs and outputs of a pair's own
+            one, other = (mask.only(*list(mask)[1:-1]) for mask in (masks[start + pair] for pair in PAIRS))
+            found[column] = one.iou(other).pooled
+        return found
 
     for seed in range(config.seeds):
         study = dense_study(config, seed, TASK, mask_specs(), evaluate)

@@ -147,22 +147,30 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
         assert isinstance(chain, Chain)
         masks: list[Mask] = []
         for number in range(config.tasks):
-            learner = joint_learner(config, start, seed, chain.of(number), masks)
+            kept = used(masks)
+            initialize_unkept(chain.of(number), kept, seed, number)
+            first = KEPT_START if kept is None else STARTS[start]
+            learner = JointLearner(
+                chain.of(number),
+                lambda model, x, label: F.cross_entropy(model(x), label),
+                Learning(masks=MASKS, pressure=config.strength / PUBLISHED_BATCH, start=first, seed=seed),
+                frozen=kept,
+                frozen_start=KEPT_START,
+                name=f"task {number + 1}",
+                place=number,
+                choose=weights_and_biases,
+            )
             context = trained.context.after(number * config.steps)
             checkpoint = context.checkpoint(f"masks-{number}")
             learn([learner], [batches(number)], config.steps, checkpoint=checkpoint, watch=context)
             chain.of(number).load_state_dict(learner.weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
-        last = {"seed": seed, "steps": config.steps}
-        rows = pl.DataFrame(
-            {
-                "unit": start,
-                **evaluate(task_of(config, number), chain.of(number), masks[: number + 1]),
-                **last,
-            }
+        found = [
+            evaluate(task_of(config, number), chain.of(number), masks[: number + 1])
             for number in range(config.tasks)
-        )
+        ]
+        rows = pl.DataFrame({"unit": start, **row, "seed": seed, "steps": config.steps} for row in found)
         lines = accuracies(rows) + sharing_lines(rows, masks)
         return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
 
@@ -179,25 +187,6 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
         measure=measure,
         measure_steps=config.tasks * config.steps,
         config=config,
-    )
-
-
-def joint_learner(
-    config: PermutedDigitsConfig, start: str, seed: int, network: nn.Sequential, earlier: list[Mask]
-) -> JointLearner:
-    """Learns the weights and the mask of the next task; its network is initialized but for the kept weights."""
-    task, kept = len(earlier), used(earlier)
-    initialize_unkept(network, kept, seed, task)
-    first = KEPT_START if kept is None else STARTS[start]
-    return JointLearner(
-        network,
-        lambda model, x, label: F.cross_entropy(model(x), label),
-        Learning(masks=MASKS, pressure=config.strength / PUBLISHED_BATCH, start=first, seed=seed),
-        frozen=kept,
-        frozen_start=KEPT_START,
-        name=f"task {task + 1}",
-        place=task,
-        choose=weights_and_biases,
     )
 
 
