@@ -170,4 +170,4 @@ def test_answer_is_right_when_all_actions_and_the_end_are() -> None:
     answer[1, 1] = SCAN_ACTIONS.index("I_RUN")
     answer[2, 2] = SCAN_ACTIONS.index("I_JUMP")  # goes on
     answer[3, 1] = SCAN_ACTIONS.index(".")  # ends early
-    assert Scan.right(answer, actions).tolist() == [True, False, False, False]
+    assert Scan().solved(answer, actions).tolist() == [True, False, False, False]

@@ -9,25 +9,8 @@ import numpy as np
 import polars as pl
 
 from extrapolate.experiments.config import Settings
-from extrapolate.experiments.ledger import entry_of
+from extrapolate.experiments.ledger import Claim, entry_of
 from extrapolate.stats import Estimate, difference_of_rates, student, success_rate
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A published finding beside what was measured; ``published`` None: a measurement without a published number.
-
-    ``holds`` is None where nothing is claimed, or where not all of it was run (``why`` says so).
-    """
-
-    id: str
-    claim: str
-    published: str | float | None
-    measured: float | None
-    interval: tuple[float, float] | None
-    n: int
-    holds: bool | None
-    why: str | None = None
 
 
 @dataclass(frozen=True)

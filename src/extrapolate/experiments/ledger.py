@@ -16,6 +16,23 @@ KEYS = {"claim", "published", "note", *RULES}
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A published finding beside what was measured; ``published`` None: a measurement without a published number.
+
+    ``holds`` is None where nothing is claimed, or where not all of it was run (``why`` says so).
+    """
+
+    id: str
+    claim: str
+    published: str | float | None
+    measured: float | None
+    interval: tuple[float, float] | None
+    n: int
+    holds: bool | None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """A finding in words. ``{word}`` in its texts stands for what the finding of the experiment puts there.
 

@@ -9,40 +9,20 @@ from typing import Any, cast
 import polars as pl
 
 from extrapolate.errors import UserError
+from extrapolate.experiments.ledger import Claim
 from extrapolate.report.words import printable, value
 
 FLOAT, INTEGER, FLAG, TEXT = pl.Float64(), pl.Int64(), pl.Boolean(), pl.String()
 
+_CELL = {"unit": TEXT, "operation": TEXT, "range": TEXT}
+
 COLUMNS: Mapping[str, Mapping[str, pl.DataType]] = {
-    "results.parquet": {
-        "unit": TEXT,
-        "operation": TEXT,
-        "range": TEXT,
-        "solved": FLAG,
-    },
-    "summary.parquet": {
-        "unit": TEXT,
-        "operation": TEXT,
-        "range": TEXT,
-        "measure": TEXT,
-        "estimate": FLOAT,
-        "low": FLOAT,
-        "high": FLOAT,
-        "n": INTEGER,
-    },
-    "surfaces.parquet": {
-        "unit": TEXT,
-        "operation": TEXT,
-        "range": TEXT,
-        "seed": INTEGER,
-        "solved": FLAG,
-        "train_low": FLOAT,
-        "train_high": FLOAT,
-        "x0": FLOAT,
-        "x1": FLOAT,
-        "true": FLOAT,
-        "learned": FLOAT,
-    },
+    "results.parquet": _CELL | {"solved": FLAG},
+    "summary.parquet": _CELL
+    | {"measure": TEXT, "n": INTEGER, **dict.fromkeys(("estimate", "low", "high"), FLOAT)},
+    "surfaces.parquet": _CELL
+    | {"seed": INTEGER, "solved": FLAG}
+    | dict.fromkeys(("train_low", "train_high", "x0", "x1", "true", "learned"), FLOAT),
 }
 """Columns the figures rely on, with the type each is read as. A file may hold others, or lack some."""
 
@@ -74,25 +54,6 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One line of `claims.json`. Without a `published` value it is a measurement, not a finding."""
-
-    id: str
-    claim: str
-    published: object
-    measured: object
-    interval: tuple[float, float] | None
-    n: int | None
-    holds: bool | None
-    preset: str
-    why: str
-
-    @property
-    def is_finding(self) -> bool:
-        return self.published is not None
-
-
-@dataclass(frozen=True)
 class Folder:
     """A run's output folder. A table is None where its file is absent; `missing` says it in words."""
 
@@ -110,11 +71,11 @@ class Folder:
 
     @property
     def findings(self) -> tuple[Claim, ...]:
-        return tuple(claim for claim in self.claims if claim.is_finding)
+        return tuple(claim for claim in self.claims if claim.published is not None)
 
     @property
     def measurements(self) -> tuple[Claim, ...]:
-        return tuple(claim for claim in self.claims if not claim.is_finding)
+        return tuple(claim for claim in self.claims if claim.published is None)
 
 
 def extra_table(folder: Folder, file: str, columns: Collection[str]) -> pl.DataFrame | None:
@@ -216,7 +177,6 @@ def _claims(path: Path) -> tuple[Claim, ...] | None:
 
 
 def _claim(item: dict[str, Any]) -> Claim:
-    n, holds = item.get("n"), item.get("holds")
     ends = item.get("interval")
     low, high = map(amount, ends) if isinstance(ends, list) and len(ends) == 2 else (None, None)
     return Claim(
@@ -225,11 +185,15 @@ def _claim(item: dict[str, Any]) -> Claim:
         published=item.get("published"),
         measured=item.get("measured"),
         interval=None if low is None or high is None else (low, high),
-        n=n if isinstance(n, int) and not isinstance(n, bool) else None,
-        holds=holds if isinstance(holds, bool) else None,
-        preset=_text(item, "preset"),
+        n=_exactly(int, item.get("n")),
+        holds=_exactly(bool, item.get("holds")),
         why=_text(item, "why"),
     )
+
+
+def _exactly(kind: type, item: Any) -> Any:
+    """``item`` where it is of this kind; a truth value is no number."""
+    return item if type(item) is kind else None
 
 
 def _frame(path: Path) -> pl.DataFrame | None:

@@ -61,10 +61,6 @@ class Stories:
         """int64 (N,)."""
         return self.ends.diff()
 
-    def of_task(self, task: int) -> Tensor:
-        """The places of a task's stories, int64."""
-        return (self.tasks == task).nonzero()[:, 0]
-
     def batch(self, places: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """The stories at ``places`` (B,): tokens (B, width), lengths (B,), answers (B, width), int64.
 
@@ -125,7 +121,10 @@ class Babi:
         numbers = self.test.tasks.unique().tolist()
         return {
             "validation": self.training.batch(spread),
-            **{f"test_{number}": self.test.batch(self.test.of_task(number)) for number in numbers},
+            **{
+                f"test_{number}": self.test.batch((self.test.tasks == number).nonzero()[:, 0])
+                for number in numbers
+            },
             "test": self.test.batch(every),
         }
 

@@ -1,6 +1,5 @@
 """The text of the bAbI tasks: stories, line by line, with questions between the statements."""
 
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from extrapolate.errors import UserError
+from extrapolate.files import open_text
 
 ARCHIVE = "tasks_1-20_v1-2.tar.gz (https://research.facebook.com/downloads/babi)"
 
@@ -59,11 +59,7 @@ def read_stories(path: Path) -> Iterator[Story]:
     story: list[Line] = []
     place, text = 0, ""
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as file
-        ):
+        with open_text(path) as file:
             for place, text in enumerate(file, 1):
                 number, _, rest = text.partition(" ")
                 if number == "1" and story:

@@ -22,28 +22,26 @@ class LongDependency:
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Elements, int64 (batch, T), and 1 where the first is +1, else 0, float32 (batch,)."""
-        elements, positive = self.sequences(ops.uniform(key, (batch, self.length)))
-        return elements, positive.float()
+        return self.sequences(ops.uniform(key, (batch, self.length)))
 
     def splits(self, count: int = 100) -> dict[str, tuple[Tensor, Tensor]]:
         """``count`` sequences for each of ``validation`` and ``test``, as long as those of the training."""
-        return {name: self._fixed(count, seed) for name, seed in (("validation", 1), ("test", 2))}
-
-    def _fixed(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        uniform = torch.rand((count, self.length), generator=torch.Generator().manual_seed(seed))
-        elements, positive = self.sequences(uniform)
-        return elements, positive.float()
+        shape = (count, self.length)
+        return {
+            name: self.sequences(torch.rand(shape, generator=torch.Generator().manual_seed(seed)))
+            for name, seed in (("validation", 1), ("test", 2))
+        }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the probability of +1, float32 (N,), rounds to the target."""
         return prediction.round() == target
 
     def sequences(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        """Elements, int64 (B, T), and whether the first is +1, bool (B,), from ``uniform`` (B, T) in [0, 1)."""
+        """As :meth:`sample`, from ``uniform`` (batch, T) in [0, 1)."""
         positive = uniform[:, 0] < 0.5
         elements = (uniform * self.symbols).long()
         first = torch.where(positive, 0, self.symbols)
-        return torch.cat([first[:, None], elements[:, 1:]], 1), positive
+        return torch.cat([first[:, None], elements[:, 1:]], 1), positive.float()
 
     def one_hot(self, elements: Tensor) -> Tensor:
         """What the network sees, float32 (B, T, symbols)."""

@@ -1,20 +1,17 @@
 """Addition and multiplication modulo a power of ten, in one-hot digits: two functions for one network."""
 
-import functools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from extrapolate import ops
-from extrapolate.tasks.one_hot import digits_of, one_hot
+from extrapolate.tasks.one_hot import TwoNumbers, digits_of, one_hot
 
 MODULAR_OPERATIONS = ("add", "mul")
 
 
 @dataclass(frozen=True)
-class ModularArithmetic:
+class ModularArithmetic(TwoNumbers):
     """Two numbers and an operation's sign to the answer modulo 10^digits (arXiv 2010.02066).
 
     With two digits, 47 and 68 under ``add`` give 15 (115 modulo 100), and under ``mul`` 96 (3196 modulo 100).
@@ -26,12 +23,13 @@ class ModularArithmetic:
         operations: those that examples are sampled of, each equally likely.
     """
 
-    digits: int = 2
     operations: tuple[str, ...] = MODULAR_OPERATIONS
 
+    functions = MODULAR_OPERATIONS
+
     @property
-    def modulus(self) -> int:
-        return 10**self.digits
+    def sampled(self) -> tuple[str, ...]:
+        return self.operations
 
     @property
     def in_features(self) -> int:
@@ -41,56 +39,12 @@ class ModularArithmetic:
     def out_features(self) -> int:
         return 10 * self.digits
 
-    def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (batch, in_features), float32, and the answers' digits (batch, digits), int64."""
-        return self.drawn(ops.uniform(key, (3, batch)), self.operations)
-
-    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """All examples of each operation by its name, and of all of them: ``validation`` and ``test``, the same."""
-        tables = {each: self.table(each) for each in self.operations}
-        x, answer = (torch.cat(parts) for parts in zip(*tables.values(), strict=True))
-        return {"validation": (x, answer), **tables, "test": (x, answer)}
-
-    def decode(self, logits: Tensor) -> Tensor:
-        """The likeliest digits, int64 (N, digits), by ``logits`` (N, out_features)."""
-        return logits.unflatten(-1, (self.digits, 10)).argmax(-1)
-
-    def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all digits, int64 (N, digits) each, are right."""
-        return (prediction == target).all(-1)
-
-    def drawn(self, u: Tensor, operations: tuple[str, ...] = MODULAR_OPERATIONS) -> tuple[Tensor, Tensor]:
-        """Examples of ``operations`` from uniform numbers ``u`` (3, N) in [0, 1): see :meth:`encoded`."""
-        a, b = (u[:2] * self.modulus).long()
-        choice = torch.tensor([MODULAR_OPERATIONS.index(each) for each in operations], device=u.device)
-        operation = choice[(u[2] * len(operations)).long()]
-        x, answer = _everything(self.digits, u.device)
-        row = (operation * self.modulus + a) * self.modulus + b
-        return x[row], answer[row]
-
-    def table(self, operation: str) -> tuple[Tensor, Tensor]:
-        """All examples of one operation: see :meth:`encoded`."""
-        a, b = torch.cartesian_prod(torch.arange(self.modulus), torch.arange(self.modulus)).unbind(1)
-        return self.encoded(a, b, torch.full_like(a, MODULAR_OPERATIONS.index(operation)))
-
-    def encoded(self, a: Tensor, b: Tensor, operation: Tensor) -> tuple[Tensor, Tensor]:
+    def encoded(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
         """int64 (N,) each to inputs (N, in_features), float32, and the answer's digits (N, digits), int64."""
         operands = torch.cat([digits_of(a, self.digits), digits_of(b, self.digits)], -1)
-        x = torch.cat([one_hot(operands, 10).flatten(-2), one_hot(operation, len(MODULAR_OPERATIONS))], -1)
-        return x, digits_of(torch.where(operation == 0, a + b, a * b), self.digits)
+        x = torch.cat([one_hot(operands, 10).flatten(-2), one_hot(function, len(MODULAR_OPERATIONS))], -1)
+        return x, digits_of(torch.where(function == 0, a + b, a * b), self.digits)
 
-    def loss(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """Mean cross-entropy over examples and digits; ``logits`` (N, out_features)."""
-        return F.cross_entropy(logits.unflatten(-1, (self.digits, 10)).flatten(0, 1), answer.flatten())
-
-    def right(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """bool (N,): whether all digits are right."""
-        return self.solved(self.decode(logits), answer)
-
-
-@functools.cache
-def _everything(digits: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The tables of all operations, one after another: looking an example up takes less time than encoding it."""
-    task = ModularArithmetic(digits)
-    x, answer = zip(*(task.table(each) for each in MODULAR_OPERATIONS), strict=True)
-    return torch.cat(x).to(device), torch.cat(answer).to(device)
+    def read(self, logits: Tensor, answer: Tensor) -> Tensor:
+        """The logits (N, digits, 10) of the digits."""
+        return logits.unflatten(-1, (self.digits, 10))

@@ -52,23 +52,6 @@ VALIDATION_SEED, TEST_SEED = 1, 100
 
 
 @dataclass(frozen=True)
-class Read:
-    """Programs (..., N) as they are read, with what they evaluate to.
-
-    Attributes:
-        symbols: int64 (T, N), indices of ``SYMBOLS``.
-        values: float32 (T, N): the number or the digit that stands there, 1 for other symbols.
-        answer: float32 (N,).
-        reach: float32 (N,): the size that an answer to the program's operation can have.
-    """
-
-    symbols: Tensor
-    values: Tensor
-    answer: Tensor
-    reach: Tensor
-
-
-@dataclass(frozen=True)
 class Programs:
     """Reading a program and giving its value (after Trask et al. 2018, section 4.4).
 
@@ -104,11 +87,14 @@ class Programs:
             raise ValueError(f"limit must be at least 2, got {self.limit}")
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, ...]:
-        """Training programs: int64 symbols and float32 values (batch, T), reach and answer (batch,).
+        """Training programs as they are read, with what they evaluate to.
 
-        As in :class:`Read`, with the programs first.
+        Returns:
+            Indices of ``SYMBOLS``, int64 (batch, T); the number or the digit that stands there, 1 for other symbols,
+            float32 (batch, T); the size that an answer to the program's operation can have, float32 (batch,); the
+            answer, float32 (batch,).
         """
-        return self._programs_first(ops.uniform(key, (self.draws, batch)))
+        return self.drawn(ops.uniform(key, (self.draws, batch)))
 
     def splits(self, count: int = 1_000) -> dict[str, tuple[Tensor, ...]]:
         """``count`` programs each, as :meth:`sample` returns them.
@@ -116,27 +102,19 @@ class Programs:
         ``validation``; ``interpolation``, others like those; ``test_10`` and ``test``, with numbers up to 10 and up
         to 100 times larger.
         """
-        names = ("interpolation", "test_10", "test")
-        tested = {name: (self.larger(by), TEST_SEED + by) for name, by in zip(names, TIMES, strict=True)}
+        test = [(replace(self, limit=by * self.limit), TEST_SEED + by) for by in TIMES]
+        names = ("validation", "interpolation", "test_10", "test")
         return {
-            name: task._programs_first(torch.rand((self.draws, count), generator=_seeded(seed)))
-            for name, (task, seed) in {"validation": (self, VALIDATION_SEED), **tested}.items()
+            name: task.drawn(torch.rand((self.draws, count), generator=torch.Generator().manual_seed(seed)))
+            for name, (task, seed) in zip(names, [(self, VALIDATION_SEED), *test], strict=True)
         }
-
-    def _programs_first(self, u: Tensor) -> tuple[Tensor, ...]:
-        read = self.drawn(u)
-        return read.symbols.movedim(0, -1), read.values.movedim(0, -1), read.reach, read.answer
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the answer is right once rounded."""
         return prediction.round() == target
 
-    def larger(self, times: int) -> "Programs":
-        """The same with numbers that are up to ``times`` times larger."""
-        return replace(self, limit=self.limit * times)
-
-    def drawn(self, u: Tensor) -> Read:
-        """Programs from uniform numbers ``u`` (draws, N) in [0, 1)."""
+    def drawn(self, u: Tensor) -> tuple[Tensor, ...]:
+        """Programs from uniform numbers ``u`` (draws, N) in [0, 1), as :meth:`sample` returns them."""
         numbers = dict(zip(NUMBERS, (u[: len(NUMBERS)] * self.limit).long(), strict=True))
         numbers["b"] = torch.where(u[-1] < 0.5, numbers["a"], numbers["b"])
         first, second = (u[-3:-1] * len(self.script.operators)).long()
@@ -147,7 +125,8 @@ class Programs:
         results = torch.stack([left + right, left - right, left * right])
         answer = results.gather(0, operator[None])[0]
         reach = torch.where(operator == OPERATORS.index("×"), float(self.limit) ** 2, float(self.limit))
-        return Read(*self._written(numbers, [first, second]), answer, reach)
+        symbols, values = self._written(numbers, [first, second])
+        return symbols.movedim(0, -1), values.movedim(0, -1), reach, answer
 
     def _written(self, numbers: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Symbols and values (T, N) of the pattern with these numbers and operators in it."""
@@ -169,13 +148,3 @@ class Programs:
         places = reversed(range(len(str(self.limit - 1))))
         digits = [number // 10**place % 10 for place in places]
         return [(digit + TOKEN["0"], digit) for digit in digits]
-
-    def text(self, read: Read, index: int) -> str:
-        """Program ``index`` of some as a person writes it."""
-        said = zip(read.symbols[:, index].tolist(), read.values[:, index].tolist(), strict=True)
-        words = [str(int(value)) if SYMBOLS[token] == "number" else SYMBOLS[token] for token, value in said]
-        return ("" if self.digits else " ").join(words)
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)

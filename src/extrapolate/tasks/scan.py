@@ -85,8 +85,8 @@ class Scan:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all actions and the end, int64 (N, 49), are right; see :meth:`right`."""
-        return self.right(prediction, target)
+        """bool (N,): whether all actions and the end, int64 (N, 49), are right; what is behind it does not count."""
+        return ((prediction == target) | (target == SCAN_ACTIONS.index(PADDING))).all(-1)
 
     def split(self, name: str) -> tuple[list[ScanRow], list[ScanRow]]:
         """Rows to train on and to test on: shuffled in ``simple``, in the order of the grammar in the others.
@@ -134,14 +134,6 @@ class Scan:
         """The rows of tokens (N, any length) each: what stands before the first end mark, or all without one."""
         pairs = zip(commands.tolist(), actions.tolist(), strict=True)
         return [(" ".join(_read(said, SCAN_WORDS)), _read(done, SCAN_ACTIONS)) for said, done in pairs]
-
-    @staticmethod
-    def right(answer: Tensor, actions: Tensor) -> Tensor:
-        """bool (...): whether all actions and the end of an answer are right; tokens (..., T) each.
-
-        What an answer holds behind the end does not count.
-        """
-        return ((answer == actions) | (actions == SCAN_ACTIONS.index(PADDING))).all(-1)
 
 
 @cache

@@ -1,10 +1,10 @@
 """The published files of SCAN: a line ``IN: jump twice OUT: I_JUMP I_JUMP`` for each command."""
 
-import gzip
 import zlib
 from pathlib import Path
 
 from extrapolate.errors import UserError, unknown_name
+from extrapolate.files import open_text
 from extrapolate.tasks.scan_grammar import ScanRow, interpret
 
 ARCHIVE = "https://github.com/brendenlake/SCAN"
@@ -42,15 +42,9 @@ def _read(folder: Path, own: str, name: str) -> list[ScanRow]:
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise UserError(f"{folder} lacks SCAN's {name}: get it from {ARCHIVE}")
-    rows: list[ScanRow] = []
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as file
-        ):
-            for line in file:
-                rows.append(_row(line, path, len(rows) + 1))
+        with open_text(path) as file:
+            rows = [_row(line, path, number) for number, line in enumerate(file, 1)]
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}): download it again from {ARCHIVE}") from None
     if not rows:

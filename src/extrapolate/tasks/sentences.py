@@ -58,17 +58,14 @@ class Sentences:
         """bool (N,): whether every next word is right; which sentence follows is chance, so hardly any is."""
         return (prediction == target).all(-1)
 
-    def passages(self, count: int, generator: torch.Generator) -> Tensor:
-        """Word numbers, int64 (count, length)."""
-        words: list[int] = []
-        while len(words) < count * self.length:
-            words += _sentence(generator)
-        return torch.tensor(words[: count * self.length]).view(count, self.length)
-
 
 @cache
 def _passages(task: Sentences, count: int, seed: int, device: torch.device) -> Tensor:
-    return task.passages(count, torch.Generator().manual_seed(seed)).to(device)
+    """Word numbers, int64 (count, length)."""
+    words, generator = list[int](), torch.Generator().manual_seed(seed)
+    while len(words) < count * task.length:
+        words += _sentence(generator)
+    return torch.tensor(words[: count * task.length], device=device).view(count, task.length)
 
 
 def _next_words(passages: Tensor) -> tuple[Tensor, Tensor]:

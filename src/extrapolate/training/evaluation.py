@@ -21,11 +21,6 @@ class FixedData:
     y: Tensor
 
 
-def features_outermost(x: Tensor) -> Tensor:
-    """The same values, stored with the batch contiguous: a fused pass over few features vectorises so."""
-    return x.movedim(-1, 0).contiguous().movedim(0, -1)
-
-
 def mean_squared_error(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return (model(x) - y).square().mean()
 
@@ -35,8 +30,9 @@ def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: b
 
     The pieces of one measure must cover every replica once; pieces of equal shapes share one compilation.
     """
+    # inputs with the batch contiguous: a fused pass over few features vectorises so
     placed = {
-        name: [(data.rows, features_outermost(data.x), data.y) for data in pieces]
+        name: [(data.rows, data.x.movedim(-1, 0).contiguous().movedim(0, -1), data.y) for data in pieces]
         for name, pieces in measures.items()
     }
     by_shape: dict[tuple[int, torch.Size, torch.Size], Callable[..., Tensor]] = {}

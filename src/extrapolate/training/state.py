@@ -12,7 +12,7 @@ from extrapolate.training.feeds import Feed
 from extrapolate.training.history import History
 from extrapolate.training.packing import pack, unpack
 from extrapolate.training.replicas import Replicas
-from extrapolate.training.starts import Starts
+from extrapolate.training.restart import Starts
 from extrapolate.training.train_config import TrainConfig
 
 

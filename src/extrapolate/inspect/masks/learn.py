@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from extrapolate._runtime.progress import Quiet, Watch
 from extrapolate.errors import Interrupted, UserError
+from extrapolate.files import replacing
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
 from extrapolate.inspect.masks.choice import Choice, weights
 from extrapolate.inspect.masks.learner import Learning, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
-from extrapolate.inspect.masks.states import read_states, write_states
 
 #: Batches of one function: tensors (B, ...), or several in a tuple, list or mapping. A DataLoader, begun again when
 #: it ends; or ``batch(step)``, the batch of a step.
@@ -84,7 +86,7 @@ def learn(
     """
     watch = watch or Quiet()
     if checkpoint is not None and checkpoint.exists():
-        read_states(checkpoint, learners)
+        _read_states(checkpoint, learners)
     streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
     told_at, saved_at = 0.0, time.monotonic()
     with ExitStack() as stack:
@@ -100,11 +102,11 @@ def learn(
                 stop = watch.stop_requested() and step < steps
             if checkpoint is not None and (stop or now - saved_at > CHECKPOINT_SECONDS):
                 saved_at = now
-                write_states(checkpoint, learners)
+                _write_states(checkpoint, learners)
             if stop:
                 raise Interrupted(f"stopped at step {step:,} of {steps:,}")
     if checkpoint is not None:
-        write_states(checkpoint, learners)
+        _write_states(checkpoint, learners)
     watch.progress(steps, None)
 
 
@@ -133,3 +135,31 @@ def _again(name: str, batches: Iterable[Tensor | Batch]) -> Iterator[Tensor | Ba
             raise UserError(
                 f"{name}: there are no more batches: give a list, a DataLoader, or an endless generator"
             )
+
+
+def _write_states(path: Path, learners: Sequence[MaskLearner]) -> None:
+    """Replaces ``path`` by the states of all learners."""
+    states = {
+        f"{place}/{name}": value.cpu().contiguous()
+        for place, learner in enumerate(learners)
+        for name, value in learner.state().items()
+    }
+    with replacing(path) as temporary:
+        save_file(states, temporary)
+
+
+def _read_states(path: Path, learners: Sequence[MaskLearner]) -> None:
+    """Puts the states that :func:`_write_states` wrote into the learners.
+
+    Raises:
+        UserError: the file cannot be read, or is of other learners.
+    """
+    try:
+        states = load_file(path)
+    except SafetensorError as error:
+        raise UserError(
+            f"checkpoint {path} is damaged ({error}): delete it to learn its masks anew"
+        ) from None
+    for place, learner in enumerate(learners):
+        start = f"{place}/"
+        learner.restore({n.removeprefix(start): v for n, v in states.items() if n.startswith(start)})

@@ -9,9 +9,8 @@ from extrapolate.report.figures.confusions import confusions
 from extrapolate.report.figures.curves import curves
 from extrapolate.report.figures.figure import Figure
 from extrapolate.report.figures.masks import masks
+from extrapolate.report.figures.measure import solved_at, sparsity_error
 from extrapolate.report.figures.overview import overview
-from extrapolate.report.figures.solved_at import solved_at
-from extrapolate.report.figures.sparsity_error import sparsity_error
 from extrapolate.report.figures.success_rate import success_rate
 from extrapolate.report.figures.surfaces import surfaces
 from extrapolate.report.figures.word_estimates import word_estimates

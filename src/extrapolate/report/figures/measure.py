@@ -1,29 +1,49 @@
-"""The figure of any measure of `summary.parquet`: a panel a unit, a row a range, one scale for all."""
+"""The figures of measures of `summary.parquet`: a panel a unit, a row a range, one scale for all."""
 
 import polars as pl
 
 from extrapolate.report.figures.axis import axis_for
-from extrapolate.report.figures.figure import Entry, Group, Panel, Table
-from extrapolate.report.figures.whiskers import Whisker, finite, outcome, panel
+from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
+from extrapolate.report.figures.whiskers import KEYS, Whisker, finite, outcome, panel
 from extrapolate.report.files import Folder, has
 from extrapolate.report.success import Success, successes
 from extrapolate.report.words import interval, listed, number, operation_name, operation_title, short_number
 
+NAMES = {"sparsity_error": "Sparsity error", "solved_at": "Steps to solve"}
+
 Places = dict[tuple[str, str], dict[str, float | None]]
 
 
-def measure_groups(folder: Folder, measure: str, name: str) -> tuple[Group, ...]:
-    """A group an operation of the rows of `measure`; empty where none has a value."""
+def sparsity_error(folder: Folder) -> Figure | None:
+    """How far the solved models' weights lie from the exact rule's."""
+    lead = (
+        "Sparsity error: how far the worst weight lies from a whole number at the best step, 0 for the "
+        "exact rule and at most 0.5; the mean of the models that solved it. Further left is more exact."
+    )
+    return _figure(folder, "sparsity_error", "How exact", lead)
+
+
+def solved_at(folder: Folder) -> Figure | None:
+    """How soon the solved models were right for the first time."""
+    lead = (
+        "Training steps until the model is right outside the training range for the first time: the "
+        "mean of the models that solved it. Further left is faster; every panel has the same scale."
+    )
+    return _figure(folder, "solved_at", "How soon", lead)
+
+
+def _figure(folder: Folder, measure: str, title: str, lead: str) -> Figure | None:
+    """A group an operation of the rows of `measure`; None where none has a value."""
     if folder.summary is None or not has(folder.summary, "summary.parquet"):
-        return ()
-    groups = []
+        return None
+    groups, id, name = [], measure.replace("_", "-"), NAMES[measure]
     own = folder.summary.filter((pl.col("measure") == measure) & pl.col("estimate").is_finite())
     for place, success in enumerate(successes(folder)):
         rows = own.filter(pl.col("operation") == success.operation).iter_rows(named=True)
         places: Places = {(row["unit"], row["range"]): row for row in rows}
         if places:
-            groups.append(_group(success, places, name, f"{measure.replace('_', '-')}-{place}"))
-    return tuple(groups)
+            groups.append(_group(success, places, name, f"{id}-{place}"))
+    return Figure(id, title, lead, tuple(groups), KEYS) if groups else None
 
 
 def _group(success: Success, places: Places, name: str, prefix: str) -> Group:
