@@ -76,9 +76,6 @@ def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["c"]
 
 
-# ---------------------------------------------------------------------------------------------- damage
-
-
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda content: content[:-3],
     "half": lambda content: content[: len(content) // 2],
@@ -144,9 +141,6 @@ def test_checkpoint_with_exchanged_shapes_or_types_is_refused(tmp_path: Path) ->
 def test_missing_checkpoint_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "c")
-
-
-# --------------------------------------------------------------------------------------- failed writes
 
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

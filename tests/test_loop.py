@@ -69,9 +69,6 @@ class Scalar(torch_nn.Module):
         return x * self.weight
 
 
-# ------------------------------------------------------------------------------------- penalty and box
-
-
 @given(
     scale=st.floats(0, 100),
     start=st.integers(0, 1000),
@@ -135,8 +132,6 @@ def test_weights_are_in_their_box_after_every_step(
     touching = (replicas.parameters["0.weight"] == high) | (replicas.parameters["0.weight"] == low)
     assert touching.any(), "a rate this high must have driven some weight to its wall"
 
-
-# ------------------------------------------------------------------------------------ best and history
 
 SCORES = torch.tensor(
     [
@@ -241,9 +236,6 @@ def test_progress_counts_the_solved_replicas() -> None:
     assert watch.told[-1] == (8, 2)
 
 
-# ------------------------------------------------------------------------------------------- compiling
-
-
 def product_plan(compile: bool) -> TrainConfig:
     adam, penalties = partial(torch.optim.Adam, lr=1e-2), (Penalty(Warmup(60, 20)),)
     return config(optimizer=adam, steps=120, eval_every=40, penalties=penalties, compile=compile)
@@ -316,9 +308,6 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
     ours = [str(each.message) for each in caught if issubclass(each.category, RuntimeWarning)]
     assert len(ours) == 1
     assert "no-such-compiler" in ours[0]
-
-
-# ----------------------------------------------------------------------------------- one batch for all replicas
 
 
 def test_a_shared_batch_is_sampled_once_per_step_and_seen_by_every_replica() -> None:

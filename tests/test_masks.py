@@ -106,9 +106,6 @@ def forever(name: str) -> Iterator[tuple[Tensor, Tensor]]:
         yield batch(name)
 
 
-# Drawing
-
-
 @pytest.mark.usefixtures("shared_work")
 @pytest.mark.parametrize("masks", [1, 2, 3, 4, 7])
 def test_kernel_draws_what_the_definition_draws(masks: int) -> None:
@@ -145,9 +142,6 @@ def test_masks_steps_and_tensors_draw_their_own_numbers() -> None:
     rows = torch.cat([sampling.uniform(key, 4, torch.Size([1000])) for key in keys])
     off_diagonal = torch.corrcoef(rows) - torch.eye(12)
     assert float(off_diagonal.abs().max()) < 0.15
-
-
-# K masks at once
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -200,9 +194,6 @@ def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
     nothing = Mask({name: value.isnan() for name, value in maskable(module, weights).items()})
     assert torch.equal(nothing.applied(module)(x), nothing.prune(module)(x))
     assert not torch.equal(nothing.applied(module)(x), module(x))
-
-
-# Learning
 
 
 def test_mask_keeps_what_its_function_needs() -> None:
@@ -278,9 +269,6 @@ def test_watch_is_told_and_may_stop() -> None:
     assert watch.seen == 1
 
 
-# Which tensors
-
-
 def test_norms_are_masked_biases_and_embeddings_are_not() -> None:
     module = Attending()
     chosen = set(maskable(module, weights))
@@ -299,9 +287,6 @@ def test_matrix_tied_to_an_embedding_is_not_masked() -> None:
             self.out.weight = self.embedding.weight
 
     assert set(maskable(Tied(), weights)) == {"more.weight"}
-
-
-# The value
 
 
 def masks() -> tuple[Mask, Mask]:
@@ -369,9 +354,6 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     a, _ = masks()
     a.save(tmp_path / "mask.safetensors")
     assert Mask.load(tmp_path / "mask.safetensors") == a
-
-
-# What cannot be
 
 
 def spoiled() -> nn.Module:

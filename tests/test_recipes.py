@@ -49,9 +49,6 @@ def trained(steps: int, **settings: Any) -> tuple[Replicas, History]:
     return replicas, run_training(replicas, replace(config(steps=steps, **measured), **settings))
 
 
-# ----------------------------------------------------------------------------------------- schedules
-
-
 def test_growth_is_ten_times_as_much_every_so_many_steps() -> None:
     growth = Growth(1e-7, 1e-5, every=10_000)
     at = [growth(step) for step in (0, 9_999, 10_000, 19_999, 20_000, 49_999)]
@@ -84,9 +81,6 @@ def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
     assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
 
 
-# ---------------------------------------------------------------------------------------------- clip
-
-
 @given(values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=6), norm=st.floats(0.01, 200))
 def test_norm_is_bounded_as_torch_bounds_one_module(values: list[float], norm: float) -> None:
     half = len(values) // 2
@@ -117,9 +111,6 @@ def test_each_replica_is_clipped_by_its_own_norm() -> None:
 def test_a_bound_that_is_not_above_0_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="above 0"):
         Clip(**wrong)
-
-
-# ------------------------------------------------------------------------------------------- restart
 
 
 def losses_of(levels: list[list[float]]) -> tuple[Tensor, Tensor, Tensor]:

@@ -49,9 +49,6 @@ def solved(replicas: Replicas) -> bool:
     return bool(((replicas(X) - Y).abs() < 0.05).all())
 
 
-# ------------------------------------------------------------------------------------------ kinds of data
-
-
 class Rows(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(X)
@@ -128,9 +125,6 @@ def test_all_rows_of_a_large_table_can_be_sampled() -> None:
     assert int(sample_rows(keys, 4096, 3).max()) == 2
 
 
-# -------------------------------------------------------------------------------------- how things are called
-
-
 def test_a_mapping_calls_by_name_and_another_object_as_it_is() -> None:
     def by_name(model: torch_nn.Module, *, inputs: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(model(inputs), target)
@@ -188,9 +182,6 @@ def test_train_loss_is_the_mean_since_the_last_evaluation() -> None:
     assert history.train_loss[:, 0].tolist() == pytest.approx(means, rel=1e-6)
 
 
-# ------------------------------------------------------------------------------------------- best and history
-
-
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_replicas_end_with_their_best_weights(mode: Any) -> None:
     """The rate is far too high: the first evaluation is the best one, by mode max the last."""
@@ -223,9 +214,6 @@ def test_training_stops_when_the_history_says_so() -> None:
     assert low(history)
     assert len(history.seconds) == len(history.steps)
     assert 0 < history.seconds[0] <= history.seconds[-1]
-
-
-# ------------------------------------------------------------------------------- schedules, clips, penalties
 
 
 def rates_of(schedule: Any, steps: int) -> list[float]:
@@ -279,9 +267,6 @@ def test_callbacks_are_called_after_steps_and_evaluations() -> None:
     trained(steps=4, eval_every=2, validation=(X, Y), callbacks=[callback])
     assert steps == [1, 2, 3, 4]
     assert evaluations == [(2, ["loss", "train_loss"], 2), (4, ["loss", "train_loss"], 2)]
-
-
-# ------------------------------------------------------------------------------------------------- bad input
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -346,9 +331,6 @@ def test_an_optimizer_that_is_no_function_of_the_parameters_is_refused(optimizer
 def test_a_single_module_is_refused_with_the_remedy() -> None:
     with pytest.raises(TypeError, match=r"Replicas\(\[module\]\)"):
         train(linear(), mse, (X, Y), steps=1, optimizer=SGD)  # type: ignore[arg-type]
-
-
-# ------------------------------------------------------------------------------------------------- progress
 
 
 class Terminal(io.StringIO):

@@ -238,9 +238,6 @@ def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(compilations
     torch.testing.assert_close(one.parameters, other.parameters)
 
 
-# --------------------------------------------------------------------------------- replicas of one architecture
-
-
 def mlp(activation: torch_nn.Module, **settings: Any) -> torch_nn.Module:
     return Sequential(Linear(6, 8), activation, Linear(8, 2, **settings))
 
@@ -375,9 +372,6 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
         train(replicas, entropy, (X, Y), steps=5, optimizer=SGD, batch_size=16, restore_best=False)
     with torch.no_grad():
         torch.testing.assert_close(replicas[0].eval()(X), alone.eval()(X), rtol=1e-5, atol=1e-5)
-
-
-# ------------------------------------------------------------------------------------ what replicas can do
 
 
 def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
