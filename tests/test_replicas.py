@@ -145,11 +145,13 @@ def test_build_starts_each_seed_as_torch_would_and_leaves_the_global_generator()
             assert torch.equal(replicas.parameters[name][index], value)
 
 
-def test_a_measure_is_taken_in_evaluation_mode() -> None:
+def test_a_measure_is_taken_in_evaluation_mode_and_each_replica_gets_its_own_entries() -> None:
     replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1))
     x = torch.tensor([2.0, 3.0])
     expected = torch.stack([replicas[i].eval()(x) for i in range(2)])
     torch.testing.assert_close(replicas.map(lambda model: model(x)), expected)
+    drawn = replicas.map(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
+    assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
 
 
 def test_parameters_that_are_frozen_stay_as_they_are_outside_their_box_too() -> None:
