@@ -173,9 +173,17 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
     torch.testing.assert_close(others, dict(healthy.parameters), rtol=1e-5, atol=1e-6)
 
 
-def test_best_measure_that_is_not_taken_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
-        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(monitor="validation"))
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"monitor": "validation"}, r"validation.*not among the metrics.*sum"),
+        ({"steps": -1}, "must be at least"),
+        ({"eval_every": 0}, "must be at least"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(**wrong))
 
 
 def test_progress_counts_the_solved_replicas() -> None:

@@ -107,7 +107,6 @@ def test_a_loaders_batches_are_the_same_for_all_replicas_and_follow_its_order() 
 
 
 def test_rows_of_a_replica_follow_from_its_own_key() -> None:
-    """Beside others a seed sees the rows that it sees alone."""
     several, alone = built(3), Replicas.build(linear, [2])
     for replicas in (several, alone):
         trained(replicas=replicas, steps=20, batch_size=4)

@@ -43,15 +43,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def fit(path: Path | str | None = None, **settings: Any) -> tuple[Replicas, History]:
-    usual = {
-        "loss": mse,
-        "data": (X, Y),
-        "steps": STEPS,
-        "optimizer": ADAM,
-        "factory": model,
-        "seeds": (1, 5, 3),
-    }
-    given: dict[str, Any] = usual | settings
+    usual = {"loss": mse, "data": (X, Y), "steps": STEPS, "optimizer": ADAM}
+    given: dict[str, Any] = usual | {"factory": model, "seeds": (1, 5, 3)} | settings
     torch.manual_seed(int(torch.randint(99, ())))  # what was sampled before must not matter
     replicas = Replicas.build(given.pop("factory"), given.pop("seeds"))
     return replicas, train(replicas, checkpoint=path, **given)
@@ -110,7 +103,7 @@ SCHEDULERS: dict[str, Any] = {
 
 
 MOMENTUM = partial(torch.optim.SGD, lr=1e-3, momentum=0.9, nesterov=True)
-LATE = Penalty(Warmup(30, 10), lambda model: model.penalty())
+LATE = Penalty(Warmup(30, 10), lambda model: model.penalty())  # type: ignore[operator]
 SETTINGS: dict[str, dict[str, Any]] = {
     **{name: {"lr_schedule": schedule, "optimizer": MOMENTUM} for name, schedule in SCHEDULERS.items()},
     "a learning rate that is a tensor": {
@@ -136,7 +129,6 @@ CASES += [(name, (STEPS,)) for name in ("tensors", "a task", "one evaluation")]
 
 @pytest.mark.parametrize(("name", "stops"), CASES)
 def test_a_resumed_training_equals_an_undisturbed_one(name: str, stops: tuple[int, ...], path: Path) -> None:
-    """Whatever its data, scheduler, optimizer and type; stopped at any step, the last too."""
     for stop in stops:
         interrupted(stop, path, name)
     assert_same(run(name, path), run(name))
@@ -243,10 +235,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "rows": ({"data": (X[:20], Y[:20])}, "its rows of data is 30, not 20"),
     "kind of data": ({"data": Sums()}, "its data is"),
     "values of data": ({"data": (X, 2 * Y)}, "its digest of the data is"),
-    "learning rate": (
-        {"optimizer": partial(torch.optim.Adam, lr=0.5)},
-        "its optimizer settings is .*lr=0.01",
-    ),
+    "rate": ({"optimizer": partial(torch.optim.Adam, lr=0.5)}, "its optimizer settings is .*lr=0.01"),
     "model": ({"factory": lambda: torch_nn.Linear(2, 1)}, "another model: tensor"),
 }
 
