@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from extrapolate.errors import UserError
@@ -39,17 +39,6 @@ def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
         assert torch.equal(*(each.view(torch.uint8) for each in both))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_every_type_and_shape_comes_back(dtype: torch.dtype, shape: tuple[int, ...], tmp_path: Path) -> None:
-    value = (torch.randn(shape) * 50).to(dtype)
-    checkpoint = Checkpoint(
-        {"x": value, "parameters/deep.name": value + 1 if value.numel() else value}, ABOUT
-    )
-    write(tmp_path / "c", checkpoint)
-    assert_same(read(tmp_path / "c"), checkpoint)
-
-
 BASE = torch.arange(12.0).view(3, 4)
 
 
@@ -57,13 +46,16 @@ BASE = torch.arange(12.0).view(3, 4)
     "tensors",
     [
         {},
+        {f"{dtype}/{shape}": (torch.randn(shape) * 50).to(dtype) for dtype in DTYPES for shape in SHAPES},
         {"x": torch.tensor([float("nan"), float("inf"), -0.0, 5e-324, 0.1], dtype=torch.float64)},
         {"transposed": BASE.T, "every other": BASE[:, ::2], "expanded": BASE[:1].expand(3, 4), "base": BASE},
         {"weight": torch.nn.Parameter(torch.ones(2))},
     ],
-    ids=["nothing", "special values", "any layout", "parameter"],
+    ids=["nothing", "any type and shape", "special values", "any layout", "parameter"],
 )
-def test_tensors_of_any_value_and_layout_come_back(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+def test_tensors_of_any_type_shape_value_and_layout_come_back(
+    tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
     write(tmp_path / "c", Checkpoint(tensors, ABOUT))
     assert_same(read(tmp_path / "c"), Checkpoint(tensors, ABOUT))
 
@@ -76,15 +68,15 @@ def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["c"]
 
 
-# ---------------------------------------------------------------------------------------------- damage
-
-
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda content: content[:-3],
     "half": lambda content: content[: len(content) // 2],
     "emptied": lambda content: b"",
     "flipped bit in a tensor": lambda content: content[:-5] + bytes([content[-5] ^ 0x10]) + content[-4:],
     "something else": lambda content: b"just some notes of somebody\n",
+    "exchanged shape": lambda content: content.replace(b'"shape":[2,3]', b'"shape":[3,2]'),
+    "exchanged type": lambda content: content.replace(b'"dtype":"F32"', b'"dtype":"I32"'),
+    "no format": lambda content: save({"x": torch.ones(2)}),
 }
 
 
@@ -94,8 +86,9 @@ def test_damaged_checkpoint_is_named_and_kept_aside(damage: str, tmp_path: Path)
     for number in (1, 2):
         sample(path)
         damaged = DAMAGES[damage](path.read_bytes())
+        assert damaged != path.read_bytes()
         path.write_bytes(damaged)
-        with pytest.raises(CheckpointError) as caught:
+        with pytest.raises(CheckpointError, match="format" if damage == "no format" else None) as caught:
             read(path)
         assert isinstance(caught.value, UserError)
         assert str(path) in str(caught.value)
@@ -104,13 +97,6 @@ def test_damaged_checkpoint_is_named_and_kept_aside(damage: str, tmp_path: Path)
         assert aside.name in str(caught.value)
         assert aside.read_bytes() == damaged
         assert not path.exists()
-
-
-def test_safetensors_file_of_somebody_else_is_not_a_checkpoint(tmp_path: Path) -> None:
-    save_file({"x": torch.ones(2)}, tmp_path / "c")
-    with pytest.raises(CheckpointError, match="format"):
-        read(tmp_path / "c")
-    assert (tmp_path / "c.corrupt-1").exists()
 
 
 @pytest.mark.parametrize("bit", range(8))
@@ -130,23 +116,9 @@ def test_no_flipped_bit_is_read_as_something_else(bit: int, tmp_path: Path) -> N
     assert refused > 0.5 * len(content)
 
 
-def test_checkpoint_with_exchanged_shapes_or_types_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "c"
-    sample(path)
-    content = path.read_bytes()
-    for before, after in ((b'"shape":[2,3]', b'"shape":[3,2]'), (b'"dtype":"F32"', b'"dtype":"I32"')):
-        assert before in content
-        path.write_bytes(content.replace(before, after))
-        with pytest.raises(CheckpointError):
-            read(path)
-
-
 def test_missing_checkpoint_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "c")
-
-
-# --------------------------------------------------------------------------------------- failed writes
 
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

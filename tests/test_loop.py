@@ -35,10 +35,6 @@ def output(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Ten
     return model(torch.ones(1)).sum()
 
 
-def no_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-    return 0.0 * output(model, key, given)
-
-
 def weight_of(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"sum": replicas.parameters["weight"].flatten(1).sum(1)}
 
@@ -48,14 +44,8 @@ def sgd(rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
 
 
 def config(**settings: Any) -> TrainConfig:
-    usual = {
-        "loss": product_loss,
-        "optimizer": sgd(0.01),
-        "steps": 8,
-        "evaluate": weight_of,
-        "monitor": "sum",
-    }
-    return TrainConfig(**({"eval_every": 1, "compile": False} | usual | settings))
+    usual = {"loss": product_loss, "optimizer": sgd(0.01), "evaluate": weight_of, "monitor": "sum"}
+    return TrainConfig(**({"steps": 8, "eval_every": 1, "compile": False} | usual | settings))
 
 
 class Scalar(torch_nn.Module):
@@ -69,9 +59,6 @@ class Scalar(torch_nn.Module):
         return x * self.weight
 
 
-# ------------------------------------------------------------------------------------- penalty and box
-
-
 @given(
     scale=st.floats(0, 100),
     start=st.integers(0, 1000),
@@ -81,39 +68,10 @@ class Scalar(torch_nn.Module):
 def test_penalty_rises_linearly_between_start_and_end(
     scale: float, start: int, length: int, step: int
 ) -> None:
-    schedule = Warmup(start + length, start, scale)
-    at = schedule(step)
-    if step <= start:
-        assert at == 0
-    elif step >= start + length:
-        assert at == scale
-    else:
-        assert at == pytest.approx(scale * (step - start) / length)
-
-
-@pytest.mark.parametrize(("start", "end"), [(5, 5), (5, 4), (0, 0)])
-def test_penalty_that_would_end_before_it_starts_is_refused(start: int, end: int) -> None:
-    with pytest.raises(ValueError, match=r"start.*end|end.*start"):
-        Warmup(end, start)
-
-
-def test_loop_adds_the_scheduled_penalty_to_the_loss() -> None:
-    """With no loss but the penalty, plain gradient descent moves a weight by rate times scale."""
-    replicas = Replicas([nn.NMU(1, 1), nn.NMU(1, 1)])
-    replicas.parameters["weight"].copy_(torch.tensor([0.3, 0.6]).view(2, 1, 1))
-    weights = []
-
-    def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        weights.append(replicas.parameters["weight"].flatten().tolist())
-        return weight_of(replicas, keys)
-
-    penalty = Penalty(Warmup(6, start=2, scale=2.0))
-    run_training(replicas, config(loss=no_loss, evaluate=evaluate, penalties=(penalty,)))
-    low, high = 0.3, 0.6
-    for step in range(8):
-        moved = 0.01 * 2.0 * min(max((step - 2) / 4, 0.0), 1.0)
-        low, high = low - moved, high + moved
-        assert weights[step] == pytest.approx([low, high], abs=1e-6)
+    at = Warmup(start + length, start, scale)(step)
+    assert at == pytest.approx(scale * min(max((step - start) / length, 0), 1))
+    assert step > start or at == 0
+    assert step < start + length or at == scale
 
 
 @pytest.mark.parametrize(("unit", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
@@ -136,15 +94,9 @@ def test_weights_are_in_their_box_after_every_step(
     assert touching.any(), "a rate this high must have driven some weight to its wall"
 
 
-# ------------------------------------------------------------------------------------ best and history
-
+NO = torch.nan
 SCORES = torch.tensor(
-    [
-        [5.0, 1.0, torch.nan, torch.nan],
-        [3.0, 2.0, 4.0, torch.nan],
-        [4.0, 3.0, torch.nan, torch.nan],
-        [3.0, 0.5, torch.inf, torch.nan],
-    ]
+    [[5.0, 1.0, NO, NO], [3.0, 2.0, 4.0, NO], [4.0, 3.0, NO, NO], [3.0, 0.5, torch.inf, NO]]
 )
 
 
@@ -162,7 +114,7 @@ def scored(solved: Any = None, watch: Watching | None = None) -> tuple[Replicas,
     return replicas, history, weights
 
 
-def test_best_weights_are_those_of_the_lowest_measure() -> None:
+def test_best_weights_are_those_of_the_lowest_measure_and_of_no_number_there_are_none() -> None:
     replicas, history, weights = scored()
     assert history.steps.tolist() == [2, 4, 6, 8]
     assert history.best_step.tolist()[:3] == [4, 8, 4]  # of equals the first
@@ -170,6 +122,10 @@ def test_best_weights_are_those_of_the_lowest_measure() -> None:
     assert torch.equal(history.best["weight"][:3], expected)
     assert history.at_best("test")[:3].tolist() == [13.0, 10.5, 14.0]
     torch.testing.assert_close(history.metrics["validation"], SCORES.double(), equal_nan=True)
+    assert history.best["weight"][3].item() == 30.0  # as it started
+    assert torch.isnan(history.at_best("test")[3])
+    thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
+    assert history.first_below("validation", thresholds) == [4, 8, 4, None]
     # training goes on from the last weights, not from the best
     assert replicas.parameters["weight"].flatten().tolist() == [-4.0, 6.0, 16.0, 26.0]
 
@@ -193,18 +149,6 @@ def test_best_values_are_of_one_moment_running_averages_too() -> None:
         assert_equal(tuple(value), (at_evaluation[1][name][0], at_evaluation[2][name][1]))
 
 
-def test_a_replica_that_is_never_a_number_is_never_at_its_best() -> None:
-    _, history, _ = scored()
-    assert history.best["weight"][3].item() == 30.0  # as it started
-    assert torch.isnan(history.at_best("test")[3])
-
-
-def test_first_step_below_a_threshold() -> None:
-    _, history, _ = scored()
-    thresholds = torch.tensor([3.5, 1.0, 100.0, 100.0], dtype=torch.float64)
-    assert history.first_below("validation", thresholds) == [4, 8, 4, None]
-
-
 def test_a_diverging_replica_does_not_disturb_the_others() -> None:
     def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
         return given["rate"] * product_loss(model, key, given)
@@ -225,13 +169,21 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
     healthy, expected = trained({1: 1.0, 3: 1.0})
     assert torch.isnan(measures[:, 1]).all()
     torch.testing.assert_close(measures[:, [0, 2]], expected, rtol=1e-5, atol=1e-6)
-    for name, value in healthy.parameters.items():
-        torch.testing.assert_close(replicas.parameters[name][[0, 2]], value, rtol=1e-5, atol=1e-6)
+    others = {name: value[[0, 2]] for name, value in replicas.parameters.items()}
+    torch.testing.assert_close(others, dict(healthy.parameters), rtol=1e-5, atol=1e-6)
 
 
-def test_best_measure_that_is_not_taken_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"validation.*not among the metrics.*sum"):
-        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(monitor="validation"))
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"monitor": "validation"}, r"validation.*not among the metrics.*sum"),
+        ({"steps": -1}, "must be at least"),
+        ({"eval_every": 0}, "must be at least"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_training(Replicas.build(lambda: nn.NMU(2, 1), (0,)), config(**wrong))
 
 
 def test_progress_counts_the_solved_replicas() -> None:
@@ -239,9 +191,6 @@ def test_progress_counts_the_solved_replicas() -> None:
     scored(solved=lambda measures: measures["validation"] < 3.5, watch=watch)
     assert watch.told[0] == (1, None)
     assert watch.told[-1] == (8, 2)
-
-
-# ------------------------------------------------------------------------------------------- compiling
 
 
 def product_plan(compile: bool) -> TrainConfig:
@@ -270,11 +219,9 @@ def test_compiling_leaves_what_the_user_has_compiled(compilations: list[torch.fx
 
 def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.fx.GraphModule]) -> None:
     replicas = Replicas.build(lambda: nn.NMU(2, 1), range(10))
+    x, y = torch.ones(7, 2), torch.ones(7, 1)
     sets = {
-        str(size): [
-            FixedData(rows, torch.ones(7, 2), torch.ones(7, 1)) for rows in (slice(0, size), slice(size, 10))
-        ]
-        for size in range(1, 6)
+        str(size): [FixedData(slice(0, size), x, y), FixedData(slice(size, 10), x, y)] for size in range(1, 6)
     }
     measured = regression_errors(sets)(replicas, replicas.keys())
     expected = regression_errors(sets, compile=False)(replicas, replicas.keys())
@@ -284,12 +231,10 @@ def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.f
 
 @pytest.mark.slow
 def test_compiled_training_equals_eager_training() -> None:
-    ends = []
-    for compile in (True, False):
-        replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1, 2))
+    ends = [Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1, 2)) for _ in range(2)]
+    for replicas, compile in zip(ends, (True, False), strict=True):
         run_training(replicas, product_plan(compile))
-        ends.append(replicas.parameters["weight"])
-    torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(*(each.parameters["weight"] for each in ends), rtol=1e-6, atol=1e-6)
 
 
 def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
@@ -316,9 +261,6 @@ def test_without_a_compiler_training_goes_on_eagerly_with_one_warning(
     ours = [str(each.message) for each in caught if issubclass(each.category, RuntimeWarning)]
     assert len(ours) == 1
     assert "no-such-compiler" in ours[0]
-
-
-# ----------------------------------------------------------------------------------- one batch for all replicas
 
 
 def test_a_shared_batch_is_sampled_once_per_step_and_seen_by_every_replica() -> None:

@@ -4,7 +4,7 @@ import copy
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +106,6 @@ def forever(name: str) -> Iterator[tuple[Tensor, Tensor]]:
         yield batch(name)
 
 
-# Drawing
-
-
 @pytest.mark.usefixtures("shared_work")
 @pytest.mark.parametrize("masks", [1, 2, 3, 4, 7])
 def test_kernel_draws_what_the_definition_draws(masks: int) -> None:
@@ -145,9 +142,6 @@ def test_masks_steps_and_tensors_draw_their_own_numbers() -> None:
     rows = torch.cat([sampling.uniform(key, 4, torch.Size([1000])) for key in keys])
     off_diagonal = torch.corrcoef(rows) - torch.eye(12)
     assert float(off_diagonal.abs().max()) < 0.15
-
-
-# K masks at once
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -200,9 +194,6 @@ def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
     nothing = Mask({name: value.isnan() for name, value in maskable(module, weights).items()})
     assert torch.equal(nothing.applied(module)(x), nothing.prune(module)(x))
     assert not torch.equal(nothing.applied(module)(x), module(x))
-
-
-# Learning
 
 
 def test_mask_keeps_what_its_function_needs() -> None:
@@ -278,9 +269,6 @@ def test_watch_is_told_and_may_stop() -> None:
     assert watch.seen == 1
 
 
-# Which tensors
-
-
 def test_norms_are_masked_biases_and_embeddings_are_not() -> None:
     module = Attending()
     chosen = set(maskable(module, weights))
@@ -299,9 +287,6 @@ def test_matrix_tied_to_an_embedding_is_not_masked() -> None:
             self.out.weight = self.embedding.weight
 
     assert set(maskable(Tied(), weights)) == {"more.weight"}
-
-
-# The value
 
 
 def masks() -> tuple[Mask, Mask]:
@@ -332,12 +317,14 @@ def test_what_two_empty_masks_share_is_not_defined() -> None:
     assert nothing.share(a).pooled != nothing.share(a).pooled
 
 
-def test_masks_go_together_weight_by_weight() -> None:
+def test_masks_go_together_weight_by_weight_and_are_saved_and_loaded(tmp_path: Path) -> None:
     a, b = masks()
     assert (a & b)["u"].tolist() == [True, False, False, False]
     assert (a | b)["u"].tolist() == [True, True, True, False]
     assert ~~a == a
     assert Mask({**a.only("u"), **b.only("v")})["v"].tolist() == [[True], [True]]
+    a.save(tmp_path / "mask.safetensors")
+    assert Mask.load(tmp_path / "mask.safetensors") == a
     assert repr(a) == "Mask(3 of 6 weights kept in 2 tensors)"
 
 
@@ -363,15 +350,6 @@ def test_applied_in_training_mode_leaves_running_statistics_alone() -> None:
     mask = Mask({"classifier.weight": torch.ones(4, 16, dtype=torch.bool)})
     mask.applied(module)(torch.randn(8, 16))
     assert_equal(dict(module.named_buffers()), before)
-
-
-def test_saved_and_loaded(tmp_path: Path) -> None:
-    a, _ = masks()
-    a.save(tmp_path / "mask.safetensors")
-    assert Mask.load(tmp_path / "mask.safetensors") == a
-
-
-# What cannot be
 
 
 def spoiled() -> nn.Module:
@@ -410,37 +388,29 @@ def test_mistake_in_the_loss_is_the_users_own_error() -> None:
         learn_masks(dense(), lambda model, x, y: model(x[:, :2]).sum(), {"it": forever("dense")}, steps=1)
 
 
-@pytest.mark.parametrize("wrong", [{"masks": 0}, {"pressure": -1.0}, {"learning_rate": float("nan")}])
-def test_settings_that_mean_nothing(wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=next(iter(wrong))):
-        Learning(**wrong)  # type: ignore[arg-type]
+WIDE = Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
+REFUSED: list[tuple[Callable[[Path], object], str]] = [
+    (lambda _: Learning(masks=0), "masks"),
+    (lambda _: Learning(pressure=-1.0), "pressure"),
+    (lambda _: Learning(learning_rate=float("nan")), "learning_rate"),
+    (lambda _: WIDE.applied(dense()), r"'0\.weight' has the shape \(2, 2\), in Sequential \(16, 3\)"),
+    (lambda _: WIDE.prune(nn.Linear(2, 2)), r"Linear has no parameter '0\.weight'"),
+    (lambda _: masks()[0] & masks()[1].only("u"), "only one of the two masks has a tensor 'v'"),
+    (lambda _: WIDE.iou(Mask({"0.weight": torch.ones(3, dtype=torch.bool)})), r"'0\.weight' have the shapes"),
+    (lambda _: Mask({"u": torch.ones(3)}), r"'u' holds torch\.float32"),
+    (lambda _: WIDE.only("w"), "no tensor 'w'"),
+    (lambda folder: Mask.load(folder / "none"), "cannot read a mask"),
+    (lambda folder: Mask.load(folder / "text"), "cannot read a mask"),
+]
 
 
-def test_mask_of_another_module_names_the_tensor() -> None:
-    mask = Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
-    with pytest.raises(UserError, match=r"'0\.weight' has the shape \(2, 2\), in Sequential \(16, 3\)"):
-        mask.applied(dense())
-    with pytest.raises(UserError, match=r"Linear has no parameter '0\.weight'"):
-        mask.prune(nn.Linear(2, 2))
-
-
-def test_masks_that_do_not_fit_each_other_name_the_tensor() -> None:
-    a, b = masks()
-    with pytest.raises(UserError, match="only one of the two masks has a tensor 'v'"):
-        _ = a & b.only("u")
-    with pytest.raises(UserError, match="'u' have the shapes"):
-        a.iou(Mask({"u": torch.ones(3, dtype=torch.bool), "v": b["v"]}))
-    with pytest.raises(UserError, match=r"'u' holds torch\.float32"):
-        Mask({"u": torch.ones(3)})
-    with pytest.raises(UserError, match="no tensor 'w'"):
-        a.only("w")
-
-
-def test_file_that_holds_no_mask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("refused", "message"), REFUSED)
+def test_settings_masks_and_files_that_mean_nothing_are_named(
+    refused: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
     (tmp_path / "text").write_text("no mask")
-    for name in ("none", "text"):
-        with pytest.raises(UserError, match="cannot read a mask"):
-            Mask.load(tmp_path / name)
+    with pytest.raises(UserError, match=message):
+        refused(tmp_path)
 
 
 def test_importing_does_not_bring_the_compiler() -> None:

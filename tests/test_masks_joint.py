@@ -141,21 +141,12 @@ def test_going_on_from_a_state_changes_nothing() -> None:
     assert_equal((whole.weights(), whole.logits()), (rest.weights(), rest.logits()))
 
 
-def test_state_of_a_mask_alone_does_not_fit() -> None:
-    module = network()
+def test_what_does_not_fit_or_is_not_finite_names_the_tensor() -> None:
+    module, frozen = network(), Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
     with pytest.raises(UserError, match=r"does not fit the module's '0\.weight'"):
         JointLearner(module, loss, Learning()).restore(MaskLearner(module, loss, Learning()).state())
-
-
-def test_frozen_weights_of_another_module() -> None:
-    frozen = Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
     with pytest.raises(UserError, match=r"'0\.weight' has the shape \(2, 2\)"):
-        JointLearner(network(), loss, Learning(), frozen=frozen)
-
-
-def test_loss_that_is_not_finite_names_the_tensor() -> None:
-    module = network()
+        JointLearner(module, loss, Learning(), frozen=frozen)
     module.get_parameter("2.weight").data[0, 0] = torch.nan
-    learner = joint(module, name="task 1")
     with pytest.raises(UserError, match=r"task 1: the loss is nan at step 1: '2\.weight' holds values"):
-        learner.step(batch())
+        joint(module, name="task 1").step(batch())

@@ -1,5 +1,6 @@
 """What a training may add to plain descent: penalties that change, bounds on gradients, fresh starts."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,9 +50,6 @@ def trained(steps: int, **settings: Any) -> tuple[Replicas, History]:
     return replicas, run_training(replicas, replace(config(steps=steps, **measured), **settings))
 
 
-# ----------------------------------------------------------------------------------------- schedules
-
-
 def test_growth_is_ten_times_as_much_every_so_many_steps() -> None:
     growth = Growth(1e-7, 1e-5, every=10_000)
     at = [growth(step) for step in (0, 9_999, 10_000, 19_999, 20_000, 49_999)]
@@ -62,10 +60,19 @@ def test_step_is_on_only_after() -> None:
     assert [Step(0.05, after=3)(step) for step in (0, 3, 4, 100)] == [0, 0, 0.05, 0.05]
 
 
-@pytest.mark.parametrize("wrong", [(0.0, 1.0, 10), (2.0, 1.0, 10), (1.0, 2.0, 0)])
-def test_a_growth_that_does_not_grow_is_refused(wrong: tuple[float, float, int]) -> None:
-    with pytest.raises(ValueError, match="growth"):
-        Growth(*wrong)
+@pytest.mark.parametrize(
+    ("made", "settings", "message"),
+    [
+        *((Growth, wrong, "growth") for wrong in ((0.0, 1.0, 10), (2.0, 1.0, 10), (1.0, 2.0, 0))),
+        *((Warmup, wrong, "start.*end|end.*start") for wrong in ((5, 5), (4, 5), (0, 0))),
+        *((Clip, wrong, "above 0") for wrong in ((0.0,), (1.0, -1.0), (float("nan"),))),
+    ],
+)
+def test_a_growth_or_warmup_that_does_not_rise_and_a_bound_that_is_not_above_0_are_refused(
+    made: Callable[..., object], settings: tuple[float, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        made(*settings)
 
 
 def test_several_penalties_add_up() -> None:
@@ -82,9 +89,6 @@ def test_penalty_waits_until_the_loss_of_its_own_replica_is_low() -> None:
     penalty = Penalty(Step(1.0, after=-1), lambda model: model.value, loss_below=1.0)  # type: ignore[arg-type, return-value]
     replicas, _ = trained(1, penalties=(penalty,), per_replica={"loss": torch.tensor([0.9, 1.1])})
     assert replicas.parameters["value"].tolist() == [-1.0, 0.0]
-
-
-# ---------------------------------------------------------------------------------------------- clip
 
 
 @given(values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=6), norm=st.floats(0.01, 200))
@@ -111,15 +115,6 @@ def test_each_replica_is_clipped_by_its_own_norm() -> None:
     assert replicas.parameters["value"].tolist() == pytest.approx([-0.5, -50.0])
     bounded, _ = trained(1, grad_clip=Clip(norm=1.0), **settings)
     assert bounded.parameters["value"].tolist() == pytest.approx([-0.5, -1.0], rel=1e-5)
-
-
-@pytest.mark.parametrize("wrong", [{"norm": 0.0}, {"value": -1.0}, {"norm": float("nan")}])
-def test_a_bound_that_is_not_above_0_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="above 0"):
-        Clip(**wrong)
-
-
-# ------------------------------------------------------------------------------------------- restart
 
 
 def losses_of(levels: list[list[float]]) -> tuple[Tensor, Tensor, Tensor]:

@@ -26,6 +26,18 @@ def two() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def started(jobs: list[Callable[[], object]]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=job) for job in jobs]
+    for each in threads:
+        each.start()
+    return threads
+
+
+def joined(threads: list[threading.Thread]) -> None:
+    for each in threads:
+        each.join()
+
+
 @given(st.integers(0, 10**6), st.floats(0, 1e6))
 def test_ranges_follow_one_another_and_are_worth_their_claim(count: int, nanoseconds: float) -> None:
     ranges = cut(count, nanoseconds)
@@ -72,16 +84,13 @@ def test_every_job_is_done_once_beside_busy_threads(two: None) -> None:
         while not ended.is_set():
             sum(range(1000))
 
-    busy = [threading.Thread(target=compute) for _ in range(3)]
-    for each in busy:
-        each.start()
+    busy = started([compute] * 3)
     try:
         for turn in range(5):
             at_once([partial(done.append, (turn, i)) for i in range(20)])
     finally:
         ended.set()
-        for each in busy:
-            each.join()
+        joined(busy)
     assert sorted(done) == [(turn, i) for turn in range(5) for i in range(20)]
 
 
@@ -116,15 +125,20 @@ def test_no_more_threads_than_torch_may_use(two: None) -> None:
     assert len(found) <= 2
 
 
-def test_one_thread_starts_no_other() -> None:
-    code = (
-        "import threading, torch; from extrapolate.threads import at_once\n"
-        "torch.set_num_threads(1)\n"
-        "at_once([lambda: None] * 20)\n"
-        "print(threading.active_count())"
-    )
+@pytest.mark.parametrize(
+    ("threads", "code", "printed"),
+    [
+        (1, "at_once([lambda: None] * 20); print(threading.active_count())", ["1"]),
+        (2, "atexit.register(lambda: at_once([lambda: print('done')] * 3))", ["done"] * 3),
+    ],
+    ids=["one thread starts no other", "jobs are done while the interpreter ends"],
+)
+def test_programs_of_few_threads_end(threads: int, code: str, printed: list[str]) -> None:
+    begin = "import atexit, threading, torch; from extrapolate.threads import at_once"
+    code = f"{begin}; torch.set_num_threads({threads}); {code}"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout.split() == ["1"]
+    assert ended.stdout.split() == printed
+    assert not ended.stderr
 
 
 def test_torch_uses_one_thread_inside_a_job_and_as_many_as_before_outside(two: None) -> None:
@@ -140,9 +154,7 @@ def test_torch_uses_one_thread_inside_a_job_and_as_many_as_before_outside(two: N
     at_once([job] * 2)
     assert found == [1, 1]
     assert torch.get_num_threads() == 2
-    new = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
-    new.start()
-    new.join()
+    joined(started([lambda: found.append(torch.get_num_threads())]))
     assert found[-1] == 2
 
 
@@ -217,26 +229,7 @@ def test_a_forked_child_does_not_wait_for_its_parents_threads(two: None) -> None
         assert pool.apply_async(_total, (4,)).get(timeout=20) == 4
 
 
-def test_jobs_are_done_while_the_interpreter_ends() -> None:
-    code = (
-        "import atexit, torch; from extrapolate.threads import at_once\n"
-        "torch.set_num_threads(2)\n"
-        "atexit.register(lambda: at_once([lambda: print('done')] * 3))"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout.split() == ["done"] * 3
-    assert not ended.stderr
-
-
 def test_calls_from_several_threads_do_not_mix(two: None) -> None:
     found: list[int] = []
-    callers = [threading.Thread(target=_into(found, jobs)) for jobs in (2, 3, 5)]
-    for each in callers:
-        each.start()
-    for each in callers:
-        each.join()
+    joined(started([lambda jobs=jobs: found.append(_total(jobs)) for jobs in (2, 3, 5)]))
     assert sorted(found) == [2, 3, 5]
-
-
-def _into(found: list[int], jobs: int) -> Callable[[], None]:
-    return lambda: found.append(_total(jobs))

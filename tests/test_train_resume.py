@@ -15,11 +15,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from bits import assert_equal
 from extrapolate import nn
+from extrapolate._runtime.progress import stop_on_signals
 from extrapolate.optim import GradientNoise
-from extrapolate.training import CheckpointError, History, LinearDecay, Replicas, loop, train
+from extrapolate.training import CheckpointError, History, LinearDecay, Penalty, Replicas, Warmup, loop, train
 from extrapolate.training.checkpoint import Checkpoint, write
-from extrapolate.training.feeds import LoaderFeed
-from extrapolate.training.work import FLOPS, WORTH_SHARING, WorkCounter
+from extrapolate.training.work import FLOPS, WORTH_SHARING
 from sums import Sums, X, Y, after_step, mse, mse_by_key
 
 STEPS = 40
@@ -43,15 +43,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def fit(path: Path | str | None = None, **settings: Any) -> tuple[Replicas, History]:
-    usual = {
-        "loss": mse,
-        "data": (X, Y),
-        "steps": STEPS,
-        "optimizer": ADAM,
-        "factory": model,
-        "seeds": (1, 5, 3),
-    }
-    given: dict[str, Any] = usual | settings
+    usual = {"loss": mse, "data": (X, Y), "steps": STEPS, "optimizer": ADAM}
+    given: dict[str, Any] = usual | {"factory": model, "seeds": (1, 5, 3)} | settings
     torch.manual_seed(int(torch.randint(99, ())))  # what was sampled before must not matter
     replicas = Replicas.build(given.pop("factory"), given.pop("seeds"))
     return replicas, train(replicas, checkpoint=path, **given)
@@ -71,10 +64,10 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 def run(name: str, path: Path | str | None = None, **more: Any) -> tuple[Replicas, History]:
     usual = {"eval_every": 7, "grad_noise": GradientNoise(0.01, seed=1)}
-    return fit(path, **(usual | TRAININGS[name] | more))
+    return fit(path, **(usual | (TRAININGS | SETTINGS)[name] | more))
 
 
-def interrupted(at: int, path: Path, name: str = "tensors", **more: Any) -> None:
+def interrupted(at: int, path: Path | None, name: str = "tensors", **more: Any) -> None:
     """Presses Ctrl-C once ``at`` steps are done."""
 
     def interrupt(step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
@@ -89,14 +82,7 @@ def assert_same(actual: tuple[Replicas, History], expected: tuple[Replicas, Hist
     (one, its), (other, others) = actual, expected
     assert_equal(one.state_dict(), other.state_dict())
     assert_equal((its.steps, its.train_loss, its.metrics), (others.steps, others.train_loss, others.metrics))
-
-
-@pytest.mark.parametrize("stops", [(1,), (7,), (33,), (5, 14, 22)])
-@pytest.mark.parametrize("name", TRAININGS)
-def test_a_resumed_training_equals_an_undisturbed_one(name: str, stops: tuple[int, ...], path: Path) -> None:
-    for stop in stops:
-        interrupted(stop, path, name)
-    assert_same(run(name, path), run(name))
+    assert_equal((its.best, its.best_step), (others.best, others.best_step))
 
 
 SCHEDULERS: dict[str, Any] = {
@@ -116,28 +102,47 @@ SCHEDULERS: dict[str, Any] = {
 }
 
 
-MOMENTUM = partial(torch.optim.SGD, lr=1e-3, momentum=0.9)
+MOMENTUM = partial(torch.optim.SGD, lr=1e-3, momentum=0.9, nesterov=True)
+LATE = Penalty(Warmup(30, 10), lambda model: model.penalty())  # type: ignore[operator]
 SETTINGS: dict[str, dict[str, Any]] = {
     **{name: {"lr_schedule": schedule, "optimizer": MOMENTUM} for name, schedule in SCHEDULERS.items()},
     "a learning rate that is a tensor": {
         "lr_schedule": partial(lr_scheduler.ExponentialLR, gamma=0.9),
         "optimizer": lambda parameters: torch.optim.Adam(parameters, lr=torch.tensor(0.01)),
     },
-    "Ctrl-C in the last step": {"at": STEPS},
-    "Ctrl-C in the last step, the only evaluation": {"at": STEPS, "eval_every": STEPS},
+    "one evaluation": {"eval_every": STEPS},
+    "AdamW, AMSGrad": {"optimizer": partial(torch.optim.AdamW, lr=2e-3, amsgrad=True)},
+    "fused Adam": {"optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True)},
+    "SGD": {"optimizer": partial(torch.optim.SGD, lr=1e-3)},
+    "RMSprop": {"optimizer": partial(torch.optim.RMSprop, lr=1e-3)},
+    "bfloat16": {
+        "factory": partial(nn.NMU, 2, 1, dtype=torch.bfloat16),
+        "penalties": [LATE],
+        "validation": (X, Y),
+    },
 }
+STOPS = [(1,), (7,), (33,), (5, 14, 22, 23, 39)]
+CASES = [(name, stops) for name in TRAININGS for stops in STOPS]
+CASES += [(name, (10,)) for name in SETTINGS]
+CASES += [(name, (STEPS,)) for name in ("tensors", "a task", "one evaluation")]
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_every_scheduler_of_torch_resumes_and_the_last_step_is_not_lost(name: str, path: Path) -> None:
-    settings = dict(SETTINGS[name])
-    interrupted(settings.pop("at", 10), path, **settings)
-    assert_same(run("tensors", path, **settings), run("tensors", **settings))
+@pytest.mark.parametrize(("name", "stops"), CASES)
+def test_a_resumed_training_equals_an_undisturbed_one(name: str, stops: tuple[int, ...], path: Path) -> None:
+    for stop in stops:
+        interrupted(stop, path, name)
+    assert_same(run(name, path), run(name))
 
 
 def test_ctrl_c_says_how_to_continue(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     interrupted(3, path)
     assert f"stopped at step 3 of 40; run it again to continue from {path}" in capsys.readouterr().err
+
+
+def test_ctrl_c_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    interrupted(3, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_metrics_that_were_not_measured_from_the_start_are_refused(path: Path) -> None:
@@ -161,24 +166,27 @@ def test_more_steps_continue_a_finished_training(path: Path) -> None:
         run("no data", path, steps=21)
 
 
-def test_what_was_done_is_kept_when_a_training_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between evaluations too, where these are far apart."""
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS_BETWEEN", -1.0)
+@pytest.mark.parametrize(
+    ("border", "every", "resumed_at"),
+    [("CHECKPOINT_SECONDS_BETWEEN", STEPS, 19), ("CHECKPOINT_SECONDS", 7, 15)],
+    ids=["between evaluations", "at evaluations"],
+)
+def test_what_was_done_is_kept_when_a_training_fails(
+    border: str, every: int, resumed_at: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, border, -1.0)
 
     def fail(step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
         if step == 19:
             raise MemoryError
 
     with pytest.raises(MemoryError):
-        run("tensors", path, callbacks=[after_step(fail)], eval_every=STEPS)
+        run("tensors", path, callbacks=[after_step(fail)], eval_every=every)
     steps: list[int] = []
     count = after_step(lambda step, replicas, optimizer: steps.append(step))
-    resumed = run("tensors", path, callbacks=[count], eval_every=STEPS)
-    assert steps[0] == 19
-    assert_same(resumed, run("tensors", eval_every=STEPS))
-
-
-# ------------------------------------------------------------------------------------------------ loaders
+    resumed = run("tensors", path, callbacks=[count], eval_every=every)
+    assert steps[0] == resumed_at
+    assert_same(resumed, run("tensors", eval_every=every))
 
 
 class Stateful:
@@ -215,30 +223,19 @@ def test_any_other_loader_begins_its_epoch_again_with_one_warning(path: Path) ->
     assert len(caught) == 1
 
 
-def test_an_iterator_that_ends_is_an_error_when_it_ends() -> None:
-    feed = LoaderFeed(iter([(X, Y)]), torch.device("cpu"))
-    feed.next()
-    with pytest.raises(ValueError, match="no further batch"):
-        feed.next()
-
-
-# --------------------------------------------------------------------------------------- of another training
-
-
 #: What differs in the training that finds the checkpoint, and what the error names.
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
+    "size": ({"factory": lambda: nn.StochasticNMU(2, 3)}, "another model: tensor"),
     "seeds": ({"seeds": (1, 5, 4)}, "its seeds is"),
     "optimizer": ({"optimizer": partial(torch.optim.SGD, lr=0.1)}, "its optimizer is Adam, not SGD"),
     "schedule": ({"lr_schedule": LinearDecay(50)}, "its schedule is"),
-    "monitor": ({"mode": "max"}, "its mode is min, not max"),
+    "measure": ({"metrics": {"error": mse}, "monitor": "error"}, "its monitor is"),
+    "mode": ({"mode": "max"}, "its mode is min, not max"),
     "batch size": ({"batch_size": 9}, "its batch size is 128, not 9"),
     "rows": ({"data": (X[:20], Y[:20])}, "its rows of data is 30, not 20"),
     "kind of data": ({"data": Sums()}, "its data is"),
     "values of data": ({"data": (X, 2 * Y)}, "its digest of the data is"),
-    "learning rate": (
-        {"optimizer": partial(torch.optim.Adam, lr=0.5)},
-        "its optimizer settings is .*lr=0.01",
-    ),
+    "rate": ({"optimizer": partial(torch.optim.Adam, lr=0.5)}, "its optimizer settings is .*lr=0.01"),
     "model": ({"factory": lambda: torch_nn.Linear(2, 1)}, "another model: tensor"),
 }
 
@@ -257,9 +254,6 @@ def test_a_file_that_is_no_training_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "weights.safetensors", Checkpoint({"a": torch.ones(2)}, {"of": "something else"}))
     with pytest.raises(CheckpointError, match="holds no training"):
         fit(tmp_path / "weights.safetensors")
-
-
-# ------------------------------------------------------------------------------------------------- threads
 
 
 def threads_in(width: int, batch: int, **settings: Any) -> int:
@@ -283,25 +277,34 @@ def threads_in(width: int, batch: int, **settings: Any) -> int:
     return seen[0]
 
 
-def test_a_small_training_takes_one_thread_and_a_large_one_the_users() -> None:
-    """The border: products of 1 ms, of 2 (replicas) x 2 x batch x width x width operations."""
+def test_a_small_training_takes_one_thread_a_large_one_the_users_and_any_the_stated() -> None:
+    """At the border: products of 1 ms, of 2 (replicas) x 2 x batch x width x width operations."""
     width = 256
     border = round(FLOPS * WORTH_SHARING / (4 * width * width))
     assert threads_in(width, int(0.8 * border)) == 1
     assert threads_in(width, int(1.3 * border)) == 2
     assert threads_in(8, 16) == 1
-
-
-def test_the_threads_can_be_stated() -> None:
     assert threads_in(8, 16, num_threads=2) == 2
     assert threads_in(256, 512, num_threads=1) == 1
 
 
-def test_work_is_counted_and_not_timed() -> None:
-    counts = []
-    for _ in range(2):
-        with WorkCounter() as work:
-            _ = torch.ones(300, 200) @ torch.ones(200, 100) + torch.ones(100)
-        counts.append((work.seconds, work.shareable))
-    assert counts[0] == counts[1]
-    assert counts[0][0] > 0
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT is heard, even if the tests were started in the background of a shell, where it is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_asks_and_the_second_ends(number: signal.Signals) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with stop_on_signals() as flag:
+        assert not flag
+        signal.raise_signal(number)
+        assert flag
+        assert flag.signal == number
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before

@@ -18,6 +18,7 @@ from torch._dynamo import config as dynamo_config
 from torch.nn import LSTM, BatchNorm1d, Dropout, Linear, ReLU, Sequential, Tanh
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+from torch.utils.data import DataLoader, TensorDataset
 
 from bits import assert_equal
 from extrapolate import ops
@@ -174,16 +175,11 @@ def test_the_trial_may_write_into_what_it_is_given() -> None:
         torch.testing.assert_close(replicas.parameters["weight"], 0.5 * before)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        (X, Y),
-        {"x": X, "y": Y},
-        [(X, Y)] * 2,
-        torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, Y), 64),
-    ],
-    ids=["tensors", "mapping", "one for each", "loader"],
-)
+LOADER = DataLoader(TensorDataset(X, Y), 64)
+KINDS = {"tensors": (X, Y), "mapping": {"x": X, "y": Y}, "one for each": [(X, Y)] * 2, "loader": LOADER}
+
+
+@pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
 def test_a_training_on_any_data_is_compiled(data: Any, compilations: list[Any]) -> None:
     """As one graph; a warning, which is an error in these tests, would say that it is not."""
     (one, _), (other, _) = (trained(Unused, 2, data, steps=4, compile=compile) for compile in (True, False))
@@ -238,9 +234,6 @@ def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(compilations
     torch.testing.assert_close(one.parameters, other.parameters)
 
 
-# --------------------------------------------------------------------------------- replicas of one architecture
-
-
 def mlp(activation: torch_nn.Module, **settings: Any) -> torch_nn.Module:
     return Sequential(Linear(6, 8), activation, Linear(8, 2, **settings))
 
@@ -285,28 +278,17 @@ UNLIKE: dict[str, tuple[Callable[[Any], torch_nn.Module], Any, Any, str]] = {
     "dropout rate": (lambda rate: mlp(Dropout(rate)), 0.1, 0.5, r"1\.p is 0\.1 and 0\.5"),
     "bias": (lambda bias: mlp(ReLU(), bias=bias), True, False, r"2\.bias exists in only one"),
     "width": (partial(Linear, 6), 2, 3, "bias is float32"),
-    "dtype": (
-        lambda dtype: Linear(6, 2, dtype=dtype),
-        torch.float32,
-        torch.float64,
-        "float32 .* and float64",
-    ),
+    "dtype": (partial(Linear, 6, 2, True, None), torch.float32, torch.float64, "float32 .* and float64"),
     "frozen": (half_frozen, True, False, "0.weight is frozen in only one"),
     "function": (Function, torch.relu, torch.tanh, "function is relu and tanh"),
     "closure": (lambda factor: Function(lambda x: factor * x), 2.0, 3.0, "function is"),
-    "part": (mlp, ReLU(), Sequential(), "1 is ReLU and Sequential"),
     "order of parts": (ordered, "ar", "ra", "has the parts a, r and r, a"),
     "hook": (hooked, 0, 1, "forward hooks is"),
     "dtype of a setting": (Function, torch.float32, torch.float64, "function is"),
     "keyword default": (with_default, 1, 2, "function is"),
     "getter": (lambda index: Function(itemgetter(index)), 0, 1, "function is"),
     "method of another": (lambda text: Function(Counter(text).most_common), "aa", "ab", "function is"),
-    "number of parts": (
-        lambda parts: Sequential(Linear(6, 2), *parts),
-        [],
-        [ReLU()],
-        "has the parts 0 and 0, 1",
-    ),
+    "parts": (lambda parts: Sequential(Linear(6, 2), *parts), [], [ReLU()], "has the parts 0 and 0, 1"),
 }
 
 
@@ -336,14 +318,6 @@ def attending() -> torch_nn.Module:
     return Sequential(torch_nn.Unflatten(1, (1, 6)), layer, torch_nn.Flatten(), Linear(6, 2))
 
 
-def spectral() -> torch_nn.Module:
-    return Sequential(parametrizations.spectral_norm(Linear(6, 6)), Linear(6, 2))
-
-
-def weight_normed() -> torch_nn.Module:
-    return Sequential(parametrizations.weight_norm(Linear(6, 2)))
-
-
 class Tied(torch_nn.Module):
     """Two layers of one weight."""
 
@@ -356,9 +330,16 @@ class Tied(torch_nn.Module):
         return self.out(self.second(torch.relu(self.first(x))))
 
 
-@pytest.mark.parametrize("factory", [attending, spectral, weight_normed, Tied])
+NORMED = [
+    lambda: Sequential(parametrizations.spectral_norm(Linear(6, 6)), Linear(6, 2)),
+    lambda: Sequential(parametrizations.weight_norm(Linear(6, 2))),
+]
+
+
+@pytest.mark.parametrize(
+    "factory", [attending, *NORMED, Tied], ids=["attention", "spectral", "weight", "tied"]
+)
 def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> None:
-    """Attention, parametrizations, and weights that are shared."""
     torch.manual_seed(1)
     alone = factory()
     torch.manual_seed(1)
@@ -375,9 +356,6 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
         train(replicas, entropy, (X, Y), steps=5, optimizer=SGD, batch_size=16, restore_best=False)
     with torch.no_grad():
         torch.testing.assert_close(replicas[0].eval()(X), alone.eval()(X), rtol=1e-5, atol=1e-5)
-
-
-# ------------------------------------------------------------------------------------ what replicas can do
 
 
 def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
@@ -429,10 +407,3 @@ def test_replicas_say_what_they_hold() -> None:
     text = repr(Replicas.build(lambda: Linear(6, 2), range(25)))
     assert text == "Replicas of Linear: 25 with seeds 0 to 24, 14 parameters each, on cpu"
     assert "seeds 3, 1" in repr(Replicas.build(lambda: Linear(6, 2), (3, 1)))
-
-
-def test_an_input_of_a_key_reaches_the_model() -> None:
-    """``map`` hands each replica its own entries."""
-    replicas = Replicas.build(lambda: Linear(6, 2), range(3))
-    drawn = replicas.map(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
-    assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
