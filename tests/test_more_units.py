@@ -146,9 +146,6 @@ def assert_discrete(module: torch_nn.Module) -> None:
     assert error < 1e-12
 
 
-# --- the published equations -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("in_features", "out_features"), [(1, 1), (2, 1), (3, 2), (11, 3)])
@@ -183,8 +180,6 @@ def test_mcfc_never_creates_mass() -> None:
     full = set_(module, gate_bias=100.0)
     torch.testing.assert_close(full(x).sum(-1), x.sum(-1))
 
-
-# --- exact weights give exact answers ----------------------------------------------------------------------
 
 BIG = 100.0
 ADD, SUB, MUL, DIV = [[1.0, 1.0]], [[1.0, -1.0]], [[1.0, 1.0]], [[1.0, -1.0]]
@@ -305,9 +300,6 @@ def test_nmru_reciprocal_is_shifted_only_while_training() -> None:
     assert module(torch.zeros(1, 1, dtype=torch.float64)).item() == pytest.approx(2.0**23)
 
 
-# --- what training must respect ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("unit", "parameters"), [(unit, parameters) for unit, _, parameters, _ in EXACT if unit in DISCRETE]
 )
@@ -356,9 +348,6 @@ def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
     for name, (low, high) in held.items():
         assert module.get_parameter(name).min() == low
         assert module.get_parameter(name).max() == high
-
-
-# --- initialisation ----------------------------------------------------------------------------------------
 
 
 def test_inalu_starts_from_its_published_normals() -> None:

@@ -42,9 +42,6 @@ def carrying(model: nn.DiagonalNeuralGPU) -> nn.DiagonalNeuralGPU:
     return model
 
 
-# ---------------------------------------------------------------------------------------- nonlinearities
-
-
 def test_hard_functions_reach_their_limits_exactly() -> None:
     x = torch.tensor([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
     assert hard_tanh(x).tolist() == [-1, -1, -0.5, 0, 0.5, 1, 1]
@@ -60,9 +57,6 @@ def test_cutoff_sigmoid_is_published_and_exact_beyond_ln_11() -> None:
     cutoff_sigmoid(x).backward()
     assert x.grad is not None
     assert x.grad.item() == pytest.approx(0.3)
-
-
-# -------------------------------------------------------------------------------------------- the cells
 
 
 def sigma(x: np.ndarray) -> np.ndarray:
@@ -126,8 +120,6 @@ def test_parameters_are_as_many_as_published() -> None:
     assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24).cells.parameters()) == 31_248
     assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24, copies=6).cells.parameters()) == 6 * 31_248
 
-
-# ----------------------------------------------------------------------------------- steps, spans, states
 
 KINDS = {
     "diagonal": lambda: nn.DiagonalNeuralGPU(5, 3, 6),
@@ -218,9 +210,6 @@ def test_sizes_out_of_range_are_refused(arguments: tuple[int, int, int]) -> None
             nn.DiagonalNeuralGPU(3, 3, 3, **wrong)
 
 
-# ----------------------------------------------------------------------------------------------- dropout
-
-
 def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
     for model in (nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), nn.NeuralGPU(5, 3, 6, dropout=0.5)):
         model.key = KEY
@@ -241,9 +230,6 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
     torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
 
 
-# -------------------------------------------------------------------------------------- states on a grid
-
-
 @pytest.mark.parametrize("levels", [1, 2, 5])
 def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
@@ -259,9 +245,6 @@ def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
     rounded.load_state_dict(plain.state_dict())
     torch.testing.assert_close(rounded.saturated(SYMBOLS, rounding=0.0), plain.saturated(SYMBOLS))
     assert not torch.allclose(rounded(SYMBOLS), plain(SYMBOLS))
-
-
-# --------------------------------------------------------------------------------------------- the fused
 
 
 def both(answer: Callable[[], Any]) -> list[Any]:
@@ -379,9 +362,6 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
         assert not any(each() is not None for each in left)
     finally:
         gc.enable()
-
-
-# --------------------------------------------------------------------------------- batches side by side
 
 
 @given(

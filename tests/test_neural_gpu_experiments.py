@@ -44,9 +44,6 @@ def config_of(recipe: Recipe, *checks: testing.TestSet) -> TrainConfig:
     return recipe.train_config(testing.evaluate_on(recipe, checks))
 
 
-# ---------------------------------------------------------------------------------------------------------- recipe
-
-
 def test_batches_follow_from_seed_and_step() -> None:
     recipe = copy_recipe(1, task=Addition(), seeds=(3,), bins=LengthBins(), bins_per_step=5)
 
@@ -87,8 +84,6 @@ def test_seeds_may_be_trained_together() -> None:
     models = {name: job.models for name, job in jobs.items()}
     assert models == {"addition-0-to-1": 2, "addition-2-to-3": 2, "addition-4": 1}
 
-
-# -------------------------------------------------------------------------------------------------------- rounding
 
 RECIPE = copy_recipe(800, levels=(4,), stop_when=lambda history: bool(history.metrics["error"][-1] == 0))
 CHECKS = [copies("check-8", 8), copies("check-64", 64)]
@@ -133,9 +128,6 @@ def test_the_coarsest_rounding_without_an_error_is_tested_and_a_single_one_is_us
     assert columns["levels"] == [1]
     assert columns["length-16/wrong"][0] > 0
     assert columns["solved_at"].to_list() == [None]
-
-
-# ------------------------------------------------------------------------------------------------------- test sets
 
 
 def sums(name: str, count: int, *, if_exact: bool = False, typical: bool = False) -> testing.TestSet:
@@ -197,9 +189,6 @@ def test_every_preset_names_its_test_sets_once(preset: str) -> None:
         tests = kind(experiment.presets[preset]).tests()
         assert len({each.name for each in tests}) == len(tests)
         assert max(tests, key=lambda each: each.length).if_exact
-
-
-# -------------------------------------------------------------------------------------------------------- findings
 
 
 def results(operation: str, tests: dict[str, int], errors: list[dict[str, int | None]]) -> pl.DataFrame:

@@ -35,9 +35,6 @@ def history_of(**metrics: list[float]) -> History:
     return History("loss", {}, steps=torch.arange(count), metrics=rows)
 
 
-# ------------------------------------------------------------------------------------------------- bins
-
-
 def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
     bins = LengthBins()
     assert bins.lengths(Addition(), 0) == [3, 5, 7]
@@ -74,9 +71,6 @@ def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
     assert set(counts) == set(range(9))
     assert bins.sample_bins(Addition(), 9, generator) == list(range(9))
     assert bins.sample_bins(Addition(), 1, generator) == [8]
-
-
-# ------------------------------------------------------------------------------------------ adaptive values
 
 
 @pytest.mark.parametrize(
@@ -122,9 +116,6 @@ def test_rate_stays_and_then_falls_to_its_floor() -> None:
         assert value(history).item() == pytest.approx(rate)
 
 
-# -------------------------------------------------------------------------------------------- relaxation
-
-
 def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
@@ -139,9 +130,6 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     )
     history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
-
-
-# --------------------------------------------------------------------------------------- in a training
 
 
 def toy_plan(replicas: Replicas) -> TrainConfig:

@@ -57,9 +57,6 @@ def assert_is(actual: Tensor, answer: Callable[[Parameters, Array], Array], p: P
     assert (error <= 500 * eps * (np.abs(expected) + magnitude)).all()
 
 
-# ----------------------------------------------------------------------------------- what they compute
-
-
 @every_unit
 @given(batch=batch_shapes, in_features=st.integers(1, 100), out_features=st.integers(1, 4), seed=seeds)
 def test_forward_is_the_published_equation(
@@ -115,9 +112,6 @@ def test_every_floating_type_is_computed_in_its_own_precision(
     assert all(value.grad is not None and value.grad.dtype == dtype for value in unit.parameters())
 
 
-# ------------------------------------------------------------------------------------------- gradients
-
-
 @pytest.mark.parametrize("in_features", [1, 2, 3, 7, 8, 9, 100])
 def test_zero_factors_have_exact_gradients_at_every_width(in_features: int) -> None:
     unit = nn.NMU(in_features, 1, dtype=torch.float64)
@@ -142,9 +136,6 @@ def test_spread_of_the_batch_carries_no_gradient() -> None:
     plain.load_state_dict(unit.state_dict())
     (expected,) = torch.autograd.grad((plain(x * noise) / plain(noise)).sum(), x)
     torch.testing.assert_close(slope, expected)
-
-
-# -------------------------------------------------------------------------------------- how they start
 
 
 def assert_uniform(values: Tensor, low: float, high: float) -> None:
@@ -202,8 +193,6 @@ def test_weights_start_in_their_published_range(
     assert_uniform(torch.cat([unit.get_parameter(weight).flatten() for unit in units]), *ends)
 
 
-# --------------------------------------------------------------------------------------- exact weights
-
 numbers = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 
 
@@ -250,9 +239,6 @@ def test_noise_cancels_to_rounding_at_exact_weights(name: str, a: float, b: floa
     unit = set_(build(name, 2, 1), weight=1.0).train()
     unit.key, x = torch.tensor([seed, 1, 0]), torch.tensor([a, b], dtype=torch.float64)
     assert unit(x).item() == pytest.approx(a * b, rel=8 * torch.finfo(torch.float64).eps, abs=1e-300)
-
-
-# -------------------------------------------------------------------------------------- noisy training
 
 
 @noisy_unit
