@@ -24,10 +24,6 @@ from extrapolate.training.train_config import TrainConfig
 from watching import Watching
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def history_of(**metrics: list[float]) -> History:
     """A history of one replica."""
     count = len(next(iter(metrics.values()), []))
@@ -47,7 +43,7 @@ def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
 
 def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
     bins = LengthBins(shorter=0.2)
-    shorter, generator = 0, seeded()
+    shorter, generator = 0, torch.Generator().manual_seed(0)
     for _ in range(20):
         batch = bins.sample_batch(Addition(), 8, 50, generator)
         assert batch.symbols.shape == batch.answer.shape == (50, 41)
@@ -60,7 +56,7 @@ def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
 
 
 def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
-    bins, generator = LengthBins(), seeded()
+    bins, generator = LengthBins(), torch.Generator().manual_seed(0)
     counts: Counter[int] = Counter()
     for _ in range(200):
         chosen = bins.sample_bins(Addition(), 4, generator)
