@@ -89,15 +89,6 @@ def test_diagonal_cell_computes_the_published_equations(maps: int) -> None:
     np.testing.assert_allclose(cell(state).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_content_moves_toward_higher_places_in_the_second_third_and_back_in_the_last() -> None:
-    model = carrying(nn.DiagonalNeuralGPU(3, 3, 3))
-    torch.nn.init.zeros_(model.cell.candidate.weight)
-    state = torch.zeros(1, 5, 3)
-    state[0, 2] = torch.tensor([0.1, 0.2, 0.3])
-    after = model.cell(model.cell(state))
-    assert after[0].nonzero().tolist() == [[0, 2], [2, 0], [4, 1]]
-
-
 def test_cgru_is_two_gated_convolutions() -> None:
     cell = with_biases(nn.CGRU(4))
     state = torch.randn(2, 5, 3, 4)
@@ -293,9 +284,8 @@ def test_fused_steps_give_the_same_on_one_thread_and_on_two(monkeypatch: pytest.
     model, symbols = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), torch.randint(1, 5, (5, 7))
     on_two, plain = both(lambda: trained(model, symbols))
     torch.set_num_threads(1)
-    on_one, _ = both(lambda: trained(model, symbols))
-    torch.testing.assert_close(on_one, on_two, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(on_one, plain, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(both(lambda: trained(model, symbols))[0], on_two, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(on_two, plain, rtol=1e-5, atol=1e-5)
 
 
 def test_fused_gradient_can_be_differentiated_again() -> None:

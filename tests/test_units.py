@@ -73,7 +73,7 @@ def test_training_noise_divides_out_as_published(
         assume(x.numel() >= 2)
         unit, x = build(name, in_features, 2), 3 + spread * (x + torch.linspace(0, 1, in_features))
         assume(float(x.std()) > 0)
-        high = 1 + 1 / np.std(x.numpy(), ddof=1)
+        high = 1 + 1 / float(np.std(x.numpy(), ddof=1))
     unit.key = torch.tensor([seed, 1, seed % 5])
     noise = 1 + (high - 1) * ops.uniform_like(unit.key, x).numpy()
     assert_is(unit(x), lambda p, z: reference.stochastic_nmu(p, z, noise), values(unit), x.numpy())
@@ -84,8 +84,7 @@ def test_training_noise_divides_out_as_published(
 def test_every_floating_type_is_computed_in_its_own_precision(
     name: str, dtype: torch.dtype, device: str
 ) -> None:
-    unit = build(name, 3, 2, dtype=dtype, device=device).eval()
-    x = inputs((20, 3), dtype)
+    unit, x = build(name, 3, 2, dtype=dtype, device=device).eval(), inputs((20, 3), dtype)
     y = unit(x.to(device))
     assert y.dtype == dtype
     assert y.device.type == device
@@ -218,7 +217,7 @@ def test_noise_cancels_to_rounding_at_exact_weights(name: str, a: float, b: floa
 @pytest.mark.parametrize("key", [torch.tensor([5, 1, 0]), None])
 def test_input_of_a_noisy_unit_is_never_written_to(name: str, key: Tensor | None) -> None:
     unit, x = build(name, 3, 2), inputs((5, 3))
-    unit.key = key
+    unit.key = key  # pyright: ignore[reportArgumentType]
     before, version = x.clone(), x._version
     unit(x).sum().backward()
     assert torch.equal(x, before)
