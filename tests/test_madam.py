@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from extrapolate.nn import NMU
 from extrapolate.optim import Madam
+from extrapolate.training import Replicas
+from extrapolate.training.loop import run_training
+from extrapolate.training.train_config import TrainConfig
 from stepping import moved, steps
 
 fused = pytest.mark.parametrize("fused", [True, False], ids=["kernel", "definition"])
@@ -154,6 +158,25 @@ def test_single_zeros_are_told_of_unless_they_are_meant() -> None:
         steps(Madam([rows]), [rows], [[torch.ones(2, 2)]])
     assert rows[0].tolist() == [0.0, 0.0]
     steps(Madam([rows], zeros="freeze"), [rows], [[torch.ones(2, 2)]])
+
+
+def test_replicas_train_as_each_would_alone() -> None:
+    x = 1 + torch.rand(64, 2)
+    y, ends = x.prod(-1, keepdim=True), []
+    plan = TrainConfig(
+        loss=lambda model, key, given: (model(x) - y).square().mean(),
+        optimizer=lambda params: Madam(params, replica_dims=1),
+        steps=30,
+        evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].sum((1, 2))},
+        eval_every=30,
+        monitor="sum",
+        compile=False,
+    )
+    for seeds in ([3, 5, 8], [5]):
+        replicas = Replicas.build(lambda: NMU(2, 1), seeds)
+        run_training(replicas, plan)
+        ends.append(replicas.parameters["weight"])
+    torch.testing.assert_close(ends[0][1], ends[1][0], rtol=1e-6, atol=0)
 
 
 def test_layouts_give_the_same_weights() -> None:
