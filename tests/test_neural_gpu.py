@@ -42,27 +42,19 @@ def carrying(model: nn.DiagonalNeuralGPU) -> nn.DiagonalNeuralGPU:
     return model
 
 
-# ---------------------------------------------------------------------------------------- nonlinearities
-
-
 def test_hard_functions_reach_their_limits_exactly() -> None:
     x = torch.tensor([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
     assert hard_tanh(x).tolist() == [-1, -1, -0.5, 0, 0.5, 1, 1]
     assert hard_sigmoid(x).tolist() == [0, 0, 0.25, 0.5, 0.75, 1, 1]
     assert saturation(x).item() == pytest.approx(2.1 + 0.1 + 0.1 + 2.1)
-
-
-def test_cutoff_sigmoid_is_published_and_exact_beyond_ln_11() -> None:
-    assert cutoff_sigmoid(torch.tensor(1.0)).item() == pytest.approx(0.777, abs=5e-4)
     ends = torch.tensor([-math.log(11) - 1e-3, math.log(11) + 1e-3])
     assert cutoff_sigmoid(ends).tolist() == [0.0, 1.0]
-    x = torch.tensor(0.0, requires_grad=True)
-    cutoff_sigmoid(x).backward()
-    assert x.grad is not None
-    assert x.grad.item() == pytest.approx(0.3)
 
 
-# -------------------------------------------------------------------------------------------- the cells
+def test_cutoff_sigmoid_is_published() -> None:
+    assert cutoff_sigmoid(torch.tensor(1.0)).item() == pytest.approx(0.777, abs=5e-4)
+    slope = torch.func.grad(cutoff_sigmoid)(torch.tensor(0.0))
+    assert slope.item() == pytest.approx(0.3)
 
 
 def sigma(x: np.ndarray) -> np.ndarray:
@@ -97,15 +89,6 @@ def test_diagonal_cell_computes_the_published_equations(maps: int) -> None:
     np.testing.assert_allclose(cell(state).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_content_moves_toward_higher_places_in_the_second_third_and_back_in_the_last() -> None:
-    model = carrying(nn.DiagonalNeuralGPU(3, 3, 3))
-    torch.nn.init.zeros_(model.cell.candidate.weight)
-    state = torch.zeros(1, 5, 3)
-    state[0, 2] = torch.tensor([0.1, 0.2, 0.3])
-    after = model.cell(model.cell(state))
-    assert after[0].nonzero().tolist() == [[0, 2], [2, 0], [4, 1]]
-
-
 def test_cgru_is_two_gated_convolutions() -> None:
     cell = with_biases(nn.CGRU(4))
     state = torch.randn(2, 5, 3, 4)
@@ -127,25 +110,12 @@ def test_parameters_are_as_many_as_published() -> None:
     assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24, copies=6).cells.parameters()) == 6 * 31_248
 
 
-# ----------------------------------------------------------------------------------- steps, spans, states
-
 KINDS = {
     "diagonal": lambda: nn.DiagonalNeuralGPU(5, 3, 6),
     "original": lambda: nn.NeuralGPU(5, 3, 6, 2),
     "relaxed": lambda: nn.NeuralGPU(5, 3, 6, 1, copies=3),
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
-
-
-@kinds
-def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
-    model = KINDS[kind]()
-    states = list(model.states(SYMBOLS))
-    assert len(states) == 8
-    assert all(state.shape[:2] == (2, 7) for state in states)
-    torch.testing.assert_close(model.read(states[-1]), model(SYMBOLS))
-    torch.testing.assert_close(model.read(states[4]), model(SYMBOLS, steps=4))
-    assert model(SYMBOLS).shape == (2, 7, 3)
 
 
 @kinds
@@ -165,20 +135,29 @@ def test_every_sequence_may_have_steps_of_its_own(kind: str) -> None:
         torch.testing.assert_close(together[row], model(symbols[row : row + 1], steps=steps)[0])
 
 
-def test_the_original_takes_as_many_steps_as_the_span_has_places() -> None:
-    model = nn.NeuralGPU(5, 3, 6)
-    symbols = torch.tensor([[1, 2, 3, 0, 0, 0]])
-    torch.testing.assert_close(model(symbols), model(symbols, steps=3))
+def test_steps_are_as_many_as_the_span_or_the_batch_has_places_and_slack() -> None:
+    symbols, original = torch.tensor([[1, 2, 3, 0, 0, 0]]), nn.NeuralGPU(5, 3, 6)
+    torch.testing.assert_close(original(symbols), original(symbols, steps=3))
     wide = torch.ones(1, 6, dtype=torch.bool)
-    torch.testing.assert_close(model(symbols, span=wide), model(symbols, steps=6, span=wide))
-    assert len(list(nn.DiagonalNeuralGPU(5, 3, 6).states(symbols))) == 7
+    torch.testing.assert_close(original(symbols, span=wide), original(symbols, steps=6, span=wide))
+    for slack in (0, 3):
+        diagonal = nn.DiagonalNeuralGPU(5, 3, 6, slack=slack)
+        assert len(list(diagonal.states(symbols))) == 1 + 6 + slack
+        torch.testing.assert_close(diagonal(symbols), diagonal(symbols, steps=6 + slack))
+    assert not torch.allclose(diagonal(symbols), diagonal(symbols, steps=6))
 
 
-def test_places_outside_the_span_stay_zero() -> None:
-    symbols = torch.tensor([[1, 2, 0, 0]])
-    for kind in KINDS.values():
-        for state in with_biases(kind()).states(symbols):  # type: ignore[attr-defined]
-            assert not state[:, 2:].any()
+@kinds
+def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
+    model = KINDS[kind]()
+    states = list(model.states(SYMBOLS))
+    assert len(states) == 8
+    assert all(state.shape[:2] == (2, 7) for state in states)
+    torch.testing.assert_close(model.read(states[-1]), model(SYMBOLS))
+    torch.testing.assert_close(model.read(states[4]), model(SYMBOLS, steps=4))
+    assert model(SYMBOLS).shape == (2, 7, 3)
+    padded = torch.tensor([[1, 2, 0, 0]])
+    assert not any(state[:, 2:].any() for state in with_biases(model).states(padded)), "outside the span"
 
 
 def test_rows_of_symbols_stand_side_by_side_in_the_mental_image() -> None:
@@ -205,20 +184,19 @@ def test_copies_take_turns_disagree_and_merge() -> None:
     assert nn.NeuralGPU(5, 3, 4).disagreement().item() == 0
 
 
-@pytest.mark.parametrize("arguments", [(0, 3, 4), (3, 0, 4), (3, 3, 0)])
-def test_sizes_out_of_range_are_refused(arguments: tuple[int, int, int]) -> None:
-    for kind in (nn.NeuralGPU, nn.DiagonalNeuralGPU):
-        with pytest.raises(ValueError, match="at least 1"):
-            kind(*arguments)
-    with pytest.raises(ValueError, match="at least 1"):
-        nn.NeuralGPU(3, 3, 3, copies=0)
-    refused: list[tuple[dict[str, Any], str]] = [({"dropout": 1.0}, "below 1"), ({"slack": -1}, "slack=-1")]
-    for wrong, message in refused:
-        with pytest.raises(ValueError, match=message):
-            nn.DiagonalNeuralGPU(3, 3, 3, **wrong)
-
-
-# ----------------------------------------------------------------------------------------------- dropout
+@pytest.mark.parametrize(
+    ("kind", "sizes", "others", "message"),
+    [
+        (nn.NeuralGPU, (3, 3, 3), {"copies": 0}, "at least 1"),
+        (nn.DiagonalNeuralGPU, (3, 3, 3), {"dropout": 1.0}, "below 1"),
+        (nn.DiagonalNeuralGPU, (3, 3, 3), {"slack": -1}, "slack=-1"),
+        *[(nn.NeuralGPU, sizes, {}, "at least 1") for sizes in ((0, 3, 4), (3, 0, 4), (3, 3, 0))],
+        *[(nn.DiagonalNeuralGPU, sizes, {}, "at least 1") for sizes in ((0, 3, 4), (3, 0, 4), (3, 3, 0))],
+    ],
+)
+def test_sizes_out_of_range_are_refused(kind: Any, sizes: Any, others: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(*sizes, **others)
 
 
 def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
@@ -241,9 +219,6 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
     torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
 
 
-# -------------------------------------------------------------------------------------- states on a grid
-
-
 @pytest.mark.parametrize("levels", [1, 2, 5])
 def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
     model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
@@ -259,9 +234,6 @@ def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
     rounded.load_state_dict(plain.state_dict())
     torch.testing.assert_close(rounded.saturated(SYMBOLS, rounding=0.0), plain.saturated(SYMBOLS))
     assert not torch.allclose(rounded(SYMBOLS), plain(SYMBOLS))
-
-
-# --------------------------------------------------------------------------------------------- the fused
 
 
 def both(answer: Callable[[], Any]) -> list[Any]:
@@ -302,8 +274,7 @@ def test_fused_steps_equal_the_plain_ones(
 
 def test_fused_training_step_of_full_size_equals_the_plain_one() -> None:
     model, symbols = nn.DiagonalNeuralGPU(13, 3, 48, dropout=0.5), torch.randint(1, 4, (8, 41))
-    ours, theirs = both(lambda: trained(model, symbols))
-    for one, other in zip(ours, theirs, strict=True):
+    for one, other in zip(*both(lambda: trained(model, symbols)), strict=True):
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
 
 
@@ -313,9 +284,8 @@ def test_fused_steps_give_the_same_on_one_thread_and_on_two(monkeypatch: pytest.
     model, symbols = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), torch.randint(1, 5, (5, 7))
     on_two, plain = both(lambda: trained(model, symbols))
     torch.set_num_threads(1)
-    on_one, _ = both(lambda: trained(model, symbols))
-    torch.testing.assert_close(on_one, on_two, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(on_one, plain, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(both(lambda: trained(model, symbols))[0], on_two, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(on_two, plain, rtol=1e-5, atol=1e-5)
 
 
 def test_fused_gradient_can_be_differentiated_again() -> None:
@@ -381,9 +351,6 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
         gc.enable()
 
 
-# --------------------------------------------------------------------------------- batches side by side
-
-
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     slack=st.integers(0, 4),
@@ -401,13 +368,12 @@ def test_batches_side_by_side_are_as_each_alone(
         symbols[1, length - length // 3 :] = 0
         batches.append((symbols, symbols != 0))
     logits, cost = model.saturated_together(batches)
-    alone = [model.saturated(symbols, span=span) for symbols, span in batches]
-    expected, costs = zip(*alone, strict=True)
-    torch.testing.assert_close(tuple(logits), expected)
-    torch.testing.assert_close(cost, torch.stack(costs).mean())
+    expected, costs = zip(*(model.saturated(symbols, span=span) for symbols, span in batches), strict=True)
+    sides = (tuple(logits), cost), (expected, torch.stack(costs).mean())
+    torch.testing.assert_close(*sides)
     ours, theirs = (
         torch.autograd.grad(cost + sum(each.square().sum() for each in answers), list(model.parameters()))
-        for answers, cost in ((logits, cost), (expected, torch.stack(costs).mean()))
+        for answers, cost in sides
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
@@ -417,14 +383,6 @@ def test_batches_side_by_side_have_as_many_sequences(counts: tuple[int, ...]) ->
     batches = [(torch.ones(count, 4, dtype=torch.int64), torch.ones(count, 4).bool()) for count in counts]
     with pytest.raises(ValueError, match="same number of sequences"):
         nn.DiagonalNeuralGPU(5, 3, 6).saturated_together(batches)
-
-
-def test_slack_is_steps_beyond_the_places() -> None:
-    model = nn.DiagonalNeuralGPU(5, 3, 6, slack=3)
-    symbols = torch.randint(1, 5, (2, 4))
-    assert len(list(model.states(symbols))) == 1 + 4 + 3
-    torch.testing.assert_close(model(symbols), model(symbols, steps=7))
-    assert not torch.allclose(model(symbols), model(symbols, steps=4))
 
 
 def test_replicas_map_the_network() -> None:

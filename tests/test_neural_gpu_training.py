@@ -24,18 +24,11 @@ from extrapolate.training.train_config import TrainConfig
 from watching import Watching
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def history_of(**metrics: list[float]) -> History:
     """A history of one replica."""
     count = len(next(iter(metrics.values()), []))
     rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in metrics.items()}
     return History("loss", {}, steps=torch.arange(count), metrics=rows)
-
-
-# ------------------------------------------------------------------------------------------------- bins
 
 
 def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
@@ -50,7 +43,7 @@ def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
 
 def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
     bins = LengthBins(shorter=0.2)
-    shorter, generator = 0, seeded()
+    shorter, generator = 0, torch.Generator().manual_seed(0)
     for _ in range(20):
         batch = bins.sample_batch(Addition(), 8, 50, generator)
         assert batch.symbols.shape == batch.answer.shape == (50, 41)
@@ -63,7 +56,7 @@ def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
 
 
 def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
-    bins, generator = LengthBins(), seeded()
+    bins, generator = LengthBins(), torch.Generator().manual_seed(0)
     counts: Counter[int] = Counter()
     for _ in range(200):
         chosen = bins.sample_bins(Addition(), 4, generator)
@@ -74,9 +67,6 @@ def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
     assert set(counts) == set(range(9))
     assert bins.sample_bins(Addition(), 9, generator) == list(range(9))
     assert bins.sample_bins(Addition(), 1, generator) == [8]
-
-
-# ------------------------------------------------------------------------------------------ adaptive values
 
 
 @pytest.mark.parametrize(
@@ -122,9 +112,6 @@ def test_rate_stays_and_then_falls_to_its_floor() -> None:
         assert value(history).item() == pytest.approx(rate)
 
 
-# -------------------------------------------------------------------------------------------- relaxation
-
-
 def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
@@ -139,9 +126,6 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
     )
     history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
-
-
-# --------------------------------------------------------------------------------------- in a training
 
 
 def toy_plan(replicas: Replicas) -> TrainConfig:

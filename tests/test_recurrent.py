@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils._pytree import tree_map
 
 from bits import assert_equal
 from extrapolate import nn
@@ -41,25 +42,37 @@ def assert_same(ours: Any, theirs: Any, tolerance: float = 1e-12) -> None:
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
 
 
+OPTIONS = [
+    {},
+    {"num_layers": 3},
+    {"bias": False},
+    {"batch_first": True},
+    {"bidirectional": True},
+    {"num_layers": 2, "bidirectional": True, "batch_first": True, "bias": False},
+    {"num_layers": 3, "dropout": 0.4},
+]
+DEEP = {"num_layers": 2, "bidirectional": True}
+
+
+@pytest.mark.parametrize("batch", [(), (2,)])
 @pytest.mark.parametrize(
-    "options",
+    ("kind", "options"),
     [
-        {},
-        {"num_layers": 3},
-        {"bias": False},
-        {"batch_first": True},
-        {"bidirectional": True},
-        {"num_layers": 2, "bidirectional": True, "batch_first": True, "bias": False},
-        {"num_layers": 3, "dropout": 0.4},
+        *[(kind, options) for kind in TORCHS for options in OPTIONS],
+        *[("LSTM", {"proj_size": 2, **more}) for more in ({}, DEEP)],
+        *[("RNN", {"nonlinearity": "relu", **more}) for more in ({}, DEEP)],
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", TORCHS)
-def test_gives_torchs_numbers_and_gradients(kind: str, options: dict[str, Any]) -> None:
+def test_gives_torchs_numbers_and_gradients(
+    kind: str, options: dict[str, Any], batch: tuple[int, ...]
+) -> None:
+    """Of a batch or one sequence, projected or not, with every nonlinearity."""
     ours, theirs = pair(kind, 3, 4, dtype=DOUBLE, **options)
-    x = torch.randn(5, 2, 3, dtype=DOUBLE)
+    shape = (*batch, 5) if options.get("batch_first") else (5, *batch)
+    x = torch.randn(*shape, 3, dtype=DOUBLE)
     layers = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
-    for hx in (None, initial_state(kind, layers, 5 if options.get("batch_first") else 2)):
+    for hx in (None, initial_state(kind, layers, *batch, output=options.get("proj_size", 4))):
         results = []
         for module in (ours, theirs):
             torch.manual_seed(1)  # the same dropout masks
@@ -74,21 +87,6 @@ def test_gives_torchs_numbers_in_single_precision(kind: str) -> None:
     ours, theirs = pair(kind, 8, 32, 2, bidirectional=True)
     x = torch.randn(50, 4, 8)
     assert_same(ours(x), theirs(x), 1e-6)
-
-
-@pytest.mark.parametrize("kind", [*TORCHS, "LSTM, projected", "RNN, relu"])
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("batch", [(), (2,)])
-def test_takes_one_sequence_or_a_batch_projects_and_has_torchs_nonlinearities(
-    kind: str, bidirectional: bool, batch: tuple[int, ...]
-) -> None:
-    kind, _, option = kind.partition(", ")
-    more = {"projected": {"proj_size": 2}, "relu": {"nonlinearity": "relu"}, "": {}}[option]
-    ours, theirs = pair(kind, 3, 4, 2, bidirectional=bidirectional, dtype=DOUBLE, **more)
-    x = torch.randn(5, *batch, 3, dtype=DOUBLE)
-    state = initial_state(kind, 4 if bidirectional else 2, *batch, output=more.get("proj_size", 4))
-    for hx in (None, state):
-        assert_same(ours(x, hx), theirs(x, hx))
 
 
 def test_ugrnn_computes_its_equation() -> None:
@@ -130,31 +128,23 @@ def test_lengths_give_what_torch_gives_for_packed_sequences(kind: str, options: 
 @pytest.mark.parametrize("kind", ALL)
 @given(data=st.data())
 def test_padding_changes_nothing(kind: str, data: st.DataObject) -> None:
-    """A padded sequence gives what it gives alone; what the padding holds reaches no output and no gradient."""
-    lengths = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+    """A padded sequence gives what it gives alone, one of length 0 its initial state; padding reaches nothing."""
+    lengths = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4))
     layers, bidirectional = data.draw(st.integers(1, 2)), data.draw(st.booleans())
     module = build(kind, 2, 3, layers, bidirectional=bidirectional, dtype=DOUBLE)
     x = torch.randn(6, len(lengths), 2, dtype=DOUBLE)
     for row, length in enumerate(lengths):
         x[length:, row] = torch.nan
-    output, final = module(x, lengths=torch.tensor(lengths))
-    finals = (final,) if isinstance(final, Tensor) else final
+    hx = initial_state(kind, layers * (2 if bidirectional else 1), len(lengths), output=3, hidden=3)
+    output, final = module(x, hx, lengths=torch.tensor(lengths))
     for row, length in enumerate(lengths):
-        alone, end = module(x[:length, row])
+        start, end = (tree_map(lambda part, row=row: part[:, row], state) for state in (hx, final))
+        alone, expected = module(x[:length, row], start) if length else (output[:0, row], start)
         assert_same(output[:length, row], alone)
         assert not output[length:, row].any()
-        assert_same(tuple(part[:, row] for part in finals), (end,) if isinstance(end, Tensor) else end)
+        assert_same(end, expected)
     gradients = torch.autograd.grad(output.sum(), list(module.parameters()))
     assert all(gradient.isfinite().all() for gradient in gradients)
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_sequence_of_length_0_keeps_its_initial_state(kind: str) -> None:
-    module, hx = build(kind, 3, 4, dtype=DOUBLE), initial_state(kind, 1, 2)
-    output, final = module(torch.randn(5, 2, 3, dtype=DOUBLE), hx, lengths=torch.tensor([0, 5]))
-    before, after = (part[0] if kind == "LSTM" else part for part in (hx, final))
-    assert not output[:, 0].any()
-    assert torch.equal(after[:, 0], before[:, 0])
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -173,13 +163,6 @@ def test_same_seed_gives_torchs_initial_parameters(kind: str) -> None:
     ours, theirs = (module.state_dict() for module in modules)
     assert list(ours) == list(theirs)
     assert_equal(ours, theirs)
-
-
-@pytest.mark.parametrize("kind", TORCHS)
-def test_state_dict_loads_into_torchs_module(kind: str) -> None:
-    ours, theirs = build(kind, 3, 4, 2, bias=False), getattr(torch.nn, kind)(3, 4, 2, bias=False)
-    theirs.load_state_dict(ours.state_dict())
-    assert_same(ours(torch.ones(5, 2, 3)), theirs(torch.ones(5, 2, 3)), 1e-6)
 
 
 def test_repr_is_torchs() -> None:

@@ -1,6 +1,7 @@
 """Every unit as any other torch module: shapes, types, gradients, state, replicas side by side, compilation."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
@@ -80,45 +81,36 @@ def test_meta_device_allocates_nothing(name: str) -> None:
     assert {p.device.type for p in UNITS[name](3, 2, device="meta").parameters()} == {"meta"}
 
 
-@every_unit
-@pytest.mark.parametrize("training", [True, False])
-def test_vmap_over_stacked_units_equals_each_unit(name: str, training: bool) -> None:
-    units = [built(name, seed=seed).train(training) for seed in range(4)]
-    parameters, _ = stack_module_state(units)
-    buffers = {"key": torch.stack([unit.get_buffer("key") for unit in units])} if name in NOISY else {}
-    x = inputs(name, 4, 6, 3)
-
-    def loss(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-        y = functional_call(units[0], parameters | buffers, (x,))
-        return y.square().mean(), y
-
-    values = {each: parameter.detach() for each, parameter in parameters.items()}
-    slopes, together = vmap(grad(loss, has_aux=True))(values, buffers, x)
-    for index, unit in enumerate(units):
-        alone = unit(x[index])
-        torch.testing.assert_close(together[index], alone, rtol=1e-12, atol=1e-12)
-        alone.square().mean().backward()
-        for each, parameter in unit.named_parameters():
-            torch.testing.assert_close(slopes[each][index], parameter.grad)
-
-
 class Stated(torch_nn.Module):
-    """Calls what the unit states about its training."""
+    """A unit's answer, and what it states about its training."""
 
     def __init__(self, unit: torch_nn.Module) -> None:
         super().__init__()
         self.unit = unit
 
-    def forward(self) -> Tensor:
-        return nn.penalty(self.unit) + nn.l1_norm(self.unit)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.unit(x), nn.penalty(self.unit) + nn.l1_norm(self.unit)
 
 
 @every_unit
-def test_penalties_map_over_stacked_modules(name: str) -> None:
-    modules = [Stated(built(name, seed=seed)) for seed in range(3)]
-    stacked, _ = stack_module_state(modules)
-    mapped = vmap(lambda parameters: functional_call(modules[0], parameters, ()))(stacked)
-    torch.testing.assert_close(mapped, torch.stack([module() for module in modules]))
+@pytest.mark.parametrize("training", [True, False])
+def test_vmap_over_stacked_units_and_penalties_equals_each_unit(name: str, training: bool) -> None:
+    units = [Stated(built(name, seed=seed)).train(training) for seed in range(4)]
+    parameters, buffers = stack_module_state(units)
+    x = inputs(name, 4, 6, 3)
+
+    def loss(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Any]:
+        y, stated = functional_call(units[0], parameters | buffers, (x,))
+        return y.square().mean() + stated, (y, stated)
+
+    values = {each: parameter.detach() for each, parameter in parameters.items()}
+    slopes, together = vmap(grad(loss, has_aux=True))(values, buffers, x)
+    for index, unit in enumerate(units):
+        y, stated = unit(x[index])
+        torch.testing.assert_close([each[index] for each in together], [y, stated], rtol=1e-12, atol=1e-12)
+        (y.square().mean() + stated).backward()
+        for each, parameter in unit.named_parameters():
+            torch.testing.assert_close(slopes[each][index], parameter.grad)
 
 
 @every_unit

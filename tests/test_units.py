@@ -14,7 +14,7 @@ from torch import Tensor
 import reference
 from extrapolate import nn, ops
 from reference import Array, Parameters
-from unit_cases import NOISY, UNITS, set_
+from unit_cases import NOISY, UNITS, set_, values
 
 REFERENCES = {
     "NAC": reference.nac,
@@ -37,10 +37,6 @@ def build(name: str, *sizes: int, dtype: torch.dtype = torch.float64, device: st
     return UNITS[name](*sizes, dtype=dtype, device=device)
 
 
-def parameters_of(unit: torch.nn.Module) -> dict[str, Array]:
-    return {name: value.detach().cpu().double().numpy() for name, value in unit.named_parameters()}
-
-
 def inputs(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
     """Positive, negative and zero inputs of ``shape``."""
     x = torch.empty(shape, dtype=dtype).uniform_(-3, 3)
@@ -57,47 +53,30 @@ def assert_is(actual: Tensor, answer: Callable[[Parameters, Array], Array], p: P
     assert (error <= 500 * eps * (np.abs(expected) + magnitude)).all()
 
 
-# ----------------------------------------------------------------------------------- what they compute
-
-
-@every_unit
-@given(batch=batch_shapes, in_features=st.integers(1, 100), out_features=st.integers(1, 4), seed=seeds)
-def test_forward_is_the_published_equation(
-    name: str, batch: tuple[int, ...], in_features: int, out_features: int, seed: int
-) -> None:
-    torch.manual_seed(seed)
-    unit = build(name, in_features, out_features).eval()
-    x = inputs((*batch, in_features))
-    assert_is(unit(x), REFERENCES[name], parameters_of(unit), x.numpy())
-
-
-@given(batch=batch_shapes, in_features=st.integers(1, 100), high=st.floats(1.001, 1000), seed=seeds)
-def test_training_noise_of_the_stochastic_unit_divides_out_as_published(
-    batch: tuple[int, ...], in_features: int, high: float, seed: int
-) -> None:
-    torch.manual_seed(seed)
-    unit = nn.StochasticNMU(in_features, 2, high=high, dtype=torch.float64)
-    unit.key = torch.tensor([seed, 1, seed % 5])
-    x = inputs((*batch, in_features))
-    noise = 1 + (high - 1) * ops.uniform_like(unit.key, x).numpy()
-    assert_is(unit(x), lambda p, z: reference.stochastic_nmu(p, z, noise), parameters_of(unit), x.numpy())
-
-
+@noisy_unit
 @given(
-    batch=batch_shapes, in_features=st.integers(1, 100), spread=st.sampled_from([0.01, 1.0, 20.0]), seed=seeds
+    batch=batch_shapes,
+    in_features=st.integers(1, 100),
+    high=st.floats(1.001, 1000),
+    spread=st.sampled_from([0.01, 1.0, 20.0]),
+    seed=seeds,
 )
-def test_batch_noise_follows_the_spread_of_the_batch(
-    batch: tuple[int, ...], in_features: int, spread: float, seed: int
+def test_training_noise_divides_out_as_published(
+    name: str, batch: tuple[int, ...], in_features: int, high: float, spread: float, seed: int
 ) -> None:
-    assume(math.prod(batch) * in_features >= 2)
+    """Of the spread of the batch where the unit has no range of its own."""
     torch.manual_seed(seed)
-    unit = nn.BatchStochasticNMU(in_features, 2, dtype=torch.float64)
+    x = inputs((*batch, in_features))
+    if name == "StochasticNMU":
+        unit = nn.StochasticNMU(in_features, 2, high=high, dtype=torch.float64)
+    else:
+        assume(x.numel() >= 2)
+        unit, x = build(name, in_features, 2), 3 + spread * (x + torch.linspace(0, 1, in_features))
+        assume(float(x.std()) > 0)
+        high = 1 + 1 / float(np.std(x.numpy(), ddof=1))
     unit.key = torch.tensor([seed, 1, seed % 5])
-    x = 3 + spread * (inputs((*batch, in_features)) + torch.linspace(0, 1, in_features))
-    assume(float(x.std()) > 0)
-    high = 1 + 1 / np.std(x.numpy(), ddof=1)
     noise = 1 + (high - 1) * ops.uniform_like(unit.key, x).numpy()
-    assert_is(unit(x), lambda p, z: reference.stochastic_nmu(p, z, noise), parameters_of(unit), x.numpy())
+    assert_is(unit(x), lambda p, z: reference.stochastic_nmu(p, z, noise), values(unit), x.numpy())
 
 
 @every_unit
@@ -105,17 +84,13 @@ def test_batch_noise_follows_the_spread_of_the_batch(
 def test_every_floating_type_is_computed_in_its_own_precision(
     name: str, dtype: torch.dtype, device: str
 ) -> None:
-    unit = build(name, 3, 2, dtype=dtype, device=device).eval()
-    x = inputs((20, 3), dtype)
+    unit, x = build(name, 3, 2, dtype=dtype, device=device).eval(), inputs((20, 3), dtype)
     y = unit(x.to(device))
     assert y.dtype == dtype
     assert y.device.type == device
-    assert_is(y, REFERENCES[name], parameters_of(unit), x.double().numpy())
+    assert_is(y, REFERENCES[name], values(unit), x.double().numpy())
     y.sum().backward()
     assert all(value.grad is not None and value.grad.dtype == dtype for value in unit.parameters())
-
-
-# ------------------------------------------------------------------------------------------- gradients
 
 
 @pytest.mark.parametrize("in_features", [1, 2, 3, 7, 8, 9, 100])
@@ -144,9 +119,6 @@ def test_spread_of_the_batch_carries_no_gradient() -> None:
     torch.testing.assert_close(slope, expected)
 
 
-# -------------------------------------------------------------------------------------- how they start
-
-
 def assert_uniform(values: Tensor, low: float, high: float) -> None:
     """Inside [low, high], and not to be told from uniform there by a Kolmogorov-Smirnov test."""
     array = values.detach().double().numpy().ravel()
@@ -167,56 +139,51 @@ def test_nac_weights_start_where_its_published_equation_says(
         for name, value in unit_class(in_features, out_features).named_parameters():
             hats.setdefault(name, []).append(value.flatten())
     gate_range = math.sqrt(6 / (in_features + out_features))  # Xavier, gain 1
-    for name, values in hats.items():
+    for name, drawn in hats.items():
         reach = gate_range if name == "gate" else r
-        assert_uniform(torch.cat(values), -reach, reach)
-
-
-def xavier(fan: int) -> tuple[float, float]:
-    return -math.sqrt(6 / fan), math.sqrt(6 / fan)
+        assert_uniform(torch.cat(drawn), -reach, reach)
 
 
 @pytest.mark.parametrize(
-    ("name", "in_features", "out_features", "ends"),
+    ("name", "in_features", "out_features", "reach"),
     [
-        ("NAU", 2, 1, (-0.5, 0.5)),
-        ("NAU", 20, 4, (-0.5, 0.5)),
-        ("NAU", 100, 2, xavier(102)),
-        ("NAU", 150, 100, xavier(250)),
-        ("NRU", 2, 1, (-0.5, 0.5)),
-        ("NRU", 150, 150, xavier(300)),
-        ("ModifiedRealNPU", 2, 1, (-0.5, 0.5)),
-        ("RealNPU", 2, 1, xavier(3)),
-        ("NPU", 2, 1, xavier(3)),
-        ("NMRU", 2, 1, (0.25, 0.75)),
-        ("GatedNMRU", 2, 1, (0.25, 0.75)),
-        ("MNAC", 2, 1, (-math.sqrt(3) / 2, math.sqrt(3) / 2)),
-        *[(name, size, 20, (0.25, 0.75)) for name in ("NMU", *NOISY) for size in (2, 100)],
+        *[(name, 2, 1, 0.5) for name in ("NAU", "NRU", "ModifiedRealNPU")],
+        ("NAU", 20, 4, 0.5),
+        ("NAU", 100, 2, math.sqrt(6 / 102)),  # Xavier
+        ("NAU", 150, 100, math.sqrt(6 / 250)),
+        ("NRU", 150, 150, math.sqrt(6 / 300)),
+        *[(name, 2, 1, math.sqrt(6 / 3)) for name in ("RealNPU", "NPU")],
+        ("MNAC", 2, 1, math.sqrt(3) / 2),
+        *[(name, 2, 1, None) for name in ("NMRU", "GatedNMRU")],
+        *[(name, size, 20, None) for name in ("NMU", *NOISY) for size in (2, 100)],
     ],
 )
 def test_weights_start_in_their_published_range(
-    name: str, in_features: int, out_features: int, ends: tuple[float, float]
+    name: str, in_features: int, out_features: int, reach: float | None
 ) -> None:
+    ends = (-reach, reach) if reach else (0.25, 0.75)
     weight = "w_hat" if name == "MNAC" else "weight"
     units = [UNITS[name](in_features, out_features) for _ in range(2000 // (in_features * out_features) + 1)]
     assert_uniform(torch.cat([unit.get_parameter(weight).flatten() for unit in units]), *ends)
 
 
-# --------------------------------------------------------------------------------------- exact weights
-
 numbers = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 
 
+@pytest.mark.parametrize(
+    ("unit", "parameters", "answers"),
+    [
+        (nn.NMU, {"weight": [[1, 1], [1, 0], [0, 0]]}, lambda a, b: [a * b, a, 1]),
+        (nn.NAU, {"weight": [[1, 1], [1, -1], [0, -1]]}, lambda a, b: [a + b, a - b, -b]),
+        (nn.NAC, {"w_hat": [[40, 40], [40, -40], [0, -40]], "m_hat": 40}, lambda a, b: [a + b, a - b, -b]),
+    ],
+)
 @given(a=numbers, b=numbers)
-def test_exact_weights_give_exact_answers(a: float, b: float) -> None:
-    x = torch.tensor([a, b], dtype=torch.float64)
-    nmu, nau = nn.NMU(2, 1, dtype=torch.float64), nn.NAU(2, 1, dtype=torch.float64)
-    assert set_(nmu, weight=[[1, 1]])(x).item() == a * b
-    assert set_(nmu, weight=[[1, 0]])(x).item() == a
-    assert set_(nmu, weight=[[0, 0]])(x).item() == 1
-    assert set_(nau, weight=[[1, 1]])(x).item() == a + b
-    assert set_(nau, weight=[[1, -1]])(x).item() == a - b
-    assert set_(nau, weight=[[0, -1]])(x).item() == -b
+def test_exact_weights_give_exact_answers(
+    unit: type[torch.nn.Module], parameters: dict, answers: Callable, a: float, b: float
+) -> None:
+    module = set_(unit(2, 3, dtype=torch.float64), **parameters)
+    assert module(torch.tensor([a, b], dtype=torch.float64)).tolist() == answers(a, b)
 
 
 @pytest.mark.parametrize("others", [1, 8, 98])
@@ -225,12 +192,6 @@ def test_exact_zeros_ignore_any_number_of_inputs(others: int) -> None:
     weight = [[1.0, 1.0, *[0.0] * others]]
     assert set_(nn.NMU(2 + others, 1, dtype=torch.float64), weight=weight)(x) == x[0] * x[1]
     assert set_(nn.NAU(2 + others, 1, dtype=torch.float64), weight=weight)(x) == x[0] + x[1]
-
-
-@given(a=numbers, b=numbers)
-def test_saturated_accumulator_adds_and_subtracts_exactly(a: float, b: float) -> None:
-    unit = set_(nn.NAC(2, 2, dtype=torch.float64), w_hat=[[40.0, 40.0], [40.0, -40.0]], m_hat=40.0)
-    assert unit(torch.tensor([a, b], dtype=torch.float64)).tolist() == [a + b, a - b]
 
 
 @pytest.mark.parametrize(("sign", "answer"), [(1, lambda a, b: a * b), (-1, lambda a, b: a / b)])
@@ -252,16 +213,11 @@ def test_noise_cancels_to_rounding_at_exact_weights(name: str, a: float, b: floa
     assert unit(x).item() == pytest.approx(a * b, rel=8 * torch.finfo(torch.float64).eps, abs=1e-300)
 
 
-# -------------------------------------------------------------------------------------- noisy training
-
-
 @noisy_unit
-@pytest.mark.parametrize("with_key", [True, False])
-def test_input_of_a_noisy_unit_is_never_written_to(name: str, with_key: bool) -> None:
-    unit = build(name, 3, 2)
-    if with_key:
-        unit.key = torch.tensor([5, 1, 0])
-    x = inputs((5, 3))
+@pytest.mark.parametrize("key", [torch.tensor([5, 1, 0]), None])
+def test_input_of_a_noisy_unit_is_never_written_to(name: str, key: Tensor | None) -> None:
+    unit, x = build(name, 3, 2), inputs((5, 3))
+    unit.key = key  # pyright: ignore[reportArgumentType]
     before, version = x.clone(), x._version
     unit(x).sum().backward()
     assert torch.equal(x, before)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch import nn as torch_nn
@@ -55,3 +56,8 @@ def set_(module: Module, **parameters: float | list[float] | list[list[float]] |
             parameter = module.get_parameter(name.replace("__", "."))
             parameter.copy_(torch.as_tensor(value, dtype=parameter.dtype).expand_as(parameter))
     return module
+
+
+def values(module: torch_nn.Module) -> dict[str, np.ndarray]:
+    """The parameters by name, in float64."""
+    return {name: value.detach().cpu().double().numpy() for name, value in module.named_parameters()}
