@@ -21,7 +21,7 @@ def as_markdown(folder: Folder) -> str:
         *map(_row, folder.findings),
     ]
     told = [each for each in folder.findings if each.why and not each.holds]
-    reasons = [f"* {_cell(each.claim)}: {_cell(each.why or "")}." for each in told]
+    reasons = [f"* {_cell(each.claim)}: {_cell(each.why or '')}." for each in told]
     return "\n".join([*lines, *(["", *reasons] if reasons else []), ""])
 
 
