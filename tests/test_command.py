@@ -123,10 +123,8 @@ def test_a_run_ends_with_the_table_and_the_page(run) -> None:
     assert str(Path("here/report.html").resolve()) in ran.out
     assert "StochasticNMU" in ran.err, "what is trained is said while it is trained"
     assert pl.read_parquet("here/results.parquet").height == 2 * 2 * 2
-    columns = {"unit", "operation", "range", "seed", "solved", "solved_at"}
-    columns |= {"sparsity_error", "validation_mse", "extrapolation_mse"}
+    columns = {"solved", "solved_at", "sparsity_error", "validation_mse", "extrapolation_mse"}
     assert columns <= set(pl.read_parquet("here/results.parquet").columns)
-    assert (Path("here") / "manifest.json").exists()
 
 
 def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> None:
@@ -151,12 +149,14 @@ def test_a_folder_of_another_setting_is_refused(run) -> None:
     assert "'neural-gpu'" in run(*SMOKE, *SHORT, "--out", "here").refusal, "of another experiment"
 
 
-def test_a_folder_of_no_run_is_refused_and_left_as_it_was_and_a_file_too(run) -> None:
+def test_a_folder_of_no_run_a_file_and_a_folder_in_use_are_refused_and_left_as_they_were(run) -> None:
     Path("mine").mkdir()
     Path("mine/thesis.tex").write_text("years of work")
     assert "thesis.tex" in run(*SMOKE, "--out", "mine").refusal
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
     assert "give a folder" in run(*SMOKE, "--out", "mine/thesis.tex").refusal
+    with RunFolder(Path("here")).locked():
+        assert "in use" in run(*SMOKE, "--out", "here").refusal
 
 
 @pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
@@ -164,11 +164,6 @@ def test_a_name_the_file_system_refuses_is_a_line(run, command: tuple[str, ...])
     err = run(*command, "x" * 300).refusal
     assert err.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in err
-
-
-def test_the_second_process_on_a_folder_is_refused(run) -> None:
-    with RunFolder(Path("here")).locked():
-        assert "in use" in run(*SMOKE, "--out", "here").refusal
 
 
 def test_a_damaged_checkpoint_is_named_and_kept(run) -> None:
