@@ -204,7 +204,7 @@ BAD: list[tuple[Callable[[str], str | bytes] | str | bytes, str]] = [
 
 @pytest.mark.parametrize(("damage", "message"), BAD)
 def test_bad_files_get_one_clear_line_and_write_nothing(tmp_path: Path, damage: Any, message: str) -> None:
-    content = damage(orders().write_csv()) if callable(damage) else damage
+    content: Any = damage(orders().write_csv()) if callable(damage) else damage
     path = tmp_path / "orders.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     refused(lambda: fitted(path, tmp_path / "out"), message)
