@@ -269,4 +269,8 @@ def test_a_damaged_model_is_refused(tmp_path: Path, changes: dict[str, object]) 
 )
 def test_a_table_the_formula_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
     refused(lambda: predicted(tmp_path, text), message)
+    out = tmp_path / "out.csv"
+    files = (tmp_path / "model.json", tmp_path / "new.csv")
+    refused(lambda: run("predict", *files, "--out", out), message)
+    assert not out.exists()
     refused(lambda: run("predict", tmp_path / "nothing", tmp_path / "new.csv"), "no such model")
