@@ -74,6 +74,10 @@ def mnac(noise: float) -> nn.Module:
     return unit
 
 
+def npu(kind: type[nn.Module], noise: float, weight: list, gate: list, **more: list) -> nn.Module:
+    return near(kind(2, 1), noise, weight=[weight], gate=gate, **more)
+
+
 def stack(noise: float) -> nn.Module:
     """(a + b)·(a - b)/2."""
     return nn.Sequential(
@@ -113,19 +117,12 @@ CASES = {
     "NRU": Case(lambda n: near(units.NRU(2, 1), n, weight=[[1.0, -1.0]]), [a / b]),
     "NRU, unused input": Case(lambda n: near(units.NRU(2, 1), n, weight=[[1.0, 0.0]]), [a]),
     "NRUSeparateSign": Case(lambda n: near(units.NRUSeparateSign(2, 1), n, weight=[[1.0, -1.0]]), [a / b]),
-    "RealNPU": Case(lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, -1.0]], gate=[1.0, 1.0]), [a / b]),
-    "RealNPU, closed gate": Case(
-        lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, 0.3]], gate=[1.0, 0.0]), [a]
-    ),
-    "RealNPU, unused input": Case(
-        lambda n: near(units.RealNPU(2, 1), n, weight=[[1.0, 0.0]], gate=[1.0, 0.4]), [a]
-    ),
-    "ModifiedRealNPU": Case(
-        lambda n: near(units.ModifiedRealNPU(2, 1), n, weight=[[1.0, -1.0]], gate=[1.0, 1.0]), [a / b]
-    ),
+    "RealNPU": Case(lambda n: npu(units.RealNPU, n, [1.0, -1.0], [1.0, 1.0]), [a / b]),
+    "RealNPU, closed gate": Case(lambda n: npu(units.RealNPU, n, [1.0, 0.3], [1.0, 0.0]), [a]),
+    "RealNPU, unused input": Case(lambda n: npu(units.RealNPU, n, [1.0, 0.0], [1.0, 0.4]), [a]),
+    "ModifiedRealNPU": Case(lambda n: npu(units.ModifiedRealNPU, n, [1.0, -1.0], [1.0, 1.0]), [a / b]),
     "NPU": Case(
-        lambda n: near(units.NPU(2, 1), n, weight=[[0.5, 2.0]], gate=[1.0, 1.0], weight_imag=[[0.0, 0.0]]),
-        [sympy.sqrt(a) * b**2],
+        lambda n: npu(units.NPU, n, [0.5, 2.0], [1.0, 1.0], weight_imag=[[0.0, 0.0]]), [sympy.sqrt(a) * b**2]
     ),
     "NMRU": Case(lambda n: near(units.NMRU(2, 1), n, weight=QUOTIENT), [a / b]),
     "GatedNMRU": Case(

@@ -9,7 +9,7 @@ import torch
 
 from data_files import write_cifar
 from extrapolate.errors import UserError
-from extrapolate.experiments import run, with_options
+from extrapolate.experiments import with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks.modularity_class_removal import (
     CLASSES,
@@ -26,7 +26,7 @@ from extrapolate.experiments.masks.modularity_class_removal import (
 )
 from extrapolate.inspect import Mask
 from extrapolate.report import write_page
-from silent import Silent
+from silent import smoke_run
 
 PRESETS = modularity_class_removal.presets
 SMOKE = PRESETS["smoke"]
@@ -104,7 +104,7 @@ def test_losses_are_judged(target: float, bystander: float, most: bool, little: 
 
 
 def test_page_shows_what_is_lost_with_a_class(tmp_path: Path) -> None:
-    run(modularity_class_removal, SMOKE, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    smoke_run("modularity-class-removal", tmp_path)
     page = write_page(tmp_path).read_text(encoding="utf-8")
     for title in ("Lost with a class", "Without class 0", "Without class 1"):
         assert title in page

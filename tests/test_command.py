@@ -32,6 +32,12 @@ class Ran:
         self.status = ended.value.code
         self.out, self.err = capsys.readouterr()
 
+    @property
+    def refusal(self) -> str:
+        """What is said of a command that ends with status 2."""
+        assert self.status == 2
+        return self.err
+
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,18 +47,6 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]):
     return lambda *arguments: Ran(capsys, *arguments)
-
-
-@pytest.fixture
-def refused(run):
-    """What is said of a command that ends with status 2."""
-
-    def err(*arguments: str) -> str:
-        ran = run(*arguments)
-        assert ran.status == 2
-        return ran.err
-
-    return err
 
 
 SMOKE = ("run", "single-module", "--preset", "smoke")
@@ -92,26 +86,25 @@ def test_a_mistake_gets_one_line_and_status_2(run, arguments: tuple[str, ...], e
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_asked_for_and_absent(refused) -> None:
-    assert "no CUDA device" in refused(*SMOKE, "--device", "cuda")
-
-
-@pytest.mark.parametrize("arguments", [(), ("run",)])
-def test_without_arguments_the_help_is_shown(run, arguments: tuple[str, ...]) -> None:
-    assert "Usage: extrapolate" in run(*arguments).out
+def test_cuda_asked_for_and_absent(run) -> None:
+    assert "no CUDA device" in run(*SMOKE, "--device", "cuda").refusal
 
 
 @pytest.mark.parametrize("command", [(), ("list",), ("run",), ("run", "single-module"), ("report",)])
-def test_every_command_explains_itself(run, command: tuple[str, ...]) -> None:
+def test_every_command_explains_itself_and_groups_without_arguments_too(
+    run, command: tuple[str, ...]
+) -> None:
     ran = run(*command, "--help")
     assert ran.status == 0
     assert "Usage: extrapolate" in ran.out
+    if command in ((), ("run",)):
+        assert "Usage: extrapolate" in run(*command).out
 
 
 def test_help_names_units_presets_and_defaults(run) -> None:
     text = " ".join(run("run", "single-module", "--help").out.replace("│", " ").split())
     assert "BatchStochasticNMU" in text
-    assert "--preset paper: 8 units" in text or "--preset paper" in text
+    assert "--preset paper" in text
     assert "laptop: 25" in text
 
 
@@ -130,10 +123,8 @@ def test_a_run_ends_with_the_table_and_the_page(run) -> None:
     assert str(Path("here/report.html").resolve()) in ran.out
     assert "StochasticNMU" in ran.err, "what is trained is said while it is trained"
     assert pl.read_parquet("here/results.parquet").height == 2 * 2 * 2
-    columns = {"unit", "operation", "range", "seed", "solved", "solved_at"}
-    columns |= {"sparsity_error", "validation_mse", "extrapolation_mse"}
+    columns = {"solved", "solved_at", "sparsity_error", "validation_mse", "extrapolation_mse"}
     assert columns <= set(pl.read_parquet("here/results.parquet").columns)
-    assert (Path("here") / "manifest.json").exists()
 
 
 def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> None:
@@ -148,55 +139,42 @@ def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> No
     assert other["folder"] != first["folder"], "other options get another folder"
 
 
-def test_a_folder_of_another_setting_is_refused(run, refused) -> None:
+def test_a_folder_of_another_setting_is_refused(run) -> None:
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
     before = Path("here/results.parquet").read_bytes()
-    assert "--batch '128', not '64'" in refused(*SMOKE, *SHORT, "--batch", "64", "--out", "here")
+    assert "--batch '128', not '64'" in run(*SMOKE, *SHORT, "--batch", "64", "--out", "here").refusal
     assert Path("here/results.parquet").read_bytes() == before
     manifest = Path("here/manifest.json")
     manifest.write_text(manifest.read_text().replace('"single-module"', '"neural-gpu"'))
-    assert "'neural-gpu'" in refused(*SMOKE, *SHORT, "--out", "here"), "of another experiment"
+    assert "'neural-gpu'" in run(*SMOKE, *SHORT, "--out", "here").refusal, "of another experiment"
 
 
-def test_a_folder_of_no_run_is_refused_and_left_as_it_was(refused) -> None:
+def test_a_folder_of_no_run_a_file_and_a_folder_in_use_are_refused_and_left_as_they_were(run) -> None:
     Path("mine").mkdir()
     Path("mine/thesis.tex").write_text("years of work")
-    assert "thesis.tex" in refused(*SMOKE, "--out", "mine")
+    assert "thesis.tex" in run(*SMOKE, "--out", "mine").refusal
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
-
-
-def test_a_file_as_output_folder_is_refused(refused) -> None:
-    Path("file").write_text("")
-    assert "give a folder" in refused(*SMOKE, "--out", "file")
+    assert "give a folder" in run(*SMOKE, "--out", "mine/thesis.tex").refusal
+    with RunFolder(Path("here")).locked():
+        assert "in use" in run(*SMOKE, "--out", "here").refusal
 
 
 @pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
-def test_a_name_the_file_system_refuses_is_a_line(refused, command: tuple[str, ...]) -> None:
-    err = refused(*command, "x" * 300)
+def test_a_name_the_file_system_refuses_is_a_line(run, command: tuple[str, ...]) -> None:
+    err = run(*command, "x" * 300).refusal
     assert err.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in err
 
 
-def test_the_second_process_on_a_folder_is_refused(refused) -> None:
-    with RunFolder(Path("here")).locked():
-        assert "in use" in refused(*SMOKE, "--out", "here")
-
-
-def test_a_damaged_checkpoint_is_named_and_kept(run, refused) -> None:
+def test_a_damaged_checkpoint_is_named_and_kept(run) -> None:
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
     Path("here/parts/StochasticNMU-mul.parquet").unlink()
     Path("here/parts/StochasticNMU-mul.checkpoint.safetensors").write_bytes(b"\0" * 64)
-    err = refused(*SMOKE, *SHORT, "--out", "here")
+    err = run(*SMOKE, *SHORT, "--out", "here").refusal
     assert "StochasticNMU-mul.checkpoint.safetensors is corrupt" in err
     assert list(Path("here/parts").glob("*.corrupt-1"))
     assert pl.read_parquet("here/results.parquet").height == 8, "results of before are untouched"
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
-
-
-def test_names_a_user_chose_are_escaped_in_the_page(run) -> None:
-    assert run(*SMOKE, *SHORT, "--out", "<script>alert(1)</script>").status in (0, 2)
-    for page in Path().rglob("report.html"):
-        assert "<script>alert(1)</script>" not in page.read_text(encoding="utf-8")
 
 
 def assert_goes_on(run, folder: str, training: list[str]) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from extrapolate.experiments.curves import SCHEMA, Curve, curves_by, curves_table
 from extrapolate.report.figures import Figure
@@ -24,21 +23,15 @@ def drawn(path: Path, y_name: str, made: list[Curve]) -> Figure:
 
 
 def test_a_point_a_value_with_its_interval() -> None:
-    results = pl.DataFrame(
-        {
-            "operation": "sum",
-            "unit": ["NAC"] * 4 + ["LSTM"] * 2,
-            "length": [10, 1, 10, 1, 1, 1],
-            "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0],
-        }
-    )
+    columns = {"unit": ["NAC"] * 4 + ["LSTM"] * 2, "length": [10, 1, 10, 1, 1, 1]}
+    results = pl.DataFrame(columns | {"operation": "sum", "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0]})
     nac, lstm = curves_by(results, "length", lambda rows: student(rows["error"].to_numpy()))
     assert (nac.group, nac.line) == ("sum", "NAC")
     assert [(x, each.value, each.n) for x, each in nac.points] == [(1.0, 1.0, 2), (10.0, 4.0, 2)]
     assert [each.value for _, each in lstm.points] == [8.0]
 
 
-def test_each_line_has_a_panel_and_all_share_a_table(tmp_path: Path) -> None:
+def test_each_line_has_a_panel_all_share_a_table_and_shares_are_drawn_to_all(tmp_path: Path) -> None:
     made = [
         Curve("sum", "NAC", [(1, Estimate(1.0, 0.5, 1.5, 5)), (1000, Estimate(2.0, 1.0, 4.0, 5))]),
         Curve("sum", "<b>LSTM</b>", [(1, Estimate(1.0, None, None, 1)), (1000, NOTHING)]),
@@ -52,21 +45,15 @@ def test_each_line_has_a_panel_and_all_share_a_table(tmp_path: Path) -> None:
     assert [entry.text for entry in first] == ["1", "1", "1"]
     assert last[1].note.startswith("1")
     assert last[2].text == "–"
-
-
-@pytest.mark.parametrize("content", [b"no table", None, pl.DataFrame({"x": [1.0]})])
-def test_without_a_table_of_curves_there_is_no_figure(
-    content: bytes | pl.DataFrame | None, tmp_path: Path
-) -> None:
-    path = tmp_path / "curves.parquet"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content is not None:
-        content.write_parquet(path)
-    assert curves(Folder(tmp_path, MANIFEST, None, None, None, (), ())) is None
-
-
-def test_shares_are_drawn_from_none_to_all(tmp_path: Path) -> None:
     points = [(float(x), Estimate(share, share, share, 5)) for x, share in enumerate((1.0, 0.5, 0.001))]
     (group,) = drawn(tmp_path, "share of episodes", [Curve("g", "NAC", points)]).groups
     assert "100 %" in group.panels[0].svg
+
+
+def test_without_a_table_of_curves_there_is_no_figure(tmp_path: Path) -> None:
+    path, folder = tmp_path / "curves.parquet", Folder(tmp_path, MANIFEST, None, None, None, (), ())
+    assert curves(folder) is None
+    path.write_bytes(b"no table")
+    assert curves(folder) is None
+    pl.DataFrame({"x": [1.0]}).write_parquet(path)
+    assert curves(folder) is None

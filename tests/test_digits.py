@@ -3,7 +3,6 @@
 import gzip
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from data_files import refused
 from extrapolate.errors import UserError
-from extrapolate.experiments import Experiment, run, with_options
+from extrapolate.experiments import Experiment, with_options
 from extrapolate.experiments.digits.digits_parity import digits_parity
 from extrapolate.experiments.digits.digits_product import digits_product
 from extrapolate.experiments.digits.digits_sequence import digits_sequence
 from extrapolate.nn import ConvEncoder
 from extrapolate.tasks import DigitSet, flip_and_shift, load_digits
-from silent import Silent
+from silent import smoke_run
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 
@@ -77,16 +77,6 @@ def test_pixels_and_labels_are_those_of_the_files_gzipped_or_not(tmp_path: Path)
     assert torch.equal(unpacked.labels, packed.labels)
 
 
-def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte\.gz.*https://"):
-        load_digits(tmp_path)
-    write_mnist(tmp_path, "train")
-    write_mnist(tmp_path, "t10k")
-    (tmp_path / LABELS).unlink()
-    with pytest.raises(UserError, match=f"has t10k-images-idx3-ubyte but lacks {LABELS}"):
-        load_digits(tmp_path)
-
-
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "cut within the header": lambda content: content[:6],
@@ -118,36 +108,36 @@ def test_damaged_files_get_one_line(damage: str, packed: bool, name: str, tmp_pa
         (IMAGES, idx(2051, np.zeros((50, 32, 32))), "32 × 32 pixels instead of 28 × 28"),
         (LABELS, idx(2049, np.zeros(49)), "not the labels"),
         (LABELS, idx(2049, np.full(50, 10)), "not the labels"),
+        (LABELS, None, f"has t10k-images-idx3-ubyte but lacks {LABELS}"),
     ],
 )
-def test_other_files_are_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+def test_other_and_missing_files_are_refused(
+    name: str, content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    refused(lambda: load_digits(tmp_path), r"t10k-images-idx3-ubyte\.gz.*https://")
     write_mnist(tmp_path)
-    (tmp_path / name).write_bytes(gzip.compress(content))
-    with pytest.raises(UserError, match=message):
-        load_digits(tmp_path)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(gzip.compress(content))
+    refused(lambda: load_digits(tmp_path), message)
 
 
 @pytest.mark.parametrize("experiment", [digits_parity, digits_product, digits_sequence], ids=lambda e: e.name)
 def test_paper_asks_for_the_papers_data_in_one_line(experiment: Experiment) -> None:
-    paper = experiment.presets["paper"]
-    with pytest.raises(UserError, match=r"give --data DIR with MNIST's four files$"):
-        experiment.jobs(paper)
+    message = r"give --data DIR with MNIST's four files$"
+    refused(lambda: experiment.jobs(experiment.presets["paper"]), message)
 
 
 def test_data_of_the_package_fall_short_of_the_paper_and_given_ones_do_not(tmp_path: Path) -> None:
     laptop, paper = digits_parity.presets["laptop"], digits_parity.presets["paper"]
     assert laptop.cuts(paper)["data"] == "scikit-learn instead of MNIST"
     assert "data" not in with_options(laptop, {"data": str(tmp_path)}).cuts(paper)
-    with pytest.raises(UserError, match="--data: nowhere: no such folder"):
-        with_options(laptop, {"data": "nowhere"})
 
 
 def test_experiment_trains_on_mnist(tmp_path: Path) -> None:
     write_mnist(tmp_path, count=60)
-    smoke = digits_sequence.presets["smoke"]
-    config = replace(smoke, data=str(tmp_path), models=("NAC",), tasks=("count",), seeds=1, steps=1)
-    folder = tmp_path / "run"
-    outcome = run(digits_sequence, config, preset="smoke", folder=folder, command="test", display=Silent())
+    own = {"data": str(tmp_path), "models": ("NAC",), "tasks": ("count",), "seeds": 1, "steps": 1}
+    outcome = smoke_run("digits-sequence", tmp_path / "run", **own)
     assert outcome.results["error_1"].is_finite().all()
 
 

@@ -25,6 +25,13 @@ class Squared(units.NMU):
         return super().forward(x) ** 2
 
 
+class Renamed(units.NMU):
+    """A unit that computes what its class does."""
+
+    def extra_repr(self) -> str:
+        return "mine"
+
+
 class Doubled(nn.Sequential):
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return 2 * super().forward(x)
@@ -52,11 +59,6 @@ def test_the_snapped_equation_is_the_units_own(kind: str) -> None:
     assert compared >= 4
 
 
-def test_weights_are_named_by_their_layer() -> None:
-    weights = exact(CASES["Sequential"].build(1e-5)).certificate.weights
-    assert [each.name for each in weights][-3:] == ["1.0.weight[0, 1]", "2.weight[0, 0]", "2.bias[0]"]
-
-
 def test_a_trained_unit_gives_its_formula() -> None:
     torch.manual_seed(0)
     unit = units.NMU(2, 1)
@@ -70,7 +72,9 @@ def test_a_trained_unit_gives_its_formula() -> None:
     assert exact(unit, names=["a", "b"]).expressions == (a * b,)
 
 
-def test_far_weights_are_named_and_nothing_is_invented() -> None:
+def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
+    weights = exact(CASES["Sequential"].build(1e-5)).certificate.weights
+    assert [each.name for each in weights][-3:] == ["1.0.weight[0, 1]", "2.weight[0, 0]", "2.bias[0]"]
     result = exact(nn.Sequential(near(units.NAU(2, 1), 0.0, weight=[[1.0, 0.43]])))
     assert (result.expressions, result.found) == (None, False)
     assert re.search(r"1 of 2 weights.* 0\.weight\[0, 1\] = 0\.43", str(result.certificate.reason))
@@ -80,15 +84,15 @@ def test_far_weights_are_named_and_nothing_is_invented() -> None:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        (units.NALU(2, 1), "gate of NALU"),
-        (units.GNALU(2, 1), "gate of GNALU"),
-        (units.IndependentNALU(2, 1), "gate of IndependentNALU"),
+        *(
+            (kind(2, 1), f"gate of {kind.__name__}")
+            for kind in (units.NALU, units.GNALU, units.IndependentNALU)
+        ),
         (units.MLP(2, 1), "MLP"),
         (nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "ReLU"),
         (nn.Sequential(), "empty"),
         (nn.Identity(), "no parameters"),
-        (near(nn.Linear(2, 1), 0.0, weight=[[math.nan, 1.0]]), "not near"),
-        (near(nn.Linear(2, 1), 0.0, weight=[[math.inf, 1.0]]), "not near"),
+        *((near(nn.Linear(2, 1), 0.0, weight=[[w, 1.0]]), "not near") for w in (math.nan, math.inf)),
         (near(Squared(2, 1), 0.0, weight=ONES), "Squared"),
         (Doubled(near(units.NMU(2, 1), 0.0, weight=ONES)), "Doubled"),
     ],
@@ -99,6 +103,7 @@ def test_modules_without_exact_weights_or_with_a_function_of_their_own_say_why(
     result = exact(module)
     assert (result.expressions, result.found) == (None, False)
     assert words in str(result.certificate.reason)
+    assert exact(near(Renamed(2, 1), 0.0, weight=ONES)).found, "a subclass that computes what its class does"
 
 
 def test_undefined_places_are_listed() -> None:
@@ -113,13 +118,8 @@ def rule_for_doubler(factor: int) -> Callable[[nn.Module, float], Snapped]:
     def rule(unit: nn.Module, tolerance: float) -> Snapped:
         assert isinstance(unit, Doubler)
         weight = snap_to("weight", unit.weight, (Fraction(2),), tolerance)
-        return Snapped(
-            tuple(weight.distances),
-            evaluate=lambda x: [2 * x[0]],
-            expressions=lambda x: [factor * x[0]],
-            parameters={"weight": weight.exact},
-            enclose=lambda x: weight.twin[0] * x,
-        )
+        own = {"parameters": {"weight": weight.exact}, "enclose": lambda x: weight.twin[0] * x}
+        return Snapped(tuple(weight.distances), lambda x: [2 * x[0]], lambda x: [factor * x[0]], **own)
 
     return rule
 
@@ -181,14 +181,3 @@ def test_a_layer_used_twice_counts_twice() -> None:
     assert found.expressions is not None
     x0, x1 = found.symbols
     assert [sympy.expand(each) for each in found.expressions] == [2 * x0, 2 * x1]
-
-
-class Renamed(units.NMU):
-    """A unit that computes what its class does."""
-
-    def extra_repr(self) -> str:
-        return "mine"
-
-
-def test_a_subclass_that_computes_what_its_class_does_is_known() -> None:
-    assert exact(near(Renamed(2, 1), 0.0, weight=ONES)).found

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import sympy
 import typer
 from typer.testing import CliRunner
 
+from data_files import refused
 from extrapolate.cli.fit import fit
 from extrapolate.cli.predict import predict
-from extrapolate.errors import UserError
 from extrapolate.estimator import _file_reading
 
 app = typer.Typer()
@@ -99,11 +100,10 @@ def test_a_person_reads_the_formula_the_page_and_how_to_apply_it(
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "orders.csv", orders())
     stdout, _ = run("fit", "orders.csv", "--target", "total")
-    assert "total = price*qty + shipping" in stdout
-    assert r"\mathrm{price}" in stdout
-    assert "Next best" in stdout
-    assert str(tmp_path / "runs" / "fit-orders-total" / "report.html") in stdout
-    assert "extrapolate predict runs/fit-orders-total orders.csv" in stdout
+    page = str(tmp_path / "runs" / "fit-orders-total" / "report.html")
+    again = "extrapolate predict runs/fit-orders-total orders.csv"
+    for words in ("total = price*qty + shipping", r"\mathrm{price}", "Next best", page, again):
+        assert words in stdout
 
 
 def test_no_formula_is_said_with_the_reason(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_where_the_formula_is_undefined_the_cell_is_empty_and_counted(tmp_path: 
 def test_columns_of_text_can_be_ignored(tmp_path: Path) -> None:
     frame = orders().with_columns(city=pl.lit("Łódź, PL"), day=pl.lit("2024-02-03"))
     path = write(tmp_path / "orders.csv", frame)
-    with pytest.raises(UserError, match=r"'city' holds text.*'day' holds dates.*--ignore city --ignore day"):
-        fitted(path, tmp_path / "out")
+    message = r"'city' holds text.*'day' holds dates.*--ignore city --ignore day"
+    refused(lambda: fitted(path, tmp_path / "out"), message)
     assert fitted(path, tmp_path / "out", "--ignore", "city", "--ignore", "day")["found"]
 
 
@@ -150,8 +150,7 @@ def test_rows_with_gaps_are_counted_and_left_out_only_when_asked(tmp_path: Path)
     path = tmp_path / "gaps.csv"
     path.write_text("\n".join(lines))
     message = r"3 of 120 rows .* 2 missing and 1 infinite in 'price'; .*--drop-missing"
-    with pytest.raises(UserError, match=message):
-        fitted(path, tmp_path / "out")
+    refused(lambda: fitted(path, tmp_path / "out"), message)
     assert not (tmp_path / "out").exists()
     found = fitted(path, tmp_path / "out", "--drop-missing")
     assert found["found"]
@@ -180,9 +179,8 @@ def test_a_very_large_file_is_read_in_a_sample(tmp_path: Path, monkeypatch: pyte
         assert len(stdout.splitlines()) == 20_001, "a prediction is for every row"
 
 
-Damage = Callable[[str], str | bytes]
-
-BAD: list[tuple[Damage, str]] = [
+#: What becomes of the text of a file, or what stands there instead.
+BAD: list[tuple[Callable[[str], str | bytes] | str | bytes, str]] = [
     (lambda text: text.replace("total", "totl", 1), r"unknown column 'total': did you mean totl\?"),
     (lambda text: text.replace("\n", "\n1,2,x5,4,9\n", 1), r"column 'shipping', row 1 \(line 2\): 'x5' is"),
     (lambda text: text.replace("weight", "price", 1), "two columns named 'price'"),
@@ -191,63 +189,54 @@ BAD: list[tuple[Damage, str]] = [
     (lambda text: text.replace("\n", "\n1,2,3,4,5,6\n", 1), "line 2 has 6 cells, but there are 5 columns"),
     (lambda text: text.replace("\n", "\n1,2,3,\xe9,5\n", 1).encode("latin-1"), "line 2 is not UTF-8"),
     (lambda text: "\n".join(text.splitlines()[1:]), "first line must name the columns"),
-    (lambda _: "", "is empty"),
-    (lambda _: "\n\n", "is empty"),
-    (lambda _: bytes(range(256)) * 9, "not a table: it holds binary data"),
-    (lambda _: b"\x1f\x8b rest", "compressed"),
-    (lambda _: b"PAR1" + b"x" * 100, "cannot be read|not a table"),
     (lambda text: text.encode("utf-16"), "UTF-16"),
-    (lambda _: "total\n" + "1\n2\n" * 30, "no column beside the target"),
-    (lambda _: "a,total\n" + "1,7\n2,7\n" * 30, "'total' is 7 in every row"),
-    (lambda _: "a,total\n" + "1,x\n2,y\n" * 30, r"'total' holds text \('x' in row 1"),
-    (lambda _: "a;total\n" + "1,000;2\n2,000;3\n" * 30, "'1,000' can be read in two ways"),
+    ("", "is empty"),
+    ("\n\n", "is empty"),
+    (bytes(range(256)) * 9, "not a table: it holds binary data"),
+    (b"\x1f\x8b rest", "compressed"),
+    (b"PAR1" + b"x" * 100, "cannot be read|not a table"),
+    ("total\n" + "1\n2\n" * 30, "no column beside the target"),
+    ("a,total\n" + "1,7\n2,7\n" * 30, "'total' is 7 in every row"),
+    ("a,total\n" + "1,x\n2,y\n" * 30, r"'total' holds text \('x' in row 1"),
+    ("a;total\n" + "1,000;2\n2,000;3\n" * 30, "'1,000' can be read in two ways"),
 ]
 
 
 @pytest.mark.parametrize(("damage", "message"), BAD)
-def test_bad_files_get_one_clear_line_and_write_nothing(tmp_path: Path, damage: Damage, message: str) -> None:
-    content = damage(orders().write_csv())
+def test_bad_files_get_one_clear_line_and_write_nothing(tmp_path: Path, damage: Any, message: str) -> None:
+    content: Any = damage(orders().write_csv()) if callable(damage) else damage
     path = tmp_path / "orders.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(UserError, match=message) as raised:
-        fitted(path, tmp_path / "out")
-    assert "\n" not in str(raised.value)
+    refused(lambda: fitted(path, tmp_path / "out"), message)
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_places_get_one_clear_line(tmp_path: Path) -> None:
+def test_bad_places_and_names_get_one_clear_line(tmp_path: Path) -> None:
     path = write(tmp_path / "orders.csv", orders())
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "manifest.json").write_text("{}")
     for given, out, message in (
-        (tmp_path / "order.csv", tmp_path / "out", r"no such file: .*order\.csv; did you mean orders\.csv"),
-        (tmp_path, tmp_path / "out", "is a folder"),
-        (path, path, "is not a folder"),
-        (path, tmp_path / "run", "holds a run"),
+        ("order.csv", "out", r"no such file: .*order\.csv; did you mean orders\.csv"),
+        ("", "out", "is a folder"),
+        ("orders.csv", "orders.csv", "is not a folder"),
+        ("orders.csv", "run", "holds a run"),
     ):
-        with pytest.raises(UserError, match=message):
-            fitted(given, out)
-    with pytest.raises(UserError, match="unknown column 'wieght': did you mean weight"):
-        fitted(path, tmp_path / "out", "--ignore", "wieght")
+        refused(partial(fitted, tmp_path / given, tmp_path / out), message)
+    ignoring = partial(fitted, path, tmp_path / "out", "--ignore", "wieght")
+    refused(ignoring, "unknown column 'wieght': did you mean weight")
 
 
-def model_file(folder: Path, **changes: object) -> Path:
-    """A saved formula a*b with some of its parts replaced."""
-    term = {"coefficient": 2.0, "written": "2", "exponents": ["1", "-1/2"]}
-    content: dict[str, object] = {
-        "format": "extrapolate formula",
-        "version": 1,
-        "target": "y",
-        "found": True,
-        "columns": ["a", "b"],
-        "root": 1,
-        "sign": 1,
-        "numerator": [term],
-        "denominator": [],
-    }
-    path = folder / "model.json"
-    path.write_text(json.dumps(content | changes))
-    return path
+MODEL: dict[str, object] = {
+    "format": "extrapolate formula", "version": 1, "target": "y", "found": True, "columns": ["a", "b"], "root": 1,
+    "sign": 1, "numerator": [{"coefficient": 2.0, "written": "2", "exponents": ["1", "-1/2"]}], "denominator": [],
+}  # fmt: skip
+
+
+def predicted(folder: Path, table: str, **changes: object) -> str:
+    """What a saved formula 2·a/√b, some of its parts replaced, predicts."""
+    (folder / "model.json").write_text(json.dumps(MODEL | changes))
+    (folder / "new.csv").write_text(table)
+    return run("predict", folder / "model.json", folder / "new.csv")[0]
 
 
 TERMS: list[dict[str, object]] = [
@@ -264,12 +253,8 @@ DAMAGED: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("changes", DAMAGED)
 def test_a_damaged_model_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
-    (tmp_path / "new.csv").write_text("a,b\n3,4\n")
-    path = model_file(tmp_path)
-    assert run("predict", path, tmp_path / "new.csv")[0] == "a,b,predicted_y\n3,4,3.0\n"
-    with pytest.raises(UserError, match=r"model\.json is") as raised:
-        run("predict", model_file(tmp_path, **changes), tmp_path / "new.csv")
-    assert "\n" not in str(raised.value)
+    assert predicted(tmp_path, "a,b\n3,4\n") == "a,b,predicted_y\n3,4,3.0\n"
+    refused(lambda: predicted(tmp_path, "a,b\n3,4\n", **changes), r"model\.json is")
 
 
 @pytest.mark.parametrize(
@@ -283,10 +268,9 @@ def test_a_damaged_model_is_refused(tmp_path: Path, changes: dict[str, object]) 
     ],
 )
 def test_a_table_the_formula_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "new.csv"
-    path.write_text(text)
-    with pytest.raises(UserError, match=message):
-        run("predict", model_file(tmp_path), path, "--out", tmp_path / "out.csv")
-    assert not (tmp_path / "out.csv").exists()
-    with pytest.raises(UserError, match="no such model"):
-        run("predict", tmp_path / "nothing", path)
+    refused(lambda: predicted(tmp_path, text), message)
+    out = tmp_path / "out.csv"
+    files = (tmp_path / "model.json", tmp_path / "new.csv")
+    refused(lambda: run("predict", *files, "--out", out), message)
+    assert not out.exists()
+    refused(lambda: run("predict", tmp_path / "nothing", tmp_path / "new.csv"), "no such model")

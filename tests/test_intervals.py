@@ -41,14 +41,12 @@ def test_success_rate_has_wilsons_interval(data: st.DataObject, n: int) -> None:
     assert ends(estimate) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
 
 
-def test_interval_excludes_zero_and_one_unless_none_or_all_succeed() -> None:
-    for successes in range(26):
-        estimate = success_rate(successes, 25)
-        assert (estimate.low == 0, estimate.high == 1) == (successes == 0, successes == 25)
-
-
-def test_success_rate_covers_the_truth_as_often_as_it_says() -> None:
+def test_success_rate_covers_the_truth_as_often_as_it_says_and_excludes_zero_and_one_unless_none_or_all() -> (
+    None
+):
     low, high = np.transpose([ends(success_rate(k, 25)) for k in range(26)])
+    assert (low == 0).tolist() == [True] + [False] * 25
+    assert (high == 1).tolist() == [False] * 25 + [True]
     inside = [
         stats.binom.pmf(range(26), 25, p)[(low <= p) & (p <= high)].sum() for p in np.linspace(0.05, 0.95, 19)
     ]
@@ -93,18 +91,11 @@ def test_steps_have_the_profile_interval_of_a_gamma(shape: float, n: int) -> Non
     assert_agrees(estimate, values, gamma_density, values.mean(), 8 / math.sqrt(shape * n), shape)
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "n"),
-    [
-        (2.0, 5.0, 25),
-        (0.8, 0.9, 30),
-        (20.0, 60.0, 12),
-        (50.0, 2.0, 10),
-        (3.0, 3e3, 25),
-        (2.0, 1e6, 25),  # the errors of solved units are this small
-        (1.5, 1e9, 8),
-    ],
-)
+BETAS = [(2.0, 5.0, 25), (0.8, 0.9, 30), (20.0, 60.0, 12), (50.0, 2.0, 10)]
+SMALL = [(3.0, 3e3, 25), (2.0, 1e6, 25), (1.5, 1e9, 8)]  # as the errors of solved units are
+
+
+@pytest.mark.parametrize(("a", "b", "n"), BETAS + SMALL)
 def test_sparsity_has_the_profile_interval_of_a_scaled_beta(a: float, b: float, n: int) -> None:
     scaled = np.random.default_rng(n).beta(a, b, n)
     estimate = mean_of_sparsity((0.5 * scaled).tolist())
@@ -136,14 +127,12 @@ def test_students_interval_where_the_family_cannot_be_fitted(mean: Mean, values:
 
 @both_means
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.2, 0.5])
-def test_constant_values_are_their_own_interval_and_a_single_one_has_none(mean: Mean, value: float) -> None:
+def test_constant_values_are_their_own_interval_a_single_one_has_none_and_nothing_no_estimate(
+    mean: Mean, value: float
+) -> None:
     assert mean([value] * 5) == Estimate(value, value, value, 5)
     assert mean([value]) == Estimate(value, None, None, 1)
-
-
-def test_nothing_has_no_estimate() -> None:
-    assert success_rate(0, 0) == mean_of_positive([]) == mean_of_sparsity([]) == NOTHING
-    assert Estimate(None, None, None, 0) == NOTHING
+    assert success_rate(0, 0) == mean([]) == NOTHING == Estimate(None, None, None, 0)
 
 
 def test_worst_sparsity_of_all_falls_back_to_student() -> None:

@@ -50,9 +50,6 @@ def highest_first(polynomial: sympy.Expr) -> str:
     return sympy.sstr(sympy.expand(polynomial), order="lex")
 
 
-# ------------------------------------------------------------------------------------------------- the answers
-
-
 def sum_or_difference(question: str) -> str:
     p, q = (sympy.Rational(number) for number in re.findall(NUMBER, question))
     if "difference between" in question:
@@ -167,14 +164,8 @@ def test_polynomials_are_written_as_sympy_writes_them(coefficients: dict[tuple[i
     a, x, z = (SYMBOLS[letter] for letter in "axz")
     terms = [number * a**i * x**j * z**k for (i, j, k), number in coefficients.items()]
     assert expression(text) == sympy.Add(*terms)
-
-
-def test_terms_are_written_one_by_one() -> None:
     assert written([((2,), -1), ((1,), 3), ((1,), 0), ((0,), -1)], "x") == "-x**2 + 3*x + 0*x - 1"
     assert written([], "x") == "0"
-
-
-# --------------------------------------------------------------------------------------- training and testing
 
 
 def assert_no_question_twice(split: Split) -> None:
@@ -224,46 +215,13 @@ def test_official_files_of_every_module_are_found(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("medium", "message"),
-    [
-        ("1 + 1\n2\n2 + 2\n", r"is damaged \(no text in line 4"),
-        ("1 + 1\n\n2 + 2\n4\n", r"is damaged \(no text in line 2"),
-        ("\n", r"is damaged \(no text in line 1"),
-        ("1 + 1\n2\n2 + 2\n4", r"is damaged \(no text in line 4, or it is cut short"),
-        (
-            "0 + 1\n1\n1 + 1\n2\n31 + 1\n32\n32 + 1\n33\n",
-            "has 2 problems that are new, too few for a test of 2",
-        ),
-    ],
-)
-def test_damaged_official_file_is_named(tmp_path: Path, medium: str, message: str) -> None:
-    write_mathematics(tmp_path, {"easy": sums_of(range(5)), "medium": [], "hard": sums_of(range(40))})
-    (tmp_path / "train-medium" / "arithmetic__add_or_sub.txt").write_text(medium)
-    name = r"train-medium.arithmetic__add_or_sub\.txt"
-    refused(lambda: Official(tmp_path, 2).split("add_or_sub"), f"{name} {message}.* get it anew from")
-
-
-def test_missing_or_strange_official_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"train-easy.comparison__sort\.txt is not there: give the folder .* or none"
-    ):
-        Official(tmp_path).split("sort")
-    write_mathematics(tmp_path, {"easy": ["1"]})
-    (tmp_path / "train-easy" / "comparison__sort.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match=r"comparison__sort\.txt cannot be read \(.*utf-8"):
-        Official(tmp_path).split("sort")
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be read"):
-        Official(tmp_path / "file").split("sort")
-
-
-@pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: module_named("sorting"), UserError, "unknown module 'sorting': did you mean sort"),
         (lambda: drawn("sort", "harder", 1), UserError, "unknown difficulty 'harder': did you mean hard"),
         (lambda: Generated(test_count=0), ValueError, "test_count=0"),
         (lambda: Official(Path(), 0), ValueError, "test_count=0"),
+        (lambda: Official(Path(__file__)).split("sort"), UserError, "cannot be read"),
         (
             lambda: Vocabulary("12").encoded([Problem("12", "2"), Problem("1x", "2")]),
             UserError,
@@ -277,8 +235,6 @@ def test_bad_input_is_refused(make: Callable[[], object], error: type[Exception]
     with pytest.raises(error, match=message):
         make()
 
-
-# ------------------------------------------------------------------------------------------------- characters
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 PROBLEMS = st.lists(st.builds(Problem, TEXTS, TEXTS), min_size=1, max_size=6)

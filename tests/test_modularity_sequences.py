@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_files import sums_of, write_mathematics, write_scan
-from extrapolate.errors import UserError
-from extrapolate.experiments import experiment_named, run, with_options
+from data_files import refused, sums_of, write_mathematics, write_scan
+from extrapolate.experiments import experiment_named, with_options
 from extrapolate.experiments.masks import modularity_scan
 from extrapolate.experiments.masks._masks import _batch
 from extrapolate.experiments.masks._sequences import accuracy
@@ -30,7 +29,7 @@ from extrapolate.tasks.mathematics import DIFFICULTIES
 from extrapolate.tasks.scan import SCAN_ACTIONS, Scan
 from extrapolate.tasks.scan_files import FILES
 from extrapolate.tasks.token_rows import TokenRows
-from silent import Silent
+from silent import smoke_run
 
 MODULARITY_SCAN = experiment_named("modularity-scan")
 MODULARITY_MATHEMATICS = experiment_named("modularity-mathematics")
@@ -107,9 +106,11 @@ def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
         torch.testing.assert_close(mapped, looped, rtol=1e-4, atol=1e-5)
 
 
-def test_lstm_is_looped_over_without_a_warning_and_embeddings_stay() -> None:
+def test_lstm_is_looped_over_without_a_warning_half_the_time_without_targets_and_embeddings_stay() -> None:
     losses, *slopes = masked_losses(LoopedLosses, "lstm", SIMPLE.pick(torch.rand(16)))
     assert STUDY.losses is LoopedLosses
+    batches = [_batch(STUDY, STUDY.rounds[0][0], 0, step) for step in range(20)]
+    assert {len(batch) for batch in batches} == {2, 3}, "half are decoded without targets"
     assert losses.shape == (4,)
     assert all(slope.abs().sum() > 0 for slope in slopes)
     assert not [name for name in maskable(STUDY.build(), weights) if "source" in name or "bias" in name]
@@ -122,11 +123,6 @@ def test_loss_is_the_sum_over_tokens_by_the_number_of_targets() -> None:
     places = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
     by_hand = sum(-logs[row, place, target[row, place]] for row, place in places)
     torch.testing.assert_close(STUDY.loss(network, source, target[:, :4], target[:, :4]), by_hand / 2)
-
-
-def test_half_of_the_batches_of_an_lstm_are_decoded_without_targets() -> None:
-    batches = [_batch(STUDY, STUDY.rounds[0][0], 0, step) for step in range(20)]
-    assert {len(batch) for batch in batches} == {2, 3}
 
 
 def test_a_batch_is_as_long_as_its_longest_target() -> None:
@@ -168,8 +164,7 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
 def test_a_width_that_heads_cannot_share_and_missing_data_are_refused_before_training(
     experiment: Any, preset: str, options: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(UserError, match=message):
-        experiment.jobs(with_options(experiment.presets[preset], options))
+    refused(lambda: experiment.jobs(with_options(experiment.presets[preset], options)), message)
 
 
 def test_sizes_fall_short_of_those_of_the_same_network_only() -> None:
@@ -248,12 +243,11 @@ def test_published_commands_are_read_from_their_folder(tmp_path: Path) -> None:
     assert str(tmp_path) in " ".join(MODULARITY_SCAN.notes(config))
     split_rows.cache_clear()
     (tmp_path / "tasks_test_length.txt").unlink()
-    with pytest.raises(UserError, match="lacks SCAN's tasks_test_length"):
-        MODULARITY_SCAN.jobs(config)
+    refused(lambda: MODULARITY_SCAN.jobs(config), "lacks SCAN's tasks_test_length")
 
 
 def test_page_shows_the_output_weights_that_the_jump_mask_removes(tmp_path: Path) -> None:
-    run(MODULARITY_SCAN, SCAN, preset="smoke", folder=tmp_path, command="test", display=Silent())
+    smoke_run("modularity-scan", tmp_path)
     assert "Output weights of a token" in write_page(tmp_path).read_text(encoding="utf-8")
     lines = pl.read_parquet(tmp_path / "masks.parquet").filter(measure="removed")
     assert lines["layer"].to_list() == [*SCAN_ACTIONS[:-2], "end"]

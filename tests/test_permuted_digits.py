@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from bits import assert_equal
+from data_files import refused
 from extrapolate._runtime.progress import Quiet
-from extrapolate.errors import UserError
 from extrapolate.experiments import load_run, with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks import modularity_permuted_digits as module
@@ -73,15 +73,10 @@ def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> Non
     )
     old = module.used(masks)
     assert old is not None
-    assert {name: value.tolist() for name, value in old.items()} == {
-        "2.weight": [[True, True, False, False]],
-        "2.bias": [True],
-    }
-    assert module.shares(last, masks) == {
-        "share_2": pytest.approx(1 / 3),
-        "share": pytest.approx(1 / 3),
-        "old": 0.5,
-    }
+    kept = {name: value.tolist() for name, value in old.items()}
+    assert kept == {"2.weight": [[True, True, False, False]], "2.bias": [True]}
+    third = pytest.approx(1 / 3)
+    assert module.shares(last, masks) == {"share_2": third, "share": third, "old": 0.5}
     assert module.shares(last, []) == {"share_2": None, "share": None, "old": None}
 
 
@@ -158,8 +153,7 @@ def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shar
 
 
 def test_the_papers_images_and_an_equal_part_of_a_batch_for_every_mask_must_be_given() -> None:
-    with pytest.raises(UserError, match="12 does not divide into 8 equal parts"):
-        with_options(PRESETS["laptop"], {"batch": "12"})
+    refused(lambda: with_options(PRESETS["laptop"], {"batch": "12"}), "12 does not divide into 8 equal parts")
     assert PRESETS["paper"].data == REQUIRED
-    with pytest.raises(UserError, match="give --data DIR with MNIST's four files"):
-        module.train_chain(PRESETS["paper"], "neutral", 0).build()
+    paper = module.train_chain(PRESETS["paper"], "neutral", 0)
+    refused(paper.build, "give --data DIR with MNIST's four files")

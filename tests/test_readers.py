@@ -1,7 +1,7 @@
 """Readers of the papers' data on small files of the same formats: what they give, what they refuse in a line."""
 
 import gzip
-import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,6 @@ from extrapolate.tasks.cifar import ARCHIVE, UNPACKED, has_cifar
 from extrapolate.tasks.mathematics import Mathematics, Official
 from extrapolate.tasks.scan_files import FILES
 from extrapolate.tasks.token_rows import TokenRows
-
-# ----------------------------------------------------------------------------------------------------- CIFAR-10
 
 
 @pytest.mark.parametrize("where", ["folder", "unpacked", "archive"])
@@ -47,27 +45,6 @@ def test_pickled_version_of_cifar_is_refused_with_the_binary_ones_name(tmp_path:
     (tmp_path / name).touch()
     assert has_cifar(tmp_path)
     refused(lambda: load_cifar(tmp_path), f"{name} is the pickled Python version.*{ARCHIVE}")
-
-
-def test_missing_and_truncated_cifar_is_named(tmp_path: Path) -> None:
-    refused(lambda: load_cifar(tmp_path), f"lacks data_batch_1.bin: .*{ARCHIVE}")
-    write_cifar(tmp_path)
-    batch, archive = tmp_path / "data_batch_4.bin", tmp_path / ARCHIVE
-    whole = batch.read_bytes()
-    batch.write_bytes(whole[:-1])
-    refused(lambda: load_cifar(tmp_path), r"data_batch_4\.bin is not a file of .*or is damaged")
-    batch.write_bytes(whole)
-    pack_cifar(tmp_path)
-    packed = archive.read_bytes()
-    for damaged in (packed[: len(packed) // 2], packed[:100] + bytes(100) + packed[200:]):
-        archive.write_bytes(damaged)
-        refused(lambda: load_cifar(tmp_path), f"{ARCHIVE} is damaged")
-    with tarfile.open(archive, "w:gz"):
-        pass
-    refused(lambda: load_cifar(tmp_path), f"{ARCHIVE} lacks data_batch_1.bin")
-
-
-# -------------------------------------------------------------------------------------------------- Wikitext-2
 
 
 def test_wikitext_has_the_words_of_its_training_text(tmp_path: Path) -> None:
@@ -101,25 +78,6 @@ def test_passages_are_answered_by_the_next_word(tmp_path: Path) -> None:
         NextWord(text, 99)
 
 
-def test_missing_and_damaged_wikitext_is_named(tmp_path: Path) -> None:
-    refused(lambda: load_wikitext(tmp_path), r"wiki\.train\.tokens: No such file.*wikitext-2-v1\.zip")
-    write_wikitext(tmp_path)
-    valid = tmp_path / "wiki.valid.tokens"
-    whole = valid.read_bytes()
-    for content, message in (
-        (whole[:-2], r"wiki\.valid\.tokens is cut short"),
-        (b"", r"wiki\.valid\.tokens is cut short"),
-        (b"\xff\xfe\n", r"wiki\.valid\.tokens is damaged \(.*utf-8"),
-    ):
-        valid.write_bytes(content)
-        refused(lambda: load_wikitext(tmp_path), message)
-    valid.write_bytes(whole)
-    (tmp_path / "wiki.train.tokens").write_text(" The game . \n")
-    refused(lambda: load_wikitext(tmp_path), r"wiki\.train\.tokens has no <unk>, .*word-level")
-
-
-# ---------------------------------------------------------------------------------------------------------- SCAN
-
 ROWS = Scan(name="length").split("length")
 
 
@@ -142,31 +100,84 @@ def test_published_scan_files_are_read_in_their_order(tmp_path: Path, layout: st
     assert sampled == {command for command, _ in ROWS[0][:30]}
 
 
+def write_official(folder: Path) -> None:
+    counts = {"easy": 5, "medium": 9, "hard": 40}
+    write_mathematics(folder, {each: sums_of(range(count)) for each, count in counts.items()})
+
+
+#: How a folder for a reader is written, and the reader.
+READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
+    "no cifar": (lambda folder: None, load_cifar),
+    "cifar": (write_cifar, load_cifar),
+    "archive": (lambda folder: (write_cifar(folder), pack_cifar(folder))[1], load_cifar),
+    "wikitext": (write_wikitext, load_wikitext),
+    "scan": (lambda folder: None, lambda folder: Scan(folder=folder).split("simple")),
+    "mathematics": (write_official, lambda folder: Official(folder, 2).split("add_or_sub")),
+}
+SIMPLE, SUMS = "tasks_train_simple.txt", "train-medium/arithmetic__add_or_sub.txt"
+SCAN_ROWS = gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9)
+AGAIN, NEW = ".*download it again from", "problems that are new"
+
+
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("reader", "file", "content", "message"),
     [
-        (b"", "is empty"),
-        (b"IN: jump OUT: I_JUMP\nIN: walk twice OUT: I_WALK", r"is damaged \(line 2"),
-        (b"IN: jump OUT: I_WALK\n", r"is damaged \(line 1"),
-        (b"jump\tI_JUMP\n", r"is damaged \(line 1"),
-        (b"IN: hop OUT: I_JUMP\n", r"is damaged \(line 1"),
-        (b"\xff\xfe\n", r"is damaged \(.*utf-8"),
+        ("no cifar", "data_batch_1.bin", None, f"lacks data_batch_1.bin: .*{ARCHIVE}"),
+        ("cifar", "data_batch_1.bin", None, f"data_batch_1.bin: No such file .*{ARCHIVE}"),
+        ("cifar", "data_batch_4.bin", -1, r"data_batch_4\.bin is not a file of .*or is damaged"),
+        ("archive", ARCHIVE, 500, f"{ARCHIVE} is damaged"),
+        ("archive", ARCHIVE, slice(100, 200), f"{ARCHIVE} is damaged"),
+        ("archive", ARCHIVE, gzip.compress(bytes(10_240)), f"{ARCHIVE} lacks data_batch_1.bin"),
+        ("wikitext", "wiki.train.tokens", None, r"wiki\.train\.tokens: No such file.*wikitext-2-v1\.zip"),
+        ("wikitext", "wiki.valid.tokens", -2, r"wiki\.valid\.tokens is cut short"),
+        ("wikitext", "wiki.valid.tokens", b"", r"wiki\.valid\.tokens is cut short"),
+        ("wikitext", "wiki.valid.tokens", b"\xff\xfe\n", r"wiki\.valid\.tokens is damaged \(.*utf-8"),
+        ("wikitext", "wiki.train.tokens", b" The game . \n", r"train\.tokens has no <unk>, .*word-level"),
+        ("scan", SIMPLE, None, f"lacks SCAN's {SIMPLE}: get it from"),
+        ("scan", SIMPLE, b"", f"{SIMPLE} is empty{AGAIN}"),
+        ("scan", SIMPLE, b"IN: jump OUT: I_JUMP\nIN: walk twice OUT: I_WALK", rf"is damaged \(line 2{AGAIN}"),
+        ("scan", SIMPLE, b"IN: jump OUT: I_WALK\n", rf"{SIMPLE} is damaged \(line 1{AGAIN}"),
+        ("scan", SIMPLE, b"jump\tI_JUMP\n", rf"{SIMPLE} is damaged \(line 1{AGAIN}"),
+        ("scan", SIMPLE, b"IN: hop OUT: I_JUMP\n", rf"{SIMPLE} is damaged \(line 1{AGAIN}"),
+        ("scan", SIMPLE, b"\xff\xfe\n", rf"{SIMPLE} is damaged \(.*utf-8{AGAIN}"),
+        ("scan", f"{SIMPLE}.gz", SCAN_ROWS[:-9], rf"{SIMPLE}\.gz is damaged"),
+        ("mathematics", SUMS, None, rf"{SUMS} is not there: give the folder .* or none"),
+        ("mathematics", SUMS, b"\xff\xfe", rf"{SUMS} cannot be read \(.*utf-8"),
+        ("mathematics", SUMS, b"1 + 1\n2\n2 + 2\n", rf"{SUMS} is damaged \(no text in line 4.* get it anew"),
+        ("mathematics", SUMS, b"1 + 1\n\n2 + 2\n4\n", r"is damaged \(no text in line 2.* get it anew from"),
+        ("mathematics", SUMS, b"\n", r"is damaged \(no text in line 1.* get it anew from"),
+        (
+            "mathematics",
+            SUMS,
+            b"1 + 1\n2\n2 + 2\n4",
+            r"\(no text in line 4, or it is cut short.* get it anew",
+        ),
+        (
+            "mathematics",
+            SUMS,
+            b"6 + 1\n7\n7 + 1\n8\n",
+            f"has 2 {NEW}, too few for a test of 2.* get it anew from",
+        ),
     ],
 )
-def test_missing_and_damaged_scan_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
-    def split_refused(message: str) -> None:
-        refused(lambda: Scan(folder=tmp_path).split("simple"), message)
-
-    split_refused("lacks SCAN's tasks_train_simple.txt: get it from")
-    path = tmp_path / "tasks_train_simple.txt"
-    path.write_bytes(content)
-    split_refused(f"tasks_train_simple.txt {message}.*download it again from")
-    path.unlink()
-    (tmp_path / "tasks_train_simple.txt.gz").write_bytes(gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9)[:-9])
-    split_refused(r"tasks_train_simple.txt.gz is damaged")
-
-
-# --------------------------------------------------------------------------------------------------- mathematics
+def test_missing_and_damaged_files_are_named_in_one_line(
+    tmp_path: Path, reader: str, file: str, content: bytes | slice | int | None, message: str
+) -> None:
+    """An end (int) cuts the file there; what a slice says becomes zeros."""
+    write, read = READERS[reader]
+    write(tmp_path)
+    path = tmp_path / file
+    if content is None:
+        path.unlink(missing_ok=True)
+    elif isinstance(content, int):
+        path.write_bytes(path.read_bytes()[:content])
+    elif isinstance(content, slice):
+        whole = bytearray(path.read_bytes())
+        whole[content] = bytes(content.stop - content.start)
+        path.write_bytes(whole)
+    else:
+        path.write_bytes(content)
+    refused(lambda: read(tmp_path), message)
 
 
 def test_official_problems_are_sampled_by_character(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -154,8 +155,9 @@ def html(whole: Path) -> str:
     return write_page(whole).read_text(encoding="utf-8")
 
 
-def test_page_says_what_came_out_and_how_to_make_it_again(html: str) -> None:
-    text = Page(html).text
+def test_page_says_what_came_out_and_draws_it_with_its_numbers(html: str) -> None:
+    page = Page(html)
+    text = page.text
     assert "5 of 6 published findings hold; StochasticNMU and BatchStochasticNMU solve" in text
     assert "extrapolate run single-module --preset laptop --out results/single-module" in text
     assert "does not hold" in text
@@ -163,19 +165,12 @@ def test_page_says_what_came_out_and_how_to_make_it_again(html: str) -> None:
     assert "Two measurements without a published number" in text
     assert "unfinished" not in text.lower()
     assert "Missing" not in text
-
-
-def test_every_drawing_is_labelled_and_has_numbers_behind_it(html: str) -> None:
-    page = Page(html)
     drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
     assert len(drawings) == 6 + 5 + 5 + 2 * 3  # units by measure (the MLP solves nothing), and two surfaces
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
     assert page.count("caption") == 3 + 2  # a table a group
-    assert "22/25" in page.text
-
-
-def test_ids_are_unique_and_references_resolve(html: str) -> None:
-    ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
+    assert "22/25" in text
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
 
@@ -186,23 +181,31 @@ def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
     assert write_page(folder).read_bytes() == write_page(folder).read_bytes()
 
 
-def test_unfinished_run_says_what_is_missing(tmp_path: Path) -> None:
-    absent = {"summary": None, "claims": None, "surfaces": None}
-    folder = write_folder(tmp_path, manifest=RUNNING, results=results(3), **absent)
+NOTHING: dict[str, Any] = dict.fromkeys(("results", "summary", "claims", "surfaces"))
+EMPTY = {"results": RESULTS.clear(), "summary": SUMMARY.clear(), "claims": []}
+NOT_DRAWN = ("There is nothing to draw yet", "results.parquet is not there")
+NOT_THERE = "summary.parquet is not there; claims.json is not there"
+NO_ROWS = "results.parquet has no rows; summary.parquet has no rows; claims.json has no rows"
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (NOTHING | {"manifest": RUNNING, "results": results(3)}, ("So far: ", NOT_THERE, "3/3")),
+        (NOTHING | {"manifest": RUNNING}, ("This run is unfinished", *NOT_DRAWN)),
+        (NOTHING, NOT_DRAWN),
+        (EMPTY | {"surfaces": surface("NMU", "U[1,2]", True, points=3).clear()}, (NO_ROWS,)),
+    ],
+)
+def test_page_and_terminal_say_what_is_missing_and_that_a_run_is_unfinished(
+    tmp_path: Path, parts: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    folder = write_folder(tmp_path, **parts)
     _, page = page_of(folder)
-    assert "This run is unfinished" in page.text
-    assert "summary.parquet is not there; claims.json is not there" in page.text
-    assert "So far: " in page.text
-    assert "3/3" in page.text  # counted from the results
-
-
-@pytest.mark.parametrize("finished", [None, "2025-11-21T07:31:40+00:00"])
-def test_manifest_alone_is_enough(tmp_path: Path, finished: str | None) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest(finished=finished)))
-    _, page = page_of(tmp_path)
-    assert "There is nothing to draw yet" in page.text
-    assert "results.parquet is not there" in page.text
-    assert ("unfinished" in page.text) == (finished is None)
+    text = printed(folder, 80)
+    assert [each for each in told if each not in page.text] == []
+    assert ("This run is unfinished" in page.text) == ("Unfinished" in text) == ("manifest" in parts)
+    assert ("3/3" in text) == ("3/3" in told), "counted from the results"
 
 
 def test_many_findings_are_folded_and_what_does_not_hold_stands_first(tmp_path: Path) -> None:
@@ -259,8 +262,9 @@ def hostile_folder(folder: Path) -> Path:
     )
 
 
-def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
-    html, page = page_of(hostile_folder(tmp_path))
+def test_hostile_names_are_text_on_the_page_and_in_the_terminal(tmp_path: Path) -> None:
+    folder = hostile_folder(tmp_path)
+    html, page = page_of(folder)
     assert_self_contained(html)
     assert page.count("img") == 0
     for name in HOSTILE[:4]:
@@ -270,10 +274,7 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     drawn = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
     assert any("&lt;script&gt;" in drawing for drawing in drawn)
     assert any("$\\frac{" in drawing for drawing in drawn)
-
-
-def test_hostile_names_reach_the_terminal_without_control_characters(tmp_path: Path) -> None:
-    text = printed(hostile_folder(tmp_path), 80)
+    text = printed(folder, 80)
     assert "\x1b[31m" not in text
     assert "\x00" not in text
     assert "<script>" in text
@@ -324,16 +325,12 @@ def test_unusable_folder_is_named_in_one_line(
         content.write_parquet(folder / file)
     elif content:
         (folder / file).write_bytes(content)
-    expected = f"{file}: {message}"
-    with pytest.raises(ReportError, match=re.escape(expected)) as caught:
+    with pytest.raises(ReportError, match=re.escape(f"{file}: {message}")) as caught:
         read(folder)
     message = str(caught.value)
     assert isinstance(caught.value, UserError)
     assert "\n" not in message
     assert "extrapolate" in message or "run the same command again" in message
-
-
-def test_absent_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no such folder"):
         write_page(tmp_path / "nowhere")
 
@@ -395,10 +392,3 @@ def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: 
     assert max(map(len, text.splitlines())) <= width
     assert not re.search(r"\d…", text)
     assert "Hopeless" in text.split("No model of ")[1]
-
-
-def test_terminal_names_an_unfinished_run(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path, manifest=RUNNING, summary=None, claims=None, surfaces=None)
-    text = printed(folder, 80)
-    assert "Unfinished" in text
-    assert "22/25" in text

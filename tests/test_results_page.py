@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from extrapolate.report import as_markdown, read
 
 FINDING = {
@@ -18,36 +16,21 @@ FINDING = {
     "preset": "laptop",
     "why": "10 of 25 seeds were run",
 }
-MANIFEST = {
-    "experiment": "single-module",
-    "title": "The task",
-    "command": "extrapolate run x",
-    "seconds": 12.0,
-}
+MANIFEST = {"experiment": "x", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_path: Path) -> None:
     failed = FINDING | {"id": "b", "claim": "NALU learns ÷", "holds": False, "why": "no model did"}
     measurement = FINDING | {"id": "c", "claim": "mean step", "published": None}
     (tmp_path / "claims.json").write_text(json.dumps([FINDING, failed, measurement]))
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
-    return tmp_path
-
-
-def test_findings_stand_with_their_command_and_what_fails_with_its_reason(folder: Path) -> None:
-    text = as_markdown(read(folder)).replace("\u202f", " ")
+    text = as_markdown(read(tmp_path)).replace("\u202f", " ")
     assert "## The task" in text
     assert "`extrapolate run x`" in text
-    rows = [line for line in text.splitlines() if line.startswith("| N")]
-    assert len(rows) == 2
-    assert rows[0].endswith("| in all ranges | 0.96 | 0.8 – 0.99 | 25 | holds |")
-    assert "**does not hold**" in rows[1]
+    first, second = (line for line in text.splitlines() if line.startswith("| N"))
+    assert first.startswith("| NMU \\| learns &lt;b>×&lt;/b>"), "words stay words"
+    assert first.endswith("| in all ranges | 0.96 | 0.8 – 0.99 | 25 | holds |")
+    assert "**does not hold**" in second
     assert "* NALU learns ÷: no model did." in text
     assert "10 of 25 seeds" not in text
     assert "mean step" not in text
-
-
-def test_a_claims_words_stay_words(folder: Path) -> None:
-    text = as_markdown(read(folder))
-    assert "NMU \\| learns &lt;b>×&lt;/b>" in text

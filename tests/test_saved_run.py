@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from data_files import refused
 from extrapolate import load_run, nn
 from extrapolate.errors import UserError
 from extrapolate.experiments import Claim, experiment_named, with_options
@@ -91,8 +92,7 @@ ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
     ],
 )
 def test_labels_that_fit_no_row_or_several(kept: Path, labels: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=re.escape(message)):
-        load_run(kept).model(**labels)
+    refused(lambda: load_run(kept).model(**labels), re.escape(message))
 
 
 def test_results_kept_without_weights_are_read_and_the_model_is_said_to_be_missing(folder: Path) -> None:
@@ -100,8 +100,7 @@ def test_results_kept_without_weights_are_read_and_the_model_is_said_to_be_missi
     found = load_run(folder)
     assert found.results.height == 8
     assert all(isinstance(claim, Claim) for claim in found.claims)
-    with pytest.raises(UserError, match=r"holds no trained models .* made by `test`"):
-        found.model(**ROW)
+    refused(lambda: found.model(**ROW), r"holds no trained models .* made by `test`")
 
 
 def test_results_of_the_repository_are_read() -> None:
@@ -117,8 +116,7 @@ def test_parts_of_an_unfinished_run_are_enough_for_their_models(folder: Path) ->
     for left in (folder / "parts").glob("Stochastic*"):
         left.unlink()
     assert isinstance(load_run(folder).model(**ROW), nn.NMU)
-    with pytest.raises(UserError, match="no row has unit='StochasticNMU'"):
-        load_run(folder).model(**ROW | {"unit": "StochasticNMU"})
+    refused(lambda: load_run(folder).model(unit="StochasticNMU"), "no row has unit='StochasticNMU'")
 
 
 USES: dict[str, Any] = {
@@ -148,19 +146,16 @@ def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, fo
 
 
 def test_what_is_no_folder_of_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such folder: give the folder that `extrapolate run --out` wrote"):
-        load_run(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="so this is not the folder of a run"):
-        load_run(tmp_path)
+    message = "no such folder: give the folder that `extrapolate run --out` wrote"
+    refused(lambda: load_run(tmp_path / "nowhere"), message)
+    refused(lambda: load_run(tmp_path), "so this is not the folder of a run")
 
 
 def test_weights_and_settings_of_another_version_are_refused(folder: Path) -> None:
     save_file({"other": torch.zeros(4, 1)}, folder / "parts" / "NMU-mul.weights.safetensors")
     found = load_run(folder)
-    with pytest.raises(
-        UserError, match="does not fit the model of this version of extrapolate: load it with"
-    ):
-        found.model(**ROW)
+    message = "does not fit the model of this version of extrapolate: load it with"
+    refused(lambda: found.model(**ROW), message)
     found.manifest["settings"]["colour"] = "red"
-    with pytest.raises(UserError, match=r"settings that this version of extrapolate does not know .*colour"):
-        found.model(**ROW)
+    message = r"settings that this version of extrapolate does not know .*colour"
+    refused(lambda: found.model(**ROW), message)

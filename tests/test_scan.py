@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extrapolate.errors import UserError
+from data_files import refused
 from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_WORDS, Scan, ScanRow, interpret
 
 ALL = Scan().split("all")[0]
@@ -32,9 +32,6 @@ DIGESTS = {
 }
 
 SHORT = {"W": "I_WALK", "K": "I_LOOK", "R": "I_RUN", "J": "I_JUMP", "<": "I_TURN_LEFT", ">": "I_TURN_RIGHT"}
-
-
-# --------------------------------------------------------------------------------------------- the language
 
 
 @pytest.mark.parametrize(
@@ -86,11 +83,8 @@ UNKNOWN = "^unknown word of SCAN '{}': .*{}".format
     ],
 )
 def test_words_that_are_no_command_are_refused_and_unknown_ones_named(command: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        interpret(command)
-
-
-# ----------------------------------------------------------------------------------------------- the splits
+    refused(lambda: interpret(command), message)
+    refused(lambda: Scan().split("turn left"), "unknown split 'turn left': did you mean turn_left")
 
 
 def test_simple_split_has_the_published_sizes_and_follows_from_its_seed() -> None:
@@ -100,11 +94,6 @@ def test_simple_split_has_the_published_sizes_and_follows_from_its_seed() -> Non
     assert Scan(seed=3).split("simple") == Scan(seed=3).split("simple")
     assert set(Scan(seed=3).split("simple")[1]) != set(Scan(seed=4).split("simple")[1])
     assert Scan(seed=3).split("jump") == Scan(seed=4).split("jump")
-
-
-def test_unknown_split_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UserError, match="unknown split 'turn left': did you mean turn_left"):
-        Scan().split("turn left")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -123,9 +112,6 @@ def test_rows_are_the_published_ones(name: str) -> None:
         assert sha256("".join(lines).encode()).hexdigest() == digest
 
 
-# ----------------------------------------------------------------------------------------------- the tokens
-
-
 @given(rows=ROWS)
 def test_rows_come_back_from_their_tokens_in_their_order(rows: list[ScanRow]) -> None:
     commands, actions = Scan.encoded(rows)
@@ -138,29 +124,24 @@ def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
     commands, actions = Scan.encoded([("turn left", ("I_TURN_LEFT",)), ("run", ("I_RUN",))])
     assert [SCAN_WORDS[token] for token in commands[0].tolist()] == ["turn", "left", ".", *[""] * 7]
     assert [SCAN_ACTIONS[token] for token in actions[1].tolist()] == ["I_RUN", ".", *[""] * 47]
-    assert Scan.decoded(commands[1:], torch.tensor([[2, 2, 2]])) == [("run", ("I_RUN",) * 3)]
-
-
-def test_longest_sequences_fit_with_their_end() -> None:
     for tokens, names in zip(Scan.encoded(ALL), (SCAN_WORDS, SCAN_ACTIONS), strict=True):
         ends = tokens == names.index(".")
-        assert bool(ends[:, -1].any())
-        assert bool((ends.sum(1) == 1).all())
+        assert ends[:, -1].any(), "the longest fit with their end"
+        assert (ends.sum(1) == 1).all()
+    assert Scan.decoded(commands[1:], torch.tensor([[2, 2, 2]])) == [("run", ("I_RUN",) * 3)]
 
 
 @pytest.mark.parametrize(
     ("command", "actions", "message"),
     [
         ("hop", ["I_JUMP"], "unknown word of SCAN 'hop'"),
-        ("jump", ["I_HOP"], "unknown action of SCAN 'I_HOP'"),
-        ("jump", [""], "unknown action of SCAN ''"),
+        *(("jump", [each], f"unknown action of SCAN '{each}'") for each in ("I_HOP", "")),
         ("walk " * 10, ["I_WALK"], "10 words are too many"),
         ("walk", ["I_WALK"] * 49, "49 actions are too many"),
     ],
 )
 def test_what_has_no_tokens_is_refused_in_one_line(command: str, actions: list[str], message: str) -> None:
-    with pytest.raises(UserError, match=f"^{message}.*$"):
-        Scan.encoded([(command, tuple(actions))])
+    refused(lambda: Scan.encoded([(command, tuple(actions))]), f"^{message}")
 
 
 def test_answer_is_right_when_all_actions_and_the_end_are() -> None:
