@@ -16,13 +16,12 @@ from bits import assert_equal
 from extrapolate import tasks
 from extrapolate.errors import UserError
 from extrapolate.experiments import experiment_named
-from extrapolate.experiments.digits._sequence_models import Reader
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import Task
 from extrapolate.tasks.mathematics import task as mathematics_task
 from extrapolate.training import Replicas
 from extrapolate.training.train_config import TrainConfig
-from task_cases import DIGITS, MAPPABLE, NARROW, TASKS, WIDE
+from task_cases import DIGITS, MAPPABLE, TASKS
 
 every_task = pytest.mark.parametrize("name", TASKS)
 
@@ -236,28 +235,3 @@ def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
         x, y = each.sample(settings.batch, KEY)
         assert torch.equal(model.seen[0], x)
         assert torch.equal(loss, y.square().mean())
-
-
-@pytest.mark.parametrize("experiment", ["functions-static", "functions-recurrent"])
-def test_functions_train_on_the_tasks_samples(experiment: str) -> None:
-    plan, _, settings = planned(experiment)
-    assert plan.shared_batch is not None
-    steps = plan.shared_batch(KEY)["x"]
-    function = tasks.SUM_FUNCTIONS[settings.functions[0]]
-    each = tasks.SubsetFunction(
-        function, tasks.Sequences(NARROW, len(steps)), tasks.Sequences(WIDE), settings.in_features
-    )
-    assert torch.equal(each.sample(settings.batch, KEY)[0], steps.movedim(0, 1))
-
-
-def test_sequences_of_digits_train_on_the_tasks_samples() -> None:
-    plan, replicas, settings = planned("digits-sequence")
-    rule = tasks.DIGIT_RULES[settings.tasks[0]]
-    recorder, model = Recorder(lambda x: x.new_zeros(*x.shape[:2], rule.outputs)), replicas[0]
-    assert isinstance(model, Reader)
-    model.add_module("encoder", nn.Identity())
-    model.add_module("memory", recorder)
-    loss = loss_of(plan, model, 0)
-    images, answers = tasks.DigitSequence(rule, DIGITS).sample(settings.batch, KEY)
-    assert torch.equal(recorder.seen, images.movedim(1, 0))
-    torch.testing.assert_close(loss, answers.square().mean())
