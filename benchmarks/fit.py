@@ -79,9 +79,7 @@ def gplearn_fit(x: Array, y: Array, seconds: float) -> tuple[Callable[[Array], A
 SIDES = {"extrapolate": extrapolate_fit, "gplearn": gplearn_fit}
 
 
-def measure(
-    side: str, path: Path, formula: str, seconds: float, queue: "multiprocessing.Queue[dict]"
-) -> None:
+def measure(side: str, path: Path, formula: str, seconds: float, queue: "multiprocessing.Queue[dict]") -> None:
     frame = pl.read_csv(path)
     inputs = frame.drop("target")
     x, y = inputs.to_numpy(), frame["target"].to_numpy()
@@ -111,13 +109,9 @@ def run(side: str, path: Path, formula: str, seconds: float) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="time limit of a table (default 60)")
-    parser.add_argument(
-        "--tables", type=int, default=len(TABLES), help="how many of the tables (default all)"
-    )
+    parser.add_argument("--tables", type=int, default=len(TABLES), help="how many of the tables (default all)")
     options = parser.parse_args()
     results: dict[str, list[dict]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:

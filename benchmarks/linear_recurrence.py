@@ -64,9 +64,7 @@ def floors() -> Iterator[dict[str, object]]:
 
         add: Work = lambda a=a, b=b, h=h: torch.add(a, b, out=h)  # noqa: E731
         yield line("forward", forward, add, 15, shape=shape, against="torch.add(out=)", fresh=False)
-        yield line(
-            "forward + backward", training, floor, 15, shape=shape, against="adds and copy", fresh=False
-        )
+        yield line("forward + backward", training, floor, 15, shape=shape, against="adds and copy", fresh=False)
         fresh: Work = lambda a=a, b=b: linear_recurrence(a, b)  # noqa: E731
         yield line("forward", fresh, lambda a=a, b=b: a + b, 7, shape=shape, against="torch.add", fresh=True)
 
@@ -140,9 +138,7 @@ PARTS = {"floor": floors, "loops": others, "layers": layers}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     options = parser.parse_args()

@@ -122,9 +122,7 @@ def memory() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60, help="steps of each kind that are timed")
     times(parser.parse_args().rounds)
     subprocess.run([sys.executable, "-c", "import masks; masks.memory()"], cwd=sys.path[0], check=True)

@@ -98,9 +98,7 @@ def alone(function: Any, *arguments: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unit", default="StochasticNMU", help="a unit that multiplies")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure each side for")
     arguments = parser.parse_args()

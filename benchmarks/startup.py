@@ -38,9 +38,7 @@ def seconds(arguments: list[str], status: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=10, help="calls of each that count (default 10)")
     repeats = parser.parse_args().repeats
     for name, (arguments, status, limit) in CALLS.items():

@@ -154,9 +154,7 @@ def lines(names: list[str], turns: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--idle", action="store_true", help="without the busy process")
     parser.add_argument("--turns", type=int, default=9, help="turns of each side (default 9)")
     parser.add_argument("--only", default=",".join(OPERATIONS), help=f"some of {', '.join(OPERATIONS)}")

@@ -50,9 +50,7 @@ def ours(replicas: int, threads: int) -> Callable[[], None]:
     """``train`` as its documentation shows it."""
     torch.set_num_threads(threads)
     stacked = Replicas.build(network, range(replicas))
-    return lambda: (
-        train(stacked, mse, (X, Y), steps=STEPS, optimizer=partial(torch.optim.Adam, lr=1e-3)) and None
-    )
+    return lambda: train(stacked, mse, (X, Y), steps=STEPS, optimizer=partial(torch.optim.Adam, lr=1e-3)) and None
 
 
 def by_hand(replicas: int) -> Callable[[], None]:
@@ -70,9 +68,7 @@ def by_hand(replicas: int) -> Callable[[], None]:
     def steps() -> None:
         for _ in range(STEPS):
             rows = torch.randint(ROWS, (replicas, BATCH))
-            for name, slope in gradients(
-                {n: v.detach() for n, v in parameters.items()}, X[rows], Y[rows]
-            ).items():
+            for name, slope in gradients({n: v.detach() for n, v in parameters.items()}, X[rows], Y[rows]).items():
                 parameters[name].grad = slope
             optimizer.step()
 
@@ -148,9 +144,7 @@ def measure(replicas: int, runs: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", action="store_true", help="keep one core busy meanwhile")
     parser.add_argument("--runs", type=int, default=9, help="of each side")
     arguments = parser.parse_args()

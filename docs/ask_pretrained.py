@@ -53,9 +53,7 @@ def main(name: str, pairs: int, long_pairs: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description="Tests a network of the package on all test sets of its experiment."
-    )
+    parser = argparse.ArgumentParser(description="Tests a network of the package on all test sets of its experiment.")
     parser.add_argument("name", help="the network")
     parser.add_argument("--pairs", type=int, default=256, help="random pairs at each width but the last")
     parser.add_argument("--long-pairs", type=int, default=16, help="random pairs at the last width")

@@ -26,9 +26,7 @@ TASKS = {each.task.name: each.task for each in (AdditionTests, MultiplicationTes
 
 def wrong(row: dict[str, Any]) -> dict[str, int | None]:
     """Wrong answers by test set; None where the network was not tested on it."""
-    return {
-        name.removesuffix("/of"): row[name.replace("/of", "/wrong")] for name in row if name.endswith("/of")
-    }
+    return {name.removesuffix("/of"): row[name.replace("/of", "/wrong")] for name in row if name.endswith("/of")}
 
 
 def test_sets(row: dict[str, Any]) -> dict[str, str]:
@@ -94,9 +92,7 @@ def given_answer(text: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description="Puts a run's best network among those that come with the package."
-    )
+    parser = argparse.ArgumentParser(description="Puts a run's best network among those that come with the package.")
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it will be called")
     parser.add_argument(

@@ -57,9 +57,7 @@ def pack_cifar(folder: Path) -> None:
             (folder / name).unlink()
 
 
-def write_mathematics(
-    folder: Path, texts: dict[str, list[str]], name: str = "arithmetic__add_or_sub.txt"
-) -> None:
+def write_mathematics(folder: Path, texts: dict[str, list[str]], name: str = "arithmetic__add_or_sub.txt") -> None:
     """Lines by difficulty, a question and its answer in turn."""
     for difficulty, lines in texts.items():
         (folder / f"train-{difficulty}").mkdir(exist_ok=True)

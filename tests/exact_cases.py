@@ -125,9 +125,7 @@ CASES = {
         lambda n: npu(units.NPU, n, [0.5, 2.0], [1.0, 1.0], weight_imag=[[0.0, 0.0]]), [sympy.sqrt(a) * b**2]
     ),
     "NMRU": Case(lambda n: near(units.NMRU(2, 1), n, weight=QUOTIENT), [a / b]),
-    "GatedNMRU": Case(
-        lambda n: near(units.GatedNMRU(2, 1), n, weight=QUOTIENT, gate=[1.0, 0.2, 0.2, 1.0]), [a / b]
-    ),
+    "GatedNMRU": Case(lambda n: near(units.GatedNMRU(2, 1), n, weight=QUOTIENT, gate=[1.0, 0.2, 0.2, 1.0]), [a / b]),
     "INALU, sum": Case(lambda n: inalu(n, 1.0, [[1.0, -1.0]], [[1.0, 1.0]]), [a - b]),
     "INALU, quotient": Case(lambda n: inalu(n, 0.0, [[1.0, 1.0]], [[1.0, -1.0]]), [a / b]),
     "MulMCFC": Case(lambda n: mass(units.MulMCFC, n), [a * b, ONE]),

@@ -91,9 +91,7 @@ def test_aligned_operands_stand_over_each_other() -> None:
     assert examples.span.all()
 
 
-@pytest.mark.parametrize(
-    ("classes", "number"), [([2, 0, 2, 0], None), ([0, 0, 0], None), ([1, 2, 0], 2)], ids=str
-)
+@pytest.mark.parametrize(("classes", "number"), [([2, 0, 2, 0], None), ([0, 0, 0], None), ([1, 2, 0], 2)], ids=str)
 def test_a_row_of_classes_that_writes_no_number_is_none(classes: list[int], number: int | None) -> None:
     assert Addition().number(torch.tensor(classes)) == number
 
@@ -117,9 +115,7 @@ def test_bcd_products_are_exact(a: int, b: int) -> None:
         (algorithms.Increment(10), [10, 5], [1, 6]),
     ],
 )
-def test_sequences_become_what_the_docstrings_say(
-    task: Copy, given_symbols: list[int], answer: list[int]
-) -> None:
+def test_sequences_become_what_the_docstrings_say(task: Copy, given_symbols: list[int], answer: list[int]) -> None:
     examples = task.of(torch.tensor([given_symbols]))
     assert (examples.symbols.tolist(), examples.answer.tolist()) == ([given_symbols], [answer])
 
@@ -199,9 +195,7 @@ def test_random_operands_have_short_carries_and_the_hard_mix_long_ones() -> None
         assert least <= sum(longest_carry(a, b) >= 15 for a, b in pairs) <= most
 
 
-@pytest.mark.parametrize(
-    "draw", [algorithms.hard_operands, algorithms.varied_operands, algorithms.rippling_operands]
-)
+@pytest.mark.parametrize("draw", [algorithms.hard_operands, algorithms.varied_operands, algorithms.rippling_operands])
 @given(base=st.integers(2, 10), width=st.integers(1, 30), seed=st.integers(0, 1000))
 def test_operands_fit(draw: algorithms.Draw, base: int, width: int, seed: int) -> None:
     both = torch.stack(draw(50, width, base, seeded(seed)))

@@ -68,9 +68,7 @@ EVERYWHERE = dict.fromkeys(RANGES, 20)
 def dataset(plain: Mapping[str, int], config: Any = DATASET.presets["paper"]) -> list[Claim]:
     """Of failures and of improvement, where the stochastic network solves everything."""
     claims = judged(DATASET, table({"NAU-NMU": plain, "NAU-StochasticNMU": EVERYWHERE}), config)
-    return [
-        claims[id] for id in ("NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU")
-    ]
+    return [claims[id] for id in ("NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU")]
 
 
 def test_findings_hold_where_the_noise_helps_and_not_where_it_makes_no_difference() -> None:
@@ -102,9 +100,7 @@ ENDS = [WITH_NOISE[high] for high in (1.5, 2, 5, 10, 50)]
 def noise(*counts: int, **others: int) -> dict[str, Claim]:
     """Of models solved of 20 with the upper ends 1.5, 2, 5, 10 and 50, and of others."""
     solved = dict(zip(ENDS, counts, strict=True)) | others
-    return judged(
-        NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}), NOISE.presets["paper"]
-    )
+    return judged(NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}), NOISE.presets["paper"])
 
 
 def test_band_is_broad_where_neighbouring_ends_solve_as_much() -> None:

@@ -53,9 +53,7 @@ BASE = torch.arange(12.0).view(3, 4)
     ],
     ids=["nothing", "any type and shape", "special values", "any layout", "parameter"],
 )
-def test_tensors_of_any_type_shape_value_and_layout_come_back(
-    tensors: dict[str, Tensor], tmp_path: Path
-) -> None:
+def test_tensors_of_any_type_shape_value_and_layout_come_back(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     write(tmp_path / "c", Checkpoint(tensors, ABOUT))
     assert_same(read(tmp_path / "c"), Checkpoint(tensors, ABOUT))
 

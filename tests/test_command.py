@@ -91,9 +91,7 @@ def test_cuda_asked_for_and_absent(run) -> None:
 
 
 @pytest.mark.parametrize("command", [(), ("list",), ("run",), ("run", "single-module"), ("report",)])
-def test_every_command_explains_itself_and_groups_without_arguments_too(
-    run, command: tuple[str, ...]
-) -> None:
+def test_every_command_explains_itself_and_groups_without_arguments_too(run, command: tuple[str, ...]) -> None:
     ran = run(*command, "--help")
     assert ran.status == 0
     assert "Usage: extrapolate" in ran.out

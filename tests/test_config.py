@@ -31,9 +31,7 @@ class Study(Config):
     kinds: tuple[str, ...] = names(KINDS, "Kinds", "kind", cut=missing("kinds"))
     layer: str = name("NMU", KINDS, "The layer.", "layer")
     width: int = number(8, "Width.", least=2, cut=other("{} units instead of {}"))
-    epsilon: float = real(
-        1e-4, "Tolerance.", above=0, below=0.5, cut=larger("weights {:g} off instead of {:g}")
-    )
+    epsilon: float = real(1e-4, "Tolerance.", above=0, below=0.5, cut=larger("weights {:g} off instead of {:g}"))
     lengths: tuple[int, ...] = numbers((4, 8), "Lengths.", least=2)
     hidden: tuple[int, ...] = sizes((16, 8), "Layers.")
     data: str = folder("embedded", "embedded", "Images.")

@@ -111,9 +111,7 @@ def test_damaged_files_get_one_line(damage: str, packed: bool, name: str, tmp_pa
         (LABELS, None, f"has t10k-images-idx3-ubyte but lacks {LABELS}"),
     ],
 )
-def test_other_and_missing_files_are_refused(
-    name: str, content: bytes | None, message: str, tmp_path: Path
-) -> None:
+def test_other_and_missing_files_are_refused(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
     refused(lambda: load_digits(tmp_path), r"t10k-images-idx3-ubyte\.gz.*https://")
     write_mnist(tmp_path)
     (tmp_path / name).unlink()

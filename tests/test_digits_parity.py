@@ -45,8 +45,7 @@ def test_bias_is_added_to_the_accumulator() -> None:
 def test_accumulator_must_count_more_pictures_correctly_seed_by_seed() -> None:
     id, affine = "NAC/more-right-than-affine", [0.85, 0.86, 0.84]
     better, worse = (
-        claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, own, 0.94]})
-        for own in (0.92, 0.82)
+        claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, own, 0.94]}) for own in (0.92, 0.82)
     )
     assert (better[id].holds, better[id].measured, worse[id].holds) == (True, pytest.approx(0.08), False)
     assert (better["affine/accuracy"].published, better["affine/accuracy"].measured) == (0.851, 0.85)

@@ -84,10 +84,7 @@ def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        *(
-            (kind(2, 1), f"gate of {kind.__name__}")
-            for kind in (units.NALU, units.GNALU, units.IndependentNALU)
-        ),
+        *((kind(2, 1), f"gate of {kind.__name__}") for kind in (units.NALU, units.GNALU, units.IndependentNALU)),
         (units.MLP(2, 1), "MLP"),
         (nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "ReLU"),
         (nn.Sequential(), "empty"),
@@ -97,9 +94,7 @@ def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
         (Doubled(near(units.NMU(2, 1), 0.0, weight=ONES)), "Doubled"),
     ],
 )
-def test_modules_without_exact_weights_or_with_a_function_of_their_own_say_why(
-    module: nn.Module, words: str
-) -> None:
+def test_modules_without_exact_weights_or_with_a_function_of_their_own_say_why(module: nn.Module, words: str) -> None:
     result = exact(module)
     assert (result.expressions, result.found) == (None, False)
     assert words in str(result.certificate.reason)

@@ -81,9 +81,7 @@ def test_trained_modules_give_their_formula_on_the_default_box_and_a_network_tha
     ends=st.lists(st.floats(-50, 50), min_size=4, max_size=4),
     seed=st.integers(0, 10**6),
 )
-def test_no_input_of_the_box_is_further_than_the_bound(
-    kind: str, noise: float, ends: list[float], seed: int
-) -> None:
+def test_no_input_of_the_box_is_further_than_the_bound(kind: str, noise: float, ends: list[float], seed: int) -> None:
     box = [(min(pair), max(pair) + 60) for pair in (ends[:2], ends[2:])]
     module = CASES[kind].build(noise)
     certificate = exact(module, names=NAMES, tolerance=0.2, box=box, max_chance=1.0, seed=seed).certificate

@@ -135,9 +135,7 @@ def test_text_of_a_formula_gives_every_float_back() -> None:
         ("<mrow><mi onclick='x'>a</mi></mrow>", "<mrow><mi>a</mi></mrow>"),
     ],
 )
-def test_mathml_of_other_elements_is_not_drawn_and_loses_its_attributes(
-    text: str | None, drawn: str | None
-) -> None:
+def test_mathml_of_other_elements_is_not_drawn_and_loses_its_attributes(text: str | None, drawn: str | None) -> None:
     assert mathml(text) == drawn
 
 

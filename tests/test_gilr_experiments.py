@@ -20,9 +20,7 @@ MEMORY, SPEED = gilr_long_memory.presets["laptop"], gilr_speed.presets["laptop"]
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 40), st.integers(1, 130))
-def test_first_element_is_a_sign_and_later_ones_are_any_dimension(
-    seed: int, length: int, symbols: int
-) -> None:
+def test_first_element_is_a_sign_and_later_ones_are_any_dimension(seed: int, length: int, symbols: int) -> None:
     uniform = torch.rand(50, length, generator=torch.Generator().manual_seed(seed))
     elements, positive = LongDependency(length, symbols).sequences(uniform)
     assert elements.shape == (50, length)
@@ -64,9 +62,7 @@ def memory_rows(model: str, length: int, seconds: Sequence[float], solved: Seque
     return pl.DataFrame(rows).with_columns(solved_at=solved_at, seed=pl.int_range(pl.len()))
 
 
-@pytest.mark.parametrize(
-    ("linear", "solved", "holds"), [(1.0, True, True), (9.0, True, False), (1.0, False, False)]
-)
+@pytest.mark.parametrize(("linear", "solved", "holds"), [(1.0, True, True), (9.0, True, False), (1.0, False, False)])
 def test_less_time_is_claimed_only_where_it_was_measured(linear: float, solved: bool, holds: bool) -> None:
     times = [1.0, 1.1, 0.9, 1.05, 1.0]
     ours = memory_rows("GILR-LSTM", 1_024, [linear * t for t in times], [solved] * 5)

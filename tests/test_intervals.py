@@ -41,15 +41,11 @@ def test_success_rate_has_wilsons_interval(data: st.DataObject, n: int) -> None:
     assert ends(estimate) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
 
 
-def test_success_rate_covers_the_truth_as_often_as_it_says_and_excludes_zero_and_one_unless_none_or_all() -> (
-    None
-):
+def test_success_rate_covers_the_truth_as_often_as_it_says_and_excludes_zero_and_one_unless_none_or_all() -> None:
     low, high = np.transpose([ends(success_rate(k, 25)) for k in range(26)])
     assert (low == 0).tolist() == [True] + [False] * 25
     assert (high == 1).tolist() == [False] * 25 + [True]
-    inside = [
-        stats.binom.pmf(range(26), 25, p)[(low <= p) & (p <= high)].sum() for p in np.linspace(0.05, 0.95, 19)
-    ]
+    inside = [stats.binom.pmf(range(26), 25, p)[(low <= p) & (p <= high)].sum() for p in np.linspace(0.05, 0.95, 19)]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.01)
     assert min(inside) > 0.9
 

@@ -63,9 +63,7 @@ def experiments_in(modules: set[str]) -> set[str]:
     """The experiments that were imported: files as ``recurrence.gilr_speed``, folders as ``modularity.scan``."""
     prefix, suffix = "extrapolate.experiments.", ".experiment"
     names = {name.removeprefix(prefix) for name in modules if name.startswith(prefix)}
-    files = {
-        name for name in names if name.partition(".")[0] in FAMILIES and "." in name and "._" not in name
-    }
+    files = {name for name in names if name.partition(".")[0] in FAMILIES and "." in name and "._" not in name}
     return files | {name.removesuffix(suffix) for name in names if name.endswith(suffix)}
 
 

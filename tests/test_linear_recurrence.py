@@ -46,9 +46,7 @@ def test_kernel_equals_the_loop_bit_for_bit(
 
 
 @given(n=st.integers(0, 3), length=st.integers(0, 20), reverse=st.booleans(), resets=st.booleans())
-def test_plain_scan_and_its_adjoint_equal_the_kernels(
-    n: int, length: int, reverse: bool, resets: bool
-) -> None:
+def test_plain_scan_and_its_adjoint_equal_the_kernels(n: int, length: int, reverse: bool, resets: bool) -> None:
     tensors, reset = inputs(n, length, 5), torch.rand(n, length) < 0.3 if resets else None
     torch.testing.assert_close(passes(scan, *tensors, reset, reverse), passes(cpu, *tensors, reset, reverse))
 

@@ -76,9 +76,7 @@ def randomised(stack: nn.LinearRNN) -> nn.LinearRNN:
         *[(nn.QRNN, 3, {"window": window}) for window in (1, 2, 5)],
     ],
 )
-def test_layer_computes_its_equation(
-    kind: type[nn.LinearRNN], input_size: int, options: dict[str, Any]
-) -> None:
+def test_layer_computes_its_equation(kind: type[nn.LinearRNN], input_size: int, options: dict[str, Any]) -> None:
     stack = randomised(kind(input_size, 4, batch_first=True, dtype=torch.float64, **options))
     x = torch.randn(2, 9, input_size, dtype=torch.float64)
     torch.testing.assert_close(stack(x)[0], EQUATIONS[kind](stack.layers[0], x))
@@ -171,9 +169,7 @@ def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:
         (slope,) = torch.autograd.grad(stack(x)[0].square().sum(), x, create_graph=True)
         return torch.autograd.grad(slope.square().sum(), x)[0]
 
-    torch.testing.assert_close(
-        second(stack, x).double(), second(exact, x.detach().double()), rtol=1e-3, atol=1e-5
-    )
+    torch.testing.assert_close(second(stack, x).double(), second(exact, x.detach().double()), rtol=1e-3, atol=1e-5)
 
 
 @every_kind

@@ -65,9 +65,7 @@ class Scalar(torch_nn.Module):
     length=st.integers(1, 1000),
     step=st.integers(0, 3000),
 )
-def test_penalty_rises_linearly_between_start_and_end(
-    scale: float, start: int, length: int, step: int
-) -> None:
+def test_penalty_rises_linearly_between_start_and_end(scale: float, start: int, length: int, step: int) -> None:
     at = Warmup(start + length, start, scale)(step)
     assert at == pytest.approx(scale * min(max((step - start) / length, 0), 1))
     assert step > start or at == 0
@@ -75,9 +73,7 @@ def test_penalty_rises_linearly_between_start_and_end(
 
 
 @pytest.mark.parametrize(("unit", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
-def test_weights_are_in_their_box_after_every_step(
-    unit: type[nn.NMU | nn.NAU], low: float, high: float
-) -> None:
+def test_weights_are_in_their_box_after_every_step(unit: type[nn.NMU | nn.NAU], low: float, high: float) -> None:
     replicas = Replicas.build(lambda: torch_nn.Sequential(unit(2, 3), torch_nn.Linear(3, 1)), (0, 1))
     seen = []
 
@@ -95,9 +91,7 @@ def test_weights_are_in_their_box_after_every_step(
 
 
 NO = torch.nan
-SCORES = torch.tensor(
-    [[5.0, 1.0, NO, NO], [3.0, 2.0, 4.0, NO], [4.0, 3.0, NO, NO], [3.0, 0.5, torch.inf, NO]]
-)
+SCORES = torch.tensor([[5.0, 1.0, NO, NO], [3.0, 2.0, 4.0, NO], [4.0, 3.0, NO, NO], [3.0, 0.5, torch.inf, NO]])
 
 
 def scored(solved: Any = None, watch: Watching | None = None) -> tuple[Replicas, History, list[Tensor]]:
@@ -131,9 +125,7 @@ def test_best_weights_are_those_of_the_lowest_measure_and_of_no_number_there_are
 
 
 def test_best_values_are_of_one_moment_running_averages_too() -> None:
-    replicas = Replicas.build(
-        lambda: torch_nn.Sequential(torch_nn.BatchNorm1d(2), torch_nn.Linear(2, 1)), (0, 1)
-    )
+    replicas = Replicas.build(lambda: torch_nn.Sequential(torch_nn.BatchNorm1d(2), torch_nn.Linear(2, 1)), (0, 1))
     at_evaluation: list[dict[str, Tensor]] = []
     scores = torch.tensor([[3.0, 3.0], [1.0, 4.0], [2.0, 1.0]])
 
@@ -220,9 +212,7 @@ def test_compiling_leaves_what_the_user_has_compiled(compilations: list[torch.fx
 def test_measures_on_sets_of_many_shapes_are_compiled(compilations: list[torch.fx.GraphModule]) -> None:
     replicas = Replicas.build(lambda: nn.NMU(2, 1), range(10))
     x, y = torch.ones(7, 2), torch.ones(7, 1)
-    sets = {
-        str(size): [FixedData(slice(0, size), x, y), FixedData(slice(size, 10), x, y)] for size in range(1, 6)
-    }
+    sets = {str(size): [FixedData(slice(0, size), x, y), FixedData(slice(size, 10), x, y)] for size in range(1, 6)}
     measured = regression_errors(sets)(replicas, replicas.keys())
     expected = regression_errors(sets, compile=False)(replicas, replicas.keys())
     assert len(compilations) == 9

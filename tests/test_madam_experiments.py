@@ -183,9 +183,7 @@ def test_best_rates_of_the_others_must_lie_far_apart() -> None:
 @pytest.mark.parametrize(("lost", "holds"), [(0.2, True), (1.5, False)])
 def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool) -> None:
     noise = [0.001, -0.001, 0.0005, -0.0005, 0.0]
-    accuracies = {
-        name: [0.97 - less / 100 + n for n in noise] for name, less in (("float32", 0.0), ("12-bit", lost))
-    }
+    accuracies = {name: [0.97 - less / 100 + n for n in noise] for name, less in (("float32", 0.0), ("12-bit", lost))}
     claim, *_ = claims_of(madam_bits, "accuracy", accuracies).values()
     assert (claim.holds, claim.measured) == (holds, pytest.approx(lost))
 

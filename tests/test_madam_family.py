@@ -150,9 +150,7 @@ def test_setting_out_of_range_is_refused_by_name(kind: Any, settings: dict[str, 
     assert len(optimizer.param_groups) == 1
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.complex64, torch.bfloat16, torch.float16, torch.int64, torch.float64]
-)
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.bfloat16, torch.float16, torch.int64, torch.float64])
 def test_parameters_of_other_types_are_refused(dtype: torch.dtype) -> None:
     for kind, types in ((Madam, "float32 or float64"), (IntegerMadam, "float32")):
         if str(dtype).removeprefix("torch.") not in types:

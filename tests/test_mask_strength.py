@@ -30,9 +30,7 @@ def test_strengths_are_put_in_order_and_the_single_one_is_no_option() -> None:
         with_options(PRESETS["smoke"], {"strengths": "2"})
 
 
-@pytest.mark.parametrize(
-    ("least", "right", "falls"), [(200, [1, 1, 1, 1, 0.6], True), (500, [0.9] * 5, False)]
-)
+@pytest.mark.parametrize(("least", "right", "falls"), [(200, [1, 1, 1, 1, 0.6], True), (500, [0.9] * 5, False)])
 def test_the_sweep_is_judged(least: int, right: list[float], falls: bool) -> None:
     strengths = PRESETS["laptop"].strengths
     results = pl.DataFrame(

@@ -71,9 +71,7 @@ def test_step_has_the_gradients_of_plain_autograd() -> None:
     learner.step(data)
     state = learner.state()
 
-    values = {
-        name: each.detach().double().requires_grad_() for name, each in module.double().named_parameters()
-    }
+    values = {name: each.detach().double().requires_grad_() for name, each in module.double().named_parameters()}
     logits = {name: torch.full(value.shape, 2.0).double().requires_grad_() for name, value in values.items()}
     drawn = {}
     for place, (name, value) in enumerate(values.items()):

@@ -56,8 +56,7 @@ def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
     assert all(each.holds for each in claims.values())
     laptop = modularity_add_mul.presets["laptop"]
     wider, narrower = (
-        judged(modularity_add_mul, results, replace(laptop, hidden=(400, 400, last))).values()
-        for last in (400, 100)
+        judged(modularity_add_mul, results, replace(laptop, hidden=(400, 400, last))).values() for last in (400, 100)
     )
     assert all(each.holds is not None for each in wider)
     assert all(each.holds is None for each in narrower)

@@ -199,9 +199,7 @@ def test_findings_about_splits_are_judged(own: float, jump_row: float, holds: bo
 @pytest.mark.parametrize(("control", "easy", "holds"), [(0.7, 0.3, True), (0.9, 0.95, False)])
 def test_order_of_masks_on_hard_problems_is_judged(control: float, easy: float, holds: bool) -> None:
     right = {"unmasked": (0.9, 0.8)}
-    right |= {
-        view: (0.9 if holds else 0.5, hard) for view, hard in {"control": control, "easy": easy}.items()
-    }
+    right |= {view: (0.9 if holds else 0.5, hard) for view, hard in {"control": control, "easy": easy}.items()}
     results = pl.DataFrame(
         {"unit": f"sort, {view}", "operation": difficulty, "seed": seed, "accuracy": accuracy}
         for seed in range(3)

@@ -141,9 +141,7 @@ OTHER_WHILE_TRAINING = {"NRU": nru, "NRUSeparateSign": nru_separate_sign, "NMRU"
 @pytest.mark.parametrize("name", [*REFERENCES, *OTHER_WHILE_TRAINING])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("in_features", "out_features"), [(1, 1), (2, 1), (3, 2), (11, 3), (100, 2)])
-def test_unit_computes_its_published_equation(
-    name: str, training: bool, in_features: int, out_features: int
-) -> None:
+def test_unit_computes_its_published_equation(name: str, training: bool, in_features: int, out_features: int) -> None:
     module = built(name, in_features, out_features).train(training)
     x = inputs(name, 7, in_features)
     answer = REFERENCES.get(name) or partial(OTHER_WHILE_TRAINING[name], training=training)
@@ -292,9 +290,7 @@ def test_nmru_reciprocal_is_shifted_only_while_training() -> None:
     assert module(torch.zeros(1, 1, dtype=torch.float64)).item() == pytest.approx(2.0**23)
 
 
-@pytest.mark.parametrize(
-    ("unit", "parameters"), [(each[0], each[2]) for each in EXACT if each[0] in DISCRETE]
-)
+@pytest.mark.parametrize(("unit", "parameters"), [(each[0], each[2]) for each in EXACT if each[0] in DISCRETE])
 def test_penalty_is_zero_at_exact_weights_and_positive_between(unit: Unit, parameters: dict) -> None:
     module = set_(unit(2, 1, dtype=torch.float64), **parameters)
     assert nn.penalty(module) == 0.0

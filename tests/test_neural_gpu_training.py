@@ -97,9 +97,7 @@ def test_rate_is_reduced_for_good_by_the_first_success() -> None:
     ("loss", "saturation", "weight"),
     [(0.5, 20.0, 0.01 * 0.5 / 20), (0.5, 1e-3, 1e-3), (0.0, 20.0, 1e-20), (0.0, 0.0, 1e-3)],
 )
-def test_weight_keeps_a_penalty_at_the_rate_times_the_loss(
-    loss: float, saturation: float, weight: float
-) -> None:
+def test_weight_keeps_a_penalty_at_the_rate_times_the_loss(loss: float, saturation: float, weight: float) -> None:
     value = adaptive.balance(reduce_on_plateau(0.01))
     assert value(history_of()).item() == 1e-3
     assert value(history_of(loss=[loss], saturation=[saturation])).item() == pytest.approx(weight, abs=0)
@@ -121,9 +119,7 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
 
     pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
     sgd = partial(torch.optim.SGD, lr=0.1)
-    plan = TrainConfig(
-        loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one
-    )
+    plan = TrainConfig(loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one)
     history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 

@@ -62,8 +62,7 @@ def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
     network = build_dense(PRESETS["smoke"], TASK)
     weights = [(name, value) for name, value in network.named_parameters() if "w" in name]
     masks = {
-        spec.name: Mask({name: torch.rand_like(value) < 0.5 for name, value in weights})
-        for spec in mask_specs()
+        spec.name: Mask({name: torch.rand_like(value) < 0.5 for name, value in weights}) for spec in mask_specs()
     }
     found: Any = {view.name: view.mask for view in views(network, masks)}
     inside, control = found["¬pair 1, inside"], masks["control"]

@@ -133,9 +133,7 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(("gain", "accuracy", "holds"), [(0.3, 0.97, True), (-0.3, 0.8, False)])
-def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(
-    gain: float, accuracy: float, holds: bool
-) -> None:
+def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(gain: float, accuracy: float, holds: bool) -> None:
     claims = judged(modularity_permuted_digits, made_up(gain, accuracy))
     sharing = claims.pop("prefer-old-strongly/more-sharing")
     assert (sharing.holds, sharing.n) == (holds, 3)

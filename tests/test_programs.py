@@ -63,9 +63,7 @@ def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance()
 
 def test_numbers_are_read_by_digits_with_zeros_in_front() -> None:
     task = Programs(SCRIPTS["add"], limit=100, digits=True)
-    symbols, values, _, answer = task.drawn(
-        torch.tensor([0.0, 0.0, 0.07, 0.425, 0.0, 0.0, 0.0, 0.0, 0.0])[:, None]
-    )
+    symbols, values, _, answer = task.drawn(torch.tensor([0.0, 0.0, 0.07, 0.425, 0.0, 0.0, 0.0, 0.0, 0.0])[:, None])
     assert [SYMBOLS[token] for token in symbols[0]] == ["0", "7", "+", "4", "2", "="]
     assert values[0].tolist() == [0, 7, 1, 4, 2, 1]
     assert answer.item() == 49

@@ -51,8 +51,7 @@ def test_wikitext_has_the_words_of_its_training_text(tmp_path: Path) -> None:
     write_wikitext(tmp_path)
     text = load_wikitext(tmp_path)
     said, validated = (
-        " ".join(text.vocabulary[number] for number in part.tolist())
-        for part in (text.training, text.validation)
+        " ".join(text.vocabulary[number] for number in part.tolist()) for part in (text.training, text.validation)
     )
     assert said.startswith("<eos> = Valkyria = <eos> <eos> The game ")
     assert validated == "= <unk> = <eos> <eos> The story of the <unk> . <eos>"
@@ -66,9 +65,7 @@ def test_passages_are_answered_by_the_next_word(tmp_path: Path) -> None:
     task = NextWord(text, length=4)
     words, after = task.sample(200, torch.tensor([0, 0, 0]))
     runs = text.training.unfold(0, 5, 1)
-    assert all(
-        (runs == torch.cat([own, last[-1:]])).all(1).any() for own, last in zip(words, after, strict=True)
-    )
+    assert all((runs == torch.cat([own, last[-1:]])).all(1).any() for own, last in zip(words, after, strict=True))
     assert len(words.unique(dim=0)) == len(runs.unique(dim=0)), "every place is sampled"
     given, answers = task.splits()["test"]
     assert torch.equal(given.flatten(), text.test[: given.numel()])
@@ -191,9 +188,7 @@ def test_official_problems_are_sampled_by_character(tmp_path: Path) -> None:
     assert sampled == {tuple(problem) for own in split.training.values() for problem in own}
     easy = {text(question) for question in task.training.first(task.easy).inputs}
     assert easy == {problem.question for problem in split.training["easy"]}
-    assert [text(one) for one in task.splits()["test"][0]] == [
-        problem.question for problem in split.test["hard"]
-    ]
+    assert [text(one) for one in task.splits()["test"][0]] == [problem.question for problem in split.test["hard"]]
 
 
 def test_rows_of_tokens_take_a_byte_each() -> None:

@@ -160,9 +160,7 @@ def test_a_stuck_replica_starts_anew_and_the_other_is_left_alone() -> None:
     assert all(0.25 <= value <= 0.75 for value in first), "from the unit's own start"
 
 
-def test_restarts_are_the_same_when_stopped_in_between(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_restarts_are_the_same_when_stopped_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
     path = tmp_path / "checkpoint"
     for stop in (25, 47):

@@ -64,9 +64,7 @@ DEEP = {"num_layers": 2, "bidirectional": True}
     ],
     ids=str,
 )
-def test_gives_torchs_numbers_and_gradients(
-    kind: str, options: dict[str, Any], batch: tuple[int, ...]
-) -> None:
+def test_gives_torchs_numbers_and_gradients(kind: str, options: dict[str, Any], batch: tuple[int, ...]) -> None:
     """Of a batch or one sequence, projected or not, with every nonlinearity."""
     ours, theirs = pair(kind, 3, 4, dtype=DOUBLE, **options)
     shape = (*batch, 5) if options.get("batch_first") else (5, *batch)
@@ -107,9 +105,7 @@ def test_one_step_at_a_time_equals_the_whole(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TORCHS)
-@pytest.mark.parametrize(
-    "options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}], ids=str
-)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}], ids=str)
 def test_lengths_give_what_torch_gives_for_packed_sequences(kind: str, options: dict[str, Any]) -> None:
     ours, theirs = pair(kind, 3, 4, dtype=DOUBLE, **options)
     batch_first = "batch_first" in options

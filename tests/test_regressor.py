@@ -204,9 +204,7 @@ def test_a_search_ends_when_its_watch_stops_it_or_its_time_is_over() -> None:
         (1.02, 0.05, "None"),
     ],
 )
-def test_neat_constants_only_where_a_random_number_would_not_be(
-    value: float, tolerance: float, text: str
-) -> None:
+def test_neat_constants_only_where_a_random_number_would_not_be(value: float, tolerance: float, text: str) -> None:
     assert str(recognise(value, tolerance)) == text
 
 

@@ -280,9 +280,7 @@ def test_hostile_names_are_text_on_the_page_and_in_the_terminal(tmp_path: Path) 
     assert "<script>" in text
 
 
-def test_failed_write_leaves_the_old_page_and_no_other_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_the_old_page_and_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_folder(tmp_path, results=None, summary=None, surfaces=None)
     before = write_page(folder).read_text(encoding="utf-8")
     files = sorted(folder.iterdir())

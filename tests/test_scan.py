@@ -65,9 +65,7 @@ def test_meaning_of_a_command_is_made_of_the_meanings_of_its_parts(first: str, s
         assert interpret(f"{first} thrice") == interpret(first) * 3
 
 
-REFUSED = (
-    "|turn|left|turn twice|twice|walk twice twice|walk left opposite|walk around|walk and|after walk|walk run"
-)
+REFUSED = "|turn|left|turn twice|twice|walk twice twice|walk left opposite|walk around|walk and|after walk|walk run"
 UNKNOWN = "^unknown word of SCAN '{}': .*{}".format
 
 

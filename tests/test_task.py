@@ -154,9 +154,7 @@ def test_training_sequences_have_every_length_and_right_answers() -> None:
         (lambda: tasks.Copy(tested=()), "copy is tested on no length: give one in `tested`"),
     ],
 )
-def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(
-    make: Callable[[], Task], message: str
-) -> None:
+def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(make: Callable[[], Task], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make()
 

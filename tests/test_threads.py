@@ -99,9 +99,7 @@ def test_two_jobs_run_at_the_same_time(two: None) -> None:
     at_once([lambda: both.wait(10)] * 2)  # raises if the other is not there
 
 
-def test_caller_does_not_wait_for_a_thread_that_has_not_begun(
-    two: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_caller_does_not_wait_for_a_thread_that_has_not_begun(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
     held, pool = threading.Event(), threads._pool(0)
     monkeypatch.setattr(threads, "_pool", lambda process: pool)
     monkeypatch.setattr(pool, "_max_workers", 1)

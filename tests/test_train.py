@@ -39,9 +39,7 @@ def built(count: int = 3, factory: Callable[[], torch_nn.Module] = linear) -> Re
     return Replicas.build(factory, range(count))
 
 
-def trained(
-    data: Any = (X, Y), loss: Any = mse, replicas: Replicas | None = None, **settings: Any
-) -> History:
+def trained(data: Any = (X, Y), loss: Any = mse, replicas: Replicas | None = None, **settings: Any) -> History:
     return train(replicas or built(2), loss, data, **({"steps": 3, "optimizer": SGD} | settings))
 
 
@@ -342,9 +340,7 @@ def test_a_long_training_shows_its_progress_on_a_terminal(monkeypatch: pytest.Mo
         assert ("5/5" in screen.getvalue()) == shown
 
 
-def test_a_long_compilation_is_announced(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def slow(function: Any, **options: Any) -> Any:
         def call(*args: Any) -> Any:
             time.sleep(0.2)

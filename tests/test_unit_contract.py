@@ -81,9 +81,7 @@ def test_penalties_of_a_model_add_up_and_shared_parts_count_once() -> None:
 
 @given(seed=seeds, reach=st.floats(0.01, 100))
 def test_clamping_moves_only_what_has_left_its_box(seed: int, reach: float) -> None:
-    model = torch.nn.ModuleDict(
-        {"add": nn.NAU(5, 3), "deep": torch.nn.Sequential(nn.NMU(3, 2), nn.NAC(2, 1))}
-    )
+    model = torch.nn.ModuleDict({"add": nn.NAU(5, 3), "deep": torch.nn.Sequential(nn.NMU(3, 2), nn.NAC(2, 1))})
     generator = torch.Generator().manual_seed(seed)
     for value in model.parameters():
         value.data.uniform_(-reach, reach, generator=generator)
@@ -122,9 +120,7 @@ def test_only_parts_that_draw_random_numbers_want_a_key() -> None:
         *((unit, {"mul"}) for unit in NMUS),
     ],
 )
-def test_unit_names_the_operations_its_exact_weights_give(
-    unit_class: type[nn.NMU], operations: set[str]
-) -> None:
+def test_unit_names_the_operations_its_exact_weights_give(unit_class: type[nn.NMU], operations: set[str]) -> None:
     unit = unit_class(4, 3)
     assert isinstance(unit, nn.Arithmetic)
     assert unit.operations == operations

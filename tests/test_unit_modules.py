@@ -140,7 +140,5 @@ def test_units_compile_whole_and_equal_eager(backend: str, names: Iterable[str],
     fused, eager = torch.compile(losses, fullgraph=True, backend=backend)(x), losses(x)
     torch.testing.assert_close(fused, eager, rtol=1e-12, atol=1e-12)
     if training:
-        slopes, expected = (
-            torch.autograd.grad(each.sum(), list(units.parameters())) for each in (fused, eager)
-        )
+        slopes, expected = (torch.autograd.grad(each.sum(), list(units.parameters())) for each in (fused, eager))
         torch.testing.assert_close(slopes, expected, rtol=1e-10, atol=1e-10)

@@ -81,9 +81,7 @@ def test_training_noise_divides_out_as_published(
 
 @every_unit
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_every_floating_type_is_computed_in_its_own_precision(
-    name: str, dtype: torch.dtype, device: str
-) -> None:
+def test_every_floating_type_is_computed_in_its_own_precision(name: str, dtype: torch.dtype, device: str) -> None:
     unit, x = build(name, 3, 2, dtype=dtype, device=device).eval(), inputs((20, 3), dtype)
     y = unit(x.to(device))
     assert y.dtype == dtype

@@ -134,12 +134,8 @@ def test_dropout_differs_among_replicas_both_ways(vectorize: bool) -> None:
     assert not torch.allclose(second, third)
 
 
-@pytest.mark.parametrize(
-    ("factory", "layer"), [(Recurrent, r"rnn \(LSTM\)"), (branching, r"inner\.1 \(Flip\)")]
-)
-def test_a_model_that_cannot_be_mapped_is_trained_one_by_one_with_one_warning(
-    factory: Any, layer: str
-) -> None:
+@pytest.mark.parametrize(("factory", "layer"), [(Recurrent, r"rnn \(LSTM\)"), (branching, r"inner\.1 \(Flip\)")])
+def test_a_model_that_cannot_be_mapped_is_trained_one_by_one_with_one_warning(factory: Any, layer: str) -> None:
     measured = {"validation": (X, Y), "metrics": {"again": entropy}, "restore_best": True}
     with pytest.warns(RuntimeWarning, match=f"vmap cannot map layer {layer}") as caught:
         replicas, history = trained(factory, 2, steps=80, **measured)
@@ -336,9 +332,7 @@ NORMED = [
 ]
 
 
-@pytest.mark.parametrize(
-    "factory", [attending, *NORMED, Tied], ids=["attention", "spectral", "weight", "tied"]
-)
+@pytest.mark.parametrize("factory", [attending, *NORMED, Tied], ids=["attention", "spectral", "weight", "tied"])
 def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> None:
     torch.manual_seed(1)
     alone = factory()

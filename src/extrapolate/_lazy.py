@@ -6,9 +6,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 
-def import_lazily(
-    package: str, origins: Mapping[str, str]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def import_lazily(package: str, origins: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of ``package``.
 
     ``origins`` maps an attribute's name to where it comes from: ``"a.module"``, or ``"a.module:name"`` for

@@ -20,6 +20,4 @@ def call_on_batch(function: Callable[..., Any], model: Any, batch: Any) -> Any:
         if "argument" not in str(error):
             raise
         names = ", ".join(f"{name}=..." for name in batch)
-        raise TypeError(
-            f"{error}: a batch that is a mapping (dict) is given by name, (model, {names})"
-        ) from error
+        raise TypeError(f"{error}: a batch that is a mapping (dict) is given by name, (model, {names})") from error

@@ -24,9 +24,7 @@ def describe_machine(device: str) -> dict[str, str | int]:
 
 def versions() -> dict[str, str]:
     """Of this package, and of what its numbers depend on."""
-    return {name: version(name) for name in ("extrapolate", "torch", "numpy")} | {
-        "python": platform.python_version()
-    }
+    return {name: version(name) for name in ("extrapolate", "torch", "numpy")} | {"python": platform.python_version()}
 
 
 def now() -> str:

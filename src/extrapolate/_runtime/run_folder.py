@@ -48,9 +48,7 @@ class RunFolder:
             with FileLock(self.path / ".lock", timeout=0):
                 yield
         except Timeout:
-            text = (
-                f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
-            )
+            text = f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
             raise UserError(text) from None
         except (NotADirectoryError, FileExistsError) as error:
             raise UserError(f"{error.filename} is a file: give a folder as --out") from None
@@ -92,9 +90,7 @@ class RunFolder:
             "parts",
         }
         if strangers:
-            text = (
-                f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
-            )
+            text = f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
             raise UserError(text)
 
     def read_manifest(self) -> dict[str, Any]:

@@ -41,16 +41,12 @@ def compute(
     ] = None,
     show: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."
-        ),
+        typer.Option(metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."),
     ] = None,
     limit: Annotated[float, typer.Option(help="Seconds it may take, as estimated before it begins.")] = 60.0,
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json", help="Print one JSON object: answer, exact (texts of digits), correct, steps."
-        ),
+        typer.Option("--json", help="Print one JSON object: answer, exact (texts of digits), correct, steps."),
     ] = False,
 ) -> None:
     """Let a trained Neural GPU compute: its answer beside the exact one, right or wrong.
@@ -100,9 +96,7 @@ def _check(question: "Question", limit: float, show: Path | None) -> None:
     places = question.places
     drawn = math.isqrt(DRAWN // sum(question.calculator.model.widths()))
     if show is not None and places > drawn:
-        raise UserError(
-            f"--show draws up to {drawn} places, and these operands need {places:,}: give smaller ones"
-        )
+        raise UserError(f"--show draws up to {drawn} places, and these operands need {places:,}: give smaller ones")
     if show is not None and not show.absolute().parent.is_dir():
         raise UserError(f"{show.parent} is not a folder: give another --show")
     if places <= QUICK:

@@ -50,6 +50,4 @@ def _facts(question: Question) -> dict[str, str]:
     calculator = question.calculator
     made = calculator.config.get("made", {})
     facts = {"network": Path(calculator.source).name, "task": calculator.task.name}
-    return facts | {
-        str(name): str(value) for name, value in made.items() if isinstance(value, str | int | float)
-    }
+    return facts | {str(name): str(value) for name, value in made.items() if isinstance(value, str | int | float)}

@@ -43,15 +43,11 @@ class Calculator:
         if source is None:
             able = [name for name in pretrained_names() if _operation(pretrained_config(name)) == operation]
             if not able:
-                raise UserError(
-                    f"no network for {operation} comes with the package: give one with --model DIR"
-                )
+                raise UserError(f"no network for {operation} comes with the package: give one with --model DIR")
             source = able[0]
         config = pretrained_config(source)
         if _operation(config) != operation:
-            raise UserError(
-                f"{source} was trained on {_operation(config)}, not {operation}: give another --model"
-            )
+            raise UserError(f"{source} was trained on {_operation(config)}, not {operation}: give another --model")
         layout = {name: config["task"][name] for name in ("base", "zero_filled") if name in config["task"]}
         several = config.get("model") == NeuralGPUEnsemble.__name__
         kind = NeuralGPUEnsemble if several else DiagonalNeuralGPU

@@ -122,9 +122,7 @@ def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: d
         write_text(folder / MODEL, json.dumps(saved, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         with replacing(folder / POINTS) as temporary:
             pl.DataFrame(points).write_parquet(temporary)
-        write_text(
-            folder / ANSWER, json.dumps(found | made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        )
+        write_text(folder / ANSWER, json.dumps(found | made, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return write_fit_page(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error

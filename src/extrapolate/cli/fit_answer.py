@@ -41,8 +41,7 @@ def answer(
         ],
         "certificate": asdict(model.certificate_),
         "candidates": [
-            asdict(each) | {"expression": show(each.expression, symbols, target).text}
-            for each in model.candidates_
+            asdict(each) | {"expression": show(each.expression, symbols, target).text} for each in model.candidates_
         ],
         "file": file,
         "rows": data.rows,

@@ -41,9 +41,7 @@ def print_fit(found: dict[str, Any], console: Console) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, column in enumerate(columns):
         justify = "left" if place == 0 else "right"
         table.add_column(column, justify=justify, overflow="fold")
@@ -54,9 +52,7 @@ def _coefficients(found: dict[str, Any]) -> Table:
     table = _table("\nCoefficients", "of", "value", "standard error")
     for each in found["coefficients"]:
         place = " (below)" if each["part"] == "denominator" else ""
-        table.add_row(
-            Text(each["term"] + place), Text(coefficient_value(each)), Text(coefficient_error(each))
-        )
+        table.add_row(Text(each["term"] + place), Text(coefficient_value(each)), Text(coefficient_error(each)))
     return table
 
 

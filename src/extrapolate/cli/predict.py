@@ -19,9 +19,7 @@ SEPARATORS = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t"}
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a fit, or its model.json.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV or parquet.")],
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="Write here.", show_default="stdout")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write here.", show_default="stdout")] = None,
 ) -> None:
     """Apply a fitted formula to a table: its rows, and a column predicted_TARGET, as CSV.
 

@@ -75,9 +75,7 @@ def _body(experiment: Any) -> Callable[..., None]:
         if plan:
             print_plan(experiment, config, count, as_json)
         else:
-            _run(
-                experiment, preset, config, out or default_folder(experiment, preset, config), count, as_json
-            )
+            _run(experiment, preset, config, out or default_folder(experiment, preset, config), count, as_json)
 
     def parameter(name: str, kind: Any, default: Any, info: Any) -> inspect.Parameter:
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -92,9 +90,7 @@ def _body(experiment: Any) -> Callable[..., None]:
             parameter(name, str | None, None, _option_info(option, defaults[name]))
             for name, option in options_of(laptop).items()
         ),
-        parameter(
-            "out", Path | None, None, typer.Option(help="Output folder.", show_default="a folder in runs/")
-        ),
+        parameter("out", Path | None, None, typer.Option(help="Output folder.", show_default="a folder in runs/")),
         parameter(
             "workers",
             int | None,
@@ -167,6 +163,4 @@ def _show_so_far(folder: Path) -> None:
     from extrapolate.report import write_page
 
     if (folder / "results.parquet").exists():
-        stderr_console().print(
-            f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True
-        )
+        stderr_console().print(f"The page so far: {write_page(folder).resolve()}", markup=False, soft_wrap=True)

@@ -89,9 +89,7 @@ def certify(
     reason = why_not(candidate, table, residual)
     agreement = agreement_in_fractions(formula, symbols, seed) if reason is None else NOT_COMPARED
     if reason is None and not agreement.equal:
-        reason = (
-            f"the expression does not agree with the formula in rational arithmetic: {agreement.disagreement}"
-        )
+        reason = f"the expression does not agree with the formula in rational arithmetic: {agreement.disagreement}"
     return Certificate(
         exact=candidate.exact,
         inner_error=candidate.inner_error,

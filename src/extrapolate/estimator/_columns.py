@@ -10,8 +10,7 @@ from extrapolate.estimator._structure import Array
 
 #: The exponents a snapped weight may take before free rational ones are tried.
 LATTICE = tuple(
-    Fraction(p, q)
-    for p, q in ((-3, 1), (-2, 1), (-1, 1), (-1, 2), (0, 1), (1, 2), (1, 1), (3, 2), (2, 1), (3, 1))
+    Fraction(p, q) for p, q in ((-3, 1), (-2, 1), (-1, 1), (-1, 2), (0, 1), (1, 2), (1, 1), (3, 2), (2, 1), (3, 1))
 )
 
 
@@ -49,9 +48,7 @@ class Column:
 
     def nearest(self, exponent: float, choices: Sequence[Fraction] = LATTICE) -> Fraction:
         """The allowed exponent nearest to ``exponent``."""
-        return min(
-            (each for each in choices if self.allows(each)), key=lambda each: abs(float(each) - exponent)
-        )
+        return min((each for each in choices if self.allows(each)), key=lambda each: abs(float(each) - exponent))
 
 
 def describe(x: Array) -> tuple[Column, ...]:

@@ -86,9 +86,7 @@ class Dictionary:
         above = [choices[index] for index in keep]
         values = values[:, keep]
         below = above[:divisors]
-        return cls(
-            above, below, np.concatenate([values, values[:, : len(below)] * target[:, None]], 1), target
-        )
+        return cls(above, below, np.concatenate([values, values[:, : len(below)] * target[:, None]], 1), target)
 
     def structure(self, chosen: tuple[int, ...], base: list[Monomial], root: int, sign: int) -> Structure:
         """target·1 = Σ c m + Σ d (target·m), solved for the target."""

@@ -37,9 +37,7 @@ class FitData:
     notes: tuple[str, ...]
 
 
-def read_fit_data(
-    path: Path, target: str, ignore: Sequence[str] = (), *, drop_missing: bool = False
-) -> FitData:
+def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_missing: bool = False) -> FitData:
     """Reads ``path`` and checks it.
 
     Raises:
@@ -49,18 +47,14 @@ def read_fit_data(
     _check_names(sheet, target, ignore)
     names = [name for name in sheet.names if name != target and name not in ignore]
     if not names:
-        raise UserError(
-            f"{path} has no column beside the target {target!r}: there is nothing to explain it with"
-        )
+        raise UserError(f"{path} has no column beside the target {target!r}: there is nothing to explain it with")
     if sheet.frame.is_empty():
         raise UserError(f"{path} has column names and no rows")
     table = numbers(sheet, [*names, target], [target])
     complete, notes = _complete(table, path, drop=drop_missing)
     if len(complete) < FEWEST_ROWS:
         left = " complete" if len(complete) < len(table) else ""
-        raise UserError(
-            f"{path} has {len(complete)}{left} rows: at least {FEWEST_ROWS} are needed to find a formula"
-        )
+        raise UserError(f"{path} has {len(complete)}{left} rows: at least {FEWEST_ROWS} are needed to find a formula")
     y = complete[target].to_numpy()
     if (y == y[0]).all():
         raise UserError(f"the target {target!r} is {y[0]:g} in every row: there is nothing to explain")
@@ -94,9 +88,7 @@ def _complete(table: pl.DataFrame, path: Path, *, drop: bool) -> tuple[pl.DataFr
     if not lost:
         return complete, ()
     cells = ", ".join(filter(None, (_gaps(table[name]) for name in table.columns)))
-    told = (
-        f"{lost} of {len(table)} rows {'has' if lost == 1 else 'have'} cells without a finite number: {cells}"
-    )
+    told = f"{lost} of {len(table)} rows {'has' if lost == 1 else 'have'} cells without a finite number: {cells}"
     if not drop:
         raise UserError(f"{path}: {told}; leave such rows out with --drop-missing")
     return complete, (f"{told}; left out",)

@@ -72,9 +72,7 @@ def fit(structure: Structure, x: Array, y: Array, noise: Array) -> Fit | None:
         return Fit(structure, above, below, _covariance(slopes / noise[:, None]))
 
 
-def _linearised(
-    structure: Structure, n: Array, d: Array, target: Array, noise: Array
-) -> tuple[Array, Array] | None:
+def _linearised(structure: Structure, n: Array, d: Array, target: Array, noise: Array) -> tuple[Array, Array] | None:
     """target·D = N is linear in the coefficients; its weights follow the last D (Sanathanan & Koerner)."""
     above, below = np.zeros(n.shape[1]), np.zeros(d.shape[1])
     below[:1] = 1.0

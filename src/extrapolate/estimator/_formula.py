@@ -62,9 +62,7 @@ class Formula:
         if self.structure.root == 1:
             return above
         # Evaluated, sympy would take the root of a float factor, and round it.
-        return self.structure.sign * sympy.Pow(
-            above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float)
-        )
+        return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
 
     def radicand(self, x: Sequence[Fraction]) -> Fraction:
         """y^root in fractions, from the structure alone; π is the float nearest to it.
@@ -83,9 +81,7 @@ class Formula:
     def domains(self) -> list[Domain]:
         """Where the columns are drawn from to compare the formula in fractions."""
         terms = [*self.structure.numerator, *self.structure.denominator]
-        roots = [
-            math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)
-        ]
+        roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]
 
     def undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
@@ -146,9 +142,7 @@ def _rational_sum(
 def _sum(
     coefficients: Sequence[Coefficient], monomials: Sequence[Monomial], symbols: Sequence[sympy.Symbol]
 ) -> sympy.Expr:
-    return sympy.Add(
-        *(c.symbolic * product(m, symbols) for c, m in zip(coefficients, monomials, strict=True))
-    )
+    return sympy.Add(*(c.symbolic * product(m, symbols) for c, m in zip(coefficients, monomials, strict=True)))
 
 
 def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:

@@ -59,11 +59,7 @@ def _read(sheet: Sheet, name: str, column: pl.Series) -> pl.Series:
     if column.is_not_null().any() and lowered.is_in(["true", "false"]).all():
         return (lowered == "true").cast(pl.Float64)
     read = column.cast(pl.Float64, strict=False)
-    if (
-        sheet.layout is None
-        or sheet.layout.separator == ","
-        or not (column.is_not_null() & read.is_null()).any()
-    ):
+    if sheet.layout is None or sheet.layout.separator == "," or not (column.is_not_null() & read.is_null()).any():
         return read
     return _with_decimal_commas(sheet, name, column, read)
 
@@ -92,9 +88,7 @@ def _useless(sheet: Sheet, names: list[str], cells: dict[str, pl.Series], needed
 
 def _content(sheet: Sheet, name: str, column: pl.Series) -> str:
     place = int(column.is_not_null().arg_max() or 0)
-    dated = column.dtype.is_temporal() or (
-        column.dtype == pl.String and bool(column.str.contains(DATE).all())
-    )
+    dated = column.dtype.is_temporal() or (column.dtype == pl.String and bool(column.str.contains(DATE).all()))
     kind = "dates" if dated else ("lists" if column.dtype.is_nested() else "text")
     return f"{kind} ({_shown(column[place])} in {_row(sheet, place)})"
 

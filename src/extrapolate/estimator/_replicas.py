@@ -43,9 +43,7 @@ class Scaled:
         return cls(table, scale, torch.from_numpy(x), torch.from_numpy(y))
 
 
-def train_powers(
-    data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]
-) -> Trained:
+def train_powers(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]) -> Trained:
     """Power networks from random exponents; their coefficients start at the least-squares ones."""
     columns = len(data.scale)
     replicas = Replicas.build(lambda: PowerFraction(columns, *shape), seeds)
@@ -56,9 +54,7 @@ def train_powers(
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
 
-def train_sums(
-    data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]
-) -> Trained:
+def train_sums(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]) -> Trained:
     """Networks of sums from random weights."""
     columns = len(data.scale)
     replicas = Replicas.build(lambda: LinearProduct(columns, *shape), seeds)
@@ -106,9 +102,7 @@ DENOMINATORS = (None, 3, 10, 100, 1000)
 
 
 @torch.no_grad()
-def read_powers(
-    model: PowerFraction, table: Table, root: int, sign: int, *, fine: bool
-) -> Iterator[Structure]:
+def read_powers(model: PowerFraction, table: Table, root: int, sign: int, *, fine: bool) -> Iterator[Structure]:
     """The structures a trained power network is near: exponents rounded, with and without the constant.
 
     ``fine``: also to finer fractions than the lattice's.

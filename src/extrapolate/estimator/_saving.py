@@ -85,9 +85,7 @@ def load_formula(path: Path) -> SavedFormula:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a saved formula: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(
-            f"{path} is not a saved formula: give the folder or the model.json of `extrapolate fit`"
-        )
+        raise UserError(f"{path} is not a saved formula: give the folder or the model.json of `extrapolate fit`")
     if content.get("version") != VERSION:
         raise UserError(f"{path} is of another version of extrapolate: make it anew with `extrapolate fit`")
     try:
@@ -119,15 +117,9 @@ def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
     monomials, coefficients = [], []
     for item in _typed(items, list):
         coefficient, exponents = item["coefficient"], _typed(item["exponents"], list)
-        if (
-            isinstance(coefficient, bool)
-            or not isinstance(coefficient, int | float)
-            or len(exponents) != columns
-        ):
+        if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or len(exponents) != columns:
             raise ValueError("a term is damaged")
-        if not math.isfinite(coefficient) or not all(
-            EXPONENT.fullmatch(_typed(each, str)) for each in exponents
-        ):
+        if not math.isfinite(coefficient) or not all(EXPONENT.fullmatch(_typed(each, str)) for each in exponents):
             raise ValueError("a number is damaged")
         monomials.append(tuple(map(Fraction, exponents)))
         coefficients.append(float(coefficient))

@@ -93,9 +93,7 @@ class Search:
                 return
             if unchanged >= PATIENCE and name != GROW and best is not None and self._is_noise(best):
                 continue
-            self.clock.watch.stage(
-                name, done, len(stages), "" if best is None else sketch(best, self.symbols)
-            )
+            self.clock.watch.stage(name, done, len(stages), "" if best is None else sketch(best, self.symbols))
             self._consider(stage())
             before, best = best, self.pool.best
             unchanged = unchanged + 1 if best is before else 0
@@ -237,9 +235,7 @@ def _simpler(candidate: Candidate) -> Iterator[Structure]:
         terms: tuple[Monomial, ...] = getattr(structure, side)
         for monomial, index in product(terms, range(len(terms[0]) if terms else 0)):
             for exponent in SIMPLE:
-                if monomial[index] and (
-                    not exponent or exponent_cost(exponent) < exponent_cost(monomial[index])
-                ):
+                if monomial[index] and (not exponent or exponent_cost(exponent) < exponent_cost(monomial[index])):
                     changed = (*monomial[:index], exponent, *monomial[index + 1 :])
                     parts = {"numerator": structure.numerator, "denominator": structure.denominator}
                     parts[side] = tuple(changed if each == monomial else each for each in terms)

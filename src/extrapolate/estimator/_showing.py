@@ -63,9 +63,7 @@ def _shortest(value: float) -> sympy.Float:
 
 def rounded(expression: sympy.Expr, digits: int) -> sympy.Expr:
     """With every float at so many digits, and no precision beyond them."""
-    floats = {
-        each: sympy.Float(f"{float(each):.{digits}g}", digits) for each in expression.atoms(sympy.Float)
-    }
+    floats = {each: sympy.Float(f"{float(each):.{digits}g}", digits) for each in expression.atoms(sympy.Float)}
     return cast(sympy.Expr, expression.xreplace(floats))
 
 

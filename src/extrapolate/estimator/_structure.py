@@ -90,9 +90,7 @@ class Structure:
         """Description length of the structure in nats, without its coefficients."""
         terms = [*self.numerator, *self.denominator]
         return (
-            sum(monomial_cost(monomial) for monomial in terms)
-            + 2.0 * (self.root != 1)
-            + 1.0 * len(self.denominator)
+            sum(monomial_cost(monomial) for monomial in terms) + 2.0 * (self.root != 1) + 1.0 * len(self.denominator)
         )
 
     @property

@@ -43,9 +43,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
     sizes = [shape.numel() for shape in shapes]
 
     def unflatten(flat: Tensor) -> dict[str, Tensor]:
-        return {
-            name: part.view(shape) for name, part, shape in zip(names, flat.split(sizes), shapes, strict=True)
-        }
+        return {name: part.view(shape) for name, part, shape in zip(names, flat.split(sizes), shapes, strict=True)}
 
     call = replicas.bind(lambda model, rows: model(rows), training=True)
 
@@ -59,9 +57,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
     def loss_of(flat: Tensor) -> Tensor:
         return (outputs(flat, x) - y).square().sum(1).nan_to_num(nan=torch.inf)
 
-    flat = torch.cat(
-        [replicas.parameters[n].reshape(len(replicas), k) for n, k in zip(names, sizes, strict=True)], 1
-    )
+    flat = torch.cat([replicas.parameters[n].reshape(len(replicas), k) for n, k in zip(names, sizes, strict=True)], 1)
     damping = torch.full((len(replicas),), 1e-2, dtype=flat.dtype)
     loss = loss_of(flat)
     enough = (SOLVED**2) * float(y.square().sum())

@@ -69,9 +69,7 @@ def _refitted(candidate: Candidate, structure: Structure, table: Table, noise: A
 
 
 def _count_neat(fitted: Fit, deviation: Array) -> int:
-    neat = [
-        recognise(float(v), _tolerance(v, e)) for v, e in zip(_parameters(fitted), deviation, strict=True)
-    ]
+    neat = [recognise(float(v), _tolerance(v, e)) for v, e in zip(_parameters(fitted), deviation, strict=True)]
     return sum(2 if each.is_Integer else 1 for each in neat if each is not None)
 
 
@@ -135,9 +133,7 @@ def _formula(
     """``chosen`` replaces parameters, by their index among the numerator's and then the denominator's."""
     structure, split = used.structure, len(used.above)
 
-    def coefficient(
-        term: sympy.Expr, part: str, values: tuple[float, float], index: int | None
-    ) -> Coefficient:
+    def coefficient(term: sympy.Expr, part: str, values: tuple[float, float], index: int | None) -> Coefficient:
         symbolic = sympy.Integer(1) if index is None else chosen.get(index, sympy.Float(values[0], 17))
         error = 0.0 if index is None else float(deviation[index])
         return Coefficient(str(term), part, float(symbolic), float(values[1]), error, symbolic)

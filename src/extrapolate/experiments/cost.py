@@ -40,9 +40,7 @@ class Cost:
         return max(free)
 
 
-def estimate_cost(
-    experiment: Experiment[Any], config: Any, tell: Callable[[str], None] = lambda text: None
-) -> Cost:
+def estimate_cost(experiment: Experiment[Any], config: Any, tell: Callable[[str], None] = lambda text: None) -> Cost:
     """Time a few trainings of a run for a moment each; nothing is kept.
 
     Evaluations and compilation count; measurements after a training do where they report steps of their own.
@@ -73,9 +71,7 @@ def _with_data(experiment: Experiment[Any], config: Any, tell: Callable[[str], N
     names = [each.name for each in fields(config) if getattr(config, each.name) == REQUIRED]
     own = {name: getattr(experiment.presets["laptop"], name) for name in names}
     for name, value in own.items():
-        tell(
-            f"--{name} is not given: timed on {value}, which may take less time and memory than the paper's data"
-        )
+        tell(f"--{name} is not given: timed on {value}, which may take less time and memory than the paper's data")
     return replace(config, **own)
 
 

@@ -75,17 +75,14 @@ def ids_of(experiment: str) -> set[str]:
 def cite(*papers: str) -> str:
     """``Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); ...``"""
     return "; ".join(
-        "{authors}, {title} (arXiv {arxiv}, {venue})".format(arxiv=each, **_files()[each]["paper"])
-        for each in papers
+        "{authors}, {title} (arXiv {arxiv}, {venue})".format(arxiv=each, **_files()[each]["paper"]) for each in papers
     )
 
 
 @cache
 def _files() -> dict[str, dict[str, Any]]:
     """By arXiv number."""
-    return {
-        path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))
-    }
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 @cache
@@ -103,8 +100,6 @@ def _entries() -> dict[str, dict[str, dict[str, Any]]]:
             own = entries.setdefault(experiment, {})
             for id, entry in found.items():
                 if id in own or not {"claim"} <= entry.keys() <= KEYS:
-                    raise ValueError(
-                        f"claims/{arxiv}.toml: {experiment}, {id}: held twice, or with unknown keys"
-                    )
+                    raise ValueError(f"claims/{arxiv}.toml: {experiment}, {id}: held twice, or with unknown keys")
                 own[id] = entry
     return entries

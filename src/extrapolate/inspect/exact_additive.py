@@ -41,8 +41,7 @@ def affine(
     return Snapped(
         (*weight.distances, *(bias.distances if bias else ())),
         evaluate=lambda x: [
-            sum((w * v for w, v in zip(row, x, strict=True)), start=b)
-            for row, b in zip(matrix, shift, strict=True)
+            sum((w * v for w, v in zip(row, x, strict=True)), start=b) for row, b in zip(matrix, shift, strict=True)
         ],
         expressions=lambda x: [
             sympy.Add(rational(b), *(rational(w) * v for w, v in zip(row, x, strict=True)))
@@ -111,6 +110,4 @@ def _linear(unit: nn.Module, tolerance: float) -> Snapped:
 
 @exact_rule(nn.Identity)
 def _identity(unit: nn.Module, tolerance: float) -> Snapped:
-    return Snapped(
-        (), evaluate=lambda x: x, expressions=lambda x: list(x), parameters={}, enclose=lambda x: x
-    )
+    return Snapped((), evaluate=lambda x: x, expressions=lambda x: list(x), parameters={}, enclose=lambda x: x)

@@ -43,9 +43,7 @@ class Interval:
 
     def __mul__(self, other: Self) -> Self:
         corners = torch.stack(
-            torch.broadcast_tensors(
-                *(one * two for one in (self.low, self.high) for two in (other.low, other.high))
-            )
+            torch.broadcast_tensors(*(one * two for one in (self.low, self.high) for two in (other.low, other.high)))
         )  # amin and amax keep NaN
         return self.between(corners.amin(0), corners.amax(0), self.away * other.away)
 

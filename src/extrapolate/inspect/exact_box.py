@@ -157,9 +157,7 @@ def away_from_poles(box: InputBox, layers: Sequence[Layer], names: Sequence[str]
     for index, (low, high) in enumerate(sides):
         margin = POLE_MARGIN * max(abs(low), abs(high))
         if index in first.positive and high <= 0:
-            raise ValueError(
-                f"{names[index]} must be positive for this module; its range is ({low:g}, {high:g})"
-            )
+            raise ValueError(f"{names[index]} must be positive for this module; its range is ({low:g}, {high:g})")
         pole = low <= 0 <= high and index in first.nonzero
         if low <= 0 and index in first.positive:
             sides[index] = (POLE_MARGIN * high, high)
@@ -244,6 +242,4 @@ def _values(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], 
     function = sympy.lambdify(symbols, list(expressions), "numpy")
     with np.errstate(all="ignore"):
         columns = function(*points.numpy().T)
-    return torch.from_numpy(
-        np.stack([np.broadcast_to(np.asarray(c, float), len(points)) for c in columns], -1)
-    )
+    return torch.from_numpy(np.stack([np.broadcast_to(np.asarray(c, float), len(points)) for c in columns], -1))

@@ -110,9 +110,7 @@ def _far_weights(far: Sequence[WeightDistance], count: int) -> str:
     )
 
 
-def _snapped_formula(
-    layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int
-) -> ExactCertificate:
+def _snapped_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int) -> ExactCertificate:
     """The formula of the snapped weights, and whether it equals the snapped network in fractions."""
     values: list[sympy.Expr] = list(symbols)
     undefined: list[str] = []

@@ -39,9 +39,7 @@ def product_of_each(
 def powers(weight: Matrix, *, absolute: bool = False) -> Callable[..., list[sympy.Expr]]:
     """Π_i x_i^W_oi, or of |x_i|."""
     return lambda x: [
-        sympy.Mul(
-            *((sympy.Abs(v) if absolute else v) ** rational(w) for v, w in zip(x, row, strict=True) if w)
-        )
+        sympy.Mul(*((sympy.Abs(v) if absolute else v) ** rational(w) for v, w in zip(x, row, strict=True) if w))
         for row in weight
     ]
 
@@ -80,9 +78,7 @@ def _gated_product(unit: nn.Module, tolerance: float) -> Snapped:
         tuple(weight.distances),
         product_of_each(weight.matrix, lambda x, w: w * x + 1 - w),
         powers(weight.matrix),
-        parameters={"w_hat": saturated_bits(weight.exact)}
-        if isinstance(unit, MNAC)
-        else {"weight": weight.exact},
+        parameters={"w_hat": saturated_bits(weight.exact)} if isinstance(unit, MNAC) else {"weight": weight.exact},
         enclose=lambda x: gated_twin(x, weight.twin),
     )
 

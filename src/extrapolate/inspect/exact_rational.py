@@ -108,9 +108,7 @@ def compare(
         for one, other in zip(found, expected, strict=True):
             exact = sympy.Rational(other.numerator, other.denominator)
             if one != exact and sympy.simplify(one - exact) != 0:
-                place = ", ".join(
-                    f"{symbol} = {value}" for symbol, value in zip(symbols, inputs, strict=True)
-                )
+                place = ", ".join(f"{symbol} = {value}" for symbol, value in zip(symbols, inputs, strict=True))
                 return Agreement(points, reach, f"at {place} the network gives {other}, the expression {one}")
         if points == wanted:
             break

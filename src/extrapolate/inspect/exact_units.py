@@ -168,9 +168,7 @@ class ExactWeights:
     @property
     def exact(self) -> Tensor:
         """The exact values, float64, of the shape of ``value``."""
-        return torch.tensor([float(each) for each in self.fractions], dtype=torch.float64).reshape(
-            self.value.shape
-        )
+        return torch.tensor([float(each) for each in self.fractions], dtype=torch.float64).reshape(self.value.shape)
 
     @property
     def twin(self) -> Twin:

@@ -67,9 +67,7 @@ class UnitLayer(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         features = input_shape[-1]
         if features is None:
-            raise ValueError(
-                f"{type(self).__name__} needs to know its number of inputs: the last axis is None"
-            )
+            raise ValueError(f"{type(self).__name__} needs to know its number of inputs: the last axis is None")
         unit = self.unit(features)
         box = dict(boxes(unit))
         self.names = {}

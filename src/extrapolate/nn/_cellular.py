@@ -88,9 +88,7 @@ class CellularNetwork(Pretrained):
             state = after
             yield state
 
-    def forward(
-        self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
         (state,) = deque(self.states(symbols, steps, span), maxlen=1)
         return self.read(state)
 

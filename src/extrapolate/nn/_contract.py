@@ -62,8 +62,4 @@ def penalty(module: nn.Module) -> Tensor | float:
 
 def key_names(module: nn.Module) -> list[str]:
     """The full names of the ``key`` buffers: one for every part of ``module`` that draws random numbers."""
-    return [
-        f"{prefix}.key" if prefix else "key"
-        for prefix, part in module.named_modules()
-        if "key" in part._buffers
-    ]
+    return [f"{prefix}.key" if prefix else "key" for prefix, part in module.named_modules() if "key" in part._buffers]

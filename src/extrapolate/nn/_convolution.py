@@ -21,9 +21,7 @@ class Convolution:
         taps = weight.view(outputs, 3, width).permute(1, 2, 0).reshape(3, -1)
         self.weight = (self.filter @ taps).view(-1, width, outputs)
         tiles = count * -(-length // kernels.PLACES)
-        self.values, self.products = (
-            weight.new_empty(len(self.filter), tiles, each) for each in (width, outputs)
-        )
+        self.values, self.products = (weight.new_empty(len(self.filter), tiles, each) for each in (width, outputs))
 
     def __call__(self, x: Tensor, y: Tensor) -> None:
         """y (B, n, outputs) ← the convolution of x (B, n, m)."""

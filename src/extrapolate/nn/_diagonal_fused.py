@@ -45,9 +45,7 @@ def usable(x: Tensor) -> bool:
 class _Cell:
     """A step on prepared weights, of states like ``like``."""
 
-    def __init__(
-        self, like: Tensor, weights: Weights, span: Tensor, worth: Tensor, treatment: Treatment
-    ) -> None:
+    def __init__(self, like: Tensor, weights: Weights, span: Tensor, worth: Tensor, treatment: Treatment) -> None:
         from extrapolate.nn import _diagonal_kernels as kernels
 
         gates, gates_bias, candidate, candidate_bias = (each.detach() for each in weights)

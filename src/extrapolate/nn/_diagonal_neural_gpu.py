@@ -98,9 +98,7 @@ class DiagonalNeuralGPU(CellularNetwork):
     def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         return self._run(state, span, state.new_zeros(span.shape), steps, self._treatment())[0]
 
-    def forward(
-        self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
         if isinstance(steps, Tensor):
             return super().forward(symbols, steps, span)
         return self.saturated(symbols, steps, span)[0]

@@ -64,9 +64,7 @@ class LSTMEncoderDecoder(EncoderDecoder):
         super().__init__(tokens)
         between = dropout if layers > 1 else 0.0
         self.source, self.target = (nn.Embedding(each, 16) for each in (tokens.source, tokens.target))
-        self.encoder, self.decoder = (
-            nn.LSTM(16, width, layers, dropout=between, batch_first=True) for _ in range(2)
-        )
+        self.encoder, self.decoder = (nn.LSTM(16, width, layers, dropout=between, batch_first=True) for _ in range(2))
         self.read_out = nn.Linear(width, tokens.target)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,9 +154,7 @@ class DecoderState(NamedTuple):
 class TransformerEncoderDecoder(EncoderDecoder):
     """Post-norm, ReLU, sinusoidal positions; after Vaswani et al. 2017 (arXiv 1706.03762)."""
 
-    def __init__(
-        self, tokens: Tokens, width: int, heads: int, feedforward: int, layers: int, dropout: float
-    ) -> None:
+    def __init__(self, tokens: Tokens, width: int, heads: int, feedforward: int, layers: int, dropout: float) -> None:
         super().__init__(tokens)
         sizes = (width, heads, feedforward, dropout)
         self.source, self.target = self._embeddings(width)

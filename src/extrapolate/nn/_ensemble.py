@@ -48,14 +48,10 @@ class NeuralGPUEnsemble(Pretrained):
         self.networks = nn.ModuleList(DiagonalNeuralGPU(**each) for each in networks)
         self.answers = [Answer(*each) for each in answers]
         if not self.answers or not all(0 <= each.network < len(networks) for each in self.answers):
-            raise ValueError(
-                f"an ensemble of {len(networks)} networks takes at least one answer, by one of these"
-            )
+            raise ValueError(f"an ensemble of {len(networks)} networks takes at least one answer, by one of these")
         slacks = {member.slack for _, member in self.members()}
         if len(slacks) > 1:
-            raise ValueError(
-                f"the networks of an ensemble take as many steps, not slacks of {sorted(slacks)}"
-            )
+            raise ValueError(f"the networks of an ensemble take as many steps, not slacks of {sorted(slacks)}")
         (self.slack,) = slacks
 
     def arguments(self) -> dict[str, Any]:
@@ -74,9 +70,7 @@ class NeuralGPUEnsemble(Pretrained):
         return [member.maps for _, member in self.members()]
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
-        return torch.cat(
-            [member.begin(_given(symbols, answer), span) for answer, member in self.members()], -1
-        )
+        return torch.cat([member.begin(_given(symbols, answer), span) for answer, member in self.members()], -1)
 
     def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         states = state.split(self.widths(), -1)
@@ -95,9 +89,7 @@ class NeuralGPUEnsemble(Pretrained):
         pairs = zip(self.members(), states, strict=True)
         return torch.stack([member.read(own) for (_, member), own in pairs]).mean(0)
 
-    def forward(
-        self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
         logits = [member(_given(symbols, answer), steps, span) for answer, member in self.members()]
         return torch.stack(logits).mean(0)
 
@@ -106,9 +98,7 @@ def _given(symbols: Tensor, answer: Answer) -> Tensor:
     """The sequences (B, n) as they are, or with the operands swapped."""
     width, odd = divmod(symbols.shape[1], 2)
     if not odd or not bool((symbols != PAD).all()):
-        raise ValueError(
-            "an ensemble takes two operands of equal width and the operator between them, not padded"
-        )
+        raise ValueError("an ensemble takes two operands of equal width and the operator between them, not padded")
     if not answer.swapped:
         return symbols
     return torch.cat([symbols[:, width + 1 :], symbols[:, width : width + 1], symbols[:, :width]], 1)

@@ -41,9 +41,7 @@ def groups(count: int, least: float, nanoseconds: float) -> list[slice]:
     return [slice(count * start // units, count * stop // units) for start, stop in edges]
 
 
-def gradient(
-    definition: Definition, inputs: tuple[Tensor, ...], errors: tuple[Tensor, ...]
-) -> list[Tensor | None]:
+def gradient(definition: Definition, inputs: tuple[Tensor, ...], errors: tuple[Tensor, ...]) -> list[Tensor | None]:
     """The gradients of those ``inputs`` that want one, through the definition: they can be differentiated again."""
     wanted = [each for each in inputs if each.requires_grad]
     found = iter(torch.autograd.grad(definition(*inputs), wanted, errors, create_graph=True))

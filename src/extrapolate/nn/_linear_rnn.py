@@ -126,14 +126,10 @@ class LinearRNN(nn.Module):
 
     def _batch_first(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor):
-            raise UserError(
-                f"{type(self).__name__} takes a padded tensor, not {type(x).__name__}: pad it first"
-            )
+            raise UserError(f"{type(self).__name__} takes a padded tensor, not {type(x).__name__}: pad it first")
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             shape = tuple(x.shape)
-            raise UserError(
-                f"{type(self).__name__} takes (..., time, {self.input_size}) features, got {shape}"
-            )
+            raise UserError(f"{type(self).__name__} takes (..., time, {self.input_size}) features, got {shape}")
         return x.unsqueeze(0) if x.dim() == 2 else x if self.batch_first else x.transpose(0, 1)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:

@@ -152,9 +152,7 @@ def move(entry: "Entry", base: float, *, decode: bool) -> None:
     factors[:] = (rate.numpy().reshape(-1) if isinstance(rate, Tensor) else rate) / base
     factors *= -1 if group["maximize"] else 1
     settings = np.array([1 - group["beta"], group["gradient_bound"], tiny(torch.float32)], np.float32)
-    weights = (
-        entry.parameter.detach().numpy().reshape(rows, count) if decode else np.empty((rows, 0), np.float32)
-    )
+    weights = entry.parameter.detach().numpy().reshape(rows, count) if decode else np.empty((rows, 0), np.float32)
     chunks = rows * -(-count // CHUNK)
     move_chunks = partial(
         _move_share,

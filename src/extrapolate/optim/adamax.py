@@ -56,9 +56,7 @@ class AdaMax(Optimizer):
     ) -> None:
         if not 0 <= beta < 1:
             raise ValueError(f"Invalid beta: {beta} must be at least 0 and below 1")
-        if not (
-            clip >= 0 and floor > 0 and half_life > 0 and eps > 0 and bool((torch.as_tensor(lr) >= 0).all())
-        ):
+        if not (clip >= 0 and floor > 0 and half_life > 0 and eps > 0 and bool((torch.as_tensor(lr) >= 0).all())):
             raise ValueError(f"AdaMax: lr={lr}, clip={clip}, floor={floor}, half_life={half_life}, eps={eps}")
         if not 0 < last_forgotten <= forgotten < 1:
             raise ValueError(f"AdaMax: 0 < {last_forgotten=} <= {forgotten=} < 1 must hold")

@@ -200,8 +200,7 @@ def move(batch: Sequence[Entry]) -> None:
     torch._foreach_exp_(factors)
     torch._foreach_mul_(weights, factors)
     limits = [
-        torch.where(ok, each.spread(each.state["bound"]), math.inf)
-        for ok, each in zip(usable, batch, strict=True)
+        torch.where(ok, each.spread(each.state["bound"]), math.inf) for ok, each in zip(usable, batch, strict=True)
     ]
     torch._foreach_clamp_max_(weights, limits)
     torch._foreach_clamp_min_(weights, torch._foreach_neg(limits))

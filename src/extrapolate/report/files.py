@@ -18,8 +18,7 @@ _CELL = {"unit": TEXT, "operation": TEXT, "range": TEXT}
 
 COLUMNS: Mapping[str, Mapping[str, pl.DataType]] = {
     "results.parquet": _CELL | {"solved": FLAG},
-    "summary.parquet": _CELL
-    | {"measure": TEXT, "n": INTEGER, **dict.fromkeys(("estimate", "low", "high"), FLOAT)},
+    "summary.parquet": _CELL | {"measure": TEXT, "n": INTEGER, **dict.fromkeys(("estimate", "low", "high"), FLOAT)},
     "surfaces.parquet": _CELL
     | {"seed": INTEGER, "solved": FLAG}
     | dict.fromkeys(("train_low", "train_high", "x0", "x1", "true", "learned"), FLOAT),

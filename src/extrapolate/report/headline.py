@@ -19,11 +19,7 @@ def headline(folder: Folder) -> str:
 def _nothing_judged(folder: Folder) -> str:
     if not folder.finished:
         return "Nothing is measured yet."
-    return (
-        "Measured, but not enough to judge a finding."
-        if folder.claims
-        else "The run left no results to show."
-    )
+    return "Measured, but not enough to judge a finding." if folder.claims else "The run left no results to show."
 
 
 def _findings(folder: Folder) -> str:

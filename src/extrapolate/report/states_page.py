@@ -48,9 +48,7 @@ def write_states_page(path: Path, computed: Computed) -> Path:
     try:
         write_text(path, render(computed))
     except OSError as error:
-        raise ReportError(
-            f"{path}: cannot be written ({error.strerror or error}); give another name"
-        ) from error
+        raise ReportError(f"{path}: cannot be written ({error.strerror or error}); give another name") from error
     return path
 
 

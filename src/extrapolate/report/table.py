@@ -103,9 +103,7 @@ def _print_findings(run: Folder, console: Console) -> None:
         if not (folded and claim.holds):
             console.print(finding(claim, console.width), no_wrap=True, crop=True)
     if folded and holding:
-        console.print(
-            Text(f"✓ {counted(len(holding), 'finding')} besides: the page lists them", style="bold cyan")
-        )
+        console.print(Text(f"✓ {counted(len(holding), 'finding')} besides: the page lists them", style="bold cyan"))
 
 
 def finding(claim: Claim, width: int) -> Text:

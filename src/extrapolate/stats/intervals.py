@@ -60,9 +60,7 @@ def mean_of_positive(values: Sequence[float]) -> Estimate:
 def mean_of_sparsity(values: Sequence[float]) -> Estimate:
     """A mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; Student's as above."""
     scaled = _profiled(np.asarray(values, float) / 0.5, "beta")
-    value, low, high = (
-        None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high)
-    )
+    value, low, high = (None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high))
     return Estimate(value, low, high, scaled.n)
 
 
@@ -98,7 +96,5 @@ def student(values: np.ndarray) -> Estimate:
 def mean_ratio(first: np.ndarray, second: np.ndarray) -> Estimate:
     """The geometric mean of ``first / second``, pair by pair, with Student's t interval of its logarithm."""
     logs = student(np.log(first) - np.log(second))
-    value, low, high = (
-        None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high)
-    )
+    value, low, high = (None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high))
     return Estimate(value, low, high, logs.n)

@@ -71,9 +71,7 @@ class Stories:
         step = torch.arange(int(lengths.max()) if width is None else width, device=places.device)
         there = step < lengths[:, None]
         index = torch.where(there, start[:, None] + step, 0)
-        tokens, answers = (
-            torch.where(there, each[index].long(), BLANK) for each in (self.tokens, self.answers)
-        )
+        tokens, answers = (torch.where(there, each[index].long(), BLANK) for each in (self.tokens, self.answers))
         return tokens, lengths, answers
 
     def to(self, device: torch.device | str) -> "Stories":
@@ -121,10 +119,7 @@ class Babi:
         numbers = self.test.tasks.unique().tolist()
         return {
             "validation": self.training.batch(spread),
-            **{
-                f"test_{number}": self.test.batch((self.test.tasks == number).nonzero()[:, 0])
-                for number in numbers
-            },
+            **{f"test_{number}": self.test.batch((self.test.tasks == number).nonzero()[:, 0]) for number in numbers},
             "test": self.test.batch(every),
         }
 
@@ -141,9 +136,7 @@ def load_babi(folder: Path, tasks: Sequence[int] = BABI_TASKS) -> Babi:
     """
     unknown = [task for task in tasks if task not in BABI_TASKS]
     if unknown or not tasks:
-        raise UserError(
-            f"tasks {', '.join(map(str, unknown)) or 'of bAbI'}: choose from 1 to {BABI_TASKS[-1]}"
-        )
+        raise UserError(f"tasks {', '.join(map(str, unknown)) or 'of bAbI'}: choose from 1 to {BABI_TASKS[-1]}")
     index = {"": BLANK, "<unk>": UNKNOWN}
     training = _read(folder, tasks, "train", lambda word: index.setdefault(word, len(index)))
     return Babi(tuple(index), training, _read(folder, tasks, "test", lambda word: index.get(word, UNKNOWN)))

@@ -120,9 +120,7 @@ def placed(images: Tensor, u: Tensor, size: int) -> Tensor:
     inside = ((where >= 0) & (where < side)).to(images.dtype)
     pixel = where.clamp(0, side - 1)
     rows, columns = pixel.unbind(-2)
-    taken = (
-        images[..., 0, :, :].take_along_dim(rows[..., :, None], -2).take_along_dim(columns[..., None, :], -1)
-    )
+    taken = images[..., 0, :, :].take_along_dim(rows[..., :, None], -2).take_along_dim(columns[..., None, :], -1)
     return taken * inside[..., 0, :, None] * inside[..., 1, None, :]
 
 

@@ -125,9 +125,7 @@ def _mnist(folder: Path, images: str, labels: str) -> DigitSet:
         raise UserError(f"{folder / images}: images of {size} pixels instead of {MNIST_SIZE} × {MNIST_SIZE}")
     if len(pixels) != len(names) or not len(names) or names.max() > 9:
         raise UserError(f"{folder / labels}: not the labels of {images} (a digit for each image)")
-    return DigitSet(
-        torch.from_numpy(pixels.copy()).float().unsqueeze(1) / 255, torch.from_numpy(names.copy()).long()
-    )
+    return DigitSet(torch.from_numpy(pixels.copy()).float().unsqueeze(1) / 255, torch.from_numpy(names.copy()).long())
 
 
 def _values(folder: Path, name: str, kind: int) -> np.ndarray:

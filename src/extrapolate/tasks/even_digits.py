@@ -75,8 +75,6 @@ class EvenDigits:
         there = places.argsort(-1).argsort(-1) < count
         drawn = (which * len(digits)).long()
         cells = digits.images[drawn][..., 0, :, :] * there[..., None, None]
-        rows = cells.unflatten(1, (self.side, self.side)).movedim(
-            2, 3
-        )  # row of cells, pixel row, column of cells
+        rows = cells.unflatten(1, (self.side, self.side)).movedim(2, 3)  # row of cells, pixel row, column of cells
         even = (digits.labels[drawn] % 2 == 0) & there
         return rows.flatten(3, 4).flatten(1, 2)[:, None], even.sum(-1).to(torch.float32)

@@ -48,9 +48,7 @@ class NextWord:
     def __post_init__(self) -> None:
         shortest = min(len(each) for each in (self.text.training, self.text.validation, self.text.test))
         if not 1 <= self.length < shortest:
-            raise ValueError(
-                f"length={self.length} must be from 1 to {shortest - 1}, for the texts to have passages"
-            )
+            raise ValueError(f"length={self.length} must be from 1 to {shortest - 1}, for the texts to have passages")
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Words of the training text from random places on, and the word after each, int64 (batch, length)."""

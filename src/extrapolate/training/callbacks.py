@@ -32,8 +32,7 @@ class Callbacks:
             if not any(callable(getattr(each, name, None)) for name in names):
                 raise ValueError(f"callback {each!r} has neither on_evaluation nor after_step")
         self._calls = {
-            name: [getattr(each, name) for each in callbacks if callable(getattr(each, name, None))]
-            for name in names
+            name: [getattr(each, name) for each in callbacks if callable(getattr(each, name, None))] for name in names
         }
 
     def on_evaluation(self, step: int, metrics: dict[str, Tensor]) -> None:

@@ -45,12 +45,8 @@ def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: tor
         return TaskFeed(data, batch, device)
     if isinstance(data, list):
         if len(data) != len(seeds):
-            raise ValueError(
-                f"a list of data holds one for each of the {len(seeds)} replicas, got {len(data)}"
-            )
-        return _each(
-            [feed_of(own, batch_size, (seed,), device) for own, seed in zip(data, seeds, strict=True)]
-        )
+            raise ValueError(f"a list of data holds one for each of the {len(seeds)} replicas, got {len(data)}")
+        return _each([feed_of(own, batch_size, (seed,), device) for own, seed in zip(data, seeds, strict=True)])
     if isinstance(data, tuple):
         raise ValueError("a tuple of data holds tensors; one data set for each replica is a list")
     if isinstance(data, Dataset):
@@ -88,11 +84,7 @@ def fixed_tensors(data: Any) -> Any:
         data = (data,)
     if isinstance(data, Mapping):
         data = dict(data)
-    leaves = (
-        list(data.values() if isinstance(data, dict) else data)
-        if isinstance(data, list | tuple | dict)
-        else []
-    )
+    leaves = list(data.values() if isinstance(data, dict) else data) if isinstance(data, list | tuple | dict) else []
     if not leaves or not all(isinstance(leaf, Tensor) for leaf in leaves):
         return None
     lengths = {len(leaf) if leaf.dim() else 0 for leaf in leaves}

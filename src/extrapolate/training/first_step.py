@@ -61,9 +61,7 @@ class FirstStep:
             torch.set_num_threads(self.threads if shares else 1)
         return (mapped if maps else one_by_one)(replicas, config)
 
-    def _maps(
-        self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter
-    ) -> bool:
+    def _maps(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter) -> bool:
         """Whether the step is mapped; its work is counted on the way."""
         if self.vectorize is False:
             with _leaving_no_trace(replicas):

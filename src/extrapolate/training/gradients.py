@@ -99,9 +99,7 @@ def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
         ValueError: it uses none of them.
     """
     if not total.requires_grad:
-        raise ValueError(
-            "the loss does not depend on the model's parameters: it was detached or rounded on the way"
-        )
+        raise ValueError("the loss does not depend on the model's parameters: it was detached or rounded on the way")
     return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
 
 

@@ -74,8 +74,7 @@ class History:
         self.seconds = torch.cat([self.seconds, torch.tensor([seconds], dtype=torch.float64)])
         self.train_loss = torch.cat([self.train_loss, loss.detach().to("cpu", torch.float64)[None]])
         self.metrics = {
-            name: torch.cat([self.metrics[name], row]) if name in self.metrics else row
-            for name, row in rows.items()
+            name: torch.cat([self.metrics[name], row]) if name in self.metrics else row for name, row in rows.items()
         }
         improved = self._scores()[-1] < before
         for name, value in replicas.state.items():

@@ -151,9 +151,7 @@ def _stepper(state: TrainingState, config: TrainConfig, callbacks: Callbacks) ->
     scales = torch.zeros(len(config.penalties), device=replicas.device)
     weights = [(scales[i], each.weight) for i, each in enumerate(config.penalties)]
     rates = [
-        (group, group["initial_lr"], config.lr_schedule)
-        for group in optimizer.param_groups
-        if config.lr_schedule
+        (group, group["initial_lr"], config.lr_schedule) for group in optimizer.param_groups if config.lr_schedule
     ]
     boxed = [(trained[name], box) for name, box in boxes(replicas[0]) if name in trained]
 

@@ -133,7 +133,5 @@ def _tensors(held_out: Any) -> Any:
         return fixed_tensors(held_out)
     splits = held_out.splits()
     if "validation" not in splits:
-        raise ValueError(
-            f"the task has no validation split, only {', '.join(splits)}: give one of their tensors"
-        )
+        raise ValueError(f"the task has no validation split, only {', '.join(splits)}: give one of their tensors")
     return fixed_tensors(splits["validation"])

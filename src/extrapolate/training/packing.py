@@ -22,9 +22,7 @@ def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
             tensors[path] = value
             return {TENSOR: path}
         if isinstance(value, Mapping):
-            items = [
-                (key, packed(each, f"{path}/{key}" if path else str(key))) for key, each in value.items()
-            ]
+            items = [(key, packed(each, f"{path}/{key}" if path else str(key))) for key, each in value.items()]
             return dict(items) if all(isinstance(key, str) for key in value) else {PAIRS: items}
         if isinstance(value, list | tuple):
             return [packed(each, f"{path}/{index}") for index, each in enumerate(value)]

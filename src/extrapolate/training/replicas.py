@@ -158,9 +158,7 @@ class Replicas:
             if name not in own or name not in state:
                 raise ValueError(f"{name!r} is {'missing' if name in own else 'no tensor of these replicas'}")
             if own[name].shape != state[name].shape:
-                raise ValueError(
-                    f"{name!r} has shape {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-                )
+                raise ValueError(f"{name!r} has shape {tuple(state[name].shape)} instead of {tuple(own[name].shape)}")
         for name, target in own.items():
             target.copy_(state[name])
 
@@ -181,9 +179,7 @@ class Replicas:
                 values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 checkpoint = "digest" in (file.metadata() or {})
             if checkpoint:
-                raise ValueError(
-                    "it is a checkpoint of train; call train again to resume it, then replicas.save"
-                )
+                raise ValueError("it is a checkpoint of train; call train again to resume it, then replicas.save")
             self.load_state_dict(values)
         except FileNotFoundError:
             raise UserError(f"there is no file {path}") from None
@@ -238,9 +234,7 @@ class Replicas:
         try:
             return self._map_at_once(function, per_replica)
         except Exception as error:
-            result = self._map_one_by_one(
-                function, per_replica
-            )  # an error of the function's own is raised here
+            result = self._map_one_by_one(function, per_replica)  # an error of the function's own is raised here
             self.vectorized = False
             layer = failing_layer(self.template, lambda: self._map_at_once(function, per_replica))
             warn_one_by_one(error, layer)

@@ -127,9 +127,7 @@ class TrainingState:
         """
         saved = unpack(checkpoint.tensors, checkpoint.about)
         if not isinstance(saved.get("of"), dict):
-            raise CheckpointError(
-                f"checkpoint {source} holds no training: give another path, or remove the file"
-            )
+            raise CheckpointError(f"checkpoint {source} holds no training: give another path, or remove the file")
         for name, own in self._identity().items():
             if saved["of"].get(name) != own:
                 raise CheckpointError(

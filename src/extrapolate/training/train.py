@@ -186,9 +186,7 @@ def _check_sequences(**values: object) -> None:
 
 def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None:
     if not isinstance(metrics, Mapping):
-        raise ValueError(
-            f'metrics is a dict of functions, such as {{"mae": f}}, got {type(metrics).__name__}'
-        )
+        raise ValueError(f'metrics is a dict of functions, such as {{"mae": f}}, got {type(metrics).__name__}')
     for name in RESERVED & metrics.keys():
         raise ValueError(f"a metric cannot be called {name!r}: the history has a column of that name")
     if monitor != "loss" and monitor not in metrics:

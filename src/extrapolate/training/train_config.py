@@ -93,9 +93,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.eval_every < 1:
-            raise ValueError(
-                f"steps={self.steps} must be at least 0, eval_every={self.eval_every} at least 1"
-            )
+            raise ValueError(f"steps={self.steps} must be at least 0, eval_every={self.eval_every} at least 1")
 
     @property
     def feed(self) -> Feed:

@@ -99,9 +99,7 @@ class Walk:
     reward: Tensor
 
 
-def walk(
-    agent: torch_nn.Module, grid: GridTime, episodes: Episodes, choose: Callable[[Tensor, int], Tensor]
-) -> Walk:
+def walk(agent: torch_nn.Module, grid: GridTime, episodes: Episodes, choose: Callable[[Tensor, int], Tensor]) -> Walk:
     """Episodes from their start to the greatest T of ``grid``; ``choose(preferences, step)`` gives the actions."""
     assert isinstance(agent, Agent)
     steps, state = [], agent.start(episodes.time.float())

@@ -30,9 +30,7 @@ class NeuralGPUConfig(lab.Config):
     """The options of all Neural GPU experiments."""
 
     maps: int = lab.number(48, "Channels per position.", cut=lab.fewer("channels"))
-    batch: int = lab.number(
-        32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin")
-    )
+    batch: int = lab.number(32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin"))
     compile: bool = False  # hundreds of steps of a loop would be compiled for minutes
 
 

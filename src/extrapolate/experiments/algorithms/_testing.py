@@ -95,9 +95,7 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
             parameters = {name: value[row] for name, value in replicas.parameters.items()}
             entropy, saturation = (float(cost) for cost in bound(parameters, {}, key, fixed()))
             rates = error_rates(recipe.network(replicas, row, recipe.levels[-1]), checks)
-            errors = sum(
-                rate * (1 if each.typical else RARE) for each, rate in zip(checks, rates, strict=True)
-            )
+            errors = sum(rate * (1 if each.typical else RARE) for each, rate in zip(checks, rates, strict=True))
             score = errors + 1e-3 * entropy  # the loss decides between equal error rates
             rows.append((entropy, saturation, score, max(rates), errors))
         names = ("loss", "saturation", "score", "error", "errors")
@@ -137,9 +135,7 @@ def run_tests(
                 found.append(count_errors(model, batch))
                 write(checkpoint, Checkpoint({"models": torch.tensor(len(done))}, {"errors": done}))
                 watch.progress(sum(len(counts) for every in done for counts in every.values()), None)
-    return [
-        {each.name: sum(own[each.name]) if each.name in own else None for each in test_sets} for own in done
-    ]
+    return [{each.name: sum(own[each.name]) if each.name in own else None for each in test_sets} for own in done]
 
 
 def train_and_test(
@@ -206,9 +202,7 @@ def exact(test_set: str, operation: str) -> lab.Measure:
             return None
         errors = rows[f"{test_set}/wrong"].drop_nulls()
         exact, tested, count = int((errors == 0).sum()), len(errors), rows[f"{test_set}/of"][0]
-        note = (
-            f"{exact} of {rows.height} networks without an error on {count:,} sequences; {tested} were tested"
-        )
+        note = f"{exact} of {rows.height} networks without an error on {count:,} sequences; {tested} were tested"
         if exact:
             note += f". No error in N sequences bounds the error rate by about 3/N, here {3 / count:.2g}"
         return lab.Found(success_rate(exact, rows.height), note, exact > 0)

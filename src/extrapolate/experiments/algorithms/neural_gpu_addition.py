@@ -79,8 +79,7 @@ def carry_threshold(carries: Sequence[int]) -> lab.Measure:
         first = pl.lit(2 * carries[-1])
         for carry in reversed(carries):
             wrong, count = (
-                pl.sum_horizontal(f"carry-{kind}-{carry}/{what}" for kind in CLASSES)
-                for what in ("wrong", "of")
+                pl.sum_horizontal(f"carry-{kind}-{carry}/{what}" for kind in CLASSES) for what in ("wrong", "of")
             )
             first = pl.when(2 * wrong >= count).then(carry).otherwise(first)
         found = results.select(first.cast(pl.Float64).alias("first"))["first"].to_numpy()

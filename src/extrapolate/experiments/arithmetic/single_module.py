@@ -38,9 +38,7 @@ def solved_in(
     id: str, unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
 ) -> lab.Finding:
     """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
-    tested_on = pl.col("range").replace_strict(
-        {str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default=""
-    )
+    tested_on = pl.col("range").replace_strict({str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default="")
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         rows = results.filter(pl.col("range").is_in(names), unit=unit, operation=operation)

@@ -93,9 +93,7 @@ def notes(config: NumberWordsConfig) -> list[str]:
 def train_model(config: NumberWordsConfig, name: str) -> lab.Training:
     """One model, all seeds at once; the split is the same for all."""
     task = NumberWords()
-    splits = {
-        split: tuple(each.to(config.device) for each in numbers) for split, numbers in task.splits().items()
-    }
+    splits = {split: tuple(each.to(config.device) for each in numbers) for split, numbers in task.splits().items()}
     errors = [f"{split}_error" for split in splits]
 
     def loss(model: torch_nn.Module, key: Tensor, _: Any) -> Tensor:

@@ -91,9 +91,7 @@ def curves(results: pl.DataFrame, config: ProgramsConfig) -> pl.DataFrame:
     )
 
 
-def relative_errors(
-    model: nn.Module, symbols: Tensor, values: Tensor, reach: Tensor, answer: Tensor
-) -> Tensor:
+def relative_errors(model: nn.Module, symbols: Tensor, values: Tensor, reach: Tensor, answer: Tensor) -> Tensor:
     """(N,): the errors of the answers to programs (N, T), in units of what they can reach."""
     return (model(symbols.movedim(1, 0), values.movedim(1, 0)) - answer) / reach
 

@@ -62,9 +62,7 @@ class MaskedModule(NamedTuple):
         return self.network if self.mask is None else self.mask.applied(self.network)
 
 
-def unmasked_and_under(
-    network: nn.Module, masks: Masks, unmasked: str = "unmasked"
-) -> Iterator[MaskedModule]:
+def unmasked_and_under(network: nn.Module, masks: Masks, unmasked: str = "unmasked") -> Iterator[MaskedModule]:
     """The network as it was trained, which is called ``unmasked``, and under each mask."""
     yield MaskedModule(unmasked, network)
     for name, mask in masks.items():

@@ -208,9 +208,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     return MaskStudy(
         seed=seed,
         config=config,
-        build=lambda: Classifier(
-            images_of(config.data).training.images.shape[1], config.channels, config.dropout
-        ),
+        build=lambda: Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout),
         # a convolution mapped over a single network is slower than that network
         train=replace(train_weights(config, loss, error), gradients=one_by_one),
         sample=sample,

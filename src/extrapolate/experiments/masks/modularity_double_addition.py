@@ -106,9 +106,7 @@ def mask_specs() -> list[studies.MaskSpec]:
 
 @lab.experiment(
     papers=["2010.02066"],
-    laptop=DenseConfig(
-        hidden=(600, 600), seeds=2, steps=4_000, mask_steps=10_000, strength=6e-4, eval_every=500
-    ),
+    laptop=DenseConfig(hidden=(600, 600), seeds=2, steps=4_000, mask_steps=10_000, strength=6e-4, eval_every=500),
     paper=PAPER | {"hidden": (2000,) * 4, "strength": 4e-4},
     smoke=SMOKE | {"strength": 4e-4},
     findings=findings,

@@ -40,9 +40,7 @@ class MathematicsConfig(SequenceConfig):
     """Every module has networks of its own; a strength is divided by the module's published batch size."""
 
     modules: tuple[str, ...] = lab.names(MODULES, "Modules of problems", "module")
-    data: str = sequences.data_folder(
-        "the unpacked archive of the Mathematics Dataset", "the published problems"
-    )
+    data: str = sequences.data_folder("the unpacked archive of the Mathematics Dataset", "the published problems")
     problems: int = lab.number(
         40_000, "Generated problems to train on.", cut=lab.fewer("problems of each difficulty")
     )

@@ -38,9 +38,7 @@ class PermutedDigitsConfig(DigitConfig):
     """Published: three hidden layers, eleven tasks, weights and masks by one Adam at 1e-2, eight masks per step."""
 
     hidden: tuple[int, ...] = widths((800, 800, 64))
-    starts: tuple[str, ...] = lab.names(
-        STARTS, "First logits of weights that no earlier task has kept", "start"
-    )
+    starts: tuple[str, ...] = lab.names(STARTS, "First logits of weights that no earlier task has kept", "start")
     tasks: int = lab.number(11, "Number of tasks, one after another.", least=2, cut=lab.fewer("tasks"))
     seeds: int = lab.number(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
     steps: int = lab.number(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
@@ -52,9 +50,7 @@ class PermutedDigitsConfig(DigitConfig):
 def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("prefer-old-strongly/more-sharing", more_sharing)
     for start in config.starts:
-        accuracy = lab.of(
-            lambda rows: means_by_seed(rows, "accuracy")["accuracy"].to_numpy(), {"unit": start}
-        )
+        accuracy = lab.of(lambda rows: means_by_seed(rows, "accuracy")["accuracy"].to_numpy(), {"unit": start})
         yield lab.Finding("{start}/solved", accuracy, {"start": start})
 
 
@@ -167,8 +163,7 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
         found = [
-            evaluate(task_of(config, number), chain.of(number), masks[: number + 1])
-            for number in range(config.tasks)
+            evaluate(task_of(config, number), chain.of(number), masks[: number + 1]) for number in range(config.tasks)
         ]
         rows = pl.DataFrame({"unit": start, **row, "seed": seed, "steps": config.steps} for row in found)
         lines = accuracies(rows) + sharing_lines(rows, masks)

@@ -148,9 +148,7 @@ class Problem:
         def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
             x, y = task.sample(self.batch, key)
             if self.augment is not None:
-                x = self.augment(
-                    x, ops.uniform(key + torch.tensor([0, 1, 0], device=key.device), (3, len(x)))
-                )
+                x = self.augment(x, ops.uniform(key + torch.tensor([0, 1, 0], device=key.device), (3, len(x))))
             return self.error(model(x), y)
 
         def on_test(measure: Callable[[Tensor, Tensor], Tensor], model: nn.Module) -> Tensor:
@@ -172,9 +170,7 @@ def _of_pixels(outputs: Tensor, colours: Tensor) -> Tensor:
     return (outputs - colours).square().mean() / 2
 
 
-_digits = partial(
-    Problem, lambda data, device: ImageClasses(digits_of("scikit-learn", device)), F.cross_entropy, 64
-)
+_digits = partial(Problem, lambda data, device: ImageClasses(digits_of("scikit-learn", device)), F.cross_entropy, 64)
 _text = partial(Problem, lambda data, device: Sentences(), _of_words, 16)
 _picture = partial(Problem, lambda data, device: Picture(), _of_pixels, 256)
 

@@ -26,9 +26,7 @@ class ResidualBlock(nn.Module):
             *_convolved(in_channels, channels, 3, stride), nn.ReLU(), *_convolved(channels, channels, 3)
         )
         same = stride == 1 and in_channels == channels
-        self.shortcut = (
-            nn.Sequential() if same else nn.Sequential(*_convolved(in_channels, channels, 1, stride))
-        )
+        self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolved(in_channels, channels, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.path(x) + self.shortcut(x))

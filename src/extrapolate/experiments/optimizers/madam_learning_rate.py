@@ -117,9 +117,7 @@ def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
     for optimizer in config.optimizers:
         for problem in config.problems:
             words = {"optimizer": optimizer, "problem": problem, "count": len(config.rates)}
-            yield lab.Finding(
-                "{optimizer}/{problem}/best-rate", partial(best_rate, optimizer, problem), words
-            )
+            yield lab.Finding("{optimizer}/{problem}/best-rate", partial(best_rate, optimizer, problem), words)
 
 
 def notes(config: LearningRateConfig) -> list[str]:

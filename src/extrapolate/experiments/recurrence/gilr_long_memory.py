@@ -72,12 +72,8 @@ class LongMemoryConfig(lab.Settings):
         (1_024, 8_192), "Lengths at which the LSTM is trained as well.", least=2
     )
     seeds: int = lab.number(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    seeds_alone: int = lab.number(
-        2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM")
-    )
-    iterations: int = lab.number(
-        600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations")
-    )
+    seeds_alone: int = lab.number(2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM"))
+    iterations: int = lab.number(600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations"))
     lstm_iterations: int = lab.number(  # one takes about half the time
         1_200, "Iterations after which an LSTM is given up.", cut=lab.fewer("iterations of the LSTM")
     )

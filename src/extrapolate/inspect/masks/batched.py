@@ -54,9 +54,7 @@ class MaskedLosses:
 
         value = call_on_batch(self._loss, model, part)
         if not isinstance(value, Tensor) or value.dim() != 0:
-            raise UserError(
-                f"the loss must be a scalar tensor, the mean over the batch; it gave {_shown(value)}"
-            )
+            raise UserError(f"the loss must be a scalar tensor, the mean over the batch; it gave {_shown(value)}")
         return value
 
     def looped(self, drawn: Drawn, parts: Batch) -> Tensor:
@@ -69,9 +67,7 @@ class MaskedLosses:
         apart = {name: value.detach().requires_grad_() for name, value in drawn.items()}
         try:
             total = self._mapped(apart, parts).sum()
-            torch.autograd.grad(
-                total, list(apart.values()), allow_unused=True
-            )  # may fail only on the way back
+            torch.autograd.grad(total, list(apart.values()), allow_unused=True)  # may fail only on the way back
         except UserError:
             raise
         except Exception as error:

@@ -45,8 +45,7 @@ class JointLearner(MaskLearner):
         if frozen is not None:
             frozen.applied(module)  # says what does not fit
         self._weights = {
-            name: replace(laid, weight=laid.weight.clone().requires_grad_())
-            for name, laid in self._weights.items()
+            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._weights.items()
         }
         self._moving = {name: laid.weight for name, laid in self._weights.items()}
         self._frozen = {
@@ -68,9 +67,7 @@ class JointLearner(MaskLearner):
         return super().state() | {f"joint/{name}": value for name, value in moving.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        moving = {
-            name.removeprefix("joint/"): value for name, value in state.items() if name.startswith("joint/")
-        }
+        moving = {name.removeprefix("joint/"): value for name, value in state.items() if name.startswith("joint/")}
         put_back("weights", self._moving, self._optimizer, moving, self.name)
         super().restore(state)
 

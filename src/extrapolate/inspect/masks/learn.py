@@ -132,9 +132,7 @@ def _again(name: str, batches: Iterable[Tensor | Batch]) -> Iterator[Tensor | Ba
             empty = False
             yield batch
         if empty:
-            raise UserError(
-                f"{name}: there are no more batches: give a list, a DataLoader, or an endless generator"
-            )
+            raise UserError(f"{name}: there are no more batches: give a list, a DataLoader, or an endless generator")
 
 
 def _write_states(path: Path, learners: Sequence[MaskLearner]) -> None:
@@ -157,9 +155,7 @@ def _read_states(path: Path, learners: Sequence[MaskLearner]) -> None:
     try:
         states = load_file(path)
     except SafetensorError as error:
-        raise UserError(
-            f"checkpoint {path} is damaged ({error}): delete it to learn its masks anew"
-        ) from None
+        raise UserError(f"checkpoint {path} is damaged ({error}): delete it to learn its masks anew") from None
     for place, learner in enumerate(learners):
         start = f"{place}/"
         learner.restore({n.removeprefix(start): v for n, v in states.items() if n.startswith(start)})

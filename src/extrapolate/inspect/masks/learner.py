@@ -161,9 +161,7 @@ class MaskLearner:
     def _check(self, batch: Batch) -> None:
         tensors = pytree.tree_leaves(batch)
         if not all(isinstance(each, Tensor) for each in tensors):
-            raise UserError(
-                f"{self.name}: a batch is a tensor, or a tuple, list or mapping (dict) of tensors"
-            )
+            raise UserError(f"{self.name}: a batch is a tensor, or a tuple, list or mapping (dict) of tensors")
         sizes = {len(each) if each.dim() else 0 for each in tensors}
         for i, each in enumerate(tensors):
             size = len(each) if each.dim() else 0
@@ -173,9 +171,7 @@ class MaskLearner:
                     "cannot share equally: choose another batch size or number of masks"
                 )
         if len(sizes) != 1:
-            raise UserError(
-                f"{self.name}: the tensors of a batch hold {sorted(sizes)} examples: give all the same"
-            )
+            raise UserError(f"{self.name}: the tensors of a batch hold {sorted(sizes)} examples: give all the same")
 
     def _blame(self, what: str) -> str:
         """Where it may come from: a weight that is not finite, or else a gradient, or else data and loss."""
@@ -185,9 +181,7 @@ class MaskLearner:
                 return f"{found}: {name!r} holds values that are not finite"
         for name, value in self._logits.items():
             if value.grad is not None and not torch.isfinite(value.grad).all():
-                return (
-                    f"{found}: it comes from {name!r}, whose values are finite: look at the data and the loss"
-                )
+                return f"{found}: it comes from {name!r}, whose values are finite: look at the data and the loss"
         return f"{found}, though all weights are finite: look at the data and the loss"
 
 

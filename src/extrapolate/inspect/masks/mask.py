@@ -169,9 +169,7 @@ class Mask(Mapping[str, Tensor]):
         parameters = dict(module.named_parameters())
         for name, kept in self.items():
             if name not in parameters:
-                raise UserError(
-                    f"{type(module).__name__} has no parameter {name!r}: the mask is of another module"
-                )
+                raise UserError(f"{type(module).__name__} has no parameter {name!r}: the mask is of another module")
             if parameters[name].shape != kept.shape:
                 shapes = f"{tuple(kept.shape)}, in {type(module).__name__} {tuple(parameters[name].shape)}"
                 raise UserError(f"{name!r} has the shape {shapes}: the mask is of another module")

@@ -25,11 +25,7 @@ def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
     """
     seed, stream, step = (word & WORD for word in key.unbind())
     weights = torch.arange(shape.numel(), device=key.device)
-    words = [
-        word
-        for j in range(-(-masks // 4))
-        for word in threefry2x32((seed, stream + j & WORD), (step, weights))
-    ]
+    words = [word for j in range(-(-masks // 4)) for word in threefry2x32((seed, stream + j & WORD), (step, weights))]
     halves = torch.stack([half for word in words for half in (word >> 16, word & 0xFFFF)][:masks])
     return ((2 * halves + 1).float() * 2.0**-17).view(masks, *shape)
 

@@ -66,9 +66,7 @@ class RecurrentStack(nn.Module):
         if not 0.0 <= dropout <= 1.0:
             raise UserError(f"dropout is a probability from 0 to 1, got {dropout}")
         if not 0 <= self.proj_size < hidden_size:
-            raise UserError(
-                f"proj_size must be from 0 to hidden_size - 1 = {hidden_size - 1}, got {self.proj_size}"
-            )
+            raise UserError(f"proj_size must be from 0 to hidden_size - 1 = {hidden_size - 1}, got {self.proj_size}")
         if dropout and num_layers == 1:
             warnings.warn("dropout acts between layers: one layer has none", stacklevel=2)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -158,9 +156,7 @@ class RecurrentStack(nn.Module):
         in_order = packed.sorted_indices is None
         return pack_padded_sequence(output, lengths, self.batch_first, enforce_sorted=in_order), final
 
-    def _run_layers(
-        self, x: Tensor, states: list[State], running: Tensor | None
-    ) -> tuple[Tensor, list[State]]:
+    def _run_layers(self, x: Tensor, states: list[State], running: Tensor | None) -> tuple[Tensor, list[State]]:
         """Run x (T, B, I) through all layers: the output (T, B, D·H) and the last states."""
         final = []
         for layer in range(self.num_layers):
@@ -216,9 +212,7 @@ class RecurrentStack(nn.Module):
         batch = (x.shape[1],) if batched else ()
         expected = [(count, *batch, size) for size in self.state_sizes]
         if [part.shape for part in parts] != expected:
-            got, wanted = (
-                ", ".join(str(tuple(s)) for s in each) for each in ([p.shape for p in parts], expected)
-            )
+            got, wanted = (", ".join(str(tuple(s)) for s in each) for each in ([p.shape for p in parts], expected))
             raise UserError(f"{type(self).__name__} takes hx of shape {wanted}, got {got}")
         return list(zip(*(part if batched else part.unsqueeze(1) for part in parts), strict=True))
 
@@ -226,15 +220,11 @@ class RecurrentStack(nn.Module):
         """Whether each sequence has a step t, (T, B, 1)."""
         steps, batch = x.shape[:2]
         if lengths.shape != (batch,) or lengths.dtype != torch.int64:
-            raise UserError(
-                f"lengths must be int64 of shape ({batch},), got {lengths.dtype} {tuple(lengths.shape)}"
-            )
+            raise UserError(f"lengths must be int64 of shape ({batch},), got {lengths.dtype} {tuple(lengths.shape)}")
         # values cannot be looked at in a transform, and on a GPU only by waiting for it
         readable = lengths.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
         if readable and not torch.compiler.is_compiling() and not ((lengths >= 0) & (lengths <= steps)).all():
-            raise UserError(
-                f"lengths must be from 0 to the {steps} steps of the input, got {lengths.tolist()}"
-            )
+            raise UserError(f"lengths must be from 0 to the {steps} steps of the input, got {lengths.tolist()}")
         return (torch.arange(steps, device=x.device).unsqueeze(1) < lengths.to(x.device)).unsqueeze(-1)
 
     def extra_repr(self) -> str:

@@ -82,9 +82,7 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
             if first:
                 adjoint_step(a, t * at + d, g, t * gt + d, start, d, da, db, t * width + d, carry, d)
             elif streamed:
-                streamed_adjoint_step(
-                    a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d
-                )
+                streamed_adjoint_step(a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d)
             else:
                 adjoint_step(a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d)
         for d in range(tail, high):
@@ -117,9 +115,7 @@ def _streams(*results: Tensor) -> bool:
     return large and row % LINE == 0 and all(each.data_ptr() % LINE == 0 for each in results)
 
 
-def forward_into(
-    out: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool
-) -> None:
+def forward_into(out: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool) -> None:
     """Writes the states into ``out``, contiguous (N, T, D); float32 or float64 throughout."""
     if out.numel() == 0:
         return

@@ -122,13 +122,10 @@ class _Adjoint(torch.autograd.Function):
         at_start = (a[:, start] * w.unsqueeze(1), total[:, start] * w.unsqueeze(1))
         rest = torch.zeros_like(h[:, 1:])
         into_total, into_gate = (
-            torch.cat([rest, each] if reverse else [each, rest], 1) if h.shape[1] else rest
-            for each in at_start
+            torch.cat([rest, each] if reverse else [each, rest], 1) if h.shape[1] else rest for each in at_start
         )
         later_gate = scan.earlier(a, nothing, not reverse)
-        later_reset = (
-            None if reset is None else scan.earlier(reset, torch.zeros_like(reset[:, :1]), not reverse)
-        )
+        later_reset = None if reset is None else scan.earlier(reset, torch.zeros_like(reset[:, :1]), not reverse)
         d_later, dg, _ = _Adjoint.apply(
             u * before + v + into_total, later_gate, total, None, later_reset, not reverse
         )
@@ -171,13 +168,9 @@ def _check(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None) -> Non
 
     for name, x in (("a", a), ("b", b), ("h0", h0)):
         if x is not None and not x.is_floating_point():
-            raise UserError(
-                f"linear_recurrence takes floating-point tensors, but {name} is {x.dtype}: convert it"
-            )
+            raise UserError(f"linear_recurrence takes floating-point tensors, but {name} is {x.dtype}: convert it")
         if x is not None and x.device != b.device:
-            raise UserError(
-                f"linear_recurrence: b is on {b.device} but {name} on {x.device}: move one of them"
-            )
+            raise UserError(f"linear_recurrence: b is on {b.device} but {name} on {x.device}: move one of them")
     if b.dim() != 3:
         raise UserError(f"linear_recurrence: b must be (batch, time, channels), got {shape(b)}")
     if a.dim() > 3 or any(n not in (1, m) for n, m in zip(a.shape[::-1], b.shape[::-1], strict=False)):
@@ -191,9 +184,7 @@ def _check(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None) -> Non
             f"linear_recurrence: reset must be {wanted} for b {shape(b)}, got {reset.dtype} {shape(reset)}"
         )
     if reset is not None and reset.device != b.device:
-        raise UserError(
-            f"linear_recurrence: b is on {b.device} but reset on {reset.device}: move one of them"
-        )
+        raise UserError(f"linear_recurrence: b is on {b.device} but reset on {reset.device}: move one of them")
 
 
 def linear_recurrence(

@@ -52,9 +52,7 @@ def _frame(folder: Folder) -> pl.DataFrame | None:
     frame = extra_table(folder, FILE, (*TEXTS, *NUMBERS))
     if frame is None:
         return None
-    frame = frame.with_columns(pl.col(*NUMBERS).cast(pl.Float64, strict=False)).filter(
-        pl.col("x").is_finite()
-    )
+    frame = frame.with_columns(pl.col(*NUMBERS).cast(pl.Float64, strict=False)).filter(pl.col("x").is_finite())
     return frame if frame.height else None
 
 
@@ -81,9 +79,7 @@ def _group(name: str, rows: pl.DataFrame, x_name: str, y_name: str, prefix: str)
     return Group(name, tuple(panels), _table(name, lines, x_name, y_name))
 
 
-def _panel(
-    line: Line, lines: Sequence[Line], across: Axis, up: Axis, x_name: str, label: str, prefix: str
-) -> Markup:
+def _panel(line: Line, lines: Sequence[Line], across: Axis, up: Axis, x_name: str, label: str, prefix: str) -> Markup:
     with svg.drawing():
         canvas = Canvas(figsize=(WIDTH / 72, HEIGHT / 72))
         inside = (WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - BOTTOM - TOP) / HEIGHT
@@ -105,9 +101,7 @@ def _whiskers(axes: Axes, line: Line, across: Axis, up: Axis) -> None:
     for x, y, low, high in line.points:
         if y is not None and low is not None and high is not None:
             place = across.share(x)
-            axes.plot(
-                [place, place], [up.share(low), up.share(high)], color=svg.ALL, linewidth=1.2, alpha=0.7
-            )
+            axes.plot([place, place], [up.share(low), up.share(high)], color=svg.ALL, linewidth=1.2, alpha=0.7)
 
 
 def _dress(axes: Axes, across: Axis, up: Axis, x_name: str) -> None:

@@ -25,20 +25,14 @@ def fit_points(fit: dict[str, Any], points: pl.DataFrame) -> Figure:
     what = "the formula" if fit["found"] else "the best sum of columns"
     table = _table(actual, predicted, outer)
     told = "; ".join(f"{row[0].text}: {row[2].text}" for row in table.rows)
-    parity = Scatter(
-        actual[drawn], predicted[drawn], outer[drawn], f"{fit['target']} in the table", "diagonal"
-    )
+    parity = Scatter(actual[drawn], predicted[drawn], outer[drawn], f"{fit['target']} in the table", "diagonal")
     left = Scatter(predicted[drawn], (actual - predicted)[drawn], outer[drawn], "predicted", "zero")
     panels = (
-        Panel(
-            "Predicted", "against the table", scatter(parity, f"Predicted against actual. {told}", "parity")
-        ),
+        Panel("Predicted", "against the table", scatter(parity, f"Predicted against actual. {told}", "parity")),
         Panel("What is left", "table − predicted", scatter(left, f"Residuals. {told}", "residual")),
         Panel("What more parts buy", "error", error_front(fit["candidates"], "front")),
     )
-    shown = (
-        "" if len(drawn) == len(actual) else f" {number(len(drawn))} of {number(len(actual))} rows are drawn."
-    )
+    shown = "" if len(drawn) == len(actual) else f" {number(len(drawn))} of {number(len(actual))} rows are drawn."
     return Figure(
         id="rows",
         title="The rows",
@@ -62,9 +56,7 @@ def _table(actual: NDArray[np.float64], predicted: NDArray[np.float64], outer: N
     for name, chosen in (("inner rows", ~outer), ("outer rows", outer)):
         errors = error[chosen & np.isfinite(error)]
         sizes = (np.sqrt(np.mean(errors**2)), errors.max()) if len(errors) else (np.nan, np.nan)
-        rows.append(
-            (Entry(name), Entry(number(int(chosen.sum()))), *(Entry(number(float(s))) for s in sizes))
-        )
+        rows.append((Entry(name), Entry(number(int(chosen.sum()))), *(Entry(number(float(s))) for s in sizes)))
     return Table(
         "Errors of the formula refitted on all rows, in the target's units",
         ("rows", "count", "root mean square", "largest"),

@@ -60,14 +60,11 @@ def _frame(folder: Folder) -> pl.DataFrame | None:
 def _group(rows: pl.DataFrame, prefix: str) -> Group:
     measure = str(rows["measure"][0])
     title = TITLES[measure]
-    by_mask = {
-        printable(str(mask)): _whiskers(own) for (mask,), own in rows.group_by("mask", maintain_order=True)
-    }
+    by_mask = {printable(str(mask)): _whiskers(own) for (mask,), own in rows.group_by("mask", maintain_order=True)}
     values = [line.value for lines in by_mask.values() for line in lines if line.value is not None]
     axis = axis_for(values) if measure.startswith(KEPT) else PERCENT
     panels = [
-        _panel(mask, lines, axis, title, f"{prefix}-{place}")
-        for place, (mask, lines) in enumerate(by_mask.items())
+        _panel(mask, lines, axis, title, f"{prefix}-{place}") for place, (mask, lines) in enumerate(by_mask.items())
     ]
     layers = list(dict.fromkeys(line.label for lines in by_mask.values() for line in lines))
     found = [{line.label: line for line in lines} for lines in by_mask.values()]

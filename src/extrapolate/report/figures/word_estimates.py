@@ -37,8 +37,7 @@ def _group(rows: pl.DataFrame, place: int) -> Group:
     axis = axis_for([0.0, float(value), *rows["estimate"].drop_nulls().to_list()])
     by_unit = {str(unit): own for (unit,), own in rows.group_by("unit", maintain_order=True)}
     panels = [
-        _panel(unit, own, value, axis, f"words-{place}-{index}")
-        for index, (unit, own) in enumerate(by_unit.items())
+        _panel(unit, own, value, axis, f"words-{place}-{index}") for index, (unit, own) in enumerate(by_unit.items())
     ]
     words = next(iter(by_unit.values()))["word"].to_list()
     lines = [

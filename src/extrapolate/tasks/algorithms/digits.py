@@ -28,9 +28,7 @@ def digits_of(numbers: Sequence[int], width: int, base: int = 2) -> Tensor:
             raise UserError(f"{number} is negative: give whole numbers from 0 up")
         found = _digits(number, base)
         if len(found) > width:
-            raise UserError(
-                f"{len(found)} digits in base {base} do not fit into {width}: give a larger width"
-            )
+            raise UserError(f"{len(found)} digits in base {base} do not fit into {width}: give a larger width")
         out[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
     return out
 

@@ -103,8 +103,6 @@ def written(terms: Iterable[Term], letters: Sequence[str]) -> str:
 
 def _written(size: int, powers: Powers, letters: Sequence[str]) -> str:
     factors = [
-        letter if power == 1 else f"{letter}**{power}"
-        for letter, power in zip(letters, powers, strict=True)
-        if power
+        letter if power == 1 else f"{letter}**{power}" for letter, power in zip(letters, powers, strict=True) if power
     ]
     return "*".join([str(size), *factors] if size != 1 or not factors else factors)

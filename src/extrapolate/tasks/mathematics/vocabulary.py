@@ -74,9 +74,7 @@ class Vocabulary:
         width = int(lengths.max(initial=0)) + marks
         joined = "".join(text.ljust(width, self.characters[0]) for text in texts)
         codes, known = _codes(joined), _codes(self.characters)
-        table = np.zeros(
-            int(known[-1]) + 2, np.int64
-        )  # its last place: every character behind the known ones
+        table = np.zeros(int(known[-1]) + 2, np.int64)  # its last place: every character behind the known ones
         table[known] = np.arange(self._first, self.size)
         tokens = table[np.minimum(codes, len(table) - 1)]
         if not tokens.all():
