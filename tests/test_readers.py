@@ -112,7 +112,7 @@ READERS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "mathematics": (write_official, lambda folder: Official(folder, 2).split("add_or_sub")),
 }
 SIMPLE, SUMS = "tasks_train_simple.txt", "train-medium/arithmetic__add_or_sub.txt"
-SCAN_ROWS = gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9)
+SCAN_ROWS = gzip.compress(b"IN: jump OUT: I_JUMP\n" * 9, mtime=0)
 AGAIN, NEW = ".*download it again from", "problems that are new"
 
 
@@ -124,7 +124,7 @@ AGAIN, NEW = ".*download it again from", "problems that are new"
         ("cifar", "data_batch_4.bin", -1, r"data_batch_4\.bin is not a file of .*or is damaged"),
         ("archive", ARCHIVE, 500, f"{ARCHIVE} is damaged"),
         ("archive", ARCHIVE, slice(100, 200), f"{ARCHIVE} is damaged"),
-        ("archive", ARCHIVE, gzip.compress(bytes(10_240)), f"{ARCHIVE} lacks data_batch_1.bin"),
+        ("archive", ARCHIVE, gzip.compress(bytes(10_240), mtime=0), f"{ARCHIVE} lacks data_batch_1.bin"),
         ("wikitext", "wiki.train.tokens", None, r"wiki\.train\.tokens: No such file.*wikitext-2-v1\.zip"),
         ("wikitext", "wiki.valid.tokens", -2, r"wiki\.valid\.tokens is cut short"),
         ("wikitext", "wiki.valid.tokens", b"", r"wiki\.valid\.tokens is cut short"),
