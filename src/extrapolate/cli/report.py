@@ -45,7 +45,8 @@ def show(folder: Path, as_json: bool) -> None:
     page = write_page(folder)
     if as_json:
         found = read(folder)
-        claims = [asdict(claim) for claim in found.claims]
+        preset = {"preset": found.manifest.preset}
+        claims = [asdict(claim) | preset for claim in found.claims]
         print_json({"folder": str(folder), "report": str(page), "finished": found.finished, "claims": claims})
         return
     console = stdout_console()
