@@ -7,10 +7,6 @@ import polars as pl
 import pytest
 import torch
 
-from data_files import write_cifar
-from extrapolate.errors import UserError
-from extrapolate.experiments import with_options
-from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks.modularity_class_removal import (
     CLASSES,
     LAST,
@@ -112,13 +108,3 @@ def test_page_shows_what_is_lost_with_a_class(tmp_path: Path) -> None:
     confused = pl.read_parquet(tmp_path / "confusions.parquet").with_columns(value=pl.lit("zebra"))
     confused.write_parquet(tmp_path / "confusions.parquet")
     assert "zebra" not in write_page(tmp_path).read_text(encoding="utf-8")
-
-
-def test_the_papers_images_must_be_given(tmp_path: Path) -> None:
-    assert PRESETS["paper"].data == REQUIRED
-    assert len(modularity_class_removal.jobs(PRESETS["paper"])) == 10, "listed without them"
-    with pytest.raises(UserError, match="give --data DIR with the files of CIFAR-10's binary version"):
-        build(PRESETS["paper"])
-    write_cifar(tmp_path)
-    config = with_options(PRESETS["paper"], {"data": str(tmp_path), "channels": "4,4,4,4"})
-    assert build(config)(images_of(config.data).training.images).shape[1:] == (10,)

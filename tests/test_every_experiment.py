@@ -13,6 +13,7 @@ import pytest
 from extrapolate._runtime.progress import Interrupted, Watch
 from extrapolate.errors import UserError
 from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, with_options, written
+from extrapolate.experiments.config import REQUIRED
 from extrapolate.report import write_page
 from extrapolate.training import loop
 
@@ -90,6 +91,18 @@ def test_presets_say_what_they_train(name: str) -> None:
         assert re.search(r"\d", experiment.outline(config))
         assert all(note.endswith(".") for note in experiment.notes(config))
     assert not experiment.presets["paper"].cuts(experiment.presets["paper"])
+
+
+@every_experiment
+def test_data_that_the_paper_needs_are_asked_for_before_a_run_begins(name: str, tmp_path: Path) -> None:
+    experiment = EXPERIMENTS[name]
+    config = experiment.presets["paper"]
+    if getattr(config, "data", None) != REQUIRED:
+        pytest.skip("its data are generated")
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=r"\Athe paper's data .*: give --data DIR with [^\n]+\Z"):
+        run(experiment, config, preset="paper", folder=folder, command="test", display=Counting())
+    assert not (folder / "manifest.json").exists()
 
 
 @every_experiment

@@ -153,9 +153,8 @@ def images_of(data: str, device: str = "cpu") -> Digits:
     """The images that ``--data`` names; each channel less its mean over the training set, over its deviation.
 
     Raises:
-        UserError: the folder is required and not given, or its files cannot be read.
+        UserError: the files of the folder cannot be read.
     """
-    lab.require(data, "--data DIR with the files of CIFAR-10's binary version")
     folder = None if data == EMBEDDED else Path(data)
     found = load_cifar(folder) if folder and has_cifar(folder) else load_digits(folder)
     deviation, mean = torch.std_mean(found.training.images, (0, 2, 3), keepdim=True)
@@ -266,5 +265,6 @@ SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}
     means=["accuracy", "kept_share"],
 )
 def modularity_class_removal(config: ClassRemovalConfig) -> Iterator[lab.Training]:
+    lab.require(config.data, "--data DIR with the files of CIFAR-10's binary version")
     for seed in range(config.seeds):
         yield mask_training(removal_study(config, seed))

@@ -247,6 +247,7 @@ def matrices(mask: Mask) -> list[str]:
     means=["accuracy", "kept_share", "share", "old"],
 )
 def modularity_permuted_digits(config: PermutedDigitsConfig) -> Iterator[lab.Training]:
+    digits_of(config.data, config.device)  # what cannot be read is refused before a run begins
     for start in config.starts:
         for seed in range(config.seeds):
             yield train_chain(config, start, seed)
