@@ -32,7 +32,7 @@ lint: .venv/installed
 # Every experiment at its laptop preset (some of them for long: each goes on where it was stopped), then the document.
 results: .venv/installed
 	for name in $$($(BIN)/extrapolate list --json | $(BIN)/python -c 'import json, sys; print(*(e["name"] for e in json.load(sys.stdin)))'); do \
-		$(BIN)/extrapolate run $$name && $(BIN)/python docs/make_results.py runs/$$name-laptop || exit; \
+		$(BIN)/extrapolate run $$name && $(BIN)/python scripts/make_results.py runs/$$name-laptop || exit; \
 	done
 
 clean:

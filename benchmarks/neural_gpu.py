@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from extrapolate import nn
 from extrapolate._runtime.machine import keep_freed_memory
-from extrapolate.nn import _diagonal_fused
+from extrapolate.nn.neural_gpu import _diagonal_fused
 
 Work = Callable[[], object]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from extrapolate import threads
+from extrapolate._runtime import threads
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 

@@ -5,10 +5,10 @@ import importlib
 from pathlib import Path
 
 import pytest
+from test_architecture import imported_by
 
 import extrapolate
 from extrapolate.experiments.catalog import FAMILIES
-from test_house import imported_by
 
 LAZY = ["extrapolate", "extrapolate.experiments", "extrapolate.inspect"]
 

@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from extrapolate._lazy import import_lazily
+from extrapolate._runtime.lazy import import_lazily
 
 if TYPE_CHECKING:
     from extrapolate import estimator, experiments, inspect, nn, ops, optim, tasks, training

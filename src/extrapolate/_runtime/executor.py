@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
+from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate._runtime.main_guard import explain_ended_workers
 from extrapolate._runtime.progress import Interrupted, Watch
-from extrapolate.errors import UserError
 
 #: Seconds between two looks at what the workers say.
 POLL_SECONDS = 0.2

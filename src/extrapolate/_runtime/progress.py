@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from extrapolate.errors import Interrupted as Interrupted
+from extrapolate._runtime.errors import Interrupted as Interrupted
 
 
 class Watch(Protocol):

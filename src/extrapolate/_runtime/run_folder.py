@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 from filelock import FileLock, Timeout
 
-from extrapolate.errors import UserError
-from extrapolate.files import replacing, write_text
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.files import replacing, write_text
 
 #: What a manifest must hold so that its run can be resumed.
 MANIFEST_NEEDS = {

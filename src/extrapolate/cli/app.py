@@ -9,13 +9,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
+from extrapolate._runtime.errors import UserError
 from extrapolate.cli.compute import compute
 from extrapolate.cli.fit import fit
 from extrapolate.cli.list import list_experiments
 from extrapolate.cli.predict import predict
 from extrapolate.cli.report import report
 from extrapolate.cli.run import RunGroup
-from extrapolate.errors import UserError
 
 USAGE, INTERRUPTED = 2, 130
 

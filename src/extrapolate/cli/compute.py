@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from extrapolate._runtime.errors import UserError
 from extrapolate.cli.console import print_json, stderr_console, stdout_console
-from extrapolate.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from extrapolate.cli.computing import Question
+    from extrapolate.inspect.calculator import Question
 
 #: Numbers of all states that a page holds (of 512 places, with 48 maps); places up to which time is not asked about.
 DRAWN, QUICK = 48 * 512**2, 512
@@ -55,8 +55,8 @@ def compute(
     nothing else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
     """
     from extrapolate.cli.compute_page import draw
-    from extrapolate.cli.computing import Calculator, Question, letters
-    from extrapolate.tasks.algorithms import parsed
+    from extrapolate.inspect.calculator import Calculator, Question, letters
+    from extrapolate.inspect.expression import parsed
 
     left, operation, right = parsed(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from extrapolate.cli.computing import Question, letters
 from extrapolate.cli.console import typed_command
+from extrapolate.inspect.calculator import Question, letters
+from extrapolate.inspect.expression import decimal
 from extrapolate.report.states_page import Computed, write_states_page
-from extrapolate.tasks.algorithms import decimal
 
 
 def draw(path: Path, question: Question, found: dict[str, Any], states: list[Tensor]) -> None:

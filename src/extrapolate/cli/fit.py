@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extrapolate._runtime.errors import UserError
 from extrapolate.cli.console import print_json, stderr_console, stdout_console, typed_command
-from extrapolate.errors import UserError
 
 if TYPE_CHECKING:
     from extrapolate.estimator import ArithmeticRegressor, FitData
@@ -40,9 +40,9 @@ def fit(
     Says so, and why, where there is none. Writes the formula, its evidence and a page to a folder;
     extrapolate predict applies it to other tables.
     """
-    from extrapolate.cli.fit_answer import answer
     from extrapolate.cli.fit_text import print_fit
     from extrapolate.estimator import read_fit_data
+    from extrapolate.estimator.results import answer
 
     if not seconds > 0:
         raise UserError(f"--seconds {seconds:g}: the search needs more time than that")
@@ -109,9 +109,9 @@ def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: d
 
     import polars as pl
 
-    from extrapolate.cli.fit_answer import circumstances
+    from extrapolate._runtime.files import replacing, write_text
     from extrapolate.estimator import formula_as_json
-    from extrapolate.files import replacing, write_text
+    from extrapolate.estimator.results import circumstances
     from extrapolate.report.fit_page import write_fit_page
 
     saved = formula_as_json(model.formula_, data.names, found["target"], found=model.found_)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from extrapolate._runtime.errors import UserError, unknown_name
 from extrapolate.cli.console import stderr_console
-from extrapolate.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from extrapolate.estimator import SavedFormula, Sheet
@@ -25,8 +25,8 @@ def predict(
 
     The cell is empty where a value is missing or the formula is undefined; how often is said on stderr.
     """
+    from extrapolate._runtime.files import replacing
     from extrapolate.estimator import load_formula
-    from extrapolate.files import replacing
 
     formula = load_formula(model)
     if out is None:

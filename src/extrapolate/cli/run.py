@@ -11,10 +11,10 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
+from extrapolate._runtime.errors import unknown_name
 from extrapolate.cli.console import stderr_console, typed_command
 from extrapolate.cli.plan import print_plan
 from extrapolate.cli.report import show
-from extrapolate.errors import unknown_name
 
 DEFAULT_PRESET = "laptop"
 

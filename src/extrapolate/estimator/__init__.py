@@ -4,15 +4,15 @@
 file to its arrays and from its formula to a file.
 """
 
-from extrapolate.estimator._certificate import Certificate
-from extrapolate.estimator._file_reading import Sheet, read_batches
-from extrapolate.estimator._fit_data import FitData, read_fit_data
-from extrapolate.estimator._formula import Coefficient, Formula
-from extrapolate.estimator._numbers import numbers
-from extrapolate.estimator._regressor import ArithmeticRegressor, Ranked
-from extrapolate.estimator._saving import SavedFormula, formula_as_json, load_formula
-from extrapolate.estimator._showing import Shown, show
-from extrapolate.estimator._watch import FitWatch, QuietFit
+from extrapolate.estimator.formula.formula import Coefficient, Formula
+from extrapolate.estimator.formula.render import Shown, show
+from extrapolate.estimator.formula.saved import SavedFormula, formula_as_json, load_formula
+from extrapolate.estimator.regressor import ArithmeticRegressor, Ranked
+from extrapolate.estimator.search.certificate import Certificate
+from extrapolate.estimator.search.progress import FitWatch, QuietFit
+from extrapolate.estimator.table.fit_data import FitData, read_fit_data
+from extrapolate.estimator.table.parse_numbers import numbers
+from extrapolate.estimator.table.read_file import Sheet, read_batches
 
 __all__ = [
     "ArithmeticRegressor",

@@ -5,7 +5,7 @@ Each name is imported when it is first used, so that an unknown experiment is re
 
 from typing import TYPE_CHECKING
 
-from extrapolate._lazy import import_lazily
+from extrapolate._runtime.lazy import import_lazily
 
 if TYPE_CHECKING:
     from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extrapolate.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name
 
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment

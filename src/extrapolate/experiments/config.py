@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments.options import (
     Cut,
     Option,

@@ -11,10 +11,10 @@ from typing import Any
 
 from extrapolate._runtime.machine import peak_mib
 from extrapolate._runtime.progress import Interrupted
+from extrapolate._runtime.threads import thread_limit
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.training import Context, Job, Measurement, Trained
-from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.threads import thread_limit
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.options import written
 from extrapolate.experiments.training import Context, Measured, Measurement, Trained, Training, as_rows
-from extrapolate.threads import thread_limit
 from extrapolate.training import History
 from extrapolate.training.checkpoint import Checkpoint, serialize
 from extrapolate.training.loop import run_training

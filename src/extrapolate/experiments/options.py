@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from extrapolate.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name
 
 #: Options that all experiments have: shown after an experiment's own.
 COMMON = ("seeds", "steps", "eval_every", "batch", "device")

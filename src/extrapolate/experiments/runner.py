@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from extrapolate._runtime.executor import Executor, LocalExecutor
+from extrapolate._runtime.files import replacing
 from extrapolate._runtime.machine import cpu_seconds, describe_machine, now, versions
 from extrapolate._runtime.main_guard import end_if_importing_main
 from extrapolate._runtime.progress import Watch
@@ -18,7 +19,6 @@ from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.options import written
 from extrapolate.experiments.training import Job as Training
-from extrapolate.files import replacing
 
 
 class Display(Protocol):

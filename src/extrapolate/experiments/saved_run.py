@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from extrapolate._runtime.errors import UserError, unknown_name
 from extrapolate._runtime.run_folder import RunFolder, read_table
-from extrapolate.errors import UserError, unknown_name
 from extrapolate.experiments.catalog import experiment_named
 from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.options import with_options

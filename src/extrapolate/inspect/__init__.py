@@ -10,7 +10,7 @@ Each name is imported when it is first used: masks need no computer algebra.
 
 from typing import TYPE_CHECKING
 
-from extrapolate._lazy import import_lazily
+from extrapolate._runtime.lazy import import_lazily
 
 if TYPE_CHECKING:
     from extrapolate.inspect.exact_bounds import Twin

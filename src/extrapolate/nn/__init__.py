@@ -16,8 +16,6 @@ from extrapolate.nn._contract import (
     penalty,
 )
 from extrapolate.nn._conv_encoder import ConvEncoder
-from extrapolate.nn._diagonal_cell import DiagonalCGRU
-from extrapolate.nn._diagonal_neural_gpu import DiagonalNeuralGPU
 from extrapolate.nn._encoder_decoder import (
     EncoderDecoder,
     LSTMEncoderDecoder,
@@ -25,38 +23,40 @@ from extrapolate.nn._encoder_decoder import (
     Tokens,
     TransformerEncoderDecoder,
 )
-from extrapolate.nn._ensemble import NeuralGPUEnsemble
-from extrapolate.nn._gilr import GILR
-from extrapolate.nn._gilr_lstm import GILRLSTM
-from extrapolate.nn._gnalu import GNALU
-from extrapolate.nn._inalu import INALU
-from extrapolate.nn._independent_nalu import IndependentNALU
-from extrapolate.nn._linear_rnn import LinearRecurrentLayer, LinearRNN
-from extrapolate.nn._mcfc import MCFC
 from extrapolate.nn._mlp import MLP
-from extrapolate.nn._mnac import MNAC
-from extrapolate.nn._mul_mcfc import MulMCFC, MulMCFCSignINALU, MulMCFCSignRealNPU
-from extrapolate.nn._nac import NAC, NACMul
-from extrapolate.nn._nalu import NALU
-from extrapolate.nn._nau import NAU
-from extrapolate.nn._neural_gpu import CGRU, NeuralGPU
-from extrapolate.nn._nmru import NMRU, GatedNMRU
-from extrapolate.nn._nmu import NMU
-from extrapolate.nn._norms import l1_norm
-from extrapolate.nn._npu import NPU
-from extrapolate.nn._nru import NRU, NRUSeparateSign
 from extrapolate.nn._pretrained import (
     Pretrained,
     pretrained_config,
     pretrained_names,
 )
-from extrapolate.nn._qrnn import QRNN
-from extrapolate.nn._real_npu import ModifiedRealNPU, RealNPU
-from extrapolate.nn._sru import SRU
-from extrapolate.nn._stochastic_nmu import BatchStochasticNMU, StochasticNMU
+from extrapolate.nn.arithmetic._gnalu import GNALU
+from extrapolate.nn.arithmetic._inalu import INALU
+from extrapolate.nn.arithmetic._independent_nalu import IndependentNALU
+from extrapolate.nn.arithmetic._mcfc import MCFC
+from extrapolate.nn.arithmetic._mnac import MNAC
+from extrapolate.nn.arithmetic._mul_mcfc import MulMCFC, MulMCFCSignINALU, MulMCFCSignRealNPU
+from extrapolate.nn.arithmetic._nac import NAC, NACMul
+from extrapolate.nn.arithmetic._nalu import NALU
+from extrapolate.nn.arithmetic._nau import NAU
+from extrapolate.nn.arithmetic._nmru import NMRU, GatedNMRU
+from extrapolate.nn.arithmetic._nmu import NMU
+from extrapolate.nn.arithmetic._norms import l1_norm
+from extrapolate.nn.arithmetic._npu import NPU
+from extrapolate.nn.arithmetic._nru import NRU, NRUSeparateSign
+from extrapolate.nn.arithmetic._real_npu import ModifiedRealNPU, RealNPU
+from extrapolate.nn.arithmetic._stochastic_nmu import BatchStochasticNMU, StochasticNMU
+from extrapolate.nn.neural_gpu._diagonal_cell import DiagonalCGRU
+from extrapolate.nn.neural_gpu._diagonal_neural_gpu import DiagonalNeuralGPU
+from extrapolate.nn.neural_gpu._ensemble import NeuralGPUEnsemble
+from extrapolate.nn.neural_gpu._neural_gpu import CGRU, NeuralGPU
+from extrapolate.nn.recurrent._gilr import GILR
+from extrapolate.nn.recurrent._gilr_lstm import GILRLSTM
 from extrapolate.nn.recurrent._gru import GRU
+from extrapolate.nn.recurrent._linear_rnn import LinearRecurrentLayer, LinearRNN
 from extrapolate.nn.recurrent._lstm import LSTM
+from extrapolate.nn.recurrent._qrnn import QRNN
 from extrapolate.nn.recurrent._rnn import RNN
+from extrapolate.nn.recurrent._sru import SRU
 from extrapolate.nn.recurrent._ugrnn import UGRNN
 
 __all__ = [  # noqa: RUF022  (grouped by idea)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from extrapolate.threads import cut
+from extrapolate._runtime.threads import cut
 
 #: A layer's plain computation, whose outputs its kernels give too.
 Definition = Callable[..., Any]

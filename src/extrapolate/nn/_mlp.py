@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from extrapolate.nn._functional import linear
+from extrapolate.nn.arithmetic._functional import linear
 
 
 class MLP(nn.Module):

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extrapolate.errors import UserError, unknown_name
-from extrapolate.files import replacing, write_text
+from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.files import replacing, write_text
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 

@@ -15,10 +15,10 @@ import torch
 from numba import float32, int32, njit, uint8, uint16, uint32
 from torch import Tensor
 
+from extrapolate._runtime.threads import share
 from extrapolate.optim import _codes
 from extrapolate.optim._formulas import correction, rates_of, tiny
 from extrapolate.optim._words import SECOND, STEP, STREAM
-from extrapolate.threads import share
 
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry

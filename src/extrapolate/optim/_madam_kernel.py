@@ -16,9 +16,9 @@ import numpy as np
 from numba import carray, float32, int64, njit
 from torch import Tensor
 
+from extrapolate._runtime.threads import share
 from extrapolate.optim._formulas import rates_of
 from extrapolate.optim._usable_kernel import floats_at
-from extrapolate.threads import share
 
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry

@@ -13,7 +13,7 @@ from numba import carray, int64, njit, types, uint32
 from numba.extending import intrinsic
 from torch import Tensor
 
-from extrapolate.threads import share
+from extrapolate._runtime.threads import share
 
 #: What an element costs one thread that looks whether it is usable.
 NANOSECONDS = 0.06

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments.ledger import Claim
 from extrapolate.report.words import printable, value
 

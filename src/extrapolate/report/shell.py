@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from extrapolate.files import write_text
+from extrapolate._runtime.files import write_text
 from extrapolate.report import words
 from extrapolate.report.files import ReportError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from extrapolate.files import write_text
+from extrapolate._runtime.files import write_text
 from extrapolate.report.files import ReportError
 from extrapolate.report.shell import environment
 

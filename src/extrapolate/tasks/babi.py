@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from extrapolate import ops
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.babi_files import Story, find_file, read_stories
 
 #: All tasks.

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from extrapolate.errors import UserError
-from extrapolate.files import open_text
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.files import open_text
 
 ARCHIVE = "tasks_1-20_v1-2.tar.gz (https://research.facebook.com/downloads/babi)"
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import numpy as np
 import torch
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.digits import Digits, DigitSet
 
 TRAINING_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: MNIST's files, images and labels, as distributed; they may also be unpacked, without the ``.gz``.
 MNIST_FILES = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from extrapolate import ops
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 
 class RangeError(UserError, ValueError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name
 from extrapolate.tasks.scan_files import read_rows
 from extrapolate.tasks.scan_grammar import (
     END,

@@ -3,8 +3,8 @@
 import zlib
 from pathlib import Path
 
-from extrapolate.errors import UserError, unknown_name
-from extrapolate.files import open_text
+from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.files import open_text
 from extrapolate.tasks.scan_grammar import ScanRow, interpret
 
 ARCHIVE = "https://github.com/brendenlake/SCAN"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from extrapolate.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name
 
 #: What each verb does; "turn" does nothing but the turn that every direction begins with.
 _VERBS = {"walk": ("I_WALK",), "look": ("I_LOOK",), "run": ("I_RUN",), "jump": ("I_JUMP",), "turn": ()}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from extrapolate import ops
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: The word-level version's files: training, validation and test.
 WIKITEXT_FILES = ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens")

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor
 
-from extrapolate.errors import UserError
-from extrapolate.files import replacing
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.files import replacing
 
 FORMAT = "extrapolate-checkpoint-1"
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from extrapolate.batches import call_on_batch
+from extrapolate._runtime.batches import call_on_batch
 from extrapolate.training.data import DEFAULT_BATCH, fixed_tensors, is_task
 from extrapolate.training.feeds import NOTHING, count_of, joined, moved
 from extrapolate.training.replicas import Replicas

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from extrapolate.errors import UserError
-from extrapolate.files import replacing
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.files import replacing
 from extrapolate.nn import key_names
 from extrapolate.training.architecture import check_alike
 from extrapolate.training.vectorize import (

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from extrapolate._runtime.batches import call_on_batch
 from extrapolate._runtime.progress import Interrupted, stop_on_signals
-from extrapolate.batches import call_on_batch
+from extrapolate._runtime.threads import thread_limit
 from extrapolate.optim import GradientNoise
-from extrapolate.threads import thread_limit
 from extrapolate.training.clip import Clip
 from extrapolate.training.data import feed_of
 from extrapolate.training.feeds import NoData

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 
 from extrapolate import nn
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Layer, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.arithmetic._units import errors_and_steps

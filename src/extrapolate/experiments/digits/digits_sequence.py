@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import DigitConfig, adam, digits_of
 from extrapolate.experiments.digits._sequence_models import KINDS, REFERENCE, Accumulator, Reader

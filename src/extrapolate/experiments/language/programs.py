@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.language._program_readers import KEPT, LARGEST, READERS, build_reader
 from extrapolate.tasks import Programs

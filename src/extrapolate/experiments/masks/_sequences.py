@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extrapolate import ops
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import ABLE, MaskConfig
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model, unmasked_and_under

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks import DigitSet, ImageClasses, NextWord, load_cifar, load_wikitext
 
 #: What ``--data`` must hold.

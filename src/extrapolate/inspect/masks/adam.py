@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: What Adam keeps of each tensor.
 SLOTS = ("step", "exp_avg", "exp_avg_sq")

@@ -12,8 +12,8 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
-from extrapolate.batches import call_on_batch
-from extrapolate.errors import UserError
+from extrapolate._runtime.batches import call_on_batch
+from extrapolate._runtime.errors import UserError
 
 #: Tensors (B, ...): a tuple, a list, or a mapping of them.
 Batch = Sequence[Tensor] | Mapping[str, Tensor]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: ``choose(name, parameter, owner)``: whether to mask a parameter; ``name`` is its full name, ``owner`` the
 #: part of the module that holds it.

@@ -14,9 +14,9 @@ import torch
 from numba import float32, int32, njit, uint32
 from torch import Tensor
 
+from extrapolate._runtime.threads import share
 from extrapolate.inspect.masks import sampling
 from extrapolate.ops.random.reference import PARITY
-from extrapolate.threads import share
 
 #: Masks that share the two random words of a counter: each takes half a word.
 FOUR = 4

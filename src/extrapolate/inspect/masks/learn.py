@@ -10,9 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from extrapolate._runtime.errors import Interrupted, UserError
+from extrapolate._runtime.files import replacing
 from extrapolate._runtime.progress import Quiet, Watch
-from extrapolate.errors import Interrupted, UserError
-from extrapolate.files import replacing
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
 from extrapolate.inspect.masks.choice import Choice, weights
 from extrapolate.inspect.masks.learner import Learning, MaskLearner

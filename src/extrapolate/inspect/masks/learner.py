@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.utils import _pytree as pytree
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.inspect.masks.adam import put_back, saved
 from extrapolate.inspect.masks.batched import Batch, Loss, MaskedLosses
 from extrapolate.inspect.masks.choice import Choice, maskable, weights

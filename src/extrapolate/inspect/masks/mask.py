@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from extrapolate.errors import UserError
-from extrapolate.files import replacing
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.files import replacing
 
 FORMAT = "extrapolate-mask-1"
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extrapolate.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name
 from extrapolate.nn.recurrent._stack import RecurrentStack, State, Weights
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}

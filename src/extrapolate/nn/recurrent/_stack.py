@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: The state of one layer in one direction: the output h, then what else the cell carries; each (B, size).
 State = tuple[Tensor, ...]

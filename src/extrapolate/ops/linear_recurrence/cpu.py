@@ -17,6 +17,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from extrapolate._runtime.threads import at_once, cut
 from extrapolate.ops.linear_recurrence._lanes import (
     LANES,
     LINE,
@@ -27,7 +28,6 @@ from extrapolate.ops.linear_recurrence._lanes import (
     streamed_step,
 )
 from extrapolate.ops.linear_recurrence._rows import Rows, reset_rows
-from extrapolate.threads import at_once, cut
 
 #: Channels of a range at the least: whole cache lines, and long enough runs of them.
 CHANNELS = 64

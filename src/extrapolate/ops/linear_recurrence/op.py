@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.ops.linear_recurrence import scan
 
 _library = torch.library.Library("extrapolate", "FRAGMENT")

@@ -18,7 +18,6 @@ from extrapolate.tasks.algorithms.examples import (
     generator_of,
     together,
 )
-from extrapolate.tasks.algorithms.expression import decimal, parsed
 from extrapolate.tasks.algorithms.operands import (
     Draw,
     carry_operands,
@@ -46,13 +45,11 @@ __all__ = [
     "Sort",
     "addition_families",
     "carry_operands",
-    "decimal",
     "digits_of",
     "generator_of",
     "hard_operands",
     "multiplication_families",
     "numbers_of",
-    "parsed",
     "rippling_operands",
     "together",
     "uniform_operands",

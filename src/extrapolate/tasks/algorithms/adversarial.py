@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 Pairs = list[tuple[int, int]]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 LARGEST_BASE = 10
 

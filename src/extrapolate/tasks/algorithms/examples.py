@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 
 #: The symbol and the class of nothing: behind the end of a sequence.
 PAD = 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.algorithms.digits import incremented
 
 Pair = tuple[Tensor, Tensor]

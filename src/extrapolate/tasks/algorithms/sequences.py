@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.algorithms.digits import check_base, incremented
 from extrapolate.tasks.algorithms.examples import Algorithm, Examples
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from extrapolate.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name
 from extrapolate.tasks.mathematics.add_or_sub import add_or_sub
 from extrapolate.tasks.mathematics.collect import collect
 from extrapolate.tasks.mathematics.differentiate import differentiate

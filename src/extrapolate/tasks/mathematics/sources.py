@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.mathematics.modules import Module, module_named
 from extrapolate.tasks.mathematics.problem import DIFFICULTIES, Problem
 from extrapolate.tasks.mathematics.vocabulary import Vocabulary

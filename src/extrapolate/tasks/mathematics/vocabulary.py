@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extrapolate.errors import UserError
+from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.mathematics.problem import Problem
 
 

@@ -1,0 +1,64 @@
+"""Tests a network of the package on all test sets of its experiment; writes the wrong answers to ``config.json``.
+
+python scripts/ask_pretrained.py binary-multiplication --pairs 1024
+
+The last width is tested even if the network had errors before. After Ctrl-C or a kill the same command resumes.
+"""
+
+import argparse
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from extrapolate import nn
+from extrapolate._runtime.progress import Interrupted, stop_on_signals
+from extrapolate.cli.progress import display
+from extrapolate.experiments import experiment_named
+from extrapolate.experiments.algorithms._testing import TestSet, run_tests
+from extrapolate.experiments.algorithms.neural_gpu_addition import AdditionTests
+from extrapolate.experiments.algorithms.neural_gpu_multiplication import MultiplicationTests
+from extrapolate.inspect.calculator import Calculator
+from make_pretrained import PRETRAINED
+
+TESTS: dict[str, Any] = {
+    "addition": AdditionTests,
+    "multiplication": MultiplicationTests,
+}
+
+
+def test_sets(operation: str, pairs: int, long_pairs: int) -> list[TestSet]:
+    """Those of the laptop preset with other numbers of random pairs; all of them are used."""
+    laptop = experiment_named(f"neural-gpu-{operation}").presets["laptop"]
+    tests = TESTS[operation](replace(laptop, pairs=pairs, long_pairs=long_pairs)).tests()
+    return [replace(each, if_exact=False) for each in tests]
+
+
+def main(name: str, pairs: int, long_pairs: int) -> None:
+    config = nn.pretrained_config(name)
+    operation = config["task"]["name"]
+    tested = test_sets(operation, pairs, long_pairs)
+    model = Calculator.of(operation, name).model
+    weights = zlib.crc32((PRETRAINED / name / "model.safetensors").read_bytes())
+    kept = Path("runs") / f"{name}-{weights:08x}-{pairs}-{long_pairs}.safetensors"
+    kept.parent.mkdir(exist_ok=True)
+    with stop_on_signals() as stop, display(Console(stderr=True), stop) as shown:
+        watch = shown.part(name, 0, 1, 1, sum(each.num_batches for each in tested))
+        (wrong,) = run_tests([model], tested, kept, watch)
+    found = {each.name: f"{wrong[each.name]} of {each.count}" for each in tested}
+    model.save_pretrained(PRETRAINED / name, config | {"wrong": found})
+    kept.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Tests a network of the package on all test sets of its experiment.")
+    parser.add_argument("name", help="the network")
+    parser.add_argument("--pairs", type=int, default=256, help="random pairs at each width but the last")
+    parser.add_argument("--long-pairs", type=int, default=16, help="random pairs at the last width")
+    given = parser.parse_args()
+    try:
+        main(given.name, given.pairs, given.long_pairs)
+    except Interrupted as stopped:
+        raise SystemExit(f"{stopped}; run the same command again to resume") from None

@@ -1,0 +1,43 @@
+"""Writes ``docs/results.md`` from ``docs/results/*``, where it keeps claims and manifest of the runs it is given.
+
+python scripts/make_results.py runs/single-module-laptop runs/functions-static-laptop
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from extrapolate._runtime.files import write_text
+from extrapolate.report import as_markdown, read
+
+DOCS = Path(__file__).parents[1] / "docs"
+KEPT = DOCS / "results"
+
+PREFACE = """# Published findings, reproduced
+
+Made by `make results` from the claims that runs left (kept in `docs/results/`); nothing here is typed in. A finding
+that does not reproduce stays, with the reason.
+
+"""
+
+
+def keep(folder: Path) -> None:
+    """Keeps what is needed of a run: its claims with a published value, and how they were made."""
+    target = KEPT / folder.resolve().name
+    target.mkdir(parents=True, exist_ok=True)
+    claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    findings = [claim for claim in claims if claim["published"] is not None]
+    write_text(target / "claims.json", json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+    write_text(target / "manifest.json", (folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    for folder in sys.argv[1:]:
+        read(Path(folder))  # an unreadable run is refused before anything is replaced
+        keep(Path(folder))
+    sections = [as_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
+    write_text(DOCS / "results.md", PREFACE + "\n".join(sections))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A formula: its structure, its constants, how it is printed and saved."""

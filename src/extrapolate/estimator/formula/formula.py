@@ -1,0 +1,177 @@
+"""A structure with its numbers: what predicts, what is printed, and what is checked in fractions."""
+
+import keyword
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import numpy as np
+import sympy
+
+from extrapolate.estimator.formula.structure import Array, Monomial, Structure
+from extrapolate.inspect.exact_rational import Domain, UndefinedError, power
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One real number of a formula.
+
+    Attributes:
+        term: the product it belongs to, over the column symbols; "1" for a constant.
+        part: "numerator" or "denominator".
+        value: what the formula uses.
+        refit: the least-squares estimate.
+        standard_error: its uncertainty; 0 for a coefficient fixed by the choice of scale.
+        symbolic: ``value`` as sympy writes it: a neat constant, or a float.
+    """
+
+    term: str
+    part: str
+    value: float
+    refit: float
+    standard_error: float
+    symbolic: sympy.Expr
+
+
+@dataclass(frozen=True)
+class Formula:
+    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root) with its coefficients, in the structure's order."""
+
+    structure: Structure
+    above: tuple[Coefficient, ...]
+    below: tuple[Coefficient, ...]
+
+    @property
+    def coefficients(self) -> tuple[Coefficient, ...]:
+        return self.above + self.below
+
+    def predict(self, x: Array) -> Array:
+        """(N,) for x (N, I); NaN where the formula is undefined."""
+        above, below = (np.array([each.value for each in part]) for part in (self.above, self.below))
+        return self.structure.value(x, above, below)
+
+    def expression(self, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
+        """The formula over ``symbols``, one a column."""
+        above = _sum(self.above, self.structure.numerator, symbols)
+        if self.below:
+            above = above / _sum(self.below, self.structure.denominator, symbols)
+        above = tidy(above)
+        if self.structure.root == 1:
+            return above
+        # Evaluated, sympy would take the root of a float factor, and round it.
+        return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
+
+    def radicand(self, x: Sequence[Fraction]) -> Fraction:
+        """y^root in fractions, from the structure alone; π is the float nearest to it.
+
+        Raises:
+            UndefinedError: at a zero of the denominator, or a root of a negative number.
+        """
+        value = _rational_sum(self.above, self.structure.numerator, x)
+        if not self.below:
+            return value
+        divisor = _rational_sum(self.below, self.structure.denominator, x)
+        if divisor == 0:
+            raise UndefinedError("division by zero")
+        return value / divisor
+
+    def domains(self) -> list[Domain]:
+        """Where the columns are drawn from to compare the formula in fractions."""
+        terms = [*self.structure.numerator, *self.structure.denominator]
+        roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
+        return [Domain(positive=root > 1, root=root) for root in roots]
+
+    def undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
+        """In words, where the formula has no value."""
+        found = []
+        for index, symbol in enumerate(symbols):
+            exponents = {m[index] for m in (*self.structure.numerator, *self.structure.denominator)}
+            if any(exponent < 0 for exponent in exponents):
+                found.append(f"{symbol} = 0: division by zero")
+            if any(exponent.denominator % 2 == 0 for exponent in exponents):
+                found.append(f"{symbol} < 0: even root of a negative number")
+        if self.below:
+            divisor = _sum(self.below, self.structure.denominator, symbols)
+            if self.structure.root == 1 or divisor.free_symbols:
+                found.append(f"{divisor} = 0: division by zero")
+        if self.structure.root != 1:
+            found.append(f"{self.expression(symbols) ** 2} < 0: even root of a negative number")
+        return tuple(found)
+
+
+def rational(symbolic: sympy.Expr) -> sympy.Expr:
+    """The expression with every float, π and root of a number as the fraction that its float is."""
+    constants = {
+        atom: sympy.Rational(*float(atom).as_integer_ratio())
+        for atom in symbolic.atoms(sympy.Float, type(sympy.pi), sympy.Pow)
+        if atom.is_number
+    }
+    return cast(sympy.Expr, symbolic.xreplace(constants))
+
+
+def tidy(expression: sympy.Expr) -> sympy.Expr:
+    """The factored form where that is shorter; floats are left alone, which factoring would round."""
+    if expression.atoms(sympy.Float) or not expression.is_rational_function():
+        return expression
+    factored = cast(sympy.Expr, sympy.factor(expression))
+    return factored if factored.count_ops() < expression.count_ops() else expression
+
+
+def _fraction(symbolic: sympy.Expr) -> Fraction:
+    value = rational(symbolic)
+    assert isinstance(value, sympy.Rational)
+    return Fraction(int(value.p), int(value.q))
+
+
+def _rational_sum(
+    coefficients: Sequence[Coefficient], monomials: Sequence[Monomial], x: Sequence[Fraction]
+) -> Fraction:
+    total = Fraction(0)
+    for coefficient, monomial in zip(coefficients, monomials, strict=True):
+        value = _fraction(coefficient.symbolic)
+        for base, exponent in zip(x, monomial, strict=True):
+            if exponent:
+                value *= power(base, exponent)
+        total += value
+    return total
+
+
+def _sum(
+    coefficients: Sequence[Coefficient], monomials: Sequence[Monomial], symbols: Sequence[sympy.Symbol]
+) -> sympy.Expr:
+    return sympy.Add(*(c.symbolic * product(m, symbols) for c, m in zip(coefficients, monomials, strict=True)))
+
+
+def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
+    """The power product; what stands under one square root is written under one."""
+    plain, rooted = sympy.Integer(1), sympy.Integer(1)
+    for symbol, exponent in zip(symbols, monomial, strict=True):
+        if abs(exponent) == Fraction(1, 2):
+            rooted *= symbol ** int(2 * exponent)
+        else:
+            plain *= symbol ** sympy.Rational(exponent.numerator, exponent.denominator)
+    below = sympy.denom(rooted)
+    return plain / sympy.sqrt(below) if rooted * below == 1 else plain * sympy.sqrt(rooted)
+
+
+def symbols_for(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
+    """A symbol a column: its name where that is an identifier, else the name with ``_`` for what is not."""
+    taken: set[str] = {name for name in names if _is_plain(name)}
+    symbols = []
+    for index, name in enumerate(names):
+        if _is_plain(name):
+            symbols.append(sympy.Symbol(name))
+            continue
+        stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or f"x{index}"
+        stem = f"x_{stem}" if stem[0].isdigit() or keyword.iskeyword(stem) else stem
+        unique = next(each for each in (stem, *(f"{stem}_{k}" for k in range(2, 10**6))) if each not in taken)
+        taken.add(unique)
+        symbols.append(sympy.Symbol(unique))
+    return tuple(symbols)
+
+
+def _is_plain(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)

@@ -1,0 +1,132 @@
+"""A fitted formula as JSON: its structure, columns and coefficients; read back with every part checked."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extrapolate._runtime.errors import UserError
+from extrapolate.estimator.formula.formula import Formula
+from extrapolate.estimator.formula.render import as_text
+from extrapolate.estimator.formula.structure import Array, Monomial, Structure
+
+FORMAT, VERSION = "extrapolate formula", 1
+
+EXPONENT = re.compile(r"-?\d{1,6}(/[1-9]\d{0,5})?")
+
+
+@dataclass(frozen=True)
+class SavedFormula:
+    """What predicts, read from a file.
+
+    Attributes:
+        target: the column it predicts.
+        found: False where no formula was found: the rest is then the best sum of columns, or the mean.
+        columns: those the formula uses, in the order of its exponents.
+        above, below: the coefficients of the structure's numerator and denominator.
+    """
+
+    target: str
+    found: bool
+    columns: tuple[str, ...]
+    structure: Structure
+    above: Array
+    below: Array
+
+    def predict(self, x: Array) -> Array:
+        """x (N, I), one column for each of ``columns``, to (N,); NaN where undefined."""
+        return self.structure.value(x, self.above, self.below)
+
+
+def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, found: bool) -> dict[str, Any]:
+    """``names``: of all columns the formula was fitted on; those it uses are kept."""
+    used = formula.structure.columns()
+
+    def terms(coefficients: Sequence[Any], monomials: Sequence[Monomial]) -> list[dict[str, Any]]:
+        return [
+            {
+                "coefficient": each.value,
+                "written": as_text(each.symbolic),
+                "exponents": [str(monomial[index]) for index in used],
+            }
+            for each, monomial in zip(coefficients, monomials, strict=True)
+        ]
+
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "target": target,
+        "found": found,
+        "columns": [names[index] for index in used],
+        "root": formula.structure.root,
+        "sign": formula.structure.sign,
+        "numerator": terms(formula.above, formula.structure.numerator),
+        "denominator": terms(formula.below, formula.structure.denominator),
+    }
+
+
+def load_formula(path: Path) -> SavedFormula:
+    """Reads ``path``, or ``path/model.json`` where it is a folder.
+
+    Raises:
+        UserError: no such file, or one that is not a saved formula of this version.
+    """
+    path = path / "model.json" if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no such model: {path}; make one with `extrapolate fit`") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not a saved formula: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path} is not a saved formula: give the folder or the model.json of `extrapolate fit`")
+    if content.get("version") != VERSION:
+        raise UserError(f"{path} is of another version of extrapolate: make it anew with `extrapolate fit`")
+    try:
+        return _read(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}): make it anew with `extrapolate fit`") from error
+
+
+def _read(content: dict[str, Any]) -> SavedFormula:
+    columns = [_typed(name, str) for name in _typed(content["columns"], list)]
+    root, sign = _typed(content["root"], int), _typed(content["sign"], int)
+    if root not in (1, 2) or sign not in (1, -1) or len(set(columns)) != len(columns):
+        raise ValueError("impossible root, sign or columns")
+    numerator, above = _terms(content["numerator"], len(columns))
+    denominator, below = _terms(content["denominator"], len(columns))
+    if not numerator or len(denominator) == 1:
+        raise ValueError("terms are missing")
+    return SavedFormula(
+        target=_typed(content["target"], str),
+        found=_typed(content["found"], bool),
+        columns=tuple(columns),
+        structure=Structure(numerator, denominator, root, sign),
+        above=above,
+        below=below,
+    )
+
+
+def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
+    monomials, coefficients = [], []
+    for item in _typed(items, list):
+        coefficient, exponents = item["coefficient"], _typed(item["exponents"], list)
+        if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or len(exponents) != columns:
+            raise ValueError("a term is damaged")
+        if not math.isfinite(coefficient) or not all(EXPONENT.fullmatch(_typed(each, str)) for each in exponents):
+            raise ValueError("a number is damaged")
+        monomials.append(tuple(map(Fraction, exponents)))
+        coefficients.append(float(coefficient))
+    return tuple(monomials), np.array(coefficients)
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{value!r:.40} where a {kind.__name__} is expected")
+    return value

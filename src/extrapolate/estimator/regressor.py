@@ -1,0 +1,171 @@
+"""The scikit-learn estimator: from a table to the formula in it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from extrapolate.estimator.formula.formula import Formula, symbols_for
+from extrapolate.estimator.formula.structure import Array, Structure
+from extrapolate.estimator.search.algebra import polynomial
+from extrapolate.estimator.search.candidates import Candidate, Pool
+from extrapolate.estimator.search.certificate import certify
+from extrapolate.estimator.search.finalize import write
+from extrapolate.estimator.search.progress import Clock, FitWatch, QuietFit
+from extrapolate.estimator.search.search import Search
+from extrapolate.estimator.search.threads import one_thread
+from extrapolate.estimator.table.split import Table
+
+#: Formulas shown beside the chosen one, at most.
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One formula of the Pareto front of error and complexity.
+
+    Attributes:
+        expression: over the column symbols.
+        complexity: the numbers, columns and exponents in it.
+        inner_error, outer_error: root mean square errors as a share of the target's size.
+        cost: nats more than the chosen formula needs to describe the table; 0 for the chosen one.
+    """
+
+    expression: sympy.Expr
+    complexity: int
+    inner_error: float
+    outer_error: float
+    cost: float
+
+
+class ArithmeticRegressor(RegressorMixin, BaseEstimator):
+    """Finds the arithmetic formula in a table, or says that there is none.
+
+    Many replicas of small networks, whose weights are exponents and signs, are trained at once; what they are
+    near is snapped, refitted in float64, and judged by description length on inner rows and on outer rows
+    kept aside. The printed formula is compared with the fitted one in exact fractions. Where no formula is found,
+    it predicts by the best linear model, or by the mean.
+
+    Args:
+        replicas: networks of each architecture that are trained at once.
+        time_limit: seconds after which the search stops with what it has. The plan is fixed and normally
+            ends earlier, so the same table and ``random_state`` give the same formula.
+        random_state: an integer; decides the networks' first weights.
+        watch: told about the stages, and asked whether to stop.
+
+    Attributes:
+        found_: whether a formula is claimed.
+        expression_: the formula in sympy over the symbols of ``symbols_``; None if none was found.
+        symbols_: the symbol of each column, by its name: the name itself where that is an identifier.
+        formula_: what predicts.
+        coefficients_: its numbers, with standard errors.
+        candidates_: the Pareto front of error and complexity, cheapest description first.
+        certificate_: the evidence, and the reason where nothing was found.
+        outer_: (N,), which rows were kept aside as the outer ones while formulas were compared.
+    """
+
+    def __init__(
+        self,
+        *,
+        replicas: int = 64,
+        time_limit: float = 60.0,
+        random_state: int = 0,
+        watch: FitWatch | None = None,
+    ) -> None:
+        self.replicas = replicas
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.watch = watch
+
+    def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
+        """X (N, I) with N ≥ 2, y (N,)."""
+        checked = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
+        x, target = (np.asarray(each, np.float64) for each in checked)
+        names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
+        self.symbols_ = dict(zip(map(str, names), symbols_for([str(name) for name in names]), strict=True))
+        whole = Table.of(x, target)
+        table = whole.thinned(np.random.default_rng(self.random_state))
+        clock = Clock(self.time_limit, self.watch or QuietFit())
+        pool = Pool(table)
+        pool.add(Structure.of([polynomial(table, 0)[0]]))
+        symbols = tuple(self.symbols_.values())
+        with one_thread():
+            Search(table, pool, clock, self.replicas, self.random_state, symbols).run()
+            self.outer_ = whole.outer
+            self._conclude(pool if table is whole else _judged_again(pool, whole), whole, clock)
+        return self
+
+    def _conclude(self, pool: Pool, table: Table, clock: Clock) -> None:
+        symbols = tuple(self.symbols_.values())
+        ranked = pool.ranked()
+        best = ranked[0]
+        formula = write(best, table, symbols)
+        self.certificate_ = certify(
+            best, formula, table, symbols, seed=self.random_state, time_limit_struck=clock.struck
+        )
+        self.found_ = self.certificate_.found
+        self.expression_ = formula.expression(symbols) if self.found_ else None
+        self.formula_ = formula if self.found_ else _fallback(pool, table, symbols)
+        self.coefficients_ = self.formula_.coefficients
+        self.candidates_ = [
+            Ranked(
+                expression=(formula if each is best else write(each, table, symbols)).expression(symbols),
+                complexity=each.structure.complexity,
+                inner_error=each.inner_error,
+                outer_error=each.outer_error,
+                cost=each.score - best.score,
+            )
+            for each in pareto_front(ranked)[:SHOWN]
+        ]
+
+    def predict(self, X: Any) -> Array:  # noqa: N803
+        """The formula's values (N,); NaN where it is undefined."""
+        check_is_fitted(self)
+        x = validate_data(self, X, reset=False, dtype=np.float64)
+        return self.formula_.predict(np.asarray(x))
+
+
+def pareto_front(ranked: list[Candidate]) -> list[Candidate]:
+    """The best candidate, and those with which no simpler one vies in error; best score first."""
+    best = ranked[0]
+    front: list[Candidate] = []
+    lowest = np.inf
+    for each in sorted(ranked, key=lambda each: (each.structure.complexity, each.score)):
+        error = float(np.hypot(each.inner_error, each.outer_error))
+        if error < lowest or each is best:
+            front.append(each)
+            lowest = min(lowest, error)
+        if each is best and best.exact:
+            break
+    return sorted(front, key=lambda each: each.score)
+
+
+def _judged_again(pool: Pool, whole: Table) -> Pool:
+    """The best of ``pool``, its front and its sums of columns by all rows."""
+    again = Pool(whole)
+    ranked = pool.ranked()
+    for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
+        again.add(each.structure)
+    return again
+
+
+def _fallback(pool: Pool, table: Table, symbols: tuple[sympy.Symbol, ...]) -> Formula:
+    """The best sum of columns, or the mean."""
+    return write(_plain(pool.ranked())[0], table, symbols)
+
+
+def _plain(ranked: list[Candidate]) -> list[Candidate]:
+    """The sums of columns among the candidates; the mean is always one."""
+    return [
+        each
+        for each in ranked
+        if not each.structure.denominator
+        and each.structure.root == 1
+        and all(
+            sum(abs(e) for e in monomial) in (0, 1) and all(e in (0, 1) for e in monomial)
+            for monomial in each.structure.numerator
+        )
+    ]

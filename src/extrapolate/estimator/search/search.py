@@ -1,0 +1,242 @@
+"""The search for a formula: stages that propose structures, one pool that judges them all.
+
+The stages run in a fixed order, from cheap to dear, and end early when a formula fits every row to rounding.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import sympy
+
+from extrapolate.estimator.formula.structure import Monomial, Structure, evaluate, exponent_cost
+from extrapolate.estimator.search import algebra
+from extrapolate.estimator.search import dictionary as dictionaries
+from extrapolate.estimator.search.candidates import Candidate, Pool
+from extrapolate.estimator.search.certificate import residual_structure, unexplained, why_not
+from extrapolate.estimator.search.dictionary import Dictionary
+from extrapolate.estimator.search.finalize import sketch
+from extrapolate.estimator.search.network import LinearProduct, PowerFraction
+from extrapolate.estimator.search.progress import Clock
+from extrapolate.estimator.search.replicas import Scaled, read_powers, read_sums, train_powers, train_sums
+from extrapolate.estimator.search.targets import Reciprocal, Target, targets
+from extrapolate.estimator.table.split import Table
+
+#: Of each training and each dictionary search, how many proposals are judged; and how many are pruned.
+READ, PRUNED = 12, 6
+
+#: Levenberg-Marquardt steps of a training.
+STEPS = 40
+
+#: Stages without a better formula after which one that leaves only noise, of a share of the variance below
+#: ``LITTLE``, ends the search but for the last stages.
+PATIENCE, LITTLE = 4, 0.01
+
+#: The last stages.
+GROW = "one more term"
+
+#: Structures that grow by a term at the end, and how often.
+GROWING, ROUNDS = 6, 3
+
+
+#: Exponents that may replace a dearer one in the best formula.
+SIMPLE = (Fraction(0), Fraction(1), Fraction(-1), Fraction(2))
+
+#: Rows below which a table cannot tell the larger networks' rules apart.
+ROWS_FOR_LARGE = 60
+
+#: A stage's name, and what proposes its structures.
+Stage = tuple[str, Callable[[], Iterable[Structure]]]
+
+
+@dataclass
+class Search:
+    """The state of one search.
+
+    Attributes:
+        table: all rows; ``sample``: those that propose.
+        pool: everything judged so far.
+        replicas: how many networks of an architecture are trained at once.
+        seed: decides the sample and the networks' first weights.
+        symbols: of the columns, to tell the watch the best formula so far.
+    """
+
+    table: Table
+    pool: Pool
+    clock: Clock
+    replicas: int
+    seed: int
+    symbols: Sequence[sympy.Symbol]
+
+    def __post_init__(self) -> None:
+        self.sample = self.table.sample(np.random.default_rng(self.seed))
+        self._noise: dict[Structure, bool] = {}
+        self.targets = targets(self.table.y, self.sample.y)
+
+    def run(self) -> None:
+        """All stages, then simpler exponents in the best formula."""
+        self._run_stages()
+        best = None
+        while best is not self.pool.best and not self.clock.over():
+            best = self.pool.best
+            for structure in _simpler(best) if best is not None else ():
+                self.pool.add(structure)
+
+    def _run_stages(self) -> None:
+        """Stage after stage, until a formula is exact, or only noise is left and nothing better turns up."""
+        stages = list(self._stages())
+        best, unchanged = self.pool.best, 0
+        for done, (name, stage) in enumerate(stages):
+            if self.clock.over() or (best is not None and best.exact):
+                return
+            if unchanged >= PATIENCE and name != GROW and best is not None and self._is_noise(best):
+                continue
+            self.clock.watch.stage(name, done, len(stages), "" if best is None else sketch(best, self.symbols))
+            self._consider(stage())
+            before, best = best, self.pool.best
+            unchanged = unchanged + 1 if best is before else 0
+            if name == GROW and best is before:
+                return
+
+    def _is_noise(self, best: Candidate) -> bool:
+        """Whether ``best`` leaves only noise, and little of it; asked once a formula."""
+        if best.structure not in self._noise:
+            residual = residual_structure(best, self.table, self.seed)
+            clean = why_not(best, self.table, residual) is None and unexplained(best, self.table) < LITTLE
+            self._noise[best.structure] = clean and residual is not None and residual < 0
+        return self._noise[best.structure]
+
+    def _stages(self) -> Iterator[Stage]:
+        plain, *rooted = self.targets
+        yield "linear", self._linear
+        yield "products", lambda: self._powers(plain, (1, 0))
+        yield "sums of products", lambda: self._powers(plain, (2, 0))
+        yield "fractions", lambda: self._powers(plain, (1, 1))
+        yield "products of sums", lambda: self._sums(plain, (1, 1))
+        yield "polynomials and their fractions", self._algebra
+        for target in rooted:
+            yield "roots of sums of products", lambda target=target: self._powers(target, (2, 0))
+            yield "roots of fractions", lambda target=target: self._powers(target, (1, 1))
+        if (reciprocal := Reciprocal.of(self.sample.y)) is not None:
+            yield "reciprocals of sums of products", lambda: self._powers(reciprocal, (2, 0))
+            yield "reciprocals of three products", lambda: self._powers(reciprocal, (3, 0))
+        for target in self.targets:
+            yield "dictionary of sums", lambda target=target: self._pairs(target, divisors=0)
+            yield "dictionary of fractions", lambda target=target: self._pairs(target, divisors=600)
+        if len(self.table.y) >= ROWS_FOR_LARGE:
+            yield from self._large(plain)
+        for _ in range(ROUNDS):
+            yield GROW, self._grow
+
+    def _large(self, plain: Target) -> Iterator[Stage]:
+        """Networks with more weights."""
+        yield "fractions of sums of products", lambda: self._powers(plain, (2, 1), starts=3)
+        yield "sums of three products", lambda: self._powers(plain, (3, 0))
+        yield "fractions of sums", lambda: self._sums(plain, (2, 1))
+        yield "fractions of products of sums", lambda: self._sums(plain, (2, 2))
+
+    def _consider(self, structures: Iterable[Structure]) -> None:
+        """Judges the proposals and prunes the best of them, until one is exact."""
+        judged: dict[Structure, Candidate] = {}  # replicas often meet in the same rule
+        for structure in structures:
+            if (candidate := self.pool.add(structure)) is not None:
+                judged[structure] = candidate
+                if candidate.exact:
+                    break
+            if self.clock.over():
+                break
+        for candidate in sorted(judged.values(), key=lambda each: each.score)[:PRUNED]:
+            if self.pool.prune(candidate).exact or self.clock.over():
+                return
+
+    def _zero(self) -> Monomial:
+        return tuple(Fraction(0) for _ in self.table.columns)
+
+    def _linear(self) -> Iterator[Structure]:
+        yield Structure.of([self._zero()])
+        yield Structure.of(algebra.polynomial(self.table, 1))
+
+    def _algebra(self) -> Iterator[Structure]:
+        for monomial in algebra.power_laws(self.table.inner):
+            yield Structure.of([monomial])
+        for target in self.targets:
+            for degree in (2, 3):
+                if structure := algebra.dense(self.table, degree, target.root, target.sign):
+                    yield structure
+            inner = self.table.inner
+            yield from algebra.fractions(inner, inner.y**target.root, target.root, target.sign)
+            yield algebra.linear_fraction(self.table, target.root, target.sign)
+
+    def _powers(self, target: Target, shape: tuple[int, int], starts: int = 1) -> Iterator[Structure]:
+        """``starts``: times as many replicas; the richer a network, the rarer a good start."""
+        data = Scaled.of(self.sample, target.values)
+        seeds = range(self.seed, self.seed + starts * self.replicas)
+        trained = train_powers(data, shape, seeds, STEPS, self.clock.over)
+        for place, model in enumerate(trained.best(READ)):
+            assert isinstance(model, PowerFraction)
+            for structure in read_powers(model, self.sample, target.root, target.sign, fine=place < 2):
+                yield target.structure(structure)
+
+    def _sums(self, target: Target, shape: tuple[int, int]) -> Iterator[Structure]:
+        data = Scaled.of(self.sample, target.values)
+        seeds = range(self.seed, self.seed + self.replicas)
+        trained = train_sums(data, shape, seeds, STEPS, self.clock.over)
+        for model in trained.best(READ):
+            assert isinstance(model, LinearProduct)
+            if structure := read_sums(model, data, target.root, target.sign):
+                yield structure
+
+    def _pairs(self, target: Target, *, divisors: int) -> Iterator[Structure]:
+        choices = dictionaries.monomials(self.sample.columns)[: dictionaries.PAIRS - divisors]
+        if not choices:
+            return
+        book = Dictionary.of(self.sample, choices, target.values, divisors=divisors)
+        linear = algebra.polynomial(self.table, 1)
+        for base in ([self._zero()], linear):
+            if self.clock.over():
+                return
+            for chosen in dictionaries.best_pairs(book, evaluate(base, self.sample.x), 40):
+                yield book.structure(chosen, base, target.root, target.sign)
+
+    def _grow(self) -> Iterator[Structure]:
+        """The best structures with one more term, above or below."""
+        choices = dictionaries.monomials(self.sample.columns)
+        for target in self.targets:
+            book = Dictionary.of(self.sample, choices, target.values, divisors=600)
+            growing = [each for each in self.pool.ranked() if each.structure.root == target.root][:GROWING]
+            for candidate in growing:
+                yield from self._grown(candidate, book, target)
+                if self.clock.over():
+                    return
+
+    def _grown(self, candidate: Candidate, book: Dictionary, target: Target) -> Iterator[Structure]:
+        structure = candidate.structure
+        lead = structure.denominator[:1]
+        base = [evaluate(structure.numerator, self.sample.x)]
+        if structure.denominator:
+            base.append(-target.values[:, None] * evaluate(structure.denominator[1:], self.sample.x))
+        answer = target.values if not lead else target.values * evaluate(lead, self.sample.x)[:, 0]
+        kept = Dictionary(book.above, book.below, book.features, answer)
+        for (index,) in dictionaries.best_additions(kept, np.concatenate(base, 1), 8):
+            if index < len(book.above):
+                above, below = [*structure.numerator, book.above[index]], structure.denominator
+            else:
+                extra = book.below[index - len(book.above)]
+                above, below = structure.numerator, [*(structure.denominator or [self._zero()]), extra]
+            yield Structure.of(above, below, structure.root, structure.sign)
+
+
+def _simpler(candidate: Candidate) -> Iterator[Structure]:
+    """The structure with one exponent cheaper: the powers of a column of zeros and ones are all the same."""
+    structure = candidate.structure
+    for side in ("numerator", "denominator"):
+        terms: tuple[Monomial, ...] = getattr(structure, side)
+        for monomial, index in product(terms, range(len(terms[0]) if terms else 0)):
+            for exponent in SIMPLE:
+                if monomial[index] and (not exponent or exponent_cost(exponent) < exponent_cost(monomial[index])):
+                    changed = (*monomial[:index], exponent, *monomial[index + 1 :])
+                    parts = {"numerator": structure.numerator, "denominator": structure.denominator}
+                    parts[side] = tuple(changed if each == monomial else each for each in terms)
+                    yield Structure.of(**parts, root=structure.root, sign=structure.sign)

@@ -1,0 +1,65 @@
+"""How a text file writes its table: what separates cells, and the names in its first line."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from extrapolate._runtime.errors import UserError
+from extrapolate.estimator.table.file_kind import HEAD
+
+#: Tried in this order; the first one wins where several split the lines alike.
+SEPARATORS = (",", ";", "\t", "|")
+
+#: Lines that vote on the separator.
+LINES = 50
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    Attributes:
+        separator: between cells.
+        names: of the columns, without blanks around them; nameless ones are numbered.
+        nameless: those of ``names`` that the file leaves empty.
+        start: the byte at which the first row begins.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    nameless: frozenset[str]
+    start: int
+
+
+def layout_of(path: Path) -> Layout:
+    """Read off the beginning of ``path``.
+
+    Raises:
+        UserError: a name occurs twice.
+    """
+    with open(path, "rb") as file:
+        raw = file.read(HEAD)
+    text = raw.decode("utf-8-sig", errors="replace")
+    separator = max(SEPARATORS, key=lambda each: _agreement(text, each))
+    header = next(csv.reader(StringIO(text), delimiter=separator), [])
+    names = [name.strip() for name in header]
+    nameless = frozenset(f"column {place}" for place, name in enumerate(names, 1) if not name)
+    names = [name or f"column {place}" for place, name in enumerate(names, 1)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError(f"{path} has two columns named {twice[0]!r}: rename one of them")
+    return Layout(separator, tuple(names), nameless, raw.find(b"\n") + 1 or len(raw))
+
+
+def _agreement(text: str, separator: str) -> float:
+    """How well a separator splits: the share of lines with as many cells as the first, if it has several."""
+    lines = text.splitlines(keepends=True)
+    complete = lines[: min(LINES, max(1, len(lines) - 1))]
+    try:
+        widths = [len(row) for row in csv.reader(complete, delimiter=separator) if row]
+    except csv.Error:
+        return 0.0
+    if not widths or widths[0] < 2:
+        return 0.0
+    return sum(width == widths[0] for width in widths) / len(widths)

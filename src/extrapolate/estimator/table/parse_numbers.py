@@ -1,0 +1,111 @@
+"""From cells to numbers: every cell that is none is named, or counted, before anything is fitted."""
+
+import shlex
+from collections.abc import Sequence
+
+import polars as pl
+
+from extrapolate._runtime.errors import UserError
+from extrapolate.estimator.table.read_file import ROW, Sheet
+
+#: What stands for "no value" in a text file.
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?")
+
+DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?$"
+DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
+THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
+
+
+def numbers(sheet: Sheet, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
+    """The columns ``names`` as floats; null where the file has no value, NaN and infinities as they are.
+
+    ``needed``: those of them that cannot be left out, which is what to do about the others.
+
+    Raises:
+        UserError: a column is text or dates (all such are named), or one cell of a column is no number
+            (its row and column are named).
+    """
+    cells = {name: _cells(sheet, name) for name in names}
+    read = {name: _read(sheet, name, column) for name, column in cells.items()}
+    wrong = {name: cells[name].is_not_null() & read[name].is_null() for name in names}
+    useless = [name for name in names if wrong[name].any() and read[name].is_null().all()]
+    if useless:
+        raise UserError(_useless(sheet, useless, cells, needed))
+    for name in names:
+        if wrong[name].any():
+            place = int(wrong[name].arg_max() or 0)
+            advice = "mend the cell" + ("" if name in needed else _ignoring([name], " or "))
+            told = f"column {name!r}, {_row(sheet, place)}: {_shown(cells[name][place])} is not a number"
+            raise UserError(f"{told}; {advice}")
+    return pl.DataFrame(read)
+
+
+def _cells(sheet: Sheet, name: str) -> pl.Series:
+    """The column with null for every way of writing "no value"; text without blanks around it."""
+    column = sheet.frame[name]
+    if column.dtype != pl.String:
+        return column
+    column = column.str.strip_chars()
+    return column.set(column.str.to_lowercase().is_in(MISSING), None)
+
+
+def _read(sheet: Sheet, name: str, column: pl.Series) -> pl.Series:
+    """The column as floats, null where a cell is none."""
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        return column.cast(pl.Float64)
+    if column.dtype != pl.String:
+        return pl.Series(name, [None] * len(column), pl.Float64)
+    lowered = column.str.to_lowercase()
+    if column.is_not_null().any() and lowered.is_in(["true", "false"]).all():
+        return (lowered == "true").cast(pl.Float64)
+    read = column.cast(pl.Float64, strict=False)
+    if sheet.layout is None or sheet.layout.separator == "," or not (column.is_not_null() & read.is_null()).any():
+        return read
+    return _with_decimal_commas(sheet, name, column, read)
+
+
+def _with_decimal_commas(sheet: Sheet, name: str, column: pl.Series, read: pl.Series) -> pl.Series:
+    """1,5 as one and a half; refused where every comma could as well part thousands."""
+    commas = column.str.contains(DECIMAL_COMMA)
+    if not commas.any():
+        return read
+    if (column.str.contains(THOUSANDS) | ~commas).all():
+        place = int(commas.arg_max() or 0)
+        raise UserError(
+            f"column {name!r}, {_row(sheet, place)}: {_shown(column[place])} can be read in two ways; "
+            "write thousands without a comma, or decimals with a point"
+        )
+    return column.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+
+
+def _useless(sheet: Sheet, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
+    """One line about all columns that hold no number."""
+    if wanted := [name for name in names if name in needed]:
+        return f"column {wanted[0]!r} holds {_content(sheet, wanted[0], cells[wanted[0]])}, not numbers"
+    told = "; ".join(f"column {name!r} holds {_content(sheet, name, cells[name])}" for name in names)
+    return f"{told}: {_ignoring(names, '')}"
+
+
+def _content(sheet: Sheet, name: str, column: pl.Series) -> str:
+    place = int(column.is_not_null().arg_max() or 0)
+    dated = column.dtype.is_temporal() or (column.dtype == pl.String and bool(column.str.contains(DATE).all()))
+    kind = "dates" if dated else ("lists" if column.dtype.is_nested() else "text")
+    return f"{kind} ({_shown(column[place])} in {_row(sheet, place)})"
+
+
+def _row(sheet: Sheet, place: int) -> str:
+    number = sheet.frame[ROW][place]
+    if number is None:
+        return "in the sample"
+    return f"row {number}" if sheet.layout is None else f"row {number} (line {number + 1})"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _ignoring(names: list[str], before: str) -> str:
+    options = " ".join(f"--ignore {shlex.quote(name)}" for name in names)
+    which = "it" if len(names) == 1 else "them"
+    return f"{before}leave {which} out with {options}"

@@ -1,0 +1,168 @@
+"""A table's file as rows of cells: whole where it fits, in a spread sample where it is very large."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from extrapolate._runtime.errors import UserError
+from extrapolate.estimator.table.file_kind import kind_of
+from extrapolate.estimator.table.file_layout import Layout, layout_of
+
+#: Bytes above which a file is read in a sample: ``BLOCKS`` pieces, spread evenly, half of this together.
+LARGEST = 256 * 2**20
+BLOCKS = 64
+
+#: Rows of a batch where a file is gone through from end to end.
+BATCH = 200_000
+
+#: The column that carries each row's number while cells are checked.
+ROW = "\x00row"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows as the file has them.
+
+    Attributes:
+        path: of the file.
+        frame: a column of text a column for a text file; what parquet stores for parquet. ``ROW`` counts
+            rows from 1, or is null where a sample was read.
+        layout: None for parquet.
+        notes: sentences that a person should know about the reading.
+    """
+
+    path: Path
+    frame: pl.DataFrame
+    layout: Layout | None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self.frame.columns if name != ROW]
+
+
+def read_sheet(path: Path) -> Sheet:
+    """The table in ``path``; in a sample where the file is larger than ``LARGEST``.
+
+    Raises:
+        UserError: the file is missing, empty, no table, or has rows of different widths.
+    """
+    large = path.stat().st_size > LARGEST if path.is_file() else False
+    if kind_of(path) == "parquet":
+        return _parquet_sample(path) if large else Sheet(path, _numbered(_parquet(path).collect()), None)
+    if large:
+        return _text_sample(path)
+    layout = layout_of(path)
+    frame = _parse(path, path.read_bytes(), layout)
+    return Sheet(path, _without_blanks(_numbered(frame), layout), layout)
+
+
+def read_batches(path: Path) -> Iterator[Sheet]:
+    """The whole table, ``BATCH`` rows at a time; the first batch is there even where there are no rows."""
+    if kind_of(path) == "parquet":
+        layout, lazy = None, _parquet(path)
+    else:
+        layout = layout_of(path)
+        lazy = pl.scan_csv(path, separator=layout.separator, infer_schema=False, encoding="utf8")
+        lazy = lazy.rename(dict(zip(lazy.collect_schema().names(), layout.names, strict=True)))
+    done = 0
+    try:
+        for frame in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
+            yield Sheet(path, _without_blank_lines(frame.with_row_index(ROW, offset=done + 1)), layout)
+            done += len(frame)
+        if not done:
+            yield Sheet(path, lazy.head(0).collect().with_row_index(ROW), layout)
+    except pl.exceptions.PolarsError as error:
+        raise _unreadable(path, error, layout) from error
+
+
+def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_row_index(ROW, offset=1)
+
+
+def _unnumbered(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.lit(None, pl.UInt32).alias(ROW), pl.all())
+
+
+def _without_blanks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Without empty lines, and without the empty columns that a separator at every line's end makes."""
+    empty = [name for name in layout.nameless if frame[name].is_null().all()]
+    return _without_blank_lines(frame.drop(empty))
+
+
+def _without_blank_lines(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(pl.any_horizontal(pl.exclude(ROW).is_not_null())) if frame.width > 2 else frame
+
+
+def _parse(path: Path, content: bytes, layout: Layout) -> pl.DataFrame:
+    try:
+        frame = pl.read_csv(BytesIO(content), separator=layout.separator, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise _unreadable(path, error, layout) from error
+    if frame.width != len(layout.names):
+        raise UserError(f"{path}: its first line is not a line of column names")
+    frame.columns = list(layout.names)
+    return frame
+
+
+def _text_sample(path: Path) -> Sheet:
+    layout, size = layout_of(path), path.stat().st_size
+    with open(path, "rb") as file:
+        pieces = [file.read(layout.start)]
+        for place in range(BLOCKS):
+            file.seek(layout.start + (size - layout.start) * place // BLOCKS)
+            piece = file.read(LARGEST // (2 * BLOCKS))
+            begin = piece.find(b"\n") + 1 if place else 0
+            pieces.append(piece[begin : piece.rfind(b"\n") + 1])
+    frame = _without_blanks(_unnumbered(_parse(path, b"".join(pieces), layout)), layout)
+    return Sheet(path, frame, layout, (_sampled(size, f"{len(frame):,} of its rows"),))
+
+
+def _parquet(path: Path) -> pl.LazyFrame:
+    lazy = pl.scan_parquet(path)
+    try:
+        lazy.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error, None) from error
+    return lazy
+
+
+def _parquet_sample(path: Path) -> Sheet:
+    lazy, size = _parquet(path), path.stat().st_size
+    rows = int(lazy.select(pl.len()).collect().item())
+    length = max(1, rows * LARGEST // size // (2 * BLOCKS))
+    frame = pl.concat(lazy.slice(rows * place // BLOCKS, length).collect() for place in range(BLOCKS))
+    note = _sampled(size, f"{len(frame):,} of its {rows:,} rows")
+    return Sheet(path, _unnumbered(frame), None, (note,))
+
+
+def _sampled(size: int, rows: str) -> str:
+    return f"the file is large ({size / 2**20:,.1f} MiB): read in a spread sample, {rows}"
+
+
+def _unreadable(path: Path, error: Exception, layout: Layout | None) -> UserError:
+    """The line of the file that is to blame, where it can be found."""
+    if layout is not None and (found := _offending_line(path, layout)):
+        return UserError(f"{path}: {found}")
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return UserError(f"{path} is not a table that can be read: {lines[0] if lines else type(error).__name__}")
+
+
+def _offending_line(path: Path, layout: Layout) -> str | None:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                byte = f"0x{line[error.start]:02x}"
+                return f"line {number} is not UTF-8 text (byte {byte}): save the file as UTF-8"
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=layout.separator)
+        for row in rows:
+            if len(row) > len(layout.names):
+                return f"line {rows.line_num} has {len(row)} cells, but there are {len(layout.names)} columns"
+    return None

@@ -1,0 +1,67 @@
+"""A table split in two: the rows a formula is fitted on, and the outer ones it must reach."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from extrapolate.estimator.formula.structure import Array
+from extrapolate.estimator.table.columns import Column, describe
+
+#: The share of rows, those furthest out, that no coefficient is fitted on while formulas are compared.
+OUTER_SHARE = 0.2
+
+#: Rows that judge formulas while they are searched for; all rows judge the best of them once more.
+JUDGED_ROWS = 5000
+
+#: Inner rows that propose formulas.
+SEARCH_ROWS = 320
+
+
+@dataclass(frozen=True)
+class Table:
+    """x (N, I), y (N,), and which rows are ``outer``."""
+
+    x: Array
+    y: Array
+    outer: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, x: Array, y: Array) -> "Table":
+        """Rows are outer by the distance of their ranks from the middle: columns of any scale count alike."""
+        ranks = np.stack([rankdata(column) / len(x) - 0.5 for column in x.T], 1)
+        distance = np.square(ranks).sum(1)
+        outer = np.zeros(len(x), bool)
+        outer[np.argsort(distance, kind="stable")[len(x) - int(OUTER_SHARE * len(x)) :]] = True
+        return cls(x, y, outer)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return describe(self.x)
+
+    @cached_property
+    def size(self) -> float:
+        """Root mean square of y."""
+        return float(np.sqrt(np.mean(np.square(self.y)))) or 1.0
+
+    @cached_property
+    def inner(self) -> "Table":
+        keep = ~self.outer
+        return Table(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
+
+    def thinned(self, rng: np.random.Generator) -> "Table":
+        """At most ``JUDGED_ROWS`` of the rows, inner and outer ones alike; itself where it has no more."""
+        if len(self.x) <= JUDGED_ROWS:
+            return self
+        keep = np.sort(rng.choice(len(self.x), JUDGED_ROWS, replace=False))
+        return Table(self.x[keep], self.y[keep], self.outer[keep])
+
+    def sample(self, rng: np.random.Generator) -> "Table":
+        """At most ``SEARCH_ROWS`` of the inner rows."""
+        inner = self.inner
+        if len(inner.x) <= SEARCH_ROWS:
+            return inner
+        keep = np.sort(rng.choice(len(inner.x), SEARCH_ROWS, replace=False))
+        return Table(inner.x[keep], inner.y[keep], np.zeros(SEARCH_ROWS, bool))

@@ -1,0 +1,57 @@
+"""The mass-conserving layer (Hoedt et al. 2021)."""
+
+import torch
+from torch import Tensor, nn
+
+from extrapolate.nn.arithmetic import _init
+from extrapolate.nn.arithmetic._functional import linear
+
+
+class MCFC(nn.Module):
+    """y = o ⊙ (S x), S = softmax of the junction R over the outputs, o = σ(w + b). (..., I) to (..., O).
+
+    Each input is shared out among the outputs, so mass is lost (o < 1) but never created. R is (O, I), w and
+    b are of the outputs. Exact weights, reached at infinity: S and o of 0 and 1, which add disjoint groups of
+    inputs. Source: Hoedt et al. 2021 (arXiv 2101.05186), the layer of the MC-LSTM without state.
+    """
+
+    operations = frozenset({"add"})
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.junction = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
+        self.gate_weight = nn.Parameter(torch.empty(out_features, 1, device=device, dtype=dtype))
+        self.gate_bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        _init.junction_(self.junction)
+        _init.orthogonal_(self.gate_weight)
+        nn.init.zeros_(self.gate_bias)
+
+    def shares(self) -> Tensor:
+        """S of shape (O, I): what part of each input goes to each output; the columns sum to 1."""
+        return torch.softmax(self.junction, 0)
+
+    def effective_weight(self) -> Tensor:
+        """o ⊙ S of shape (O, I), each in (0, 1)."""
+        return torch.sigmoid(self.gate_weight + self.gate_bias[:, None]) * self.shares()
+
+    def penalty(self) -> Tensor:
+        """-mean(R²) - mean(w²) - mean(b²): has no lowest value, so it saturates softmax and gate."""
+        squares = (self.junction.square(), self.gate_weight.square(), self.gate_bias.square())
+        return -torch.stack([square.mean() for square in squares]).sum()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.effective_weight())
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}"

@@ -1,0 +1,49 @@
+"""The neural arithmetic logic unit (Trask et al. 2018)."""
+
+import torch
+from torch import Tensor, nn
+
+from extrapolate.nn.arithmetic._functional import linear, log_magnitude
+from extrapolate.nn.arithmetic._nac import NAC
+
+
+class NALU(nn.Module):
+    """y = g⊙a + (1-g)⊙m: an addition path and a multiplication path share W; the gate sees x.
+
+    W = tanh(Ŵ)·σ(M̂) of the accumulator ``nac``, a = W x, m = exp(W log(|x| + 1e-7)), g = σ(G x) without
+    bias. (..., I) to (..., O). The multiplication path loses the sign of x. Source: Trask et al. 2018.
+    """
+
+    operations = frozenset({"add", "sub", "mul", "div"})
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.nac = NAC(in_features, out_features, device=device, dtype=dtype)
+        self.gate = nn.Parameter(torch.empty_like(self.nac.w_hat))
+        nn.init.xavier_uniform_(self.gate)
+
+    def reset_parameters(self) -> None:
+        self.nac.reset_parameters()
+        nn.init.xavier_uniform_(self.gate)
+
+    def effective_weight(self) -> Tensor:
+        """W of shape (O, I), shared by both paths."""
+        return self.nac.effective_weight()
+
+    def share_added(self, x: Tensor) -> Tensor:
+        """g of shape (..., O): how much of the answer is the addition path's."""
+        return torch.sigmoid(linear(x, self.gate))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.effective_weight()
+        added = linear(x, weight)
+        multiplied = torch.exp(linear(log_magnitude(x), weight))
+        gate = self.share_added(x)
+        return gate * added + (1 - gate) * multiplied

@@ -1,0 +1,18 @@
+"""The neural addition unit (Madsen & Johansen 2020)."""
+
+from torch import Tensor
+
+from extrapolate.nn.arithmetic._boxed_weight import TritWeight
+from extrapolate.nn.arithmetic._functional import linear
+
+
+class NAU(TritWeight):
+    """y = W x with W kept in [-1, 1] and pulled to -1, 0, 1 by its penalty. (..., I) to (..., O).
+
+    Exact weights: (1, 1) adds, (1, -1) subtracts, 0 ignores. Source: Madsen & Johansen 2020.
+    """
+
+    operations = frozenset({"add", "sub"})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight)

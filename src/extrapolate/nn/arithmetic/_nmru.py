@@ -1,0 +1,85 @@
+"""The neural multiplicative reciprocal unit (Mistry, Farrahi & Hare 2021)."""
+
+import torch
+from torch import Tensor, nn
+
+from extrapolate.nn.arithmetic._boxed_weight import BitWeight
+from extrapolate.nn.arithmetic._functional import (
+    FLOAT32_EPSILON,
+    GATE_SHARE,
+    distance_to_bit,
+    gated_product,
+    linear,
+    phase,
+)
+
+
+class NMRU(BitWeight):
+    """An NMU of the inputs and their reciprocals: x' = [x, 1/x], y = NMU(|x'|)·cos(W k), k = π·[x' < 0].
+
+    W is (O, 2I), kept in [0, 1]: the first I columns multiply, the others divide. (..., I) to (..., O).
+    While training the reciprocal is 1/(x + ε), ε = 2^-23. Exact weights: (1, 1, 0, 0) multiplies, (1, 0, 0,
+    1) divides; signs of x are kept there. Inputs of 0 must be excluded. Source: Mistry, Farrahi & Hare 2021
+    (arXiv 2110.05177), the form with sign retrieval.
+    """
+
+    operations = frozenset({"mul", "div"})
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(2 * in_features, out_features, device=device, dtype=dtype)
+        self.in_features = in_features
+
+    def effective_weight(self) -> Tensor:
+        """W of shape (O, 2I), on [x, 1/x]."""
+        return self.weight
+
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x and 1/x, each (..., I): never joined, since a fused step vectorises over the parts only."""
+        return x, 1 / (x + FLOAT32_EPSILON if self.training else x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, reciprocal = self.inputs(x)
+        multiplied, divided = self.weight.chunk(2, -1)
+        magnitude = gated_product(x.abs(), multiplied) * gated_product(reciprocal.abs(), divided)
+        return magnitude * torch.cos(linear(phase(x), multiplied) + linear(phase(reciprocal), divided))
+
+
+class GatedNMRU(NMRU):
+    """The NMRU of [x, 1/x]⊙g, with a gate g (2I) kept in [0, 1]. (..., I) to (..., O).
+
+    A closed gate makes its input 0, not absent: exact weights are the NMRU's, with open gates where they
+    are 1. Source: Mistry, Farrahi & Hare 2021, and its code.
+    """
+
+    box = {"weight": (0.0, 1.0), "gate": (0.0, 1.0)}  # noqa: RUF012  (a constant of the class)
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features, device=device, dtype=dtype)
+        self.gate = nn.Parameter(torch.full((2 * in_features,), 0.5, device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        nn.init.constant_(self.gate, 0.5)
+
+    def penalty(self) -> Tensor:
+        """The weights' mean min(|W|, |1 - W|) plus a tenth of the gate's: zero when all are 0 or 1."""
+        return super().penalty() + GATE_SHARE * distance_to_bit(self.gate).mean()
+
+    def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x, reciprocal = super().inputs(x)
+        first, second = self.gate.chunk(2)
+        return first * x, second * reciprocal

@@ -1,0 +1,150 @@
+"""The elementwise passes of :mod:`._diagonal_fused`, compiled by numba: what is left around its convolutions.
+
+States (B, n, m); gates (B, n, 2 m), the preactivations of r, then of u; new (B, n, m), those of the candidate;
+``inside`` (B, n) is 1 where a place takes part, else 0; ``worth`` (B, n) is how much a place's saturation counts;
+``kept`` (B, n, m) is True where dropout leaves a candidate, which is then multiplied by ``scale``. All arrays are
+contiguous; numbers are float32.
+
+Each loop has few arrays, and a row of each in a name of its own: of more than eight pairs the compiler does not ask
+whether they overlap, and does one number at a time.
+"""
+
+import math
+
+import numpy as np
+from numba import float32, njit
+
+from extrapolate.nn.arithmetic._hard import SATURATED
+
+LIMIT = np.float32(SATURATED)
+HALF, ONE, ZERO = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+FAST = {"reassoc", "nsz", "contract"}
+
+
+@njit(inline="always")
+def _row(x, i, zeros):
+    """``x[i]``, or ``zeros`` beyond the ends."""
+    return x[i] if 0 <= i < x.shape[0] else zeros
+
+
+@njit(inline="always")
+def _carried(j, second, third, stay, left, right):
+    """What is carried to a place: the last thirds of the maps come from its left and from its right neighbour."""
+    return stay if j < second else (left if j < third else right)
+
+
+@njit(inline="always")
+def _gate(x):
+    return min(max(HALF * x + HALF, ZERO), ONE)
+
+
+@njit(inline="always")
+def _clip(x):
+    return min(max(x, -ONE), ONE)
+
+
+@njit(inline="always")
+def _over(x):
+    return max(abs(x) - LIMIT, ZERO)
+
+
+@njit(inline="always")
+def _slope(x, error, pull):
+    """The gradient of a preactivation: ``error`` between the kinks, and ``pull`` beyond the limit, towards 0."""
+    through = error if abs(x) <= ONE else ZERO
+    back = pull if abs(x) >= LIMIT else ZERO
+    return through + (back if x > ZERO else -back)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def reset(gates, state, worth, passed):
+    """passed ← r ⊙ s; returns the saturation of r's preactivations."""
+    count, length, width = state.shape
+    total = 0.0
+    for b in range(count):
+        for i in range(length):
+            x, s, out, part = gates[b, i], state[b, i], passed[b, i], ZERO
+            for j in range(width):
+                out[j] = _gate(x[j]) * s[j]
+                part += _over(x[j])
+            total += part * worth[b, i]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def mix(gates, new, kept, scale, state, inside, worth, after):
+    """after ← the next state; returns the saturation of u's and c's preactivations."""
+    count, length, width = state.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    total = 0.0
+    for b in range(count):
+        for i in range(length):
+            x, a, drop, mask = gates[b, i, width:], new[b, i], kept[b, i], inside[b, i]
+            s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
+            out, part = after[b, i], ZERO
+            for j in range(width):
+                held = _carried(j, second, third, s[j], left[j], right[j])
+                c = _clip(a[j]) * (scale * float32(drop[j]))
+                out[j] = mask * (c + _gate(x[j]) * (held - c))
+                part += _over(x[j]) + _over(a[j])
+            total += part * worth[b, i]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def rounded(value, levels, share):
+    """value ← by ``share`` nearer to the nearest multiple of 1/``levels``."""
+    count, length, width = value.shape
+    for b in range(count):
+        for i in range(length):
+            out = value[b, i]
+            for j in range(width):
+                out[j] += share * (math.floor(out[j] * levels + HALF) / levels - out[j])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def mix_adjoint(gates, new, kept, scale, state, inside, worth, error, pull, dgates, dnew):
+    """The gradients of u's and c's preactivations from that of the next state, ``error``.
+
+    That becomes the gradient of what was carried. ``pull``: the gradient of the saturation.
+    """
+    count, length, width = state.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    for b in range(count):
+        for i in range(length):
+            x, a, drop, e = gates[b, i, width:], new[b, i], kept[b, i], error[b, i]
+            s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
+            dx, da, mask, back = dgates[b, i, width:], dnew[b, i], inside[b, i], pull * worth[b, i]
+            for j in range(width):
+                held = _carried(j, second, third, s[j], left[j], right[j])
+                c = _clip(a[j]) * (scale * float32(drop[j]))
+                dx[j] = _slope(x[j], HALF * mask * e[j] * (held - c), back)
+            for j in range(width):
+                e[j] *= mask
+                da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(drop[j])), back)
+            for j in range(width):
+                e[j] *= _gate(x[j])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def reset_adjoint(gates, state, dpassed, pull, worth, dgates):
+    """The gradient of r's preactivations from that of r ⊙ s."""
+    count, length, width = state.shape
+    for b in range(count):
+        for i in range(length):
+            x, s, e, dx, back = gates[b, i], state[b, i], dpassed[b, i], dgates[b, i], pull * worth[b, i]
+            for j in range(width):
+                dx[j] = _slope(x[j], HALF * e[j] * s[j], back)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def state_adjoint(gates, carried, dpassed, dstate):
+    """Adds to the gradient of the state, which has come through the gates, those of r ⊙ s and of what was carried."""
+    count, length, width = dstate.shape
+    second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
+    for b in range(count):
+        for i in range(length):
+            x, e, out = gates[b, i], dpassed[b, i], dstate[b, i]
+            stay, left, right = carried[b, i], _row(carried[b], i + 1, zeros), _row(carried[b], i - 1, zeros)
+            for j in range(width):
+                out[j] += _carried(j, second, third, stay[j], left[j], right[j]) + e[j] * _gate(x[j])

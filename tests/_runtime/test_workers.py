@@ -1,0 +1,86 @@
+"""The error messages for worker processes that end before their work is done."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import silent
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.main_guard import explain_ended_workers
+from extrapolate._runtime.progress import Watch
+from extrapolate.experiments import experiment_named, run, with_options
+from silent import Silent
+
+SCRIPT = """
+from pathlib import Path
+from extrapolate.experiments import experiment_named, run
+from silent import Silent
+
+experiment = experiment_named("single-module")
+settings = experiment.presets["smoke"]
+run(experiment, settings, preset="smoke", folder=Path("out"), command="test", display=Silent(), workers=2)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_is_named_with_the_line_to_add(tmp_path: Path) -> None:
+    script = tmp_path / "my_study.py"
+    script.write_text(SCRIPT)
+    paths = os.pathsep.join([*sys.path, str(Path(silent.__file__).parent)])
+    ran = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    said = ran.stderr.splitlines()[-1]
+    assert said.startswith("extrapolate._runtime.errors.UserError: worker processes failed as they started")
+    assert "my_study.py" in said
+    assert 'if __name__ == "__main__":' in said
+    assert "out of memory" not in ran.stderr
+    assert "in use by another" not in ran.stderr
+    assert "bootstrapping" not in ran.stderr
+
+
+class Killing(Silent):
+    """Kills the workers as soon as one of them has begun its part, as a system out of memory does."""
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        for worker in multiprocessing.active_children():
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+        return super().part(name, index, parts, replicas, steps)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_killed_worker_is_reported_as_ended_from_outside(tmp_path: Path) -> None:
+    experiment = experiment_named("single-module")
+    settings = with_options(experiment.presets["smoke"], {"steps": "100000"})
+    with pytest.raises(UserError, match=r"ended from outside \(out of memory\?\)") as caught:
+        run(
+            experiment,
+            settings,
+            preset="smoke",
+            folder=tmp_path,
+            command="test",
+            display=Killing(),
+            workers=2,
+        )
+    assert "__main__" not in str(caught.value)
+
+
+def test_exit_codes_tell_a_failed_start_from_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "my_study.py"
+    script.touch()
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    assert f"each of them runs {script} again" in explain_ended_workers([1, -signal.SIGTERM])
+    assert "out of memory" in explain_ended_workers([-9, -signal.SIGTERM])
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "<stdin>")
+    assert "<stdin> is no file: save it" in explain_ended_workers([1, 1])

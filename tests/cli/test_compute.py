@@ -1,0 +1,119 @@
+"""``extrapolate compute``: the network's answer beside the exact one, its states on a page, and clear refusals."""
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from extrapolate import nn
+from extrapolate.cli.app import main
+from extrapolate.inspect.expression import decimal
+from extrapolate.report.states_page import Computed, render
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("networks") / "untrained"
+    torch.manual_seed(0)
+    task = {"name": "addition", "base": 2, "zero_filled": False}
+    nn.DiagonalNeuralGPU(13, 3, 6).save_pretrained(folder, {"task": task, "made": {"seed": 0}})
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["compute", *map(str, arguments)])
+    said = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, said.out, said.err
+
+
+def test_wrong_answers_are_called_wrong(untrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "12 + 5", "--model", untrained)
+    assert status == 0
+    assert "exact    17" in out
+    assert "WRONG" in out
+
+
+def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "123456789012345678901234567890 + 987654321", "--model", untrained, "--json")
+    found = json.loads(out)
+    assert found["exact"] == "123456789012345678902222222211"
+    assert found["steps"] == 2 * (123456789012345678901234567890).bit_length() + 1
+    assert found["correct"] is (found["answer"] == found["exact"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["12"], "no operator"),
+        ([""], "nothing to compute"),
+        (["12 + b"], "'b' is not a whole number"),
+        (["-1 + 2"], "-1 is negative"),
+        (["1 + 2 + 3"], "2 operators"),
+        (["1 * 2"], "was trained on addition, not multiplication"),
+        (["1 + 2", "--limt", "3"], "--limt"),
+        ([f"{10**300} + 1", "--show", "states.html"], "--show draws up to 1448 places"),
+        (["1 + 2", "--show", "missing/states.html"], "missing is not a folder"),
+        (["1 + 2", "--model", "binary-adition"], "unknown network 'binary-adition'"),
+    ],
+)
+def test_bad_input_has_one_line(
+    arguments: list[str], said: str, untrained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = () if "--model" in arguments else ("--model", untrained)
+    status, out, err = run(capsys, *arguments, *model)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_million_digits_are_answered_with_an_estimate(
+    untrained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("9" * 1_000_000 + " + 1"))
+    status, _, err = run(capsys, "-", "--model", untrained)
+    assert status == 2
+    assert re.search(r"6,643,859 places in 6,643,859 steps would take about \d+:\d\d:\d\d here", err)
+
+
+def test_page_of_states_stands_alone_and_escapes(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "states.html"
+    run(capsys, "3 + 1", "--model", untrained, "--show", page)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
+    assert "script-src 'sha256-" in text
+    hostile = "<script>alert(1)</script>"
+    words = dict.fromkeys(("question", "answer", "command"), hostile)
+    read = {"given": "1 ", "exact": "1 ", "read": ["1 "], "numbers": [hostile], "correct": False}
+    states: dict[str, Any] = {"states": np.zeros((1, 2, 3)), "groups": [("stay", 3)], "facts": {"a": hostile}}
+    assert hostile not in render(Computed(**words, **read, **states))
+
+
+@pytest.mark.parametrize("digits", [1, 10, 3_999, 20_000])
+def test_decimal_writes_numbers_of_any_size(digits: int) -> None:
+    number = (10**digits - 1) // 9 * 7
+    assert decimal(number) == "7" * digits
+    assert decimal(10**digits) == "1" + "0" * digits
+
+
+def test_networks_that_answer_together_are_drawn_side_by_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, page = tmp_path / "together", tmp_path / "steps.html"
+    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, slack=2).arguments()]
+    about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}
+    nn.NeuralGPUEnsemble(arguments, [(0, 3, False), (0, 3, True)]).save_pretrained(folder, about)
+    _, out, _ = run(capsys, "6 * 5", "--model", folder, "--show", page, "--json")
+    found = json.loads(out)
+    assert found["exact"] == "30"
+    assert found["steps"] == 2 * 3 + 1 + 2
+    assert "come from the left (2)" in page.read_text(encoding="utf-8")

@@ -1,0 +1,165 @@
+"""What holds of every experiment: presets, options, a smoke run that ends with a page, and resumes bit for bit."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import pytest
+
+from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.progress import Interrupted, Watch
+from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, with_options, written
+from extrapolate.experiments.config import REQUIRED
+from extrapolate.report import write_page
+from extrapolate.training import loop
+
+#: Columns of measured time and memory, which no two runs have in common.
+MEASURED_TIME = ("second", "_ms", "mib")
+
+every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
+
+
+@dataclass
+class Counting:
+    """A display, and the watch of each of its trainings: counts the reports of steps, and stops after ``most``."""
+
+    most: float = float("inf")
+    reports: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
+    skipped_names: list[str] = field(default_factory=list)
+
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+        self.totals[name], self.current = steps, name
+        return self
+
+    def skipped(self, name: str) -> None:
+        self.skipped_names.append(name)
+
+    def progress(self, step: int, solved: int | None) -> None:
+        self.reports += 1
+        self.reached[self.current] = step
+
+    def stop_requested(self) -> bool:
+        return self.reports >= self.most
+
+
+@pytest.fixture(autouse=True)
+def _asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (loop, import_module("extrapolate.inspect.masks.learn")):
+        monkeypatch.setattr(module, "PROGRESS_SECONDS", -1.0)
+
+
+def smoke(name: str, folder: Path, display: Counting) -> Outcome:
+    experiment = EXPERIMENTS[name]
+    config = experiment.presets["smoke"]
+    return run(experiment, config, preset="smoke", folder=folder, command="test", display=display)
+
+
+FOLDERS: dict[str, TemporaryDirectory[str]] = {}
+
+
+@cache
+def undisturbed(name: str) -> tuple[Outcome, Counting]:
+    """A smoke run from start to end, made once for all tests."""
+    FOLDERS[name], display = TemporaryDirectory(), Counting()
+    return smoke(name, Path(FOLDERS[name].name), display), display
+
+
+def tables(folder: Path) -> dict[str, pl.DataFrame]:
+    """The tables of a run's folder that must be equal from run to run."""
+    found = {path.name: pl.read_parquet(path) for path in folder.glob("*.parquet")}
+    return {
+        name: table.drop(each for each in table.columns if any(word in each for word in MEASURED_TIME))
+        for name, table in found.items()
+        if name not in ("summary.parquet", "curves.parquet")  # of the results, which are compared
+    }
+
+
+@every_experiment
+def test_presets_say_what_they_train(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    assert experiment.name == name
+    assert experiment.title == EXPERIMENTS.title(name)
+    assert experiment.source
+    assert list(experiment.presets) == ["smoke", "laptop", "paper"]
+    for config in experiment.presets.values():
+        assert re.search(r"\d", experiment.outline(config))
+        assert all(note.endswith(".") for note in experiment.notes(config))
+    assert not experiment.presets["paper"].cuts(experiment.presets["paper"])
+
+
+@every_experiment
+def test_data_that_the_paper_needs_are_asked_for_before_a_run_begins(name: str, tmp_path: Path) -> None:
+    experiment = EXPERIMENTS[name]
+    config = experiment.presets["paper"]
+    if getattr(config, "data", None) != REQUIRED:
+        pytest.skip("its data are generated")
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=r"\Athe paper's data .*: give --data DIR with [^\n]+\Z"):
+        run(experiment, config, preset="paper", folder=folder, command="test", display=Counting())
+    assert not (folder / "manifest.json").exists()
+
+
+@every_experiment
+def test_options_written_are_read_back_alike(name: str) -> None:
+    for config in EXPERIMENTS[name].presets.values():
+        texts = written(config)
+        assert texts.keys() == options_of(config).keys()
+        assert with_options(config, texts) == config
+    with pytest.raises(UserError, match=r"--device: unknown device 'nowhere'"):
+        with_options(EXPERIMENTS[name].presets["smoke"], {"device": "nowhere"})
+
+
+@every_experiment
+def test_findings_have_ids_of_their_own_and_entries_in_the_ledger(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    used = set()
+    for config in experiment.presets.values():
+        found = list(experiment.findings(config))
+        ids = [finding.id.format(**finding.words) for finding in found]
+        assert len(set(ids)) == len(ids) > 0
+        for finding in found:
+            entry = ledger.entry_of(name, finding.id)
+            assert "{" not in entry.claim.format(**finding.words)
+            entry.published_for(finding.id, finding.words)
+            used.add(finding.id)
+    assert used == ledger.ids_of(name), "an entry that no finding measures"
+
+
+@every_experiment
+def test_smoke_ends_with_a_page_and_a_table(name: str) -> None:
+    experiment, (outcome, display) = EXPERIMENTS[name], undisturbed(name)
+    results = outcome.results
+    kinds = dict(zip(results.columns, results.dtypes, strict=True))
+    assert [kinds[each] for each in ("unit", "operation", "range", "seed")] == [pl.String] * 3 + [pl.Int64]
+    lists = pl.List(pl.Int64), pl.List(pl.Float64)
+    for column, kind in kinds.items():
+        assert kind in (pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.Null, *lists), column
+    trainings = experiment.jobs(experiment.presets["smoke"])
+    assert all(re.fullmatch(r"[\w-]+", each) for each in trainings)
+    assert display.totals == {each.name: each.steps for each in trainings.values()}
+    assert display.reached.keys() == trainings.keys()
+    # a network that fails is spared the longest tests
+    assert all(display.reached[each] <= steps for each, steps in display.totals.items())
+    assert all(claim.holds is None for claim in outcome.claims), "a smoke run judges nothing"
+    page = write_page(outcome.folder).read_text(encoding="utf-8")
+    assert experiment.title.split(":")[0] in page
+
+
+@every_experiment
+def test_a_stopped_run_resumes_to_the_same_tables(name: str, tmp_path: Path) -> None:
+    outcome, display = undisturbed(name)
+    with pytest.raises(Interrupted):
+        smoke(name, tmp_path, Counting(most=max(1, display.reports // 2)))
+    smoke(name, tmp_path, Counting())
+    left = {path.name for path in (tmp_path / "parts").iterdir()}
+    assert left == {path.name for path in (outcome.folder / "parts").iterdir()}, "no checkpoint is left"
+    expected, found = tables(outcome.folder), tables(tmp_path)
+    assert expected.keys() == found.keys()
+    for table, rows in expected.items():
+        assert rows.equals(found[table]), table

@@ -1,0 +1,150 @@
+"""A mask and the weights under it, learned together: gradients, frozen weights, going on from a state."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from bits import assert_equal
+from extrapolate._runtime.errors import UserError
+from extrapolate.inspect import JointLearner, Learning, Mask, MaskLearner, weights_and_biases
+from extrapolate.inspect.masks import learn, sampling
+
+KEY = torch.tensor([3, 4, 5])
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 10), nn.ReLU(), nn.Linear(10, 4))
+
+
+def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(model(x), y)
+
+
+def joint(module: nn.Module, learning: Learning | None = None, **others: Any) -> JointLearner:
+    return JointLearner(module, loss, learning or Learning(), choose=weights_and_biases, **others)
+
+
+def batch(count: int = 16) -> tuple[Tensor, Tensor]:
+    return torch.randn(count, 6), torch.randint(4, (count,))
+
+
+def half(module: nn.Module) -> Mask:
+    """A mask of about half of the weights of all layers."""
+    return Mask({name: torch.rand(value.shape) > 0.5 for name, value in module.named_parameters()})
+
+
+def straight_through(logits: Tensor, u: Tensor) -> Tensor:
+    s = torch.sigmoid(logits + torch.logit(u.double()))
+    return ((s > 0.5).double() - s).detach() + s
+
+
+@pytest.mark.parametrize("masks", [1, 3, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_drawn_weights_are_differentiable_by_logits_and_weights(masks: int, dtype: torch.dtype) -> None:
+    """Masks have the value of the threshold and the gradient of the sigmoid."""
+    logits = torch.randn(7, 5, requires_grad=True)
+    weight = torch.randn(7, 5, dtype=dtype)
+    weight[0] = 0  # a weight of 0 has a gradient too where it is kept
+    weight.requires_grad_()
+    upstream = torch.randn(masks, 7, 5, dtype=dtype)
+    drawn = sampling.draw(logits, weight, KEY, masks)
+    drawn.backward(upstream)
+
+    one, other = (value.detach().double().requires_grad_() for value in (logits, weight))
+    mask = straight_through(one, sampling.uniform(KEY, masks, logits.shape))
+    (other * mask).backward(upstream.double())
+    assert torch.equal(drawn.double(), other * mask.round())
+    assert logits.grad is not None
+    assert weight.grad is not None
+    found = logits.grad.double(), weight.grad.double()
+    torch.testing.assert_close(found, (one.grad, other.grad), rtol=1e-5, atol=1e-7)
+
+
+def test_step_has_the_gradients_of_plain_autograd() -> None:
+    module, data = network(), batch()
+    learner = joint(module, Learning(masks=4, pressure=1e-3, clip=1e6, seed=7))
+    learner.step(data)
+    state = learner.state()
+
+    values = {name: each.detach().double().requires_grad_() for name, each in module.double().named_parameters()}
+    logits = {name: torch.full(value.shape, 2.0).double().requires_grad_() for name, value in values.items()}
+    drawn = {}
+    for place, (name, value) in enumerate(values.items()):
+        # matrices are drawn with their axes the other way round
+        shape = value.mT.shape if value.dim() == 2 else value.shape
+        u = sampling.uniform(torch.tensor([7, place, 0]), 4, shape)
+        drawn[name] = value * straight_through(logits[name], u.mT if value.dim() == 2 else u)
+    x, y = data[0].double(), data[1]
+    parts = [
+        loss(lambda x, k=k: functional_call(module, {n: v[k] for n, v in drawn.items()}, x), *part)  # type: ignore[arg-type]
+        for k, part in enumerate(zip(x.view(4, 4, 6), y.view(4, 4), strict=True))
+    ]
+    pressure = torch.stack([value.sum() for value in logits.values()]).sum()
+    (torch.stack(parts).mean() + 1e-3 * pressure).backward()
+    for name, value in values.items():
+        # after a first step, what Adam keeps is a tenth of the gradient
+        by_logit, by_weight = 10 * state[f"exp_avg/{name}"], 10 * state[f"joint/exp_avg/{name}"]
+        for found, leaf in ((by_logit, logits[name]), (by_weight, value)):
+            assert leaf.grad is not None
+            expected = leaf.grad.mT if value.dim() == 2 else leaf.grad
+            torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-7)
+
+
+def test_frozen_weights_stay_bit_for_bit_and_the_others_move() -> None:
+    module = network()
+    before = copy.deepcopy(module.state_dict())
+    frozen = half(module).only("2.weight", "2.bias")  # the first layer is free
+    learner = joint(module, Learning(learning_rate=0.05, start=-1.0), frozen=frozen, frozen_start=3.0)
+    first = learner.logits()["2.weight"].clone()
+    assert first[frozen["2.weight"]].unique().tolist() == [3.0]
+    assert first[~frozen["2.weight"]].unique().tolist() == [-1.0]
+    learn([learner], [[batch() for _ in range(5)]], 30)
+    after = learner.weights()
+    for name, stays in frozen.items():
+        assert torch.equal(after[name][stays], before[name][stays])
+        assert (after[name][~stays] != before[name][~stays]).all()
+    assert (after["0.weight"] != before["0.weight"]).all()
+    assert (learner.logits()["2.weight"] != first).all()
+    assert_equal(module.state_dict(), before)
+
+
+def test_what_is_learned_together_does_what_neither_does_alone() -> None:
+    """Random weights become a network that is right under its mask, with most of them left out."""
+    module, x = network(), torch.randn(128, 6)
+    y = (x[:, 0] > 0).long() + 2 * (x[:, 1] > 0).long()
+    learner = joint(module, Learning(pressure=1e-3, learning_rate=0.03))
+    learn([learner], [[(x, y)]], 300)
+    module.load_state_dict(learner.weights())
+    mask = learner.mask()
+    assert (mask.applied(module)(x).argmax(-1) == y).double().mean() > 0.95
+    assert mask.fraction().pooled < 0.7
+
+
+def test_going_on_from_a_state_changes_nothing() -> None:
+    module, data = network(), [batch() for _ in range(6)]
+    frozen = half(module)
+    whole, first, rest = (joint(module, frozen=frozen) for _ in range(3))
+    for each in data:
+        whole.step(each)
+    for each in data[:3]:
+        first.step(each)
+    rest.restore(first.state())
+    for each in data[3:]:
+        rest.step(each)
+    assert_equal((whole.weights(), whole.logits()), (rest.weights(), rest.logits()))
+
+
+def test_what_does_not_fit_or_is_not_finite_names_the_tensor() -> None:
+    module, frozen = network(), Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
+    with pytest.raises(UserError, match=r"does not fit the module's '0\.weight'"):
+        JointLearner(module, loss, Learning()).restore(MaskLearner(module, loss, Learning()).state())
+    with pytest.raises(UserError, match=r"'0\.weight' has the shape \(2, 2\)"):
+        JointLearner(module, loss, Learning(), frozen=frozen)
+    module.get_parameter("2.weight").data[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"task 1: the loss is nan at step 1: '2\.weight' holds values"):
+        joint(module, name="task 1").step(batch())

@@ -1,0 +1,235 @@
+"""The protocol that tasks follow: examples by key, fixed splits, a criterion; and what the experiments train on."""
+
+import doctest
+from collections.abc import Callable
+from functools import cache, partial
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+
+import extrapolate.tasks.task as task_module
+from bits import assert_equal
+from extrapolate import tasks
+from extrapolate._runtime.errors import UserError
+from extrapolate.experiments import experiment_named
+from extrapolate.experiments.training import Training
+from extrapolate.tasks import Task
+from extrapolate.tasks.mathematics import task as mathematics_task
+from extrapolate.training import Replicas
+from extrapolate.training.train_config import TrainConfig
+from task_cases import DIGITS, MAPPABLE, TASKS
+
+every_task = pytest.mark.parametrize("name", TASKS)
+
+KEYS = torch.tensor([[0, 0, 7], [1, 0, 7], [0, 0, 8]])
+
+
+@cache
+def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
+    return dict(TASKS[name].splits())
+
+
+# --------------------------------------------------------------------------------------------- the protocol
+
+
+@pytest.mark.parametrize("module", [task_module, mathematics_task])
+def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert (found.failed, found.attempted > 0) == (0, True)
+
+
+@pytest.mark.parametrize("other", [tasks.GridTime(), tasks.DIGIT_RULES["sum"]])
+def test_objects_without_the_three_methods_are_no_tasks(other: object) -> None:
+    assert not isinstance(other, Task)
+
+
+@every_task
+def test_batch_follows_from_the_key(name: str) -> None:
+    each = TASKS[name]
+    assert isinstance(each, Task)
+    first, *others = (each.sample(6, key) for key in KEYS)
+    assert isinstance(first, tuple)
+    assert all(len(tensor) == 6 for tensor in first)
+    assert all(map(torch.equal, first, each.sample(6, KEYS[0])))
+    for other in others:
+        assert [tensor.shape for tensor in other] == [tensor.shape for tensor in first]
+        assert not torch.equal(other[0], first[0])
+
+
+@pytest.mark.parametrize("name", MAPPABLE)
+def test_keys_of_several_replicas_are_sampled_at_once(name: str) -> None:
+    together = vmap(partial(MAPPABLE[name].sample, 6))(KEYS)
+    for row, key in enumerate(KEYS):
+        *inputs, targets = MAPPABLE[name].sample(6, key)
+        assert all(torch.equal(both[row], own) for both, own in zip(together, inputs, strict=False))
+        torch.testing.assert_close(together[-1][row], targets)
+
+
+@every_task
+def test_splits_are_the_same_at_every_call(name: str) -> None:
+    again = TASKS[name].splits()
+    assert {"validation", "test"} <= set(again)
+    assert again.keys() == splits_of(name).keys()
+    for split, tensors in again.items():
+        assert len({len(tensor) for tensor in tensors}) == 1
+        assert all(map(torch.equal, tensors, splits_of(name)[split]))
+
+
+@every_task
+def test_splits_hold_what_a_loss_takes_in_training(name: str) -> None:
+    sampled = TASKS[name].sample(2, KEYS[0])
+    for tensors in splits_of(name).values():
+        assert [tensor.dtype for tensor in tensors] == [tensor.dtype for tensor in sampled]
+        assert [tensor.dim() for tensor in tensors] == [tensor.dim() for tensor in sampled]
+
+
+@every_task
+def test_right_answers_are_solved_and_wrong_ones_are_not(name: str) -> None:
+    each = TASKS[name]
+    for *_, target in splits_of(name).values():
+        assert each.solved(target, target).dtype == torch.bool
+        assert each.solved(target, target).all()
+        assert not each.solved(2 * target + 1_000, target).any()
+        one_wrong = target.clone()
+        one_wrong[0] = 1e6 * target[0] + 1e6
+        solved = each.solved(one_wrong, target)
+        assert solved.tolist() == (False if solved.dim() == 0 else [False] + [True] * (len(target) - 1))
+
+
+@pytest.mark.parametrize("name", MAPPABLE)
+def test_several_predictions_are_judged_at_once(name: str) -> None:
+    *_, target = splits_of(name)["test"]
+    solved = vmap(TASKS[name].solved, in_dims=(0, None))(torch.stack([target, 2 * target + 1]), target)
+    assert solved.reshape(2, -1).all(1).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", ["picture", "number words", "scan, simple", "scan, length", "sentences"])
+def test_what_is_tested_on_is_not_trained_on(name: str) -> None:
+    sampled = TASKS[name].sample(2_000, KEYS[0])[0]
+    tested = splits_of(name)["test"][0]
+    both = torch.cat([sampled.unique(dim=0), tested.unique(dim=0)])
+    assert len(both.unique(dim=0)) == len(both)
+
+
+def test_one_function_of_several_can_be_sampled() -> None:
+    products, _ = tasks.ModularArithmetic(operations=("mul",)).sample(50, KEYS[0])
+    assert products[:, -2:].unique(dim=0).tolist() == [[0, 1]]
+    second = tasks.PairedAddition(pairs=("pair 2",))
+    sums, answers = second.sample(50, KEYS[0])
+    assert not sums[:, second.inputs_of("pair 1")].any()
+    assert answers[:, 0].unique().tolist() == [1]
+
+
+# ------------------------------------------------------------------------------------------- the algorithms
+
+
+def test_algorithm_is_tested_on_the_lengths_asked_for() -> None:
+    shapes = {name: tuple(answer.shape) for name, (_, answer) in splits_of("addition").items()}
+    assert shapes == {"validation": (128, 15), "test_21": (128, 21), "test_31": (128, 31), "test": (128, 41)}
+
+
+def test_training_sequences_have_every_length_and_right_answers() -> None:
+    each, lengths = tasks.Addition(longest=9), set()
+    for step in range(40):
+        symbols, answer = each.sample(4, torch.tensor([0, 0, step]))
+        length = int((symbols[0] != 0).sum())
+        lengths.add(length)
+        assert not symbols[:, length:].any()
+        width = length // 2
+        exact = each.of_digits(symbols[:, :width] - 1, symbols[:, width + 1 : length] - 1)
+        assert torch.equal(exact.answer, answer[:, :length])
+    assert lengths == {3, 5, 7, 9}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
+        (lambda: tasks.Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
+        (lambda: tasks.BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
+        (lambda: tasks.Copy(tested=()), "copy is tested on no length: give one in `tested`"),
+    ],
+)
+def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(make: Callable[[], Task], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+# --------------------------------------------------------------------------- what the experiments train on
+
+KEY = torch.tensor([1, 0, 1_000])
+
+
+class Recorder(nn.Module):
+    """Keeps its input and answers with ``answer`` of it."""
+
+    def __init__(self, answer: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Any:
+        self.seen = x
+        return self.answer(x)
+
+
+def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
+    found = experiment_named(experiment)
+    settings = found.presets["smoke"]
+    chosen = list(found.jobs(settings).values())[part]
+    assert isinstance(chosen, Training)
+    assert chosen.train is not None
+    return chosen.train, chosen.replicas(), settings
+
+
+def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:
+    return plan.loss(model, KEY, {name: value[row] for name, value in plan.per_replica.items()})
+
+
+def answers_to_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x.new_zeros(len(x), 2), x.new_zeros(len(x), 1)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "part", "answer", "task_of"),
+    [
+        (
+            "single-module",
+            0,
+            lambda x: x.new_zeros(len(x), 1),
+            lambda own, row: tasks.SingleModule(
+                tasks.OPERATIONS[own.operations[0]], own.ranges[row // own.seeds], own.in_features
+            ),
+        ),
+        ("digits-parity", 0, lambda x: x.new_zeros(len(x)), lambda own, row: tasks.EvenDigits(DIGITS)),
+        ("digits-product", 0, answers_to_pairs, lambda own, row: tasks.DigitPairs(DIGITS, row)),
+        ("digits-product", -1, answers_to_pairs, lambda own, row: tasks.DigitPairs(DIGITS, row, canvas=12)),
+    ],
+)
+def test_networks_train_on_the_tasks_samples(
+    experiment: str, part: int, answer: Callable[[Tensor], Any], task_of: Callable[[Any, int], Task]
+) -> None:
+    plan, replicas, settings = planned(experiment, part)
+    for row in range(len(replicas)):
+        model = Recorder(answer)
+        loss = loss_of(plan, model, row)
+        x, y = task_of(settings, row).sample(settings.batch, KEY)
+        assert torch.equal(model.seen, x)
+        assert_equal(loss, y.square().mean())
+
+
+def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
+    plan, replicas, settings = planned("arithmetic-dataset")
+    assert plan.shared_batch is not None
+    for seed in replicas.seeds:
+        generator = torch.Generator().manual_seed(seed)
+        each = tasks.SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
+        model = Recorder(lambda x: x.new_zeros(x.shape[1], 1))
+        own = {name: rows[seed] for name, rows in plan.per_replica.items()}
+        loss = plan.loss(model, KEY, plan.shared_batch(KEY) | own)
+        x, y = each.sample(settings.batch, KEY)
+        assert torch.equal(model.seen[0], x)
+        assert torch.equal(loss, y.square().mean())
