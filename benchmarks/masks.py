@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.inspect import Learning, MaskLearner
+from extrapolate.inspect import MaskConfig, MaskLearner
 from extrapolate.inspect.masks import ready
 
 BATCH, MASKS, ASKED_MB = 128, 4, 500
@@ -78,7 +78,7 @@ def told(line: dict[str, object]) -> None:
 def times(rounds: int) -> None:
     torch.manual_seed(0)
     module = network(800)
-    learner = MaskLearner(module, loss, Learning(masks=MASKS))
+    learner = MaskLearner(module, loss, MaskConfig(masks=MASKS))
     plain, fused = network(800), network(800)
     steps = {
         "masks": lambda: learner.step(data()),
@@ -109,11 +109,11 @@ def memory() -> None:
     """To be called in a process of its own: the highest memory of a process never falls."""
     small = network(8)
     with ready(small):
-        MaskLearner(small, loss, Learning(masks=MASKS)).step(data())  # compilers and libraries are loaded
+        MaskLearner(small, loss, MaskConfig(masks=MASKS)).step(data())  # compilers and libraries are loaded
     module = network(2000)
     loss(module, *data())
     before = highest_mb()
-    learner = MaskLearner(module, loss, Learning(masks=MASKS))
+    learner = MaskLearner(module, loss, MaskConfig(masks=MASKS))
     with ready(module):
         for _ in range(4):
             learner.step(data())

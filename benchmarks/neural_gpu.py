@@ -81,7 +81,7 @@ def plainly(work: Work) -> Work:
 
 def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
     model.zero_grad()
-    logits, saturation = model.saturated(symbols)
+    logits, saturation = model.measure_saturation(symbols)
     (F.cross_entropy(logits.flatten(0, 1), answer.flatten()) + 1e-3 * saturation).backward()
 
 
@@ -90,7 +90,7 @@ def together(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor
 
 
 def one_by_one(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
-    logits, costs = zip(*(model.saturated(symbols) for symbols, _ in batches), strict=True)
+    logits, costs = zip(*(model.measure_saturation(symbols) for symbols, _ in batches), strict=True)
     return list(logits), torch.stack(costs).mean()
 
 

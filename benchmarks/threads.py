@@ -83,7 +83,7 @@ def diagonal(maps: int) -> Work:
     """nn: 41 steps of the diagonal Neural GPU on 32 sequences of 41 symbols, and the way back."""
     model, state, span = nn.DiagonalNeuralGPU(13, 3, maps), torch.rand(32, 41, maps), torch.ones(32, 41)
     weights = list(model.cell.parameters())
-    return lambda: torch.autograd.grad(model.advanced(state, span, range(41)), weights, state)
+    return lambda: torch.autograd.grad(model.advance_steps(state, span, range(41)), weights, state)
 
 
 #: Of each operation, how it is made for a size, and its sizes: below 5 ms, about 5, 20 and 100 ms on one thread.

@@ -41,7 +41,7 @@ def together(
     """``answers``: seeds and their levels; of several each answers twice."""
     if len(answers) == 1:
         ((seed, levels),) = answers
-        networks[seed].levels = levels or None
+        networks[seed].quantization_levels = levels or None
         return networks[seed]
     seeds = list(networks)
     model = nn.NeuralGPUEnsemble(
@@ -57,9 +57,9 @@ def main(folder: Path, name: str, answers: list[tuple[int, int]]) -> None:
     run = load_run(folder)
     manifest, results = run.manifest, run.results
     rows = {row["seed"]: row for row in results.to_dicts()}
-    task = TASKS[results["operation"][0]]
+    task = TASKS[results["task"][0]]
     best = min(rows, key=lambda seed: rank(wrong(rows[seed])))
-    answers = answers or [(best, rows[best]["levels"])]
+    answers = answers or [(best, rows[best]["quantization_levels"])]
     networks = {seed: network(run, seed) for seed in sorted({seed for seed, _ in answers})}
     model = together(answers, networks)
     about = {

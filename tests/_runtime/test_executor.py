@@ -7,7 +7,7 @@ import pytest
 
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.executor import LocalExecutor
-from extrapolate._runtime.progress import Interrupted, Watch
+from extrapolate._runtime.progress import Interrupted, Progress
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Following:
     stop_after: float = float("inf")
     steps: dict[int, int] = field(default_factory=dict)
 
-    def started(self, index: int) -> Watch:
+    def started(self, index: int) -> Progress:
         return _Of(self, index)
 
     def stop_requested(self) -> bool:
@@ -42,7 +42,7 @@ class Square:
 
     value: int
 
-    def __call__(self, watch: Watch) -> int:
+    def __call__(self, watch: Progress) -> int:
         if self.value < 0:
             raise UserError(f"{self.value} is negative: give a number of at least 0")
         if self.value == 2:

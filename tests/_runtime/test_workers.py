@@ -12,7 +12,7 @@ import pytest
 import silent
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.main_guard import explain_ended_workers
-from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.progress import Progress
 from extrapolate.experiments import experiment_named, run, with_options
 from silent import Silent
 
@@ -52,7 +52,7 @@ def test_a_script_without_a_main_guard_is_named_with_the_line_to_add(tmp_path: P
 class Killing(Silent):
     """Kills the workers as soon as one of them has begun its part, as a system out of memory does."""
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         for worker in multiprocessing.active_children():
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGKILL)

@@ -223,7 +223,7 @@ def test_a_run_killed_in_the_middle_ends_with_the_files_of_an_undisturbed_one(ru
     for part in ("NMU-mul", "StochasticNMU-mul"):
         file = f"parts/{part}.weights.safetensors"
         weights, expected = (read(Path(folder) / file) for folder in ("killed", "undisturbed"))
-        assert weights.about == expected.about
+        assert weights.metadata == expected.metadata
         assert_equal(weights.tensors, expected.tensors)
     # whatever the killed process was writing is not in the way
     left = {each.name for each in Path("killed/parts").iterdir() if not each.name.startswith(".")}

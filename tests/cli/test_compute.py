@@ -93,7 +93,7 @@ def test_page_of_states_stands_alone_and_escapes(
     assert "script-src 'sha256-" in text
     hostile = "<script>alert(1)</script>"
     words = dict.fromkeys(("question", "answer", "command"), hostile)
-    read = {"given": "1 ", "exact": "1 ", "read": ["1 "], "numbers": [hostile], "correct": False}
+    read = {"input": "1 ", "exact": "1 ", "read": ["1 "], "numbers": [hostile], "correct": False}
     states: dict[str, Any] = {"states": np.zeros((1, 2, 3)), "groups": [("stay", 3)], "facts": {"a": hostile}}
     assert hostile not in render(Computed(**words, **read, **states))
 
@@ -109,7 +109,7 @@ def test_networks_that_answer_together_are_drawn_side_by_side(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, page = tmp_path / "together", tmp_path / "steps.html"
-    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, slack=2).arguments()]
+    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=2).arguments()]
     about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}
     nn.NeuralGPUEnsemble(arguments, [(0, 3, False), (0, 3, True)]).save_pretrained(folder, about)
     _, out, _ = run(capsys, "6 * 5", "--model", folder, "--show", page, "--json")

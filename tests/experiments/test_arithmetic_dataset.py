@@ -40,7 +40,7 @@ def test_subsets_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         SubsetProduct(PUBLISHED_RANGES[6], subset_ratio=0.9, overlap_ratio=0.1)
     with pytest.raises(ValueError, match="start=63: choose 0 to 62"):
-        SubsetProduct(PUBLISHED_RANGES[6], start=63)
+        SubsetProduct(PUBLISHED_RANGES[6], offset=63)
 
 
 PUBLISHED = (505.38, 0.16, 0.1113, 9.204e-4, 2.307e-4, 9.2e-4, 0.1601, 0.1053)
@@ -59,7 +59,7 @@ def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
         for name, count in counts.items()
         for seed in range(20)
     ]
-    return pl.DataFrame(rows, ["unit", "range", "seed", "solved"], orient="row")
+    return pl.DataFrame(rows, ["model", "split", "seed", "solved"], orient="row")
 
 
 EVERYWHERE = dict.fromkeys(RANGES, 20)
@@ -131,7 +131,7 @@ def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
     (training,) = cast(Any, NOISE.jobs(smoke)).values()
     unit = training.build().get_submodule("1")
     assert isinstance(unit, nn.StochasticNMU)
-    sampled = unit.noise(torch.zeros(20_000, 2))
+    sampled = unit.sample_noise(torch.zeros(20_000, 2))
     assert sampled.min() >= 1
     assert sampled.max() == pytest.approx(high, rel=1e-2)
 

@@ -26,11 +26,11 @@ ALL_SOLVED = dict.fromkeys(RANGES, SEEDS)
 NONE_SOLVED = dict.fromkeys(RANGES, 0)
 
 
-def table(unit: str, operation: str, solved: Mapping[str, int], seeds: int = SEEDS) -> pl.DataFrame:
+def table(model: str, task: str, solved: Mapping[str, int], seeds: int = SEEDS) -> pl.DataFrame:
     """Results in which ``solved[range]`` of the seeds solve."""
-    columns = ["unit", "operation", "range", "extrapolation_range", "seed", "solved"]
+    columns = ["model", "task", "split", "extrapolation_range", "seed", "solved"]
     rows = [
-        (unit, operation, name, TESTED_ON.get(name, "U[4,9]"), seed, seed < count)
+        (model, task, name, TESTED_ON.get(name, "U[4,9]"), seed, seed < count)
         for name, count in solved.items()
         for seed in range(seeds)
     ]
@@ -43,16 +43,16 @@ judged = partial(judged_of, EXPERIMENT, config=PAPER)
 EVERYWHERE = [("StochasticNMU", "mul"), ("BatchStochasticNMU", "mul"), ("NAU", "add"), ("NAU", "sub")]
 
 
-@pytest.mark.parametrize(("unit", "operation"), EVERYWHERE)
-def test_success_everywhere_holds_only_if_every_model_solves(unit: str, operation: str) -> None:
-    id = f"{unit}/{operation}/solves-every-range"
-    claims = judged(table(unit, operation, ALL_SOLVED))
+@pytest.mark.parametrize(("model", "task"), EVERYWHERE)
+def test_success_everywhere_holds_only_if_every_model_solves(model: str, task: str) -> None:
+    id = f"{model}/{task}/solves-every-range"
+    claims = judged(table(model, task, ALL_SOLVED))
     assert set(claims) == {id}, "only units that were run are judged"
     expected = success_rate(225, 225)
     assert claims[id].interval == (expected.low, expected.high)
     assert (claims[id].holds, claims[id].why, claims[id].measured, claims[id].n) == (True, None, 1.0, 225)
 
-    claim = judged(table(unit, operation, ALL_SOLVED | {"U[1,2]": 24}))[id]
+    claim = judged(table(model, task, ALL_SOLVED | {"U[1,2]": 24}))[id]
     assert claim.holds is False
     assert claim.measured == pytest.approx(224 / 225)
     assert "U[1,2] 96%" in str(claim.why)
@@ -62,16 +62,13 @@ SOME, ALL_POSITIVE = (NONE_SOLVED | dict.fromkeys(POSITIVE, count) for count in 
 #: By id: results on which the finding holds, and results on which it does not.
 VERDICTS = {
     **{
-        f"{unit}/mul/only-some-positive-ranges": (
+        f"{model}/mul/only-some-positive-ranges": (
             [SOME, NONE_SOLVED | {POSITIVE[0]: SEEDS}],
             [ALL_POSITIVE, NONE_SOLVED, SOME | {"U[-2,2]": 1}],
         )
-        for unit in ("NACMul", "NALU")
+        for model in ("NACMul", "NALU")
     },
-    **{
-        f"MLP/{operation}/never-extrapolates": ([NONE_SOLVED], [NONE_SOLVED | {"U[1,2]": 1}])
-        for operation in OPERATIONS
-    },
+    **{f"MLP/{task}/never-extrapolates": ([NONE_SOLVED], [NONE_SOLVED | {"U[1,2]": 1}]) for task in OPERATIONS},
     **{
         f"NMU/mul/fails-in-{name}": ([ALL_SOLVED | {name: solved} for solved in (0, 21, 24)], [ALL_SOLVED])
         for name in HARD
@@ -84,9 +81,9 @@ VERDICTS = {
 
 @pytest.mark.parametrize("id", VERDICTS)
 def test_verdict_follows_from_how_many_models_solve_which_range(id: str) -> None:
-    unit, operation, _ = id.split("/")
+    model, task, _ = id.split("/")
     for holds, tables in zip((True, False), VERDICTS[id], strict=True):
-        assert [judged(table(unit, operation, each))[id].holds for each in tables] == [holds] * len(tables)
+        assert [judged(table(model, task, each))[id].holds for each in tables] == [holds] * len(tables)
 
 
 def test_a_finding_counts_the_models_of_its_ranges_alone() -> None:
@@ -98,11 +95,11 @@ def test_a_finding_counts_the_models_of_its_ranges_alone() -> None:
 
 
 def test_what_a_unit_cannot_represent_is_one_claim_for_all_its_operations() -> None:
-    results = pl.concat([table(unit, operation, NONE_SOLVED) for unit in UNITS for operation in OPERATIONS])
+    results = pl.concat([table(model, task, NONE_SOLVED) for model in UNITS for task in OPERATIONS])
     claims = judged(results)
-    for unit, setup in UNITS.items():
-        id, unable = f"{unit}/cannot-represent", OPERATIONS.keys() - setup.operations
-        assert (id in claims) is (unit != "MLP" and bool(unable))
+    for model, setup in UNITS.items():
+        id, unable = f"{model}/cannot-represent", OPERATIONS.keys() - setup.operations
+        assert (id in claims) is (model != "MLP" and bool(unable))
         if id in claims:
             assert (claims[id].holds, claims[id].measured, claims[id].n) == (True, 0, 225 * len(unable))
     assert "cannot represent × ÷ (its exact weights give + −)" in claims["NAU/cannot-represent"].claim
@@ -111,7 +108,7 @@ def test_what_a_unit_cannot_represent_is_one_claim_for_all_its_operations() -> N
 
 
 def test_units_represent_what_their_definitions_say() -> None:
-    able = {unit: set(setup.operations) for unit, setup in UNITS.items()}
+    able = {model: set(setup.operations) for model, setup in UNITS.items()}
     assert able["NAC"] == able["NAU"] == {"add", "sub"}
     assert able["NMU"] == able["StochasticNMU"] == able["BatchStochasticNMU"] == {"mul"}
     assert able["NACMul"] == {"mul", "div"}
@@ -120,9 +117,9 @@ def test_units_represent_what_their_definitions_say() -> None:
 
 def test_a_finding_is_judged_only_if_its_ranges_were_tested_as_published() -> None:
     results = table("StochasticNMU", "mul", ALL_SOLVED)
-    elsewhere = pl.when(range="U[10,20]").then(pl.lit("U[20,21]")).otherwise("extrapolation_range")
+    elsewhere = pl.when(split="U[10,20]").then(pl.lit("U[20,21]")).otherwise("extrapolation_range")
     for changed in (
-        results.filter(pl.col("range") != "U[10,20]"),
+        results.filter(pl.col("split") != "U[10,20]"),
         results.with_columns(extrapolation_range=elsewhere),
     ):
         claim = judged(changed)["StochasticNMU/mul/solves-every-range"]

@@ -33,8 +33,8 @@ def rows(without: np.ndarray, seeds: int = 2) -> pl.DataFrame:
     views = {"unmasked": np.eye(10), "control": np.eye(10), "without 3": without}
     return pl.DataFrame(
         {
-            "unit": view,
-            "operation": f"class {asked}",
+            "model": view,
+            "task": f"class {asked}",
             "seed": seed,
             "accuracy": float(matrix[place, place]),
             **{f"given {given}": float(share) for given, share in zip(CLASSES, matrix[place], strict=True)},
@@ -80,8 +80,8 @@ def test_differences_are_to_the_control_mask() -> None:
     without = np.eye(10)
     without[3] = [0, 0, 0, 0.25, 0, 0.75, 0, 0, 0, 0]
     found = confusions(rows(without, 1))
-    assert found.filter(asked="3", given="3")["value"].to_list() == [-0.75]
-    assert found.filter(asked="3", given="5")["value"].to_list() == [0.75]
+    assert found.filter(answer="3", **{"class": "3"})["value"].to_list() == [-0.75]
+    assert found.filter(answer="5", **{"class": "3"})["value"].to_list() == [0.75]
     assert found["value"].abs().sum() == 1.5
     assert relative_drops(rows(without, 1), "3").tolist() == [[0, 0, 0, 0.75, 0, 0, 0, 0, 0, 0]]
 

@@ -11,17 +11,17 @@ from extrapolate.experiments.config import (
     Config,
     fewer,
     folder,
+    integers,
     larger,
     missing,
     name,
     names,
     number,
-    numbers,
     other,
     real,
     sizes,
 )
-from extrapolate.experiments.options import axes_of, options_of, with_options, written
+from extrapolate.experiments.options import axes_of, options_of, serialize_config, with_options
 
 KINDS = ("NMU", "NALU", "MLP")
 
@@ -32,7 +32,7 @@ class Study(Config):
     layer: str = name("NMU", KINDS, "The layer.", "layer")
     width: int = number(8, "Width.", least=2, cut=other("{} units instead of {}"))
     epsilon: float = real(1e-4, "Tolerance.", above=0, below=0.5, cut=larger("weights {:g} off instead of {:g}"))
-    lengths: tuple[int, ...] = numbers((4, 8), "Lengths.", least=2)
+    lengths: tuple[int, ...] = integers((4, 8), "Lengths.", least=2)
     hidden: tuple[int, ...] = sizes((16, 8), "Layers.")
     data: str = folder("embedded", "embedded", "Images.")
     images: int = number(100, "Images.", cut=fewer("images"))
@@ -73,7 +73,7 @@ def test_texts_are_read_and_written_alike(tmp_path: Path) -> None:
     assert study.kinds == ("MLP", "NMU")
     assert (study.layer, study.width, study.epsilon) == ("NALU", 1_000, 0.25)
     assert (study.lengths, study.hidden, study.data) == ((4, 16), (4, 32, 4), str(tmp_path))
-    assert with_options(Study(), written(study)) == study
+    assert with_options(Study(), serialize_config(study)) == study
 
 
 @pytest.mark.parametrize(

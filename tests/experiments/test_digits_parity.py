@@ -12,7 +12,7 @@ from made_up import claims_of
 def test_answer_is_the_number_of_even_digits_in_the_picture() -> None:
     digits = load_digits().test
     task = EvenDigits(load_digits())
-    pictures, answers = task.pictured(digits, torch.rand(100, task.numbers))
+    pictures, answers = task.render(digits, torch.rand(100, task.draws))
     assert pictures.shape == (100, 1, 24, 24)
     seen = []
     for picture, answer in zip(pictures, answers.tolist(), strict=True):

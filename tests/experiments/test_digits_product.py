@@ -11,7 +11,7 @@ from extrapolate.experiments.digits.digits_product import (
     sample,
     share_right,
 )
-from extrapolate.tasks import ByDigit, DigitPairs, load_digits, placed
+from extrapolate.tasks import ByDigit, DigitPairs, load_digits, paste
 from made_up import claims_of
 
 
@@ -28,14 +28,14 @@ def test_folds_part_the_hundred_pairs() -> None:
 def test_images_of_a_digit_show_it() -> None:
     digits = load_digits().test
     labels = torch.arange(10).repeat(50)
-    images = ByDigit.of(digits).pictured(labels, torch.rand(500))
+    images = ByDigit.of(digits).render(labels, torch.rand(500))
     found = [(digits.images == image).flatten(1).all(1).nonzero()[0, 0] for image in images]
     assert torch.equal(digits.labels[torch.stack(found)], labels)
 
 
 def test_digits_lie_anywhere_each_in_its_colour() -> None:
     images, u = torch.rand(200, 2, 1, 8, 8), torch.rand(200, 2, 2)
-    canvas = placed(images, u, 12)
+    canvas = paste(images, u, 12)
     assert canvas.shape == (200, 2, 12, 12)
     places = (u * 5).long().flatten(0, 1)
     for picture, image, (row, column) in zip(
@@ -62,7 +62,7 @@ def test_spatial_transformer_samples_as_torch_does() -> None:
     torch.testing.assert_close(sample(images, theta, 8), known)
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("model", UNITS)
 @pytest.mark.parametrize(("canvas", "shape"), [(None, (3, 2, 1, 8, 8)), (12, (3, 2, 12, 12))])
 def test_every_network_gives_labels_and_product(unit: str, canvas: int | None, shape: tuple) -> None:
     labels, product = Multiplier(unit, 8, canvas)(torch.rand(shape))
@@ -87,6 +87,6 @@ def test_labels_count_in_either_order_and_by_digit() -> None:
 def test_stochastic_unit_must_be_right_more_often_seed_by_seed(column: str, other: str) -> None:
     for own, holds in (([0.95, 0.96, 0.98], True), ([0.95, 0.86, 0.98], False)):
         shares, shown = {other: [0.90, 0.91, 0.92], "StochasticNMU": own}, "digits side by side"
-        ((id, claim),) = claims_of(digits_product, column, shares, range=shown).items()
+        ((id, claim),) = claims_of(digits_product, column, shares, split=shown).items()
         assert id == f"StochasticNMU/{shown}/{column}-over-{other}"
         assert (claim.holds, claim.measured) == (holds, pytest.approx(sum(own) / 3 - 0.91))

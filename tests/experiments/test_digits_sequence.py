@@ -36,7 +36,7 @@ def test_sequences_are_sampled_from_the_allowed_digits(rule: DigitRule) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "unit", "task"),
+    ("kind", "model", "task"),
     [
         (Accumulator, nn.NAU, "count"),
         (LinearAccumulator, nn.NAU, "count"),
@@ -48,9 +48,9 @@ def test_unit_with_exact_weights_accumulates_as_the_rule_asks(
     kind: type[Accumulator], unit: type[torch.nn.Module], task: str
 ) -> None:
     rule, labels = DIGIT_RULES[task], torch.randint(1, 10, (6, 4))
-    accumulator, perfect = kind(unit, rule.outputs, rule.start), KINDS[REFERENCE].memory(rule)
+    accumulator, perfect = kind(unit, rule.outputs, rule.initial), KINDS[REFERENCE].memory(rule)
     with torch.no_grad():  # a weight of 1 on the answer so far and on the feature of each output
-        accumulator.unit.get_parameter("weight").copy_(torch.eye(rule.outputs).repeat(1, 2))
+        accumulator.layer.get_parameter("weight").copy_(torch.eye(rule.outputs).repeat(1, 2))
     features = F.one_hot(labels, 10).float() if task == "count" else labels[..., None].float()
     torch.testing.assert_close(accumulator(features), rule.answers(labels))
     torch.testing.assert_close(perfect(features), rule.answers(labels))
@@ -62,7 +62,7 @@ def test_unused_inputs_are_driven_to_the_start() -> None:
     accumulator = KINDS["NMU"].memory(DIGIT_RULES["product"])
     assert isinstance(accumulator, Accumulator)
     with torch.no_grad():
-        accumulator.unit.get_parameter("weight").copy_(torch.tensor([[1.0, 0.25]]))
+        accumulator.layer.get_parameter("weight").copy_(torch.tensor([[1.0, 0.25]]))
     features = torch.tensor([[[2.0], [4.0]], [[6.0], [8.0]]])
     expected = (0 + 0.75 * (1 - 5) ** 2) / 2
     assert accumulator.unused(features, accumulator(features)).item() == pytest.approx(expected)
@@ -84,7 +84,7 @@ def judged(errors: dict[str, list[float]]) -> dict[str, Claim]:
     """Claims of models whose errors on 1,000 images are ``errors[model][seed]``, and as large when squared."""
     error = pl.col("error_1000")
     squares = {"squared_error_1000": error, "error_20": error, "squared_error_20": error}
-    return claims_of(digits_sequence, "error_1000", errors, operation="adding digits", **squares)
+    return claims_of(digits_sequence, "error_1000", errors, task="adding digits", **squares)
 
 
 def test_accumulator_must_be_ten_times_closer() -> None:

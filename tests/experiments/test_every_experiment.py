@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from extrapolate._runtime.errors import UserError
-from extrapolate._runtime.progress import Interrupted, Watch
-from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, with_options, written
+from extrapolate._runtime.progress import Interrupted, Progress
+from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, serialize_config, with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.report import write_page
 from extrapolate.training import loop
@@ -33,7 +33,7 @@ class Counting:
     reached: dict[str, int] = field(default_factory=dict)
     skipped_names: list[str] = field(default_factory=list)
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         self.totals[name], self.current = steps, name
         return self
 
@@ -108,7 +108,7 @@ def test_data_that_the_paper_needs_are_asked_for_before_a_run_begins(name: str, 
 @every_experiment
 def test_options_written_are_read_back_alike(name: str) -> None:
     for config in EXPERIMENTS[name].presets.values():
-        texts = written(config)
+        texts = serialize_config(config)
         assert texts.keys() == options_of(config).keys()
         assert with_options(config, texts) == config
     with pytest.raises(UserError, match=r"--device: unknown device 'nowhere'"):
@@ -136,7 +136,7 @@ def test_smoke_ends_with_a_page_and_a_table(name: str) -> None:
     experiment, (outcome, display) = EXPERIMENTS[name], undisturbed(name)
     results = outcome.results
     kinds = dict(zip(results.columns, results.dtypes, strict=True))
-    assert [kinds[each] for each in ("unit", "operation", "range", "seed")] == [pl.String] * 3 + [pl.Int64]
+    assert [kinds[each] for each in ("model", "task", "split", "seed")] == [pl.String] * 3 + [pl.Int64]
     lists = pl.List(pl.Int64), pl.List(pl.Float64)
     for column, kind in kinds.items():
         assert kind in (pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.Null, *lists), column

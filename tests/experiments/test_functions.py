@@ -104,7 +104,7 @@ def judged(scores: Mapping[str, Mapping[str, Sequence[float]]], experiment: Any 
         for function, own in functions.items()
         for seed, score in enumerate(own)
     ]
-    columns = ["unit", "function", "seed", "solved", "interpolation", "extrapolation"]
+    columns = ["model", "function", "seed", "solved", "interpolation", "extrapolation"]
     return judged_of(experiment, pl.DataFrame(rows, columns, orient="row"))
 
 
@@ -114,7 +114,7 @@ def test_published_zero_must_vanish_and_a_published_error_must_not() -> None:
         ([3.0] * 3, [0.001] * 3, False),
     ):
         claims = judged({"NALU": {"mul": nalu}, "NAC": {"mul": nac}})
-        vanishes, does_not = (claims[f"{unit}/mul/extrapolation"] for unit in ("NALU", "NAC"))
+        vanishes, does_not = (claims[f"{model}/mul/extrapolation"] for model in ("NALU", "NAC"))
         assert (vanishes.holds, vanishes.published, does_not.holds) == (holds, 0.0, holds)
         assert does_not.measured == pytest.approx(math.prod(nac) ** (1 / 3))
     # a small published error is a number beside a number

@@ -57,7 +57,7 @@ def test_a_short_dependency_is_learned_and_the_training_ends_there() -> None:
 
 
 def memory_rows(model: str, length: int, seconds: Sequence[float], solved: Sequence[bool]) -> pl.DataFrame:
-    rows = {"unit": model, "length": length, "seconds": seconds, "solved": solved}
+    rows = {"model": model, "length": length, "seconds": seconds, "solved": solved}
     solved_at = pl.when("solved").then(100)
     return pl.DataFrame(rows).with_columns(solved_at=solved_at, seed=pl.int_range(pl.len()))
 
@@ -99,7 +99,7 @@ def test_a_layer_with_a_loop_computes_the_same(name: str) -> None:
 
 def test_a_layer_is_faster_where_the_interval_lies_above_one() -> None:
     rows = [
-        {"unit": unit, "length": length, "seed": seed, "ours_ms": 1.0, "loop_ms": loop, "lstm_ms": lstm}
+        {"model": unit, "length": length, "seed": seed, "ours_ms": 1.0, "loop_ms": loop, "lstm_ms": lstm}
         for unit, length, loops, lstms in (
             ("SRU", 65_536, [8.0, 9.0, 8.0], [2.0, 2.0, 2.0]),
             ("GILR-LSTM", 65_536, [8.0, 0.1, 8.0], [2.0, 8.0, 4.0]),

@@ -111,7 +111,7 @@ def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
     seen, _ = environment.reset(seed=3)
     start = environment._episode
     walked = walk(agent, environment.world, start, likeliest)
-    state, done, step = agent.start(start.time.float()), False, 0
+    state, done, step = agent.initial_state(start.time.float()), False, 0
     while not done:
         planes, told = torch.from_numpy(seen["planes"]).flatten()[None], torch.from_numpy(seen["time"])
         preferences, _, state = agent(planes, told, state)
@@ -125,8 +125,8 @@ def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
 def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
     clock = Clock()
     with torch.no_grad():
-        clock.unit.w_hat.copy_(torch.tensor([20.0, -20.0]).expand(8, 2))
-        clock.unit.m_hat.fill_(20.0)
+        clock.layer.w_hat.copy_(torch.tensor([20.0, -20.0]).expand(8, 2))
+        clock.layer.m_hat.fill_(20.0)
     kept = torch.zeros(1, 8)
     for step in range(30):
         kept = clock(torch.tensor([[30.0 if step == 0 else 0.0, 1.0]]), kept)

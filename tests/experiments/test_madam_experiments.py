@@ -151,7 +151,7 @@ def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
         table = published_rates(optimizer)
         assert table.height == 25
         best = table.sort("error").group_by("task", maintain_order=True).first()
-        assert sorted(best["rate"]) == rates
+        assert sorted(best["learning_rate"]) == rates
 
 
 def finding(optimizer: str, best: dict[str, float], slope: float) -> Any:
@@ -162,7 +162,7 @@ def finding(optimizer: str, best: dict[str, float], slope: float) -> Any:
         for rate in RATES.rates
         for seed in range(RATES.seeds)
     ]
-    results = pl.DataFrame(lines, schema=["unit", "operation", "rate", "seed", "error"], orient="row")
+    results = pl.DataFrame(lines, schema=["model", "task", "learning_rate", "seed", "error"], orient="row")
     return madam_learning_rate.claims(results, RATES)[0]
 
 
@@ -195,7 +195,7 @@ def test_arithmetic_units_are_compared_over_all_ranges() -> None:
         for range_ in ("U[1,2]", "U[-2,2]")
         for seed in range(5)
     ]
-    columns = ["idea", "operation", "optimizer", "range", "seed", "solved"]
+    columns = ["idea", "task", "optimizer", "split", "seed", "solved"]
     found = judged(experiment_named("madam-arithmetic"), pl.DataFrame(lines, columns, orient="row"))
     assert {id.removeprefix("NMU/mul/"): (each.measured, each.n) for id, each in found.items()} == {
         "Adam": (pytest.approx(0.8), 10),

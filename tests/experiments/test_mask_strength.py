@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import with_options, written
+from extrapolate.experiments import serialize_config, with_options
 from extrapolate.experiments.masks._masks import mask_training
 from extrapolate.experiments.masks.modularity_strength import modularity_strength, strength_study
 from made_up import judged
@@ -15,7 +15,7 @@ PRESETS = modularity_strength.presets
 def test_one_network_for_all_strengths() -> None:
     smoke = PRESETS["smoke"]
     studies = [strength_study(smoke, 0, strength) for strength in smoke.strengths]
-    assert [each.learning.pressure * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
+    assert [each.learning.sparsity_penalty * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
     one, other = (mask_training(each).replicas().state for each in studies)
     assert all(one[name].equal(other[name]) for name in one)
 
@@ -23,8 +23,8 @@ def test_one_network_for_all_strengths() -> None:
 def test_strengths_are_put_in_order_and_the_single_one_is_no_option() -> None:
     found = with_options(PRESETS["smoke"], {"strengths": "1e-3, 2e-5,1e-3"})
     assert found.strengths == (2e-5, 1e-3)
-    assert written(found)["strengths"] == "2e-05,0.001"
-    assert "strength" not in written(found)
+    assert serialize_config(found)["strengths"] == "2e-05,0.001"
+    assert "strength" not in serialize_config(found)
     assert len(PRESETS["paper"].strengths) == 25
     with pytest.raises(UserError, match="out of range"):
         with_options(PRESETS["smoke"], {"strengths": "2"})
@@ -39,7 +39,7 @@ def test_the_sweep_is_judged(least: int, right: list[float], falls: bool) -> Non
         for seed in range(2)
         for operation in ("add", "mul")
     )
-    results.columns = ["unit", "operation", "seed", "strength", "accuracy", "kept"]
+    results.columns = ["model", "task", "seed", "strength", "accuracy", "num_kept"]
     found = judged(modularity_strength, results)
     kept, accuracy = found["kept-falls"], found["accuracy-falls"]
     assert (kept.holds, accuracy.holds, kept.n) == (falls, falls, 2)

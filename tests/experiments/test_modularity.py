@@ -16,7 +16,7 @@ from silent import smoke_run
 
 def test_digits_least_significant_first_modulo_one_hundred() -> None:
     task = ModularArithmetic()
-    x, answer = task.encoded(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
+    x, answer = task.encode(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
     assert answer.tolist() == [[5, 1], [6, 9]]
     assert x[0].nonzero()[:, 0].tolist() == [7, 10 + 4, 20 + 8, 30 + 6, 40]
     assert x[1].nonzero()[:, 0].tolist() == [7, 10 + 4, 20 + 8, 30 + 6, 41]
@@ -35,8 +35,8 @@ def test_what_is_drawn_is_what_its_numbers_say() -> None:
     task = ModularArithmetic()
     u = torch.tensor([[0.475, 0.475], [0.685, 0.685], [0.3, 0.8]])
     for operations, choice in ((("add", "mul"), [0, 1]), (("mul", "add"), [1, 0]), (("mul",), [1, 1])):
-        expected = task.encoded(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor(choice))
-        for found, wanted in zip(task.drawn(u, operations), expected, strict=True):
+        expected = task.encode(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor(choice))
+        for found, wanted in zip(task.sample_pairs(u, operations), expected, strict=True):
             assert torch.equal(found, wanted)
 
 
@@ -49,7 +49,7 @@ def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
         for mask, count in kept.items()
         for operation in ("add", "mul")
     ]
-    columns = ["unit", "operation", "seed", "accuracy", "kept", "iou_second"]
+    columns = ["model", "task", "seed", "accuracy", "num_kept", "iou_second"]
     results = pl.DataFrame(rows, columns, orient="row")
     claims = judged(modularity_add_mul, results)
     assert claims.pop("kept/mul-over-add").holds is holds
@@ -65,7 +65,7 @@ def test_ratio_of_kept_weights_is_judged(mul_kept: int, holds: bool) -> None:
 
 def test_tables_and_page_show_what_masks_keep_and_share(tmp_path: Path) -> None:
     rows = smoke_run("modularity-add-mul", tmp_path, mask_steps=240, strength=1e-2).results
-    kept = {unit: rows.filter(unit=unit)["kept"][0] for unit in ("control", "¬control", "add")}
+    kept = {unit: rows.filter(model=unit)["num_kept"][0] for unit in ("control", "¬control", "add")}
     assert 0 < kept["control"] < 16 * (42 + 16 + 20)
     assert kept["control"] + kept["¬control"] == 16 * (42 + 16 + 20), "biases are not masked"
     lines = pl.read_parquet(tmp_path / "masks.parquet")

@@ -20,7 +20,7 @@ from extrapolate.experiments.masks._sequences import accuracy
 from extrapolate.experiments.masks.modularity_mathematics import mathematics_study, problems_of
 from extrapolate.experiments.masks.modularity_scan import LACKING, REMOVED, scan_study, split_rows
 from extrapolate.inspect import Mask
-from extrapolate.inspect.masks import ready, weights
+from extrapolate.inspect.masks import is_weight, ready
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
 from extrapolate.nn import EncoderDecoder, TiedTransformerEncoderDecoder, Tokens
@@ -90,7 +90,7 @@ def masked_losses(kind: type[MaskedLosses], name: str, batch: tuple[Tensor, ...]
     network = study.build()
     masked = {
         key: (value * (torch.rand(4, *value.shape) > 0.2)).requires_grad_()
-        for key, value in maskable(network, weights).items()
+        for key, value in maskable(network, is_weight).items()
     }
     with ready(network):
         losses = kind(network, study.loss)(masked, batch)
@@ -113,12 +113,12 @@ def test_lstm_is_looped_over_without_a_warning_half_the_time_without_targets_and
     assert {len(batch) for batch in batches} == {2, 3}, "half are decoded without targets"
     assert losses.shape == (4,)
     assert all(slope.abs().sum() > 0 for slope in slopes)
-    assert not [name for name in maskable(STUDY.build(), weights) if "source" in name or "bias" in name]
+    assert not [name for name in maskable(STUDY.build(), is_weight) if "source" in name or "bias" in name]
 
 
 def test_loss_is_the_sum_over_tokens_by_the_number_of_targets() -> None:
     network = STUDY.build().eval()
-    source, target = Scan.encoded([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
+    source, target = Scan.encode([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
     logs = network(source, target[:, :4]).log_softmax(-1)
     places = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
     by_hand = sum(-logs[row, place, target[row, place]] for row, place in places)
@@ -177,8 +177,8 @@ def test_sizes_fall_short_of_those_of_the_same_network_only() -> None:
 def test_findings_about_splits_are_judged(own: float, jump_row: float, holds: bool) -> None:
     results = pl.DataFrame(
         {
-            "unit": unit,
-            "operation": split,
+            "model": unit,
+            "task": split,
             "seed": seed,
             "accuracy": own if unit == split else 0.98,
             f"{REMOVED}I_WALK": 0.2,
@@ -201,7 +201,7 @@ def test_order_of_masks_on_hard_problems_is_judged(control: float, easy: float, 
     right = {"unmasked": (0.9, 0.8)}
     right |= {view: (0.9 if holds else 0.5, hard) for view, hard in {"control": control, "easy": easy}.items()}
     results = pl.DataFrame(
-        {"unit": f"sort, {view}", "operation": difficulty, "seed": seed, "accuracy": accuracy}
+        {"model": f"sort, {view}", "task": difficulty, "seed": seed, "accuracy": accuracy}
         for seed in range(3)
         for view, own in right.items()
         for difficulty, accuracy in zip(("easy", "hard"), own, strict=True)
@@ -214,7 +214,7 @@ def test_every_module_has_networks_of_its_own() -> None:
     config = replace(MATHEMATICS, modules=("sort", "add_or_sub"), seeds=2)
     names = list(MODULARITY_MATHEMATICS.jobs(config))
     assert names == ["sort-seed-0", "sort-seed-1", "add_or_sub-seed-0", "add_or_sub-seed-1"]
-    masked = maskable(mathematics_study(config, "sort", 0).build(), weights)
+    masked = maskable(mathematics_study(config, "sort", 0).build(), is_weight)
     assert not [name for name in masked if "source" in name or "target" in name or "table" in name]
 
 

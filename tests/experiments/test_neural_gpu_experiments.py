@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate._runtime.progress import Interrupted, Quiet, Watch
+from extrapolate._runtime.progress import Interrupted, NullProgress, Progress
 from extrapolate.experiments import experiment_named
 from extrapolate.experiments.algorithms import _testing as testing
 from extrapolate.experiments.algorithms._adaptive import reduce_on_plateau
@@ -20,7 +20,7 @@ from extrapolate.experiments.lab import Context, Trained
 from extrapolate.nn import DiagonalNeuralGPU
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Replicas
-from extrapolate.training.gradients import mapped, one_by_one
+from extrapolate.training.gradients import loop_gradients, vmap_gradients
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 from made_up import judged
@@ -32,7 +32,7 @@ MULTIPLICATION = experiment_named("neural-gpu-multiplication")
 
 
 def copy_recipe(steps: int, **others: Any) -> Recipe:
-    config = NeuralGPUConfig(steps=steps, eval_every=others.pop("eval_every", 50), maps=6, batch=16)
+    config = NeuralGPUConfig(steps=steps, eval_every=others.pop("eval_every", 50), channels=6, batch=16)
     values = {"task": Copy(), "seeds": (0,), "dropout": 0.0, "bins": LengthBins((4, 8)), "bins_per_step": 2}
     return Recipe(config=config, learning_rate=reduce_on_plateau, **(values | others))
 
@@ -71,7 +71,7 @@ def test_networks_trained_together_learn_as_each_after_the_other() -> None:
     """Mapped over the stack, as on a GPU, and one after the other give the same; each has a rate of its own."""
     recipe = copy_recipe(6, eval_every=2, seeds=(0, 1), dropout=0.25)
     trained = []
-    for gradients in (mapped, one_by_one):
+    for gradients in (vmap_gradients, loop_gradients):
         replicas = Replicas.build(recipe.build, recipe.seeds)
         config = replace(config_of(recipe, copies("check", 4)), gradients=gradients)
         assert run_training(replicas, config).metrics["loss"].shape == (3, 2)
@@ -108,7 +108,7 @@ def test_rounded_states_have_few_values_and_copy_at_any_length(trained: tuple[Re
     assert torch.equal(4 * states, (4 * states).round())
 
 
-def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], path: Path, watch: Watch) -> Any:
+def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], path: Path, watch: Progress) -> Any:
     recipe = replace(RECIPE, levels=levels)
     training = testing.train_and_test(recipe, CHECKS, [copies("length-16", 16)], TRIALS)
     assert len(levels) > 1 or training.measure_steps == 1, "a single rounding needs no trial"
@@ -121,12 +121,12 @@ def test_the_coarsest_rounding_without_an_error_is_tested_and_a_single_one_is_us
     """Rounded to whole numbers the network fails; without rounding it copies too."""
     with pytest.raises(Interrupted):  # resumed below
         measured(trained, (0, 1, 4), tmp_path / "x", Watching(3))
-    columns = measured(trained, (0, 1, 4), tmp_path / "x", Quiet())
-    assert columns["levels"] == [4]
+    columns = measured(trained, (0, 1, 4), tmp_path / "x", NullProgress())
+    assert columns["quantization_levels"] == [4]
     assert columns["length-16/wrong"].to_list() == [0]
     assert columns["solved"] == [True]
-    columns = measured(trained, (1,), tmp_path / "single", Quiet())
-    assert columns["levels"] == [1]
+    columns = measured(trained, (1,), tmp_path / "single", NullProgress())
+    assert columns["quantization_levels"] == [1]
     assert columns["length-16/wrong"][0] > 0
     assert columns["solved_at"].to_list() == [None]
 
@@ -153,7 +153,7 @@ class Adds(DiagonalNeuralGPU):
 
 def test_test_sets_are_the_same_for_all_and_every_position_counts(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("long", 10, if_exact=True)]
-    exact, found = testing.run_tests([Adds(), Adds(stumbles=1)], test_sets, tmp_path / "x", Quiet())
+    exact, found = testing.run_tests([Adds(), Adds(stumbles=1)], test_sets, tmp_path / "x", NullProgress())
     assert exact == {"a": 0, "long": 0}
     batches = test_sets[0].batches()
     stumbles = sum(int((batch.symbols[:, 0] == 1).sum()) for batch in batches)
@@ -165,10 +165,10 @@ def test_test_sets_are_the_same_for_all_and_every_position_counts(tmp_path: Path
 def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
     test_sets = [sums("a", 2000), sums("b", 2000)]
     whole, first, second = (Adds(stumbles=1) for _ in range(3))
-    expected = testing.run_tests([whole], test_sets, tmp_path / "whole", Quiet())
+    expected = testing.run_tests([whole], test_sets, tmp_path / "whole", NullProgress())
     with pytest.raises(Interrupted):
         testing.run_tests([first], test_sets, tmp_path / "x", Watching(4))
-    assert testing.run_tests([second], test_sets, tmp_path / "x", Quiet()) == expected
+    assert testing.run_tests([second], test_sets, tmp_path / "x", NullProgress()) == expected
     assert (first.calls, second.calls, whole.calls) == (4, 2, 6)
 
 
@@ -195,7 +195,7 @@ def test_every_preset_names_its_test_sets_once(preset: str) -> None:
 def results(operation: str, tests: dict[str, int], errors: list[dict[str, int | None]]) -> pl.DataFrame:
     """Results of made-up networks: ``errors`` by test set, 0 where it is absent."""
     solved = [not any(own.values()) for own in errors]
-    labels = {"unit": pl.lit("DNGPU"), "operation": pl.lit(operation), "range": pl.lit("")}
+    labels = {"model": pl.lit("DNGPU"), "task": pl.lit(operation), "split": pl.lit("")}
     table = pl.DataFrame({"seed": range(len(errors)), "solved": solved}).with_columns(**labels, solved_at=100)
     for name, count in tests.items():
         wrong = pl.Series([own.get(name, 0) for own in errors], dtype=pl.Int64)

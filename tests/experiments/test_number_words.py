@@ -45,7 +45,7 @@ def test_split_has_the_published_sizes_and_every_word_in_training() -> None:
 
 
 def test_phrases_become_tokens_padded_with_zeros() -> None:
-    tokens, lengths, values = NumberWords.encoded([334, 7])
+    tokens, lengths, values = NumberWords.encode([334, 7])
     texts = [" ".join(WORDS[token] for token in row) for row in tokens.tolist()]
     assert texts == ["three hundred and thirty four", "seven    "]
     assert (lengths.tolist(), values.tolist()) == ([5, 1], [334, 7])

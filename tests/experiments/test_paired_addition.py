@@ -24,7 +24,7 @@ TASK = PairedAddition()
 
 
 def test_each_pair_has_inputs_and_outputs_of_its_own() -> None:
-    x, answer = TASK.encoded(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
+    x, answer = TASK.encode(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
     assert x[0].nonzero()[:, 0].tolist() == [7, 10 + 4, 20 + 8, 30 + 6]
     assert x[1].nonzero()[:, 0].tolist() == [40 + 7, 50 + 4, 60 + 8, 70 + 6]
     assert answer.tolist() == [[0, 5, 1], [1, 5, 1]]
@@ -41,7 +41,7 @@ def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
     logits = torch.zeros(10_000, TASK.out_features)
     logits[:, TASK.outputs_of("pair 2")] = torch.nn.functional.one_hot(answer[:, 1:], 10).flatten(1).float()
     assert TASK.right(logits, answer).all()
-    drawn, which = TASK.drawn(torch.rand(3, 64), ("pair 1",))
+    drawn, which = TASK.sample_pairs(torch.rand(3, 64), ("pair 1",))
     assert not which[:, 0].any()
     assert not drawn[:, TASK.inputs_of("pair 2")].any()
 
@@ -86,7 +86,7 @@ def test_reuse_is_judged(survives: bool, copied_breaks: bool) -> None:
         for unit in ("unmasked", "control", *PAIRS, *(f"¬{pair}, inside" for pair in PAIRS))
         for pair in PAIRS
     ]
-    columns = ["unit", "operation", "seed", "accuracy", "iou_hidden", "copied_iou_hidden"]
+    columns = ["model", "task", "seed", "accuracy", "iou_hidden", "copied_iou_hidden"]
     found = judged(modularity_double_addition, pl.DataFrame(rows, columns, orient="row"))
     assert found.pop("trained/other").holds is survives
     assert found.pop("copied/other").holds is copied_breaks

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bits import assert_equal
 from data_files import refused
-from extrapolate._runtime.progress import Quiet
+from extrapolate._runtime.progress import NullProgress
 from extrapolate.experiments import load_run, with_options
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks import modularity_permuted_digits as module
@@ -76,15 +76,15 @@ def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> Non
     kept = {name: value.tolist() for name, value in old.items()}
     assert kept == {"2.weight": [[True, True, False, False]], "2.bias": [True]}
     third = pytest.approx(1 / 3)
-    assert module.shares(last, masks) == {"share_2": third, "share": third, "old": 0.5}
-    assert module.shares(last, []) == {"share_2": None, "share": None, "old": None}
+    assert module.measure_overlaps(last, masks) == {"share_2": third, "share": third, "old": 0.5}
+    assert module.measure_overlaps(last, []) == {"share_2": None, "share": None, "old": None}
 
 
 def learned(tasks: int, folder: Path) -> tuple[Tensor, Measured]:
     """The first task's logits with all weights, and what is measured, once all tasks are learned."""
     training = module.train_chain(replace(PRESETS["smoke"], **SMALL, tasks=tasks), "prefer-old", 0)
     replicas = training.replicas()
-    context = Context(folder / str(tasks), Quiet())
+    context = Context(folder / str(tasks), NullProgress())
     found = training.measure(Trained(replicas, History.of(replicas, "loss"), context))
     assert isinstance(found, Measured)
     chain = replicas[0]
@@ -96,7 +96,7 @@ def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(module, "KEPT_START", 0.2)  # so low that a mask leaves something out after 30 steps
     (first, one), (still, three) = (learned(tasks, tmp_path) for tasks in (1, 3))
     assert torch.equal(first, still)
-    assert all(three.rows[column][0] == one.rows[column][0] for column in ("accuracy", "kept"))
+    assert all(three.rows[column][0] == one.rows[column][0] for column in ("accuracy", "num_kept"))
     assert 0 < three.rows["kept_share"][1] < 1
     assert three.rows["share"][0] is None
     assert 0 <= three.rows["share"][1] <= 1
@@ -109,7 +109,7 @@ def test_later_tasks_leave_earlier_ones_as_they_are(tmp_path: Path, monkeypatch:
 
 def test_a_run_keeps_the_weights_after_the_last_task(tmp_path: Path) -> None:
     smoke_run("modularity-permuted-digits", tmp_path, **SMALL)
-    model = load_run(tmp_path).model(unit="neutral", operation="task 2", seed=0)  # a warning is an error
+    model = load_run(tmp_path).model(model="neutral", task="task 2", seed=0)  # a warning is an error
     with torch.no_grad():
         assert model(torch.zeros(1, 64)).shape == (1, 10)
 
@@ -118,9 +118,9 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
     """Results in which favouring old weights adds ``gain`` to their share, and 0.02 a seed."""
     return pl.DataFrame(
         {
-            "unit": start,
-            "operation": f"task {task}",
-            "task": task,
+            "model": start,
+            "task": f"task {task}",
+            "task_number": task,
             "seed": seed,
             "accuracy": accuracy,
             "old": 0.3,
@@ -142,10 +142,10 @@ def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(gain: float, acc
 
 
 def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shares() -> None:
-    one = made_up(0.3, 0.97).filter(unit="neutral")
+    one = made_up(0.3, 0.97).filter(model="neutral")
     assert list(judged(modularity_permuted_digits, one)) == ["neutral/solved"]
-    summary = modularity_permuted_digits.summary(one.with_columns(range=pl.lit("test"), kept_share=0.5))
-    last = summary.filter(operation="task 10")
+    summary = modularity_permuted_digits.summary(one.with_columns(split=pl.lit("test"), kept_share=0.5))
+    last = summary.filter(task="task 10")
     assert last["measure"].to_list() == ["accuracy", "kept_share", "share", "old"]
     assert last.filter(measure="share")["estimate"][0] == pytest.approx(0.5)
 

@@ -39,14 +39,14 @@ def evaluated(text: str) -> int:
 @pytest.mark.parametrize("limit", [10, 1_000])
 def test_answers_are_what_python_says(script: str, limit: int) -> None:
     task = Programs(SCRIPTS[script], limit)
-    symbols, values, reach, answer = task.drawn(torch.rand(task.draws, 300))
+    symbols, values, reach, answer = task.sample_programs(torch.rand(task.draws, 300))
     assert answer.tolist() == [evaluated(text) for text in written(symbols, values)]
     assert (answer.abs() <= 2 * reach).all()
 
 
 def test_programs_are_written_as_documented() -> None:
     task, u = Programs(SCRIPTS["if-times"]), [0.5, 0.8, 0.3, 0.4, 0.8, 0.9, 0.9, 0.4]
-    symbols, values, _, answer = task.drawn(torch.tensor([[*u, 0.2], [*u, 0.7]]).T)
+    symbols, values, _, answer = task.sample_programs(torch.tensor([[*u, 0.2], [*u, 0.7]]).T)
     first, second = written(symbols, values)
     assert first == "if 5 == 5 : 3 × 4 else 8 - 9 ="
     assert second == "if 5 == 8 : 3 × 4 else 8 - 9 ="
@@ -55,7 +55,7 @@ def test_programs_are_written_as_documented() -> None:
 
 def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance() -> None:
     task = Programs(SCRIPTS["if"])
-    _, values, *_ = task.drawn(torch.rand(task.draws, 20_000))
+    _, values, *_ = task.sample_programs(torch.rand(task.draws, 20_000))
     equal = (values[:, 1] == values[:, 3]).float().mean()
     assert equal.item() == pytest.approx(0.55, abs=0.02)
     assert values[:, 1].unique().tolist() == list(range(10))
@@ -63,7 +63,9 @@ def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance()
 
 def test_numbers_are_read_by_digits_with_zeros_in_front() -> None:
     task = Programs(SCRIPTS["add"], limit=100, digits=True)
-    symbols, values, _, answer = task.drawn(torch.tensor([0.0, 0.0, 0.07, 0.425, 0.0, 0.0, 0.0, 0.0, 0.0])[:, None])
+    symbols, values, _, answer = task.sample_programs(
+        torch.tensor([0.0, 0.0, 0.07, 0.425, 0.0, 0.0, 0.0, 0.0, 0.0])[:, None]
+    )
     assert [SYMBOLS[token] for token in symbols[0]] == ["0", "7", "+", "4", "2", "="]
     assert values[0].tolist() == [0, 7, 1, 4, 2, 1]
     assert answer.item() == 49
@@ -77,7 +79,7 @@ def test_ugrnn_computes_its_equations() -> None:
     gate = 1 / (1 + torch.exp(-both[:, :4]))
     expected = gate * h + (1 - gate) * torch.tanh(both[:, 4:])
     torch.testing.assert_close(cell.step(cell.from_input(x), (h,))[0], expected)
-    assert cell.start(cell.from_input(x))[0].tolist() == [[0.0] * 4] * 2
+    assert cell.initial_state(cell.from_input(x))[0].tolist() == [[0.0] * 4] * 2
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -95,8 +97,8 @@ def test_unit_computes_with_numbers_of_any_size() -> None:
     assert isinstance(model, Guided)
     with torch.no_grad():  # an exact adder: keeps u0 + value at every symbol
         model.control.weight.zero_()
-        model.unit.get_parameter("m_hat").fill_(20.0)
-        weight = model.unit.get_parameter("w_hat").zero_()
+        model.layer.get_parameter("m_hat").fill_(20.0)
+        weight = model.layer.get_parameter("w_hat").zero_()
         weight[0, 0] = weight[0, -1] = 20.0
     answers = model(torch.zeros(3, 1, dtype=torch.int64), torch.tensor([[123_456.0], [1.0], [4.0]]))
     assert answers.tolist() == [123_456 + 1 + 4 + 1]  # from 1
@@ -113,7 +115,7 @@ def test_unit_must_be_less_wrong_than_its_own_cell() -> None:
     id, plain = "LSTM-NAC/adding two numbers/lower-than-LSTM", [0.9, 0.95, 0.92]
     for own, holds in (([0.009, 0.0095, 0.0092], True), ([0.001, 5.0, 7.0], False)):
         errors = {"LSTM": plain, "UGRNN": plain, "LSTM-NAC": own}
-        claims = claims_of(programs, "error_times_100", errors, operation="adding two numbers")
+        claims = claims_of(programs, "error_times_100", errors, task="adding two numbers")
         assert (list(claims), claims[id].holds) == ([id], holds)
         assert claims[id].measured == pytest.approx((sum(plain) - sum(own)) / 3)
         assert "10 of 100 numbers in training" in str(claims[id].why)

@@ -46,28 +46,28 @@ def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
     found = load_run(str(kept))
     assert found.results.height == 8
     for row in found.results.iter_rows(named=True):
-        module = found.model(**{name: row[name] for name in ("unit", "operation", "range", "seed")})
-        assert type(module) is getattr(nn, row["unit"])
+        module = found.model(**{name: row[name] for name in ("model", "task", "split", "seed")})
+        assert type(module) is getattr(nn, row["model"])
         assert not module.training
-        (pair,) = parse_range_pairs(f"{row['range']}/{row['extrapolation_range']}")
+        (pair,) = parse_range_pairs(f"{row['split']}/{row['extrapolation_range']}")
         x = pair.sample_fixed((50, 2))["test"]
-        error = (module.double()(x) - OPERATIONS[row["operation"]](x)).square().mean().item()
+        error = (module.double()(x) - OPERATIONS[row["task"]](x)).square().mean().item()
         assert error == pytest.approx(row["extrapolation_mse"], rel=1e-9)
 
 
 def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
     found = load_run(smoke_run("functions-static", tmp_path, steps=20).folder)
     stacked = load_file(tmp_path / "parts" / "Linear.weights.safetensors")
-    rows = found.results.filter(unit="Linear")
+    rows = found.results.filter(model="Linear")
     assert rows["function"].n_unique() > 1
     for index, (function, seed) in enumerate(rows.select("function", "seed").iter_rows()):
-        state = found.model(unit="Linear", function=function, seed=seed).state_dict()
+        state = found.model(model="Linear", function=function, seed=seed).state_dict()
         assert all(torch.equal(value, stacked[name][index]) for name, value in state.items())
 
 
 def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path) -> None:
     found = load_run(smoke_run("modularity-add-mul", tmp_path, mask_steps=5).folder)
-    labels = found.results.filter(unit="unmasked").select("unit", "operation", "range", "seed")
+    labels = found.results.filter(model="unmasked").select("model", "task", "split", "seed")
     with pytest.warns(UserWarning, match=r"further after its training \(masks, rounding\)"):
         state = found.model(**labels.row(0, named=True)).state_dict()
     (weights,) = (tmp_path / "parts").glob("*.weights.safetensors")
@@ -75,7 +75,7 @@ def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path)
     assert all(torch.equal(state[name], each[seed]) for name, each in load_file(weights).items())
 
 
-ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
+ROW = {"model": "NMU", "split": "U[1,2]", "seed": 1}
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ ROW = {"unit": "NMU", "range": "U[1,2]", "seed": 1}
     [
         ({}, "8 rows match no labels: also give unit, one of 'NMU', 'StochasticNMU'; range, one of "),
         (
-            {"unit": "NMU", "seed": 1},
-            "2 rows match unit='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
+            {"model": "NMU", "seed": 1},
+            "2 rows match model='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
         ),
-        ({"unit": "NMUU"}, "no row has unit='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
-        ({"range": "U[1,2]", "seed": "1"}, "no row has range='U[1,2]' and seed='1': seed is one of 0, 1"),
+        ({"model": "NMUU"}, "no row has model='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
+        ({"split": "U[1,2]", "seed": "1"}, "no row has split='U[1,2]' and seed='1': seed is one of 0, 1"),
         ({"sed": 1}, "unknown label 'sed': did you mean seed?"),
     ],
 )
@@ -116,7 +116,7 @@ def test_parts_of_an_unfinished_run_are_enough_for_their_models(folder: Path) ->
     for left in (folder / "parts").glob("Stochastic*"):
         left.unlink()
     assert isinstance(load_run(folder).model(**ROW), nn.NMU)
-    refused(lambda: load_run(folder).model(unit="StochasticNMU"), "no row has unit='StochasticNMU'")
+    refused(lambda: load_run(folder).model(model="StochasticNMU"), "no row has model='StochasticNMU'")
 
 
 USES: dict[str, Any] = {

@@ -13,7 +13,7 @@ def claims_of(
 ) -> dict[str, Claim]:
     """The claims, by id, of models whose ``column`` is ``values[unit][seed]``; ``others`` are further columns."""
     rows = [
-        {"unit": unit, "seed": seed, column: own[seed]} for unit, own in values.items() for seed in range(len(own))
+        {"model": unit, "seed": seed, column: own[seed]} for unit, own in values.items() for seed in range(len(own))
     ]
     columns = {name: own if isinstance(own, pl.Expr) else pl.lit(own) for name, own in others.items()}
     return judged(experiment, pl.DataFrame(rows).with_columns(**columns))

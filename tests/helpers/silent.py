@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from extrapolate._runtime.progress import Quiet, Watch
+from extrapolate._runtime.progress import NullProgress, Progress
 from extrapolate.experiments import Outcome, experiment_named, run
 
 
 class Silent:
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
-        return Quiet()
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+        return NullProgress()
 
     def skipped(self, name: str) -> None:
         pass

@@ -39,7 +39,7 @@ ARITHMETIC: dict[str, Task] = {
         for name, each in tasks.OPERATIONS.items()
     },
     "mul of two in ten": tasks.SingleModule(tasks.OPERATIONS["mul"], tasks.PUBLISHED_RANGES[2], in_features=10),
-    "product of sums": tasks.SubsetProduct(tasks.PUBLISHED_RANGES[6], in_features=16, start=3),
+    "product of sums": tasks.SubsetProduct(tasks.PUBLISHED_RANGES[6], in_features=16, offset=3),
     "quotient of sums": tasks.SubsetFunction(
         tasks.SUM_FUNCTIONS["div"], tasks.Sequences(NARROW), tasks.Sequences(WIDE), 16
     ),

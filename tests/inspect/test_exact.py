@@ -73,7 +73,7 @@ def test_a_trained_unit_gives_its_formula() -> None:
 
 
 def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
-    weights = exact(CASES["Sequential"].build(1e-5)).certificate.weights
+    weights = exact(CASES["Sequential"].build(1e-5)).certificate.distances
     assert [each.name for each in weights][-3:] == ["1.0.weight[0, 1]", "2.weight[0, 0]", "2.bias[0]"]
     result = exact(nn.Sequential(near(units.NAU(2, 1), 0.0, weight=[[1.0, 0.43]])))
     assert (result.expressions, result.found) == (None, False)
@@ -158,7 +158,7 @@ def test_comparison_finds_a_difference_far_out() -> None:
     almost = a * b + sympy.Rational(1, 10**12)
     agreement = compare([almost], [a, b], lambda x: [x[0] * x[1]], [Domain(), Domain()])
     assert not agreement.equal
-    assert "the network gives" in str(agreement.disagreement)
+    assert "the network gives" in str(agreement.counterexample)
 
 
 def test_powers_with_large_denominators_are_compared_beyond_the_range_of_floats() -> None:

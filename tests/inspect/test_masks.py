@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bits import assert_equal
 from extrapolate._runtime.errors import Interrupted, UserError
-from extrapolate.inspect import Learning, Mask, MaskLearner, learn_masks, weights, weights_and_biases
+from extrapolate.inspect import Mask, MaskConfig, MaskLearner, is_weight, is_weight_or_bias, learn_masks
 from extrapolate.inspect.masks import kernel, learn, ready, sampling
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
@@ -147,7 +147,7 @@ def test_masks_steps_and_tensors_draw_their_own_numbers() -> None:
 @pytest.mark.parametrize("name", MAPPED)
 def test_masks_at_once_equal_a_loop_over_them(name: str) -> None:
     module, data = MODULES[name][0](), batch(name)
-    logits = {key: torch.randn(value.shape) for key, value in maskable(module, weights).items()}
+    logits = {key: torch.randn(value.shape) for key, value in maskable(module, is_weight).items()}
     found = []
     with ready(module), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -179,7 +179,7 @@ def test_any_module_is_inspected_unported_and_untouched(name: str) -> None:
 
 def test_operator_that_cannot_be_mapped_is_named_once_and_looped_over() -> None:
     module = Recurrent()
-    before, learning = copy.deepcopy(module.state_dict()), Learning(learning_rate=1.0)
+    before, learning = copy.deepcopy(module.state_dict()), MaskConfig(learning_rate=1.0)
     with pytest.warns(RuntimeWarning, match=r"Recurrent cannot be mapped over masks \(aten::lstm") as told:
         found = learn_masks(module, loss, {"it": forever("LSTM")}, steps=4, learning=learning)
     assert len(told) == 1
@@ -191,9 +191,9 @@ def test_operator_that_cannot_be_mapped_is_named_once_and_looped_over() -> None:
 def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
     module = Recurrent()
     x, _ = batch("LSTM")
-    nothing = Mask({name: value.isnan() for name, value in maskable(module, weights).items()})
-    assert torch.equal(nothing.applied(module)(x), nothing.prune(module)(x))
-    assert not torch.equal(nothing.applied(module)(x), module(x))
+    nothing = Mask({name: value.isnan() for name, value in maskable(module, is_weight).items()})
+    assert torch.equal(nothing.apply(module)(x), nothing.prune(module)(x))
+    assert not torch.equal(nothing.apply(module)(x), module(x))
 
 
 def test_mask_keeps_what_its_function_needs() -> None:
@@ -206,7 +206,7 @@ def test_mask_keeps_what_its_function_needs() -> None:
             x = torch.randn(32, 4, generator=generator)
             yield x, x[:, index : index + 1]
 
-    functions, learning = {"first": only(0), "second": only(1)}, Learning(learning_rate=0.05)
+    functions, learning = {"first": only(0), "second": only(1)}, MaskConfig(learning_rate=0.05)
     found = learn_masks(module, mse, functions, steps=400, learning=learning)
     assert found["first"]["weight"].tolist() == [[True, False, False, False]]
     assert found["second"]["weight"].tolist() == [[False, True, False, False]]
@@ -216,7 +216,7 @@ def test_mask_keeps_what_its_function_needs() -> None:
 def test_unused_logits_fall_by_the_learning_rate_a_step() -> None:
     module = nn.Linear(3, 2)
     data = torch.zeros(8, 3), torch.zeros(8, 2)  # inputs of zero: no weight has a gradient
-    learner = MaskLearner(module, mse, Learning())
+    learner = MaskLearner(module, mse, MaskConfig())
     for _ in range(10):
         learner.step(data)
     torch.testing.assert_close(learner.logits()["weight"], torch.full((2, 3), 2 - 0.1), rtol=0, atol=2e-3)
@@ -226,9 +226,9 @@ def test_more_pressure_keeps_fewer() -> None:
     kept = []
     for pressure in (0.0, 1.0):
         torch.manual_seed(0)
-        learning = Learning(learning_rate=0.3, pressure=pressure, clip=100)
+        learning = MaskConfig(learning_rate=0.3, sparsity_penalty=pressure, grad_clip=100)
         found = learn_masks(dense(), loss, {"it": forever("dense")}, steps=20, learning=learning)
-        kept.append(found["it"].kept().pooled)
+        kept.append(found["it"].count().pooled)
     assert kept[1] < kept[0]
 
 
@@ -236,7 +236,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     module, data = dense(), [batch("dense") for _ in range(3)]
 
     def learners() -> list[MaskLearner]:
-        return [MaskLearner(module, loss, Learning(), name=name, place=i) for i, name in enumerate("ab")]
+        return [MaskLearner(module, loss, MaskConfig(), name=name, index=i) for i, name in enumerate("ab")]
 
     whole, first, rest = learners(), learners(), learners()
     batches, path = [data, lambda step: data[step % 2]], tmp_path / "masks.safetensors"
@@ -247,7 +247,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     for one, other in zip(whole, rest, strict=True):
         assert_equal(one.logits(), other.logits())
     with pytest.raises(UserError, match=r"does not fit the module's 'left'"):
-        learn([MaskLearner(Scaled(), loss, Learning())], [data], 8, checkpoint=path)
+        learn([MaskLearner(Scaled(), loss, MaskConfig())], [data], 8, checkpoint=path)
     path.write_bytes(b"no states")
     with pytest.raises(UserError, match="is damaged"):
         learn(learners(), batches, 8, checkpoint=path)
@@ -255,7 +255,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
 def test_the_same_masks_whoever_is_learned_beside() -> None:
     module, data = dense(), [batch("dense") for _ in range(3)]
-    learning = Learning(learning_rate=1.0)
+    learning = MaskConfig(learning_rate=1.0)
     alone = learn_masks(module, loss, {"a": data}, steps=5, learning=learning)
     both = learn_masks(module, loss, {"a": data, "b": data}, steps=5, learning=learning)
     assert alone["a"] == both["a"]
@@ -271,12 +271,12 @@ def test_watch_is_told_and_may_stop() -> None:
 
 def test_norms_are_masked_biases_and_embeddings_are_not() -> None:
     module = Attending()
-    chosen = set(maskable(module, weights))
+    chosen = set(maskable(module, is_weight))
     assert {"encoder.layers.0.norm1.weight", "encoder.layers.0.norm1.bias", "out.weight"} <= chosen
     assert "encoder.layers.0.self_attn.in_proj_weight" in chosen
     assert chosen.isdisjoint({"embedding.weight", "out.bias", "encoder.layers.0.self_attn.in_proj_bias"})
     everything = dict(module.named_parameters()).keys()
-    assert maskable(module, weights_and_biases).keys() == everything - {"embedding.weight"}
+    assert maskable(module, is_weight_or_bias).keys() == everything - {"embedding.weight"}
 
 
 def test_matrix_tied_to_an_embedding_is_not_masked() -> None:
@@ -286,7 +286,7 @@ def test_matrix_tied_to_an_embedding_is_not_masked() -> None:
             self.out, self.embedding, self.more = nn.Linear(8, 7), nn.Embedding(7, 8), nn.Linear(8, 8)
             self.out.weight = self.embedding.weight
 
-    assert set(maskable(Tied(), weights)) == {"more.weight"}
+    assert set(maskable(Tied(), is_weight)) == {"more.weight"}
 
 
 def masks() -> tuple[Mask, Mask]:
@@ -297,8 +297,8 @@ def masks() -> tuple[Mask, Mask]:
 
 def test_measures_of_two_masks() -> None:
     a, b = masks()
-    assert a.kept().layers == {"u": 2, "v": 1}
-    assert a.kept().pooled == 3
+    assert a.count().layers == {"u": 2, "v": 1}
+    assert a.count().pooled == 3
     assert a.fraction().layers == {"u": 0.5, "v": 0.5}
     assert a.iou(b).layers == {"u": pytest.approx(1 / 3), "v": 0.5}
     assert a.iou(b).pooled == pytest.approx(2 / 5)
@@ -337,7 +337,7 @@ def test_applied_and_pruned_give_the_same_and_leave_the_module_alone() -> None:
     x = torch.randn(5, 3)
     before = copy.deepcopy(module.state_dict())
     pruned = mask.prune(module)
-    assert torch.equal(mask.applied(module)(x), pruned(x))
+    assert torch.equal(mask.apply(module)(x), pruned(x))
     assert torch.isfinite(pruned(x)).all()
     assert type(pruned) is type(module)
     assert int((pruned.get_parameter("0.weight") != 0).sum()) == int(kept.sum())
@@ -348,7 +348,7 @@ def test_applied_in_training_mode_leaves_running_statistics_alone() -> None:
     module = Convolutional().train()
     before = copy.deepcopy(dict(module.named_buffers()))
     mask = Mask({"classifier.weight": torch.ones(4, 16, dtype=torch.bool)})
-    mask.applied(module)(torch.randn(8, 16))
+    mask.apply(module)(torch.randn(8, 16))
     assert_equal(dict(module.named_buffers()), before)
 
 
@@ -390,10 +390,10 @@ def test_mistake_in_the_loss_is_the_users_own_error() -> None:
 
 WIDE = Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
 REFUSED: list[tuple[Callable[[Path], object], str]] = [
-    (lambda _: Learning(masks=0), "masks"),
-    (lambda _: Learning(pressure=-1.0), "pressure"),
-    (lambda _: Learning(learning_rate=float("nan")), "learning_rate"),
-    (lambda _: WIDE.applied(dense()), r"'0\.weight' has the shape \(2, 2\), in Sequential \(16, 3\)"),
+    (lambda _: MaskConfig(masks=0), "masks"),
+    (lambda _: MaskConfig(sparsity_penalty=-1.0), "sparsity_penalty"),
+    (lambda _: MaskConfig(learning_rate=float("nan")), "learning_rate"),
+    (lambda _: WIDE.apply(dense()), r"'0\.weight' has the shape \(2, 2\), in Sequential \(16, 3\)"),
     (lambda _: WIDE.prune(nn.Linear(2, 2)), r"Linear has no parameter '0\.weight'"),
     (lambda _: masks()[0] & masks()[1].only("u"), "only one of the two masks has a tensor 'v'"),
     (lambda _: WIDE.iou(Mask({"0.weight": torch.ones(3, dtype=torch.bool)})), r"'0\.weight' have the shapes"),
@@ -427,7 +427,7 @@ def test_batches_by_name_give_the_masks_of_batches_in_order() -> None:
         return F.cross_entropy(model(inputs), labels)
 
     one, other = (
-        learn_masks(module, loss, {"it": [batch]}, steps=5, learning=Learning(learning_rate=1.0))["it"]
+        learn_masks(module, loss, {"it": [batch]}, steps=5, learning=MaskConfig(learning_rate=1.0))["it"]
         for batch in ((x, y), {"inputs": x, "labels": y})
     )
     assert one == other

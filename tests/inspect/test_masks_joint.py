@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from bits import assert_equal
 from extrapolate._runtime.errors import UserError
-from extrapolate.inspect import JointLearner, Learning, Mask, MaskLearner, weights_and_biases
+from extrapolate.inspect import JointLearner, Mask, MaskConfig, MaskLearner, is_weight_or_bias
 from extrapolate.inspect.masks import learn, sampling
 
 KEY = torch.tensor([3, 4, 5])
@@ -25,8 +25,8 @@ def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y)
 
 
-def joint(module: nn.Module, learning: Learning | None = None, **others: Any) -> JointLearner:
-    return JointLearner(module, loss, learning or Learning(), choose=weights_and_biases, **others)
+def joint(module: nn.Module, learning: MaskConfig | None = None, **others: Any) -> JointLearner:
+    return JointLearner(module, loss, learning or MaskConfig(), choose=is_weight_or_bias, **others)
 
 
 def batch(count: int = 16) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ def test_drawn_weights_are_differentiable_by_logits_and_weights(masks: int, dtyp
 
 def test_step_has_the_gradients_of_plain_autograd() -> None:
     module, data = network(), batch()
-    learner = joint(module, Learning(masks=4, pressure=1e-3, clip=1e6, seed=7))
+    learner = joint(module, MaskConfig(masks=4, sparsity_penalty=1e-3, grad_clip=1e6, seed=7))
     learner.step(data)
     state = learner.state()
 
@@ -99,12 +99,12 @@ def test_frozen_weights_stay_bit_for_bit_and_the_others_move() -> None:
     module = network()
     before = copy.deepcopy(module.state_dict())
     frozen = half(module).only("2.weight", "2.bias")  # the first layer is free
-    learner = joint(module, Learning(learning_rate=0.05, start=-1.0), frozen=frozen, frozen_start=3.0)
+    learner = joint(module, MaskConfig(learning_rate=0.05, init_logit=-1.0), frozen=frozen, frozen_start=3.0)
     first = learner.logits()["2.weight"].clone()
     assert first[frozen["2.weight"]].unique().tolist() == [3.0]
     assert first[~frozen["2.weight"]].unique().tolist() == [-1.0]
     learn([learner], [[batch() for _ in range(5)]], 30)
-    after = learner.weights()
+    after = learner.trained_weights()
     for name, stays in frozen.items():
         assert torch.equal(after[name][stays], before[name][stays])
         assert (after[name][~stays] != before[name][~stays]).all()
@@ -117,11 +117,11 @@ def test_what_is_learned_together_does_what_neither_does_alone() -> None:
     """Random weights become a network that is right under its mask, with most of them left out."""
     module, x = network(), torch.randn(128, 6)
     y = (x[:, 0] > 0).long() + 2 * (x[:, 1] > 0).long()
-    learner = joint(module, Learning(pressure=1e-3, learning_rate=0.03))
+    learner = joint(module, MaskConfig(sparsity_penalty=1e-3, learning_rate=0.03))
     learn([learner], [[(x, y)]], 300)
-    module.load_state_dict(learner.weights())
+    module.load_state_dict(learner.trained_weights())
     mask = learner.mask()
-    assert (mask.applied(module)(x).argmax(-1) == y).double().mean() > 0.95
+    assert (mask.apply(module)(x).argmax(-1) == y).double().mean() > 0.95
     assert mask.fraction().pooled < 0.7
 
 
@@ -136,15 +136,15 @@ def test_going_on_from_a_state_changes_nothing() -> None:
     rest.restore(first.state())
     for each in data[3:]:
         rest.step(each)
-    assert_equal((whole.weights(), whole.logits()), (rest.weights(), rest.logits()))
+    assert_equal((whole.trained_weights(), whole.logits()), (rest.trained_weights(), rest.logits()))
 
 
 def test_what_does_not_fit_or_is_not_finite_names_the_tensor() -> None:
     module, frozen = network(), Mask({"0.weight": torch.ones(2, 2, dtype=torch.bool)})
     with pytest.raises(UserError, match=r"does not fit the module's '0\.weight'"):
-        JointLearner(module, loss, Learning()).restore(MaskLearner(module, loss, Learning()).state())
+        JointLearner(module, loss, MaskConfig()).restore(MaskLearner(module, loss, MaskConfig()).state())
     with pytest.raises(UserError, match=r"'0\.weight' has the shape \(2, 2\)"):
-        JointLearner(module, loss, Learning(), frozen=frozen)
+        JointLearner(module, loss, MaskConfig(), frozen=frozen)
     module.get_parameter("2.weight").data[0, 0] = torch.nan
     with pytest.raises(UserError, match=r"task 1: the loss is nan at step 1: '2\.weight' holds values"):
         joint(module, name="task 1").step(batch())

@@ -25,7 +25,7 @@ def exponents(optimizer: IntegerMadam, parameter: Tensor) -> Tensor:
     """The integers k of an unstacked parameter's weights."""
     bits = optimizer.param_groups[0]["bits"]
     unpacked = _codes.unpack(optimizer.state[parameter]["codes"][None], bits, parameter.numel())
-    return (unpacked & (_codes.levels(bits) - 1)).reshape(parameter.shape)
+    return (unpacked & (_codes.count_codes(bits) - 1)).reshape(parameter.shape)
 
 
 @given(

@@ -23,8 +23,8 @@ def drawn(path: Path, y_name: str, made: list[Curve]) -> Figure:
 
 
 def test_a_point_a_value_with_its_interval() -> None:
-    columns = {"unit": ["NAC"] * 4 + ["LSTM"] * 2, "length": [10, 1, 10, 1, 1, 1]}
-    results = pl.DataFrame(columns | {"operation": "sum", "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0]})
+    columns = {"model": ["NAC"] * 4 + ["LSTM"] * 2, "length": [10, 1, 10, 1, 1, 1]}
+    results = pl.DataFrame(columns | {"task": "sum", "error": [3.0, 1.0, 5.0, 1.0, 7.0, 9.0]})
     nac, lstm = curves_by(results, "length", lambda rows: student(rows["error"].to_numpy()))
     assert (nac.group, nac.line) == ("sum", "NAC")
     assert [(x, each.value, each.n) for x, each in nac.points] == [(1.0, 1.0, 2), (10.0, 4.0, 2)]

@@ -11,7 +11,7 @@ import pytest
 import sympy
 
 from data_files import refused
-from extrapolate.estimator import show
+from extrapolate.estimator import render
 from extrapolate.report.fit_page import mathml, write_fit_page
 from pages import HOSTILE, Page
 
@@ -19,7 +19,7 @@ from pages import HOSTILE, Page
 def answer(**changes: Any) -> dict[str, Any]:
     """A fit.json of y = 2·a/b with noise; ``changes`` replace its parts."""
     a, b = sympy.symbols("a b")
-    shown = show(2 * a / b, {"a": a, "b": b}, "y")
+    shown = render(2 * a / b, {"a": a, "b": b}, "y")
     certificate = {
         "exact": False, "inner_error": 0.01, "outer_error": 0.012, "outer_rows": 20, "noise": 0.01,
         "noise_grows": True, "residual_structure": -0.1, "agrees_in_fractions": True, "checked_points": 24,
@@ -100,7 +100,7 @@ def test_exact_page_and_undefined_rows_are_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
     a, b = sympy.symbols("a b")
-    shown = show(2 * a / b, {name: a, "b": b}, name)
+    shown = render(2 * a / b, {name: a, "b": b}, name)
     named = dict.fromkeys(("target", "file", "command"), name) | {"columns": [name, "b"], "notes": [name]}
     content = answer(symbols={name: "a", "b": "b"}, latex=shown.latex, mathml=shown.mathml, **named)
     plain, reader = Page(page(tmp_path, answer())), Page(page(tmp_path, content))
@@ -114,16 +114,16 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> N
 
 def test_latex_names_are_escaped() -> None:
     a = sympy.Symbol("a")
-    assert show(a, {"50% of_x & {y}": a}, "y_t").latex == r"\mathrm{y\_t} = \text{50\% of\_x \& \{y\}}"
-    assert show(a, {"\\": a}, "#").latex == r"\text{\#} = \text{\textbackslash{}}"
+    assert render(a, {"50% of_x & {y}": a}, "y_t").latex == r"\mathrm{y\_t} = \text{50\% of\_x \& \{y\}}"
+    assert render(a, {"\\": a}, "#").latex == r"\text{\#} = \text{\textbackslash{}}"
 
 
 def test_text_of_a_formula_gives_every_float_back() -> None:
     x = sympy.Symbol("x")
     for value in (8.314, 1 / 3, 1e-7, 6.02214076e23, 0.1 + 0.2):
-        text = show(sympy.Float(value, 17) * x, {"x": x}, "y").text
+        text = render(sympy.Float(value, 17) * x, {"x": x}, "y").text
         assert float(text.removesuffix("*x")) == value
-    assert show(sympy.Float(8.314, 17) * x, {"x": x}, "y").text == "8.314*x"
+    assert render(sympy.Float(8.314, 17) * x, {"x": x}, "y").text == "8.314*x"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ CHANCES = {
     "MLP": (0,) * 9,
 }
 COLUMNS = (
-    "unit", "operation", "range", "extrapolation_range", "seed", "solved", "solved_at", "sparsity_error",
+    "model", "task", "split", "extrapolation_range", "seed", "solved", "solved_at", "sparsity_error",
     "validation_mse", "extrapolation_mse", "threshold", "steps",
 )  # fmt: skip
 
@@ -74,7 +74,7 @@ def surface(unit: str, name: str, solved: bool, points: int = 41, operation: str
     true = a * b
     learned = true * (1 + 1e-6) + 1e-7 if solved else np.maximum(0, 0.9 * a + 1.2 * b - 0.4) + 0.3 * np.abs(a)
     frame = pl.DataFrame({"x0": a, "x1": b, "true": true, "learned": learned})
-    constants = {"unit": unit, "operation": operation, "range": name, "seed": 3, "solved": solved}
+    constants = {"model": unit, "task": operation, "split": name, "seed": 3, "solved": solved}
     constants |= {"train_low": low, "train_high": high}
     return frame.select(*(pl.lit(item).alias(key) for key, item in constants.items()), pl.all())
 
@@ -240,9 +240,9 @@ def hostile_folder(folder: Path) -> Path:
     """Every string that anybody can name is hostile, one kind a place."""
     names = dict(zip(UNITS, HOSTILE, strict=False))
     ranges = dict(zip(RANGES, HOSTILE, strict=False))
-    models = results(2).with_columns(pl.col("unit").replace(names), pl.col("range").replace(ranges))
+    models = results(2).with_columns(pl.col("model").replace(names), pl.col("split").replace(ranges))
     planes = pl.concat([surface(HOSTILE[0], "U[1,2]", solved, points=5) for solved in (True, False)])
-    planes = planes.with_columns(range=pl.lit(HOSTILE[1]), operation=pl.lit(HOSTILE[3]))
+    planes = planes.with_columns(split=pl.lit(HOSTILE[1]), task=pl.lit(HOSTILE[3]))
     content = manifest(
         experiment=HOSTILE[0],
         title=HOSTILE[3],
@@ -308,7 +308,7 @@ def test_failed_write_leaves_the_old_page_and_no_other_file(tmp_path: Path, monk
         ("manifest.json", b"{", "cannot be read"),
         ("manifest.json", b'["npm"]', "names no experiment"),
         ("results.parquet", b"PAR1 but no more", "cannot be read"),
-        ("results.parquet", pl.DataFrame({"unit": ["NMU"], "solved": [["a"]]}), "cannot be read"),
+        ("results.parquet", pl.DataFrame({"model": ["NMU"], "solved": [["a"]]}), "cannot be read"),
         ("claims.json", b"[{]", "cannot be read"),
         ("claims.json", b'{"a": 1}', "is not a list of claims"),
         ("claims.json", b"\xff\xfe[] not UTF-8", "cannot be read"),
@@ -334,10 +334,10 @@ def test_unusable_folder_is_named_in_one_line(
 
 
 def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None:
-    models = results(2).filter(pl.col("unit").is_in(("NMU", "NACMul", "NALU")))
+    models = results(2).filter(pl.col("model").is_in(("NMU", "NACMul", "NALU")))
     table = summarize(models).with_columns(
-        estimate=pl.when(pl.col("unit") == "NMU").then(math.nan).otherwise("estimate"),
-        low=pl.when(pl.col("unit") == "NALU").then(-math.inf).otherwise("low"),
+        estimate=pl.when(pl.col("model") == "NMU").then(math.nan).otherwise("estimate"),
+        low=pl.when(pl.col("model") == "NALU").then(-math.inf).otherwise("low"),
     )
     planes = surface("NMU", "U[1,2]", False, points=7)
     planes = planes.with_columns(learned=pl.when(pl.col("x0") > 0).then(math.inf).otherwise(math.nan))
@@ -350,13 +350,13 @@ def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None
 def test_operations_have_their_own_groups_in_their_usual_order_and_a_glance_where_several(
     tmp_path: Path,
 ) -> None:
-    models = results(2, ("div", "add")).filter(pl.col("unit").is_in(("NMU", "NALU")))
+    models = results(2, ("div", "add")).filter(pl.col("model").is_in(("NMU", "NALU")))
     rest = {"claims": [], "surfaces": None}
     _, page = page_of(write_folder(tmp_path, results=models, summary=summarize(models), **rest))
     assert page.text.index("Addition, a + b") < page.text.index("Division, a ÷ b")
     assert "No unit solves addition and division in every range." in page.text
     assert "At a glance" in page.text
-    one = models.filter(pl.col("operation") == "add")
+    one = models.filter(pl.col("task") == "add")
     _, page = page_of(write_folder(tmp_path / "one", results=one, summary=summarize(one), **rest))
     assert "At a glance" not in page.text
 
@@ -381,9 +381,9 @@ def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
 @pytest.mark.parametrize("width", range(60, 140, 7))
 def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: int) -> None:
     suffixes = ("", "A", "B", "LongerName")
-    failing = RESULTS.with_columns(unit=pl.lit("Hopeless"), solved=pl.lit(False))
+    failing = RESULTS.with_columns(model=pl.lit("Hopeless"), solved=pl.lit(False))
     models, measures = (
-        pl.concat([*[table.with_columns(pl.col("unit") + each) for each in suffixes], hopeless])
+        pl.concat([*[table.with_columns(pl.col("model") + each) for each in suffixes], hopeless])
         for table, hopeless in ((RESULTS, failing), (SUMMARY, summarize(failing)))
     )
     text = printed(write_folder(tmp_path, results=models, summary=measures, surfaces=None), width)

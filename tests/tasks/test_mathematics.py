@@ -30,7 +30,7 @@ from extrapolate.tasks.mathematics import (
     module_named,
 )
 from extrapolate.tasks.mathematics.random_numbers import in_decimals
-from extrapolate.tasks.mathematics.terms import apart, simplified, written
+from extrapolate.tasks.mathematics.terms import apart, format_terms, simplified
 
 SYMBOLS = {letter: sympy.Symbol(letter) for letter in "abcdfghijklmnopqrstuvwxyz"}
 NUMBER = r"-?\d+(?:[./]\d+)?"
@@ -164,8 +164,8 @@ def test_polynomials_are_written_as_sympy_writes_them(coefficients: dict[tuple[i
     a, x, z = (SYMBOLS[letter] for letter in "axz")
     terms = [number * a**i * x**j * z**k for (i, j, k), number in coefficients.items()]
     assert expression(text) == sympy.Add(*terms)
-    assert written([((2,), -1), ((1,), 3), ((1,), 0), ((0,), -1)], "x") == "-x**2 + 3*x + 0*x - 1"
-    assert written([], "x") == "0"
+    assert format_terms([((2,), -1), ((1,), 3), ((1,), 0), ((0,), -1)], "x") == "-x**2 + 3*x + 0*x - 1"
+    assert format_terms([], "x") == "0"
 
 
 def assert_no_question_twice(split: Split) -> None:
@@ -223,11 +223,11 @@ def test_official_files_of_every_module_are_found(tmp_path: Path, name: str) -> 
         (lambda: Official(Path(), 0), ValueError, "test_count=0"),
         (lambda: Official(Path(__file__)).split("sort"), UserError, "cannot be read"),
         (
-            lambda: Vocabulary("12").encoded([Problem("12", "2"), Problem("1x", "2")]),
+            lambda: Vocabulary("12").encode([Problem("12", "2"), Problem("1x", "2")]),
             UserError,
             "lacks 'x': make it of all problems",
         ),
-        (lambda: Vocabulary("12").encoded([Problem("1\0", "2")]), UserError, "lacks"),
+        (lambda: Vocabulary("12").encode([Problem("1\0", "2")]), UserError, "lacks"),
         *((partial(Vocabulary, each), ValueError, "in order and none twice") for each in ("", "21", "11")),
     ],
 )
@@ -243,7 +243,7 @@ PROBLEMS = st.lists(st.builds(Problem, TEXTS, TEXTS), min_size=1, max_size=6)
 @given(PROBLEMS)
 def test_encoding_goes_there_and_back(problems: list[Problem]) -> None:
     vocabulary = Vocabulary.of(problems)
-    questions, answers = vocabulary.encoded(problems)
+    questions, answers = vocabulary.encode(problems)
     assert questions.dtype == answers.dtype == torch.int64
     assert questions.shape == (len(problems), max(len(each.question) for each in problems))
     assert answers.shape == (len(problems), max(len(each.answer) for each in problems) + 1)
@@ -257,17 +257,17 @@ def test_encoding_goes_there_and_back(problems: list[Problem]) -> None:
 
 def test_tokens_are_as_documented() -> None:
     vocabulary = Vocabulary("+123")
-    questions, answers = vocabulary.encoded([Problem("1+1", "2"), Problem("12", "123")])
+    questions, answers = vocabulary.encode([Problem("1+1", "2"), Problem("12", "123")])
     assert questions.tolist() == [[3, 2, 3], [3, 4, 0]]
     assert answers.tolist() == [[4, 1, 0, 0], [3, 4, 5, 1]]
     assert vocabulary.size == 6
-    assert [list(part.shape) for part in vocabulary.encoded([])] == [[0, 0], [0, 1]]
+    assert [list(part.shape) for part in vocabulary.encode([])] == [[0, 0], [0, 1]]
 
 
 def test_right_are_all_characters_and_the_end() -> None:
     vocabulary = Vocabulary("0123456789")
-    _, answers = vocabulary.encoded([Problem("1", "42"), Problem("1", "4")])
-    _, others = vocabulary.encoded([Problem("1", "43"), Problem("1", "42")])
+    _, answers = vocabulary.encode([Problem("1", "42"), Problem("1", "4")])
+    _, others = vocabulary.encode([Problem("1", "43"), Problem("1", "42")])
     written_behind = answers.clone()
     written_behind[1, 2] = 7
     assert vocabulary.right(written_behind, answers).tolist() == [True, True]

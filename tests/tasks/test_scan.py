@@ -112,17 +112,17 @@ def test_rows_are_the_published_ones(name: str) -> None:
 
 @given(rows=ROWS)
 def test_rows_come_back_from_their_tokens_in_their_order(rows: list[ScanRow]) -> None:
-    commands, actions = Scan.encoded(rows)
+    commands, actions = Scan.encode(rows)
     assert (commands.shape, actions.shape) == ((len(rows), 10), (len(rows), 49))
     assert commands.dtype == actions.dtype == torch.int64
     assert Scan.decoded(commands, actions) == rows
 
 
 def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
-    commands, actions = Scan.encoded([("turn left", ("I_TURN_LEFT",)), ("run", ("I_RUN",))])
+    commands, actions = Scan.encode([("turn left", ("I_TURN_LEFT",)), ("run", ("I_RUN",))])
     assert [SCAN_WORDS[token] for token in commands[0].tolist()] == ["turn", "left", ".", *[""] * 7]
     assert [SCAN_ACTIONS[token] for token in actions[1].tolist()] == ["I_RUN", ".", *[""] * 47]
-    for tokens, names in zip(Scan.encoded(ALL), (SCAN_WORDS, SCAN_ACTIONS), strict=True):
+    for tokens, names in zip(Scan.encode(ALL), (SCAN_WORDS, SCAN_ACTIONS), strict=True):
         ends = tokens == names.index(".")
         assert ends[:, -1].any(), "the longest fit with their end"
         assert (ends.sum(1) == 1).all()
@@ -139,11 +139,11 @@ def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
     ],
 )
 def test_what_has_no_tokens_is_refused_in_one_line(command: str, actions: list[str], message: str) -> None:
-    refused(lambda: Scan.encoded([(command, tuple(actions))]), f"^{message}")
+    refused(lambda: Scan.encode([(command, tuple(actions))]), f"^{message}")
 
 
 def test_answer_is_right_when_all_actions_and_the_end_are() -> None:
-    _, actions = Scan.encoded([("jump twice", ("I_JUMP",) * 2)] * 4)
+    _, actions = Scan.encode([("jump twice", ("I_JUMP",) * 2)] * 4)
     answer = actions.clone()
     answer[0, 3:] = 0  # behind the end
     answer[1, 1] = SCAN_ACTIONS.index("I_RUN")

@@ -19,7 +19,7 @@ from silent import smoke_run
 
 ANSWERS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
 
-every_operation = pytest.mark.parametrize("operation", ANSWERS)
+every_operation = pytest.mark.parametrize("task", ANSWERS)
 
 
 def task(operation: str, pair: RangePair = PUBLISHED_RANGES[4], in_features: int = 2) -> SingleModule:
@@ -35,7 +35,7 @@ def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: i
         assert torch.equal(x, inputs.float())
         assert x.shape == (50, in_features)
         assert y.shape == (50, 1)
-        exact = each.operation(inputs)
+        exact = each.op(inputs)
         assert exact[:, 0].tolist() == [ANSWERS[operation](a, b) for a, b in inputs[:, :2].tolist()]
         torch.testing.assert_close(y, exact.float(), rtol=1e-5, atol=1e-5)
 
@@ -98,7 +98,7 @@ small_run = partial(smoke_run, "single-module", units=("NMU",), seeds=2, steps=1
 @pytest.mark.parametrize("in_features", [2, 10])
 def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> None:
     outcome = small_run(tmp_path, in_features=in_features)
-    assert outcome.results["range"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
+    assert outcome.results["split"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
     assert outcome.results["seed"].to_list() == [0, 1, 0, 1]
     assert outcome.results["threshold"].n_unique() == 2
     assert (tmp_path / "surfaces.parquet").exists() is (in_features == 2)

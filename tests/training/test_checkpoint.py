@@ -30,7 +30,7 @@ def sample(path: Path) -> Checkpoint:
 
 def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
     """To the last bit, NaN and -0 too."""
-    assert actual.about == expected.about
+    assert actual.metadata == expected.metadata
     assert actual.tensors.keys() == expected.tensors.keys()
     for name, value in expected.tensors.items():
         assert actual.tensors[name].dtype == value.dtype

@@ -72,7 +72,7 @@ def test_penalty_rises_linearly_between_start_and_end(scale: float, start: int, 
     assert step < start + length or at == scale
 
 
-@pytest.mark.parametrize(("unit", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
+@pytest.mark.parametrize(("model", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
 def test_weights_are_in_their_box_after_every_step(unit: type[nn.NMU | nn.NAU], low: float, high: float) -> None:
     replicas = Replicas.build(lambda: torch_nn.Sequential(unit(2, 3), torch_nn.Linear(3, 1)), (0, 1))
     seen = []
@@ -146,7 +146,7 @@ def test_a_diverging_replica_does_not_disturb_the_others() -> None:
         return given["rate"] * product_loss(model, key, given)
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        return {"e": replicas.map(lambda model: model(torch.ones(2)).square().sum())}
+        return {"e": replicas.vmap(lambda model: model(torch.ones(2)).square().sum())}
 
     def trained(rates: dict[int, float]) -> tuple[Replicas, Tensor]:
         replicas = Replicas.build(lambda: nn.MLP(2, 1, hidden_features=8), tuple(rates))

@@ -18,7 +18,7 @@ from extrapolate.experiments.algorithms._recipe import LengthBins
 from extrapolate.optim import AdaMax
 from extrapolate.tasks import Addition, Copy
 from extrapolate.training import History, Penalty, Replicas, Warmup, loop
-from extrapolate.training.gradients import one_by_one
+from extrapolate.training.gradients import loop_gradients
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 from watching import Watching
@@ -115,11 +115,13 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        return {"apart": replicas.map(lambda model: model.disagreement())}
+        return {"apart": replicas.vmap(lambda model: model.disagreement())}
 
     pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
     sgd = partial(torch.optim.SGD, lr=0.1)
-    plan = TrainConfig(loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=one_by_one)
+    plan = TrainConfig(
+        loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=loop_gradients
+    )
     history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 
@@ -134,9 +136,9 @@ def toy_plan(replicas: Replicas) -> TrainConfig:
         return {"loss": replicas.parameters["weight"].flatten()}
 
     values = adaptive.AdaptiveValues({"rate": reduce_on_plateau(0.01)}, len(replicas))
-    own = {"per_replica": values.numbers, "lr_schedule": values.schedule("rate"), "feedback": values}
+    own = {"per_replica": values.current, "lr_schedule": values.schedule("rate"), "feedback": values}
     stop = {"stop_when": lambda history: len(history.steps) >= 8}
-    settings = {"compile": False, "gradients": one_by_one, **own, **stop}
+    settings = {"compile": False, "gradients": loop_gradients, **own, **stop}
     return TrainConfig(loss, partial(AdaMax, lr=1.0), 100, evaluate, 3, "loss", **settings)
 
 

@@ -18,7 +18,7 @@ from extrapolate import nn
 from extrapolate._runtime.progress import Interrupted
 from extrapolate.training import Clip, Growth, History, Penalty, Replicas, Step, Warmup
 from extrapolate.training.loop import run_training
-from extrapolate.training.restart import Restart
+from extrapolate.training.restart import RestartOnPlateau
 from extrapolate.training.train_config import TrainConfig
 from watching import Watching
 
@@ -126,7 +126,7 @@ def losses_of(levels: list[list[float]]) -> tuple[Tensor, Tensor, Tensor]:
 def test_stuck_is_high_and_not_falling_for_long_enough() -> None:
     falling, low, stuck = [9.0, 8, 7, 6, 5, 4], [0.5] * 6, [5.0, 4.9, 5, 5.1, 5, 5]
     steps, mean, square = losses_of([falling, low, stuck])
-    restart = Restart(Level, after=5_000)
+    restart = RestartOnPlateau(Level, after=5_000)
     never = torch.zeros(3, dtype=torch.int64)
     assert restart.stuck(steps, mean, square, never).tolist() == [False, False, True]
     assert not restart.stuck(steps[:4], mean[:4], square[:4], never).any(), "too early to say"
@@ -145,7 +145,7 @@ def restarted(seen: list[list[float]] | None = None, **run: Any) -> Replicas:
     replicas = Replicas.build(lambda: nn.NMU(1, 1), (0, 1))
     settings: dict[str, Any] = {"evaluate": evaluate, "eval_every": 10, "monitor": "error"}
     settings["per_replica"] = {"loss": torch.tensor([2.0, 0.0])}
-    settings["restart"] = Restart(lambda: nn.NMU(1, 1), after=30)
+    settings["restart"] = RestartOnPlateau(lambda: nn.NMU(1, 1), after=30)
     run_training(replicas, config(steps=90, **settings), **run)
     return replicas
 

@@ -32,7 +32,7 @@ def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tenso
 
 def error_at_five(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     x = torch.full((2,), 5.0)
-    return {"error": replicas.map(lambda model: (model(x) - 25).square().sum())}
+    return {"error": replicas.vmap(lambda model: (model(x) - 25).square().sum())}
 
 
 def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS) -> TrainConfig:
@@ -149,8 +149,8 @@ def test_a_measure_is_taken_in_evaluation_mode_and_each_replica_gets_its_own_ent
     replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1))
     x = torch.tensor([2.0, 3.0])
     expected = torch.stack([replicas[i].eval()(x) for i in range(2)])
-    torch.testing.assert_close(replicas.map(lambda model: model(x)), expected)
-    drawn = replicas.map(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
+    torch.testing.assert_close(replicas.vmap(lambda model: model(x)), expected)
+    drawn = replicas.vmap(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
     assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
 
 

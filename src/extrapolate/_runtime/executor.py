@@ -17,19 +17,19 @@ from typing import Any, Protocol
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate._runtime.main_guard import explain_ended_workers
-from extrapolate._runtime.progress import Interrupted, Watch
+from extrapolate._runtime.progress import Interrupted, Progress
 
 #: Seconds between two looks at what the workers say.
 POLL_SECONDS = 0.2
 
 #: Work that can be sent to another process; it reports its steps to the watch, and stops when that asks.
-Job = Callable[[Watch], Any]
+Job = Callable[[Progress], Any]
 
 
 class Monitor(Protocol):
     """Follows a number of jobs."""
 
-    def started(self, index: int) -> Watch:
+    def started(self, index: int) -> Progress:
         """Job ``index`` has started; returns what its steps are reported to."""
         ...
 
@@ -87,7 +87,7 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
     # Spawned, not forked: a fork of a process that has used torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
-    watches: dict[int, Watch] = {}
+    watches: dict[int, Progress] = {}
     with ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages, stop)) as pool:
         others = set(multiprocessing.active_children())
         with _without_ctrl_c():
@@ -112,7 +112,7 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
             pool.shutdown(cancel_futures=True)
 
 
-def _hear(messages: Any, watches: dict[int, Watch], monitor: Monitor) -> None:
+def _hear(messages: Any, watches: dict[int, Progress], monitor: Monitor) -> None:
     """Pass on what the workers have said, waiting a moment for the first of it."""
     wait = POLL_SECONDS
     while True:

@@ -10,7 +10,7 @@ from typing import Protocol
 from extrapolate._runtime.errors import Interrupted as Interrupted
 
 
-class Watch(Protocol):
+class Progress(Protocol):
     """Told about progress between steps, a few times a second; asked whether to stop."""
 
     def progress(self, step: int, solved: int | None) -> None:
@@ -20,7 +20,7 @@ class Watch(Protocol):
     def stop_requested(self) -> bool: ...
 
 
-class Quiet:
+class NullProgress:
     """Shows nothing and never stops."""
 
     def progress(self, step: int, solved: int | None) -> None:

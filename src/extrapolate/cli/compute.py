@@ -39,7 +39,7 @@ def compute(
             show_default="the one for the operator",
         ),
     ] = None,
-    show: Annotated[
+    page: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."),
     ] = None,
@@ -60,11 +60,11 @@ def compute(
 
     left, operation, right = parsed(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))
-    _check(question, limit, show)
-    states = question.states() if show else [_last_state(question)]
+    _check(question, limit, page)
+    states = question.states() if page else [_last_state(question)]
     found = question.answered(states[-1])
-    if show:
-        draw(show, question, found, states)
+    if page:
+        draw(page, question, found, states)
     if as_json:
         print_json(found)
         return
@@ -80,12 +80,12 @@ def compute(
             "green" if found["correct"] else "bold red",
         ),
     ]
-    page = [(f"\nThe page: {show.resolve()}", "")] if show else []
-    for text, style in [*lines, *page]:
+    link = [(f"\nThe page: {page.resolve()}", "")] if page else []
+    for text, style in [*lines, *link]:
         stdout_console().print(text, style=style, markup=False, soft_wrap=True)
 
 
-def _check(question: "Question", limit: float, show: Path | None) -> None:
+def _check(question: "Question", limit: float, page: Path | None) -> None:
     """Before anything is computed.
 
     Raises:
@@ -93,12 +93,12 @@ def _check(question: "Question", limit: float, show: Path | None) -> None:
     """
     from extrapolate.cli.pace import in_words
 
-    places = question.places
+    places = question.positions
     drawn = math.isqrt(DRAWN // sum(question.calculator.model.widths()))
-    if show is not None and places > drawn:
+    if page is not None and places > drawn:
         raise UserError(f"--show draws up to {drawn} places, and these operands need {places:,}: give smaller ones")
-    if show is not None and not show.absolute().parent.is_dir():
-        raise UserError(f"{show.parent} is not a folder: give another --show")
+    if page is not None and not page.absolute().parent.is_dir():
+        raise UserError(f"{page.parent} is not a folder: give another --show")
     if places <= QUICK:
         return
     seconds = question.calculator.seconds(places)

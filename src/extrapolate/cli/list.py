@@ -27,7 +27,7 @@ def list_experiments(
 
 
 def _described(experiment: Any) -> dict[str, Any]:
-    from extrapolate.experiments import options_of, written
+    from extrapolate.experiments import options_of, serialize_config
 
     presets = experiment.presets.items()
     first = next(iter(experiment.presets.values()))
@@ -35,6 +35,6 @@ def _described(experiment: Any) -> dict[str, Any]:
         "name": experiment.name,
         "title": experiment.title,
         "source": experiment.source,
-        "presets": {name: written(each) | {"outline": experiment.outline(each)} for name, each in presets},
+        "presets": {name: serialize_config(each) | {"outline": experiment.outline(each)} for name, each in presets},
         "options": {name: option.help for name, option in options_of(first).items()},
     }

@@ -11,7 +11,7 @@ from extrapolate._runtime.errors import UserError, unknown_name
 from extrapolate.cli.console import stderr_console
 
 if TYPE_CHECKING:
-    from extrapolate.estimator import SavedFormula, Sheet
+    from extrapolate.estimator import SavedFormula, Table
 
 SEPARATORS = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t"}
 
@@ -47,14 +47,14 @@ def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str
     import numpy as np
     import polars as pl
 
-    from extrapolate.estimator import numbers, read_batches
+    from extrapolate.estimator import parse_numbers, read_batches
 
     rows, missing, undefined = 0, 0, 0
     name = f"predicted_{formula.target}"
     with nullcontext(sys.stdout.buffer) if out is None else open(out, "wb") as sink:
         for place, sheet in enumerate(read_batches(file)):
             _check_names(formula, sheet, name)
-            x = numbers(sheet, formula.columns, formula.columns).fill_null(float("nan")).to_numpy()
+            x = parse_numbers(sheet, formula.columns, formula.columns).fill_null(float("nan")).to_numpy()
             complete = np.isfinite(x).all(1) if x.shape[1] else np.ones(len(sheet.frame), bool)
             x = x if x.shape[1] else np.empty((len(sheet.frame), 0))
             value = formula.predict(x)
@@ -68,13 +68,13 @@ def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str
     return rows, missing, undefined
 
 
-def _check_names(formula: "SavedFormula", sheet: "Sheet", name: str) -> None:
+def _check_names(formula: "SavedFormula", table: "Table", name: str) -> None:
     for column in formula.columns:
-        if column not in sheet.names:
-            wrong = unknown_name("column", column, sheet.names)
-            raise UserError(f"{sheet.path} lacks a column the formula needs: {wrong}")
-    if name in sheet.names:
-        raise UserError(f"{sheet.path} already has a column {name!r}: rename it or take it out")
+        if column not in table.names:
+            wrong = unknown_name("column", column, table.names)
+            raise UserError(f"{table.path} lacks a column the formula needs: {wrong}")
+    if name in table.names:
+        raise UserError(f"{table.path} already has a column {name!r}: rename it or take it out")
 
 
 def _tell(formula: "SavedFormula", rows: int, missing: int, undefined: int) -> None:

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from extrapolate._runtime.progress import StopFlag, Watch
+from extrapolate._runtime.progress import Progress, StopFlag
 from extrapolate.cli.pace import Pace
 
 #: Seconds between two lines where there is no terminal.
@@ -23,10 +24,10 @@ def _state(step: int, steps: int, solved: int | None, replicas: int) -> str:
 class _Bars:
     """A bar a part, on a terminal."""
 
-    def __init__(self, progress: Progress, stop: StopFlag) -> None:
+    def __init__(self, progress: rich_progress.Progress, stop: StopFlag) -> None:
         self.progress, self.stop = progress, stop
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         label = f"{index + 1}/{parts} {name}"
         task = self.progress.add_task(label, total=steps, state="preparing", pace="")
         return _Bar(self, task, Pace(replicas, steps))
@@ -56,7 +57,7 @@ class _Lines:
     def __init__(self, console: Console, stop: StopFlag) -> None:
         self.console, self.stop = console, stop
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         self.say(f"{index + 1}/{parts} {name}: {replicas:,} models, {steps:,} steps")
         return _Line(self, name, Pace(replicas, steps))
 
@@ -100,5 +101,5 @@ def display(console: Console, stop: StopFlag) -> Iterator[_Bars | _Lines]:
         TextColumn("{task.fields[state]}", markup=False),
         TextColumn("{task.fields[pace]}", style="dim", markup=False),
     )
-    with Progress(*columns, console=console) as progress:
+    with rich_progress.Progress(*columns, console=console) as progress:
         yield _Bars(progress, stop)

@@ -21,7 +21,7 @@ def report(
     if (folder / ANSWER).exists() and not (folder / "manifest.json").exists():
         _show_fit(folder, as_json)
     else:
-        show(folder, as_json)
+        print_report(folder, as_json)
 
 
 def _show_fit(folder: Path, as_json: bool) -> None:
@@ -38,7 +38,7 @@ def _show_fit(folder: Path, as_json: bool) -> None:
     console.print(f"\nThe page: {page.resolve()}", markup=False, soft_wrap=True)
 
 
-def show(folder: Path, as_json: bool) -> None:
+def print_report(folder: Path, as_json: bool) -> None:
     """Writes the page of ``folder`` and prints what a person, or a program, wants to know of the run."""
     from extrapolate.report import print_summary, read, write_page
 

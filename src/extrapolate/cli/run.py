@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from extrapolate._runtime.errors import unknown_name
 from extrapolate.cli.console import stderr_console, typed_command
 from extrapolate.cli.plan import print_plan
-from extrapolate.cli.report import show
+from extrapolate.cli.report import print_report
 
 DEFAULT_PRESET = "laptop"
 
@@ -63,9 +63,9 @@ def command_for(experiment: Any) -> Any:
 def _body(experiment: Any) -> Callable[..., None]:
     """The function typer reads the sub-command's options from: their names are known only now."""
     from extrapolate._runtime.machine import cores
-    from extrapolate.experiments import options_of, written
+    from extrapolate.experiments import options_of, serialize_config
 
-    defaults = written(laptop := experiment.presets[DEFAULT_PRESET])
+    defaults = serialize_config(laptop := experiment.presets[DEFAULT_PRESET])
 
     def command(
         preset: str, out: Path | None, workers: int | None, plan: bool, as_json: bool, **options: str | None
@@ -145,15 +145,15 @@ def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, 
         again = "run the same command again to resume"
         console.print(f"{stopped}: {again}", style="yellow", markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    show(folder, as_json)
+    print_report(folder, as_json)
 
 
 def default_folder(experiment: Any, preset: str, config: Any) -> Path:
     """``runs/NAME-PRESET``; options that differ from the preset add a digest of them, so that runs don't mix."""
-    from extrapolate.experiments import written
+    from extrapolate.experiments import serialize_config
 
-    usual = written(experiment.presets[preset])
-    changed = {name: text for name, text in written(config).items() if text != usual[name]}
+    usual = serialize_config(experiment.presets[preset])
+    changed = {name: text for name, text in serialize_config(config).items() if text != usual[name]}
     digest = hashlib.blake2b(repr(sorted(changed.items())).encode(), digest_size=4).hexdigest()
     return Path("runs") / "-".join([experiment.name, preset, *([digest] if changed else [])])
 

@@ -11,20 +11,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from extrapolate.estimator.formula.formula import Formula, symbols_for
 from extrapolate.estimator.formula.structure import Array, Structure
 from extrapolate.estimator.search.algebra import polynomial
-from extrapolate.estimator.search.candidates import Candidate, Pool
+from extrapolate.estimator.search.candidates import Pool, ScoredStructure
 from extrapolate.estimator.search.certificate import certify
 from extrapolate.estimator.search.finalize import write
 from extrapolate.estimator.search.progress import Clock, FitWatch, QuietFit
 from extrapolate.estimator.search.search import Search
 from extrapolate.estimator.search.threads import one_thread
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 #: Formulas shown beside the chosen one, at most.
 SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Candidate:
     """One formula of the Pareto front of error and complexity.
 
     Attributes:
@@ -86,7 +86,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
         self.symbols_ = dict(zip(map(str, names), symbols_for([str(name) for name in names]), strict=True))
-        whole = Table.of(x, target)
+        whole = SplitTable.of(x, target)
         table = whole.thinned(np.random.default_rng(self.random_state))
         clock = Clock(self.time_limit, self.watch or QuietFit())
         pool = Pool(table)
@@ -98,7 +98,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
             self._conclude(pool if table is whole else _judged_again(pool, whole), whole, clock)
         return self
 
-    def _conclude(self, pool: Pool, table: Table, clock: Clock) -> None:
+    def _conclude(self, pool: Pool, table: SplitTable, clock: Clock) -> None:
         symbols = tuple(self.symbols_.values())
         ranked = pool.ranked()
         best = ranked[0]
@@ -111,7 +111,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         self.formula_ = formula if self.found_ else _fallback(pool, table, symbols)
         self.coefficients_ = self.formula_.coefficients
         self.candidates_ = [
-            Ranked(
+            Candidate(
                 expression=(formula if each is best else write(each, table, symbols)).expression(symbols),
                 complexity=each.structure.complexity,
                 inner_error=each.inner_error,
@@ -128,10 +128,10 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         return self.formula_.predict(np.asarray(x))
 
 
-def pareto_front(ranked: list[Candidate]) -> list[Candidate]:
+def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
     """The best candidate, and those with which no simpler one vies in error; best score first."""
     best = ranked[0]
-    front: list[Candidate] = []
+    front: list[ScoredStructure] = []
     lowest = np.inf
     for each in sorted(ranked, key=lambda each: (each.structure.complexity, each.score)):
         error = float(np.hypot(each.inner_error, each.outer_error))
@@ -143,7 +143,7 @@ def pareto_front(ranked: list[Candidate]) -> list[Candidate]:
     return sorted(front, key=lambda each: each.score)
 
 
-def _judged_again(pool: Pool, whole: Table) -> Pool:
+def _judged_again(pool: Pool, whole: SplitTable) -> Pool:
     """The best of ``pool``, its front and its sums of columns by all rows."""
     again = Pool(whole)
     ranked = pool.ranked()
@@ -152,12 +152,12 @@ def _judged_again(pool: Pool, whole: Table) -> Pool:
     return again
 
 
-def _fallback(pool: Pool, table: Table, symbols: tuple[sympy.Symbol, ...]) -> Formula:
+def _fallback(pool: Pool, table: SplitTable, symbols: tuple[sympy.Symbol, ...]) -> Formula:
     """The best sum of columns, or the mean."""
     return write(_plain(pool.ranked())[0], table, symbols)
 
 
-def _plain(ranked: list[Candidate]) -> list[Candidate]:
+def _plain(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
     """The sums of columns among the candidates; the mean is always one."""
     return [
         each

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from extrapolate.estimator import ArithmeticRegressor, FitData, show
+from extrapolate.estimator import ArithmeticRegressor, FitData, render
 
 
 def answer(
@@ -17,7 +17,7 @@ def answer(
     """``model`` after its fit of ``data``; ``began``: on the monotonic clock."""
     symbols = model.symbols_
     used = model.formula_.expression(tuple(symbols.values()))
-    shown = show(used, symbols, target)
+    shown = render(used, symbols, target)
     found = model.found_
     found_object = {
         "found": found,
@@ -33,7 +33,7 @@ def answer(
                 "term": each.term,
                 "part": each.part,
                 "value": each.value,
-                "written": show(each.symbolic, symbols, target).text,
+                "written": render(each.symbolic, symbols, target).text,
                 "estimate": each.refit,
                 "standard_error": each.standard_error,
             }
@@ -41,7 +41,7 @@ def answer(
         ],
         "certificate": asdict(model.certificate_),
         "candidates": [
-            asdict(each) | {"expression": show(each.expression, symbols, target).text} for each in model.candidates_
+            asdict(each) | {"expression": render(each.expression, symbols, target).text} for each in model.candidates_
         ],
         "file": file,
         "rows": data.rows,

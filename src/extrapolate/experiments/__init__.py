@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from extrapolate.experiments.catalog import EXPERIMENTS, experiment_named
     from extrapolate.experiments.experiment import Experiment
     from extrapolate.experiments.findings import Claim
-    from extrapolate.experiments.options import Option, options_of, with_options, written
+    from extrapolate.experiments.options import Option, options_of, serialize_config, with_options
     from extrapolate.experiments.runner import Display, Outcome, run
     from extrapolate.experiments.saved_run import Run, load_run
 
@@ -27,8 +27,8 @@ __all__ = [
     "load_run",
     "options_of",
     "run",
+    "serialize_config",
     "with_options",
-    "written",
 ]
 
 _MODULES = {

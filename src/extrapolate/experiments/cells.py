@@ -22,22 +22,22 @@ class _Recurrent(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
-    def start(self, given: Tensor) -> tuple[Tensor, ...]:
+    def initial_state(self, x: Tensor) -> tuple[Tensor, ...]:
         """h before the first step, (B, H) of zeros."""
-        return (given.new_zeros(*given.shape[:-1], self.hidden),)
+        return (x.new_zeros(*x.shape[:-1], self.hidden),)
 
-    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The state, h first, after the step that is ``given`` V x + b, (B, gates · H)."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         return self.over(self.from_input(x))
 
-    def over(self, given: Tensor) -> Tensor:
+    def over(self, x: Tensor) -> Tensor:
         """The outputs for ``given`` = V x + b, (T, B, gates · H): few different inputs can be looked up there."""
-        state = self.start(given[0])
+        state = self.initial_state(x[0])
         outputs = []
-        for now in given.unbind(0):
+        for now in x.unbind(0):
             state = self.step(now, state)
             outputs.append(state[0])
         return torch.stack(outputs)
@@ -52,13 +52,13 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def start(self, given: Tensor) -> tuple[Tensor, ...]:
+    def initial_state(self, x: Tensor) -> tuple[Tensor, ...]:
         """h and c before the first step, (B, H) of zeros."""
-        return super().start(given) * 2
+        return super().initial_state(x) * 2
 
-    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         h, c = state
-        gates, new = (given + self.from_state(h)).split((3 * self.hidden, self.hidden), -1)
+        gates, new = (x + self.from_state(h)).split((3 * self.hidden, self.hidden), -1)
         enter, keep, leave = torch.sigmoid(gates).chunk(3, -1)
         c = keep * c + enter * torch.tanh(new)
         return leave * torch.tanh(c), c
@@ -73,19 +73,19 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         (h,), width = state, 2 * self.hidden
         own = self.from_state(h)
-        reset, keep = torch.sigmoid((given + own)[..., :width]).chunk(2, -1)
-        new = torch.tanh(given[..., width:] + reset * own[..., width:])
+        reset, keep = torch.sigmoid((x + own)[..., :width]).chunk(2, -1)
+        new = torch.tanh(x[..., width:] + reset * own[..., width:])
         return ((1 - keep) * new + keep * h,)
 
 
 class RNN(_Recurrent):
     """A plain recurrent layer: x (T, B, I) to its states (T, B, H), h' = tanh(V x + U h + b), from zeros."""
 
-    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (torch.tanh(given + self.from_state(state[0])),)
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (torch.tanh(x + self.from_state(state[0])),)
 
 
 class UGRNN(_Recurrent):
@@ -96,7 +96,7 @@ class UGRNN(_Recurrent):
 
     gates = 2
 
-    def step(self, given: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        gate, new = (given + self.from_state(state[0])).chunk(2, -1)
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        gate, new = (x + self.from_state(state[0])).chunk(2, -1)
         keep = torch.sigmoid(gate)
         return (keep * state[0] + (1 - keep) * torch.tanh(new),)

@@ -76,7 +76,7 @@ def real(
     return _option(default, help, real_between(least, above, below), "{:g}".format, "X", cut)
 
 
-def numbers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
+def integers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
     """Whole numbers separated by commas: each once, in rising order."""
     return _option(tuple(default), help, sorted_from(at_least(least)), _joined, "NUMBERS", cut)
 
@@ -240,6 +240,6 @@ def metrics_of_each(metrics: Mapping[str, Callable[[nn.Module], Tensor]]) -> Eva
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        return {name: replicas.map(metric) for name, metric in metrics.items()}
+        return {name: replicas.vmap(metric) for name, metric in metrics.items()}
 
     return evaluate

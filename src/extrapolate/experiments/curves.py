@@ -35,8 +35,8 @@ def curves_by(
     x: str,
     estimate: Callable[[pl.DataFrame], Estimate],
     *,
-    group: str = "operation",
-    line: str = "unit",
+    group: str = "task",
+    line: str = "model",
 ) -> list[Curve]:
     """A curve per ``group`` and ``line`` of the results, a point per value of ``x``: ``estimate`` of its rows."""
     found = []
@@ -50,5 +50,5 @@ def curves_across(results: pl.DataFrame, columns: Mapping[float, str]) -> list[C
     """A curve per operation and unit of the results, a point per column: the mean of its values; ``columns`` by x."""
     return [
         Curve(str(operation), str(unit), [(x, student(rows[name].to_numpy())) for x, name in columns.items()])
-        for (operation, unit), rows in results.group_by("operation", "unit", maintain_order=True)
+        for (operation, unit), rows in results.group_by("task", "model", maintain_order=True)
     ]

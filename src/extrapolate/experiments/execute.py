@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.progress import Progress
 from extrapolate._runtime.threads import thread_limit
 from extrapolate.experiments.experiment import Experiment
-from extrapolate.experiments.options import written
+from extrapolate.experiments.options import serialize_config
 from extrapolate.experiments.training import Context, Measured, Measurement, Trained, Training, as_rows
 from extrapolate.training import History
 from extrapolate.training.checkpoint import Checkpoint, serialize
@@ -34,7 +34,7 @@ class Job:
     name: str
     checkpoints: Path
 
-    def __call__(self, watch: Watch) -> Files:
+    def __call__(self, watch: Progress) -> Files:
         """Train and measure, on one core where it is on the CPU.
 
         One core: a step of some hundred small models is too short to share, and the numbers must not depend on how
@@ -63,7 +63,7 @@ class Job:
         metadata = {
             "experiment": self.experiment.name,
             "training": training.name,
-            "settings": written(self.config),
+            "settings": serialize_config(self.config),
             "seeds": list(training.seeds),
         }
         return {WEIGHTS: serialize(Checkpoint(replicas.state, metadata)), **_tables(measured)}

@@ -135,7 +135,7 @@ def difference(column: str, more: Mapping[str, Any], less: Mapping[str, Any]) ->
     return of(lambda one, two: one[column].to_numpy() - two[column].to_numpy(), more, less, needs=[column])
 
 
-def rate(column: str = "solved", **labels: Any) -> Measure:
+def solved_rate(column: str = "solved", **labels: Any) -> Measure:
     """The share of rows that are true, with Wilson's interval."""
 
     def measure(results: pl.DataFrame) -> Estimate | None:

@@ -55,7 +55,7 @@ class Entry:
 
 
 def words_in(id: str) -> list[str]:
-    """``{unit}/{split}-error`` to ``unit, split``."""
+    """``{model}/{split}-error`` to ``unit, split``."""
     return re.findall(r"{(\w+)}", id)
 
 

@@ -42,7 +42,7 @@ def axes_of(config: Any) -> dict[str, tuple[Any, ...]]:
     return {o.axis: getattr(config, name) for name, o in options_of(config).items() if o.axis is not None}
 
 
-def written(config: Any) -> dict[str, str]:
+def serialize_config(config: Any) -> dict[str, str]:
     """A configuration as text, option by option: what the manifest records and resuming compares."""
     return {name: each.write(getattr(config, name)) for name, each in options_of(config).items()}
 

@@ -12,19 +12,19 @@ from extrapolate._runtime.executor import Executor, LocalExecutor
 from extrapolate._runtime.files import replacing
 from extrapolate._runtime.machine import cpu_seconds, describe_machine, now, versions
 from extrapolate._runtime.main_guard import end_if_importing_main
-from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.progress import Progress
 from extrapolate._runtime.run_folder import RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
-from extrapolate.experiments.options import written
+from extrapolate.experiments.options import serialize_config
 from extrapolate.experiments.training import Job as Training
 
 
 class Display(Protocol):
     """Shows a person how the run goes."""
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Watch:
+    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         """Training ``index`` of ``parts`` starts; returns what it reports to."""
         ...
 
@@ -68,7 +68,7 @@ def run(
     place = RunFolder(folder)
     with place.locked():
         manifest = new_manifest(experiment, config, preset, command)
-        earlier = place.claim_for(experiment.name, written(config))
+        earlier = place.claim_for(experiment.name, serialize_config(config))
         if earlier is not None:
             kept = ("started", "finished", "seconds", "cpu_seconds", "preset")
             manifest |= {key: earlier[key] for key in kept if key in earlier}
@@ -90,7 +90,7 @@ def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command:
         "title": experiment.title,
         "source": experiment.source,
         "preset": preset,
-        "settings": written(config),
+        "settings": serialize_config(config),
         "command": command,
         "versions": versions(),
         "machine": describe_machine(config.device),
@@ -108,7 +108,7 @@ class _Run:
 
     experiment: Experiment[Any]
     config: Any
-    place: RunFolder
+    folder: RunFolder
     manifest: dict[str, Any]
     trainings: Mapping[str, Training]
     display: Display
@@ -123,12 +123,12 @@ class _Run:
     def note_time(self) -> None:
         self.manifest["seconds"] = round(time.monotonic() - self.began, 1)
         self.manifest["cpu_seconds"] = round(cpu_seconds() - self.began_cpu, 1)
-        write_json(self.place.manifest, self.manifest)
+        write_json(self.folder.manifest, self.manifest)
 
     def execute(self, executor: Executor) -> None:
         """Execute what is left; aggregate after a training unless that takes over a tenth of the time."""
         names = self._unfinished()
-        jobs = [Job(self.experiment, self.config, name, self.place.path / "parts" / name) for name in names]
+        jobs = [Job(self.experiment, self.config, name, self.folder.path / "parts" / name) for name in names]
         due, aggregated = 0.0, True
         try:
             for index, files in executor.submit(jobs, _Monitor(self, names)):
@@ -145,7 +145,7 @@ class _Run:
     def _unfinished(self) -> list[str]:
         names = []
         for name in self.trainings:
-            if self.place.part(name, ROWS).exists():
+            if self.folder.part(name, ROWS).exists():
                 self.display.skipped(name)
             else:
                 names.append(name)
@@ -154,16 +154,16 @@ class _Run:
     def _write(self, name: str, files: Files) -> None:
         """Write what a training leaves, its rows last since they mark it as finished; remove its checkpoints."""
         for suffix, content in files.items():
-            with replacing(self.place.part(name, suffix)) as temporary:
+            with replacing(self.folder.part(name, suffix)) as temporary:
                 temporary.write_bytes(content)
-        for path in (self.place.path / "parts").glob(f"{name}.*.safetensors"):
-            if path != self.place.part(name, WEIGHTS):
+        for path in (self.folder.path / "parts").glob(f"{name}.*.safetensors"):
+            if path != self.folder.part(name, WEIGHTS):
                 path.unlink()
 
     def aggregate(self) -> tuple[pl.DataFrame, list[Claim]]:
         """Write the times, and results, summary, claims and further tables of the trainings that are finished."""
         self.note_time()
-        place = self.place
+        place = self.folder
         finished = [name for name in self.trainings if place.part(name, ROWS).exists()]
         results = pl.concat([read_table(place.part(name, ROWS)) for name in finished])
         claims = self.experiment.claims(results, self.config)
@@ -189,7 +189,7 @@ class _Monitor:
     run: _Run
     names: Sequence[str]
 
-    def started(self, index: int) -> Watch:
+    def started(self, index: int) -> Progress:
         every, name = list(self.run.trainings), self.names[index]
         own = self.run.trainings[name]
         return self.run.display.part(name, every.index(name), len(every), own.models, own.steps)

@@ -21,7 +21,7 @@ from extrapolate.experiments.options import with_options
 from extrapolate.experiments.training import Job, Measurement
 
 #: Columns of the results that together name a row.
-LABELS = ("unit", "operation", "range", "seed")
+LABELS = ("model", "task", "split", "seed")
 
 
 class _Row(NamedTuple):
@@ -66,7 +66,7 @@ class Run:
         """Build the trained module of one row of the results, on the CPU and in evaluation mode.
 
         ``labels`` are values of columns that together match one row, such as
-        ``run.model(unit="NMU", range="U[1,2]", seed=3)``. The weights are those that the run kept, of the best
+        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those that the run kept, of the best
         evaluation; Madam's experiments measure their results at the last step instead. What an experiment adds
         to a network afterwards (masks, rounding) is not kept; a warning says where that is so.
 

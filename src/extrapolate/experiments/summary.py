@@ -7,7 +7,7 @@ import polars as pl
 
 from extrapolate.stats import Estimate, mean_of_positive, mean_of_sparsity, student, success_rate
 
-TEXTS, NUMBERS = ("unit", "operation", "range", "measure"), ("estimate", "low", "high")
+TEXTS, NUMBERS = ("model", "task", "split", "measure"), ("estimate", "low", "high")
 SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | {"n": pl.Int64}
 
 
@@ -37,7 +37,7 @@ def summarize(results: pl.DataFrame, means: Means = ()) -> pl.DataFrame:
     """
     mean_of = means if isinstance(means, Mapping) else dict.fromkeys(means, student)
     lines = []
-    for key, rows in results.group_by("unit", "operation", "range", maintain_order=True):
+    for key, rows in results.group_by("model", "task", "split", maintain_order=True):
         found = estimates(rows) if "solved" in results.columns else {}
         for columns, estimate in mean_of.items():
             values = {each.name: each.drop_nulls().to_numpy() for each in rows.select(columns)}

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate._runtime.progress import Watch
+from extrapolate._runtime.progress import Progress
 from extrapolate.experiments.config import Settings
 from extrapolate.training import History, Replicas
 from extrapolate.training.metrics import Evaluate
@@ -25,7 +25,7 @@ class Context:
     """Where a running training saves its state, and whom it reports its steps to (it is a ``Watch``)."""
 
     checkpoints: Path  # files begin with this path
-    watch: Watch
+    watch: Progress
     offset: int = 0
 
     def checkpoint(self, name: str) -> Path:
@@ -51,10 +51,10 @@ class Trained:
     history: History
     context: Context
 
-    def map(self, function: Callable[[nn.Module], Any]) -> Any:
+    def vmap(self, function: Callable[[nn.Module], Any]) -> Any:
         """``function(model)`` of every model without gradients, stacked: tensors (R, ...)."""
         with torch.no_grad():
-            return self.replicas.map(function)
+            return self.replicas.vmap(function)
 
 
 @dataclass(frozen=True)

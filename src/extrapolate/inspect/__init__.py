@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
     from extrapolate.inspect.exact_untrained import UntrainedChance
     from extrapolate.inspect.masks import (
-        Applied,
         JointLearner,
-        Learning,
         Mask,
+        MaskConfig,
+        MaskedModule,
         MaskLearner,
         PerLayer,
+        is_weight,
+        is_weight_or_bias,
         learn_masks,
-        weights,
-        weights_and_biases,
     )
     from extrapolate.inspect.sparsity import sparsity_error
 
 __all__ = [
-    "Applied",
     "BoxError",
     "Exact",
     "ExactCertificate",
     "InputBox",
     "JointLearner",
-    "Learning",
     "Mask",
+    "MaskConfig",
     "MaskLearner",
+    "MaskedModule",
     "NeverExactError",
     "PerLayer",
     "Snapped",
@@ -50,10 +50,10 @@ __all__ = [
     "WeightDistance",
     "exact",
     "exact_rule",
+    "is_weight",
+    "is_weight_or_bias",
     "learn_masks",
     "sparsity_error",
-    "weights",
-    "weights_and_biases",
 ]
 
 _MODULES = {
@@ -64,7 +64,7 @@ _MODULES = {
     "exact_units": ("NeverExactError", "Snapped", "WeightDistance", "exact_rule"),
     "exact_untrained": ("UntrainedChance",),
     "masks": (
-        "Applied",
+        "MaskedModule",
         "JointLearner",
         "Learning",
         "Mask",

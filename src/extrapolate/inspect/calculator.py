@@ -35,35 +35,37 @@ class Calculator:
     config: dict[str, Any]
 
     @classmethod
-    def of(cls, operation: str, source: str | None) -> "Calculator":
+    def of(cls, operator: str, source: str | None) -> "Calculator":
         """The network ``source``, or the first that comes with the package and does this ``operation``.
 
         Raises:
             UserError: there is none, or it was trained on something else.
         """
         if source is None:
-            able = [name for name in pretrained_names() if _operation(pretrained_config(name)) == operation]
+            able = [name for name in pretrained_names() if _trained_operator(pretrained_config(name)) == operator]
             if not able:
-                raise UserError(f"no network for {operation} comes with the package: give one with --model DIR")
+                raise UserError(f"no network for {operator} comes with the package: give one with --model DIR")
             source = able[0]
         config = pretrained_config(source)
-        if _operation(config) != operation:
-            raise UserError(f"{source} was trained on {_operation(config)}, not {operation}: give another --model")
+        if _trained_operator(config) != operator:
+            raise UserError(
+                f"{source} was trained on {_trained_operator(config)}, not {operator}: give another --model"
+            )
         layout = {name: config["task"][name] for name in ("base", "zero_filled") if name in config["task"]}
         several = config.get("model") == NeuralGPUEnsemble.__name__
         kind = NeuralGPUEnsemble if several else DiagonalNeuralGPU
-        return cls(source, kind.from_pretrained(source), TASKS[operation](**layout), config)
+        return cls(source, kind.from_pretrained(source), TASKS[operator](**layout), config)
 
     @torch.no_grad()
-    def seconds(self, places: int) -> float:
+    def seconds(self, positions: int) -> float:
         """About how long a computation of so many places takes here: every place changes in every step."""
-        some = min(places, TIMED)
+        some = min(positions, TIMED)
         symbols = torch.ones(1, some, dtype=torch.int64)
         span = symbols.bool()
-        state = self.model.advanced(self.model.begin(symbols), span, range(1))  # compilers and caches
+        state = self.model.advance_steps(self.model.begin(symbols), span, range(1))  # compilers and caches
         began = time.perf_counter()
-        self.model.advanced(state, span, range(TRIED))
-        return (time.perf_counter() - began) / TRIED * places / some * (places + self.model.slack)
+        self.model.advance_steps(state, span, range(TRIED))
+        return (time.perf_counter() - began) / TRIED * positions / some * (positions + self.model.extra_steps)
 
     @torch.no_grad()
     def classes(self, state: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ class Calculator:
         return self.model.read(state)[0].argmax(-1)
 
 
-def _operation(config: dict[str, Any]) -> str:
+def _trained_operator(config: dict[str, Any]) -> str:
     task = config.get("task")
     return str(task.get("name")) if isinstance(task, dict) else "nothing that is known"
 
@@ -81,13 +83,13 @@ class Question:
     """What is to be computed, by which network."""
 
     left: int
-    operation: str
+    operator: str
     right: int
     calculator: Calculator
 
     @property
     def text(self) -> str:
-        return f"{decimal(self.left)} {SIGNS[self.operation]} {decimal(self.right)}"
+        return f"{decimal(self.left)} {SIGNS[self.operator]} {decimal(self.right)}"
 
     @property
     def width(self) -> int:
@@ -96,14 +98,14 @@ class Question:
         return max(self.left.bit_length(), self.right.bit_length(), least)
 
     @property
-    def places(self) -> int:
+    def positions(self) -> int:
         """Of the sequence: both operands in binary, the operator between them."""
         return 2 * self.width + 1
 
     @property
     def steps(self) -> int:
         """That the network takes."""
-        return self.places + self.calculator.model.slack
+        return self.positions + self.calculator.model.extra_steps
 
     @cached_property
     def examples(self) -> Examples:
@@ -112,7 +114,7 @@ class Question:
 
     @property
     def exact(self) -> int:
-        return self.left + self.right if self.operation == "addition" else self.left * self.right
+        return self.left + self.right if self.operator == "addition" else self.left * self.right
 
     @torch.no_grad()
     def states(self) -> list[Tensor]:
@@ -126,7 +128,7 @@ class Question:
         span, state = symbols.bool(), model.begin(symbols)
         for first in range(0, self.steps, TOGETHER):
             steps = range(first, min(first + TOGETHER, self.steps))
-            state = model.advanced(state, span, steps)
+            state = model.advance_steps(state, span, steps)
             progress(steps.stop)
         return state
 

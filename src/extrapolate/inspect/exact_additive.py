@@ -78,36 +78,36 @@ def saturated_shares(exact: Tensor) -> dict[str, Tensor]:
 
 
 @exact_rule(NAU)
-def _boxed_trits(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NAU)
-    weight = snap_to("weight", unit.weight, TRITS, tolerance)
+def _boxed_trits(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, NAU)
+    weight = snap_to("weight", module.weight, TRITS, tolerance)
     return affine(weight, parameters={"weight": weight.exact})
 
 
 @exact_rule(NAC)
-def _trits(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NAC)
-    weight = snap_to("weight", unit.effective_weight(), TRITS, tolerance)
+def _trits(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, NAC)
+    weight = snap_to("weight", module.effective_weight(), TRITS, tolerance)
     return affine(weight, parameters=saturated_trits(weight.exact))
 
 
 @exact_rule(MCFC)
-def _shares(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, MCFC)
-    weight = snap_to("weight", unit.effective_weight(), BITS, tolerance)
+def _snap_shares(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, MCFC)
+    weight = snap_to("weight", module.effective_weight(), BITS, tolerance)
     return affine(weight, parameters=saturated_shares(weight.exact))
 
 
 @exact_rule(nn.Linear)
-def _linear(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, nn.Linear)
-    weight = snap_to_fraction("weight", unit.weight, tolerance)
-    if unit.bias is None:
+def _linear(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, nn.Linear)
+    weight = snap_to_fraction("weight", module.weight, tolerance)
+    if module.bias is None:
         return affine(weight, parameters={"weight": weight.exact})
-    bias = snap_to_fraction("bias", unit.bias, tolerance)
+    bias = snap_to_fraction("bias", module.bias, tolerance)
     return affine(weight, bias, {"weight": weight.exact, "bias": bias.exact})
 
 
 @exact_rule(nn.Identity)
-def _identity(unit: nn.Module, tolerance: float) -> Snapped:
+def _identity(module: nn.Module, tolerance: float) -> Snapped:
     return Snapped((), evaluate=lambda x: x, expressions=lambda x: list(x), parameters={}, enclose=lambda x: x)

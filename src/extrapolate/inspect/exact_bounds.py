@@ -102,7 +102,7 @@ class Twin:
         """``change`` applied to module and formula; the gap stays."""
         return replace(self, module=change(self.module), formula=change(self.formula))
 
-    def _rounded(self, errors: Tensor | float = 0.0) -> Self:
+    def _with_rounding(self, errors: Tensor | float = 0.0) -> Self:
         """With the rounding errors of one more operation, and the gap no larger than the intervals allow."""
         size = torch.maximum(self.module.magnitude, self.formula.magnitude)
         slack = ROUNDINGS * EPSILON * size + errors + TINY
@@ -113,12 +113,12 @@ class Twin:
 
     def __add__(self, other: Self) -> Self:
         total = type(self)(self.module + other.module, self.formula + other.formula, self.gap + other.gap)
-        return total._rounded(EPSILON * (_size(self) + _size(other)))
+        return total._with_rounding(EPSILON * (_size(self) + _size(other)))
 
     def __mul__(self, other: Self) -> Self:
         """|ab - a'b'| ≤ |a - a'| |b| + |a'| |b - b'|."""
         gap = self.gap * other.module.magnitude + self.formula.magnitude * other.gap
-        return type(self)(self.module * other.module, self.formula * other.formula, gap)._rounded()
+        return type(self)(self.module * other.module, self.formula * other.formula, gap)._with_rounding()
 
     def scaled(self, factor: float) -> Self:
         return self * self.constants(*(torch.tensor(factor, dtype=torch.float64),) * 2)
@@ -133,7 +133,7 @@ class Twin:
         terms = self.gap.shape[-1]
         total = self._on_both_sides(lambda side: Interval.between(side.low.sum(-1), side.high.sum(-1)))
         gap = self.gap.sum(-1)
-        return replace(total, gap=gap)._rounded(2 * terms * EPSILON * _size(self).sum(-1))
+        return replace(total, gap=gap)._with_rounding(2 * terms * EPSILON * _size(self).sum(-1))
 
     def product(self) -> Self:
         """Over the last axis."""
@@ -170,19 +170,19 @@ class Twin:
     def cosine(self) -> Self:
         ones = torch.ones_like(self.gap)
         side = Interval.between(-ones, ones)
-        return type(self)(side, side, self.gap)._rounded()
+        return type(self)(side, side, self.gap)._with_rounding()
 
     def exponential(self) -> Self:
         powers = self._on_both_sides(lambda side: Interval.between(side.low.exp(), side.high.exp()))
         steepest = torch.maximum(self.module.high, self.formula.high).exp()
-        return replace(powers, gap=self.gap * steepest)._rounded()
+        return replace(powers, gap=self.gap * steepest)._with_rounding()
 
     def plus_epsilon(self, epsilon: Tensor | float) -> Self:
         """v + ε in the module only; ε ≥ 0."""
         epsilon = torch.as_tensor(epsilon, dtype=torch.float64)
         return type(self)(
             self.module + Interval.between(epsilon, epsilon), self.formula, self.gap + epsilon
-        )._rounded()
+        )._with_rounding()
 
     def at_least(self, smallest: float) -> Self:
         """max(v, smallest) in the module only."""
@@ -226,4 +226,4 @@ def power(base: Twin, value: Tensor, exact: Tensor) -> Twin:
     logarithm = torch.maximum(low.clamp_min(1e-300).log().abs(), high.clamp_min(1e-300).log().abs())
     errors = (ROUNDINGS + 2 * value.shape[-1]) * EPSILON * (1 + most.abs() + least.abs()) * (1 + logarithm)
     size = torch.maximum(*(side.magnitude for side in sides))
-    return Twin(*sides, _unbounded_if_nan(along_exponent + along_base))._rounded(errors * size)
+    return Twin(*sides, _unbounded_if_nan(along_exponent + along_base))._with_rounding(errors * size)

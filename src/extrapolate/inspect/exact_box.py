@@ -89,7 +89,7 @@ class BoxError:
     names: tuple[str, ...]
     bound: float | None
     sampled: float
-    place: tuple[float, ...]
+    point: tuple[float, ...]
     size: float
     allowed: float
     output: int
@@ -109,7 +109,7 @@ class BoxError:
         return f"{bound}; largest sampled: {self.sampled:.2g}"
 
     def place_in_words(self) -> str:
-        return _listed([f"{name} = {at:.4g}" for name, at in zip(self.names, self.place, strict=True)])
+        return _listed([f"{name} = {at:.4g}" for name, at in zip(self.names, self.point, strict=True)])
 
 
 def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> InputBox:
@@ -152,7 +152,7 @@ def away_from_poles(box: InputBox, layers: Sequence[Layer], names: Sequence[str]
     Raises:
         ValueError: an input must be positive, and the box holds no positive value of it.
     """
-    first = next((each.snapped for each in layers if each.snapped.weights), layers[0].snapped)
+    first = next((each.snapped for each in layers if each.snapped.distances), layers[0].snapped)
     sides, away = list(box.sides), list(box.away)
     for index, (low, high) in enumerate(sides):
         margin = POLE_MARGIN * max(abs(low), abs(high))
@@ -201,7 +201,7 @@ def box_error(
         names=tuple(map(str, symbols)),
         bound=float(bounds[output]) if finite else None,
         sampled=float(apart[worst, output]),
-        place=tuple(points[worst].tolist()),
+        point=tuple(points[worst].tolist()),
         size=float(size[output]),
         allowed=allowed,
         output=output,

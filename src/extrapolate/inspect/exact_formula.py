@@ -76,7 +76,7 @@ def exact(
         return _none("the module has no parameters, so it has learned nothing")
     symbols = _symbols(names, _in_features(plain))
     region = choose_box(len(symbols), box, trained_on)
-    weights = tuple(weight for layer in layers for weight in layer.weights())
+    weights = tuple(weight for layer in layers for weight in layer.distances())
     if far := [weight for weight in weights if not weight.near]:
         return _none(_far_weights(far, len(weights)), weights)
 
@@ -84,7 +84,7 @@ def exact(
     region = away_from_poles(region, layers, [str(symbol) for symbol in symbols])
     certificate = replace(
         formula,
-        weights=weights,
+        distances=weights,
         error=box_error(plain, layers, formula.snapped or (), symbols, region, allowed=max_error, seed=seed),
         untrained=untrained_chance(layers, tolerance=tolerance, allowed=max_chance, seed=seed),
     )
@@ -128,7 +128,7 @@ def _snapped_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...],
     agreement = compare(values, symbols, evaluate, [domain] * len(symbols), seed)
     if agreement.points == 0:  # such as a logarithm of several negative inputs
         agreement = compare(values, symbols, evaluate, [replace(domain, positive=True)] * len(symbols), seed)
-    differs = agreement.disagreement or "undefined at every point tried"
+    differs = agreement.counterexample or "undefined at every point tried"
     return ExactCertificate(
         snapped=tuple(values),
         snapped_agrees=agreement.equal,
@@ -197,5 +197,5 @@ def _in_features(module: nn.Module) -> int:
     raise ValueError("no layer of the module tells how many inputs it has")
 
 
-def _none(reason: str, weights: tuple[WeightDistance, ...] = ()) -> Exact:
-    return Exact(None, (), None, ExactCertificate(weights=weights, reason=reason))
+def _none(reason: str, distances: tuple[WeightDistance, ...] = ()) -> Exact:
+    return Exact(None, (), None, ExactCertificate(distances=distances, reason=reason))

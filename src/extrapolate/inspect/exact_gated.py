@@ -20,12 +20,12 @@ LARGEST, SMALLEST = math.exp(20.0), 1e-7
 
 
 @exact_rule(INALU)
-def _improved(unit: nn.Module, tolerance: float) -> Snapped:
+def _improved(module: nn.Module, tolerance: float) -> Snapped:
     """Of each output the path its gate opens; its multiplication saturates at e^20."""
-    assert isinstance(unit, INALU)
-    gates = snap_to("sigmoid(gate)", torch.sigmoid(unit.gate), BITS, tolerance)
-    added = snap_to("additive", unit.additive.effective_weight(), TRITS, tolerance)
-    multiplied = snap_to("multiplicative", unit.multiplicative.effective_weight(), TRITS, tolerance)
+    assert isinstance(module, INALU)
+    gates = snap_to("sigmoid(gate)", torch.sigmoid(module.gate), BITS, tolerance)
+    added = snap_to("additive", module.additive.effective_weight(), TRITS, tolerance)
+    multiplied = snap_to("multiplicative", module.multiplicative.effective_weight(), TRITS, tolerance)
     columns, kept = added.value.shape[1], list(gates.distances)
     for output, gate in enumerate(gates.fractions):
         row = slice(output * columns, (output + 1) * columns)
@@ -82,8 +82,8 @@ def _improved(unit: nn.Module, tolerance: float) -> Snapped:
 
 
 @exact_rule(NALU, GNALU, IndependentNALU)
-def _gate_sees_input(unit: nn.Module, tolerance: float) -> Snapped:
+def _gate_sees_input(module: nn.Module, tolerance: float) -> Snapped:
     raise NeverExactError(
-        f"the gate of {type(unit).__name__} is a logistic function of its input: with no finite weights does "
+        f"the gate of {type(module).__name__} is a logistic function of its input: with no finite weights does "
         "it choose one path for every input"
     )

@@ -50,14 +50,14 @@ from extrapolate.nn import (
 EPSILONS = {NACMul: 1e-7, RealNPU: 2.0**-23}
 
 
-def _epsilon(unit: str, value: float, tolerance: float) -> WeightDistance:
-    return WeightDistance(f"the constant epsilon of {unit}", value, Fraction(0), tolerance)
+def _epsilon(name: str, value: float, tolerance: float) -> WeightDistance:
+    return WeightDistance(f"the constant epsilon of {name}", value, Fraction(0), tolerance)
 
 
 @exact_rule(NACMul)
-def _log_space(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NACMul)
-    weight = snap_to("weight", unit.effective_weight(), TRITS, tolerance)
+def _log_space(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, NACMul)
+    weight = snap_to("weight", module.effective_weight(), TRITS, tolerance)
     epsilon = EPSILONS[NACMul]
     return Snapped(
         (*weight.distances, _epsilon("NACMul", epsilon, tolerance)),
@@ -83,12 +83,12 @@ def _with_phase(matrix: Matrix) -> Callable[..., list[Fraction]]:
 
 
 @exact_rule(RealNPU, NPU, ModifiedRealNPU)
-def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
+def _power_unit(module: nn.Module, tolerance: float) -> Snapped:
     """An input that no output uses needs no exact gate, and one behind a closed gate no exact exponent."""
-    assert isinstance(unit, RealNPU | NPU)
-    gates = snap_to("gate", unit.gate.clamp(0, 1), BITS, tolerance)
-    weight = snap_to("weight", unit.weight, POWERS, tolerance)
-    imaginary = unit.weight_imag if isinstance(unit, NPU) else torch.zeros_like(unit.weight)
+    assert isinstance(module, RealNPU | NPU)
+    gates = snap_to("gate", module.gate.clamp(0, 1), BITS, tolerance)
+    weight = snap_to("weight", module.weight, POWERS, tolerance)
+    imaginary = module.weight_imag if isinstance(module, NPU) else torch.zeros_like(module.weight)
     imaginary_distances = snap_to("weight_imag", imaginary, ZERO, tolerance).distances
     kept: list[WeightDistance] = []
     unused: list[bool] = []
@@ -99,9 +99,9 @@ def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
             kept.append(distance)
         if unused[-1] or gate:
             kept += column
-        if gate and isinstance(unit, NPU):
+        if gate and isinstance(module, NPU):
             kept += imaginary_distances[index :: len(gates.distances)]
-    kept.append(_epsilon(type(unit).__name__, EPSILONS[RealNPU], tolerance))
+    kept.append(_epsilon(type(module).__name__, EPSILONS[RealNPU], tolerance))
     matrix = [[gate * w for gate, w in zip(gates.fractions, row, strict=True)] for row in weight.matrix]
 
     # What makes no difference is the same on both sides, so that it adds nothing to the distance.
@@ -115,7 +115,7 @@ def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
         magnitude = power(r, weight.value, exponent).product()
         turns = gate * x.negative()
         angle = half_turns(turns, Twin.constants(weight.value, exponent))
-        if isinstance(unit, NPU):
+        if isinstance(module, NPU):
             value = imaginary.double()
             logarithm = Interval.between(r.module.low.clamp_min(0).log(), r.module.high.log())
             angle = angle + Twin.deviation(Interval.between(value, value) * logarithm).sum()
@@ -124,7 +124,7 @@ def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
         return magnitude * angle.cosine()
 
     parameters = {"weight": torch.where(gates.exact > 0, weight.exact, 0.0), "gate": gates.exact}
-    if isinstance(unit, NPU):
+    if isinstance(module, NPU):
         parameters["weight_imag"] = torch.zeros_like(weight.exact)
     roots = frozenset(index for row in matrix for index, w in enumerate(row) if w.denominator != 1)
     return Snapped(
@@ -140,10 +140,10 @@ def _power_unit(unit: nn.Module, tolerance: float) -> Snapped:
 
 
 @exact_rule(MulMCFC, MulMCFCSignINALU, MulMCFCSignRealNPU)
-def _mass(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, MulMCFC)
-    weight = snap_to("weight", unit.effective_weight(), BITS, tolerance)
-    bias = snap_to("bias", unit.bias, ZERO, tolerance)
+def _mass(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, MulMCFC)
+    weight = snap_to("weight", module.effective_weight(), BITS, tolerance)
+    bias = snap_to("bias", module.bias, ZERO, tolerance)
     matrix, inputs = weight.matrix, frozenset(range(weight.value.shape[1]))
     parameters = {f"mcfc.{name}": value for name, value in saturated_shares(weight.exact).items()}
     parameters["bias"] = bias.exact
@@ -165,22 +165,22 @@ def _mass(unit: nn.Module, tolerance: float) -> Snapped:
         enclose=magnitude,
         positive=inputs,
     )
-    if not isinstance(unit, MulMCFCSignINALU | MulMCFCSignRealNPU):
+    if not isinstance(module, MulMCFCSignINALU | MulMCFCSignRealNPU):
         return plain
-    return _signed_mass(unit, tolerance, plain, matrix)
+    return _signed_mass(module, tolerance, plain, matrix)
 
 
 def _signed_mass(
-    unit: MulMCFCSignINALU | MulMCFCSignRealNPU, tolerance: float, plain: Snapped, matrix: Matrix
+    module: MulMCFCSignINALU | MulMCFCSignRealNPU, tolerance: float, plain: Snapped, matrix: Matrix
 ) -> Snapped:
     """|x| through the plain unit, times the signs that the shares let in."""
-    shares = snap_to("shares", unit.mcfc.shares(), BITS, tolerance)
-    distances = [*plain.weights, *shares.distances]
+    shares = snap_to("shares", module.mcfc.fractions(), BITS, tolerance)
+    distances = [*plain.distances, *shares.distances]
     parameters = {**(plain.parameters or {}), "mcfc.junction": saturated_bits(shares.exact)}
     signed = shares.matrix
-    gate = Twin.constants(*(torch.ones(unit.mcfc.in_features),) * 2)
-    if isinstance(unit, MulMCFCSignRealNPU):
-        gates = snap_to("gate", unit.gate.clamp(0, 1), BITS, tolerance)
+    gate = Twin.constants(*(torch.ones(module.mcfc.in_features),) * 2)
+    if isinstance(module, MulMCFCSignRealNPU):
+        gates = snap_to("gate", module.gate.clamp(0, 1), BITS, tolerance)
         distances += gates.distances
         parameters["gate"], gate = gates.exact, gates.twin
         signed = [[g * w for g, w in zip(gates.fractions, row, strict=True)] for row in signed]
@@ -202,7 +202,7 @@ def _signed_mass(
 
     def enclose(x: Twin) -> Twin:
         assert plain.enclose is not None
-        if isinstance(unit, MulMCFCSignINALU):
+        if isinstance(module, MulMCFCSignINALU):
             sign = gated_twin(x.sign(), shares.twin)
         else:
             sign = half_turns(gate * x.negative(), shares.twin).cosine()

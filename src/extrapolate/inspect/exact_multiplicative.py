@@ -71,22 +71,22 @@ def half_turns(negative: Twin, weight: Twin) -> Twin:
 
 
 @exact_rule(NMU, MNAC, StochasticNMU, BatchStochasticNMU)
-def _gated_product(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NMU | MNAC)
-    weight = snap_to("weight", unit.effective_weight(), BITS, tolerance)
+def _gated_product(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, NMU | MNAC)
+    weight = snap_to("weight", module.effective_weight(), BITS, tolerance)
     return Snapped(
         tuple(weight.distances),
         product_of_each(weight.matrix, lambda x, w: w * x + 1 - w),
         powers(weight.matrix),
-        parameters={"w_hat": saturated_bits(weight.exact)} if isinstance(unit, MNAC) else {"weight": weight.exact},
+        parameters={"w_hat": saturated_bits(weight.exact)} if isinstance(module, MNAC) else {"weight": weight.exact},
         enclose=lambda x: gated_twin(x, weight.twin),
     )
 
 
 @exact_rule(NRU, NRUSeparateSign)
-def _reciprocal(unit: nn.Module, tolerance: float) -> Snapped:
-    assert isinstance(unit, NRU)
-    weight = snap_to("weight", unit.effective_weight(), TRITS, tolerance)
+def _reciprocal(module: nn.Module, tolerance: float) -> Snapped:
+    assert isinstance(module, NRU)
+    weight = snap_to("weight", module.effective_weight(), TRITS, tolerance)
 
     def factor(x: Fraction, w: Fraction) -> Fraction:
         sign = (x > 0) - (x < 0)
@@ -95,12 +95,12 @@ def _reciprocal(unit: nn.Module, tolerance: float) -> Snapped:
     def enclose(x: Twin) -> Twin:
         strength = weight.twin.absolute()
         magnitudes = power(x.absolute(), weight.value, weight.exact)
-        if not isinstance(unit, NRUSeparateSign):
+        if not isinstance(module, NRUSeparateSign):
             return gated_twin(x.sign() * magnitudes, strength)
         rounded = Twin.constants(weight.value.round().abs(), weight.exact.abs())
         return gated_twin(magnitudes, strength) * gated_twin(x.sign(), rounded)
 
-    divided = frozenset(index for row in unit.weight.tolist() for index, w in enumerate(row) if w < 0)
+    divided = frozenset(index for row in module.weight.tolist() for index, w in enumerate(row) if w < 0)
     return Snapped(
         tuple(weight.distances),
         product_of_each(weight.matrix, factor),
@@ -112,17 +112,17 @@ def _reciprocal(unit: nn.Module, tolerance: float) -> Snapped:
 
 
 @exact_rule(NMRU, GatedNMRU)
-def _with_reciprocals(unit: nn.Module, tolerance: float) -> Snapped:
+def _with_reciprocals(module: nn.Module, tolerance: float) -> Snapped:
     """NMU of |[x, 1/x]| times the cosine of its phase."""
-    assert isinstance(unit, NMRU)
-    columns = unit.in_features
-    weight = snap_to("weight", unit.weight, BITS, tolerance)
+    assert isinstance(module, NMRU)
+    columns = module.in_features
+    weight = snap_to("weight", module.weight, BITS, tolerance)
     matrix, distances = weight.matrix, weight.distances
     parameters = {"weight": weight.exact}
     gate = Twin.constants(*(torch.ones(2 * columns),) * 2)
-    if isinstance(unit, GatedNMRU):
+    if isinstance(module, GatedNMRU):
         used = [any(row[index] for row in matrix) for index in range(2 * columns)]
-        gates = snap_to("gate", unit.gate, (Fraction(1),), tolerance)
+        gates = snap_to("gate", module.gate, (Fraction(1),), tolerance)
         distances = distances + [each for each, use in zip(gates.distances, used, strict=True) if use]
         parameters["gate"], gate = gates.exact, gates.twin
 

@@ -34,11 +34,11 @@ class Agreement:
 
     points: int
     reach: float
-    disagreement: str | None
+    counterexample: str | None
 
     @property
     def equal(self) -> bool:
-        return self.points > 0 and self.disagreement is None
+        return self.points > 0 and self.counterexample is None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class ExactCertificate:
         reason: why there is no exact formula; None if there is one.
     """
 
-    weights: tuple[WeightDistance, ...] = ()
+    distances: tuple[WeightDistance, ...] = ()
     snapped: tuple[sympy.Expr, ...] | None = None
     snapped_agrees: bool = False
     checked_points: int = 0
@@ -40,7 +40,7 @@ class ExactCertificate:
 
     @property
     def distance(self) -> float | None:
-        return max((weight.distance for weight in self.weights), default=None)
+        return max((weight.distance for weight in self.distances), default=None)
 
 
 @dataclass(frozen=True, repr=False)

@@ -59,7 +59,7 @@ class Snapped:
         nonzero, positive: indices of the inputs that must not be 0, or must be above 0.
     """
 
-    weights: tuple[WeightDistance, ...]
+    distances: tuple[WeightDistance, ...]
     evaluate: Evaluate
     expressions: Callable[[Sequence[sympy.Expr]], list[sympy.Expr]]
     roots: bool = False
@@ -78,9 +78,9 @@ class Layer:
     module: nn.Module
     snapped: Snapped
 
-    def weights(self) -> list[WeightDistance]:
+    def distances(self) -> list[WeightDistance]:
         """Its weights, named by their place in the network."""
-        return [replace(weight, name=f"{self.prefix}{weight.name}") for weight in self.snapped.weights]
+        return [replace(weight, name=f"{self.prefix}{weight.name}") for weight in self.snapped.distances]
 
 
 Rule = Callable[[nn.Module, float], Snapped]
@@ -98,16 +98,16 @@ def exact_rule(*kinds: type[nn.Module]) -> Callable[[Rule], Rule]:
     return register
 
 
-def snap(unit: nn.Module, tolerance: float) -> Snapped:
+def snap(module: nn.Module, tolerance: float) -> Snapped:
     """The snapped twin of one unit.
 
     Raises:
         NeverExactError: no rule is known for its class.
     """
-    for kind in type(unit).__mro__:
-        if kind in _RULES and not _computes_otherwise(type(unit), kind):
-            return _RULES[kind](unit, tolerance)
-    raise NeverExactError(f"no exact weights are known for {type(unit).__name__}")
+    for kind in type(module).__mro__:
+        if kind in _RULES and not _computes_otherwise(type(module), kind):
+            return _RULES[kind](module, tolerance)
+    raise NeverExactError(f"no exact weights are known for {type(module).__name__}")
 
 
 #: What a subclass may have of its own and still be the same function.
@@ -179,7 +179,7 @@ def snap_to(name: str, weight: Tensor, choices: Sequence[Fraction], tolerance: f
     """Each entry of ``weight`` at the nearest of ``choices``."""
     grid = torch.tensor([float(each) for each in choices], dtype=torch.float64)
     nearest = (weight.detach().double()[..., None] - grid).abs().argmin(-1).flatten().tolist()
-    return _weights(name, weight, [choices[index] for index in nearest], [tolerance] * len(nearest))
+    return _exact_weights(name, weight, [choices[index] for index in nearest], [tolerance] * len(nearest))
 
 
 def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeights:
@@ -191,7 +191,7 @@ def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeight
     value = weight.detach().double().flatten().nan_to_num(0.0, 0.0, 0.0)
     denominators = [q for part in value.split(CHUNK) for q in _smallest_denominators(part, tolerance)]
     exact = [Fraction(round(v * q), q) for v, q in zip(value.tolist(), denominators, strict=True)]
-    return _weights(name, weight, exact, [tolerance / q**2 for q in denominators])
+    return _exact_weights(name, weight, exact, [tolerance / q**2 for q in denominators])
 
 
 def _smallest_denominators(value: Tensor, tolerance: float) -> list[int]:
@@ -201,7 +201,7 @@ def _smallest_denominators(value: Tensor, tolerance: float) -> list[int]:
     return q[near.int().argmax(-1)].tolist()  # argmax gives the first of equals, and 0 without any
 
 
-def _weights(name: str, weight: Tensor, exact: list[Fraction], allowed: list[float]) -> ExactWeights:
+def _exact_weights(name: str, weight: Tensor, exact: list[Fraction], allowed: list[float]) -> ExactWeights:
     parts = zip(_indices(weight), weight.detach().flatten().tolist(), exact, allowed, strict=True)
     distances = [WeightDistance(f"{name}{index}", value, at, within) for index, value, at, within in parts]
     return ExactWeights(weight.detach(), distances)

@@ -48,12 +48,12 @@ def untrained_chance(layers: Sequence[Layer], *, tolerance: float, allowed: floa
     as independent. A layer without ``reset_parameters`` gives no evidence: its probability is 1.
     """
     once = {id(layer.module): layer for layer in layers}.values()  # a layer that is used twice counts once
-    nearness = max((_nearness(weight) for layer in once for weight in layer.snapped.weights), default=0.0)
+    nearness = max((_nearness(weight) for layer in once for weight in layer.snapped.distances), default=0.0)
     logarithm = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         for layer in once:
-            weights = layer.snapped.weights
+            weights = layer.snapped.distances
             fresh = _fresh_nearness(layer.module, tolerance, len(weights))
             for parameter, count in Counter(map(_parameter, weights)).items():
                 logarithm += count * math.log(max(_probability(fresh.get(parameter), nearness), 1e-300))
@@ -68,7 +68,7 @@ def _fresh_nearness(layer: nn.Module, tolerance: float, size: int) -> dict[str, 
     if reset is not None and size:
         for _ in range(min(max(FRESH_WEIGHTS // size, FEWEST), MOST)):
             reset()
-            for weight in snap(layer, tolerance).weights:
+            for weight in snap(layer, tolerance).distances:
                 drawn[_parameter(weight)].append(_nearness(weight))
     return {name: torch.tensor(values).sort().values for name, values in drawn.items()}
 

@@ -15,7 +15,7 @@ _registered = keras.saving.register_keras_serializable(package="extrapolate")
 class MCFC(UnitLayer):
     """:class:`extrapolate.nn.MCFC` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.MCFC(in_features, self.units)
 
 
@@ -23,7 +23,7 @@ class MCFC(UnitLayer):
 class NAC(UnitLayer):
     """:class:`extrapolate.nn.NAC` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NAC(in_features, self.units)
 
 
@@ -31,7 +31,7 @@ class NAC(UnitLayer):
 class NAU(UnitLayer):
     """:class:`extrapolate.nn.NAU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NAU(in_features, self.units)
 
 
@@ -39,7 +39,7 @@ class NAU(UnitLayer):
 class BatchStochasticNMU(UnitLayer):
     """:class:`extrapolate.nn.BatchStochasticNMU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.BatchStochasticNMU(in_features, self.units)
 
 
@@ -47,7 +47,7 @@ class BatchStochasticNMU(UnitLayer):
 class MNAC(UnitLayer):
     """:class:`extrapolate.nn.MNAC` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.MNAC(in_features, self.units)
 
 
@@ -55,7 +55,7 @@ class MNAC(UnitLayer):
 class MulMCFC(UnitLayer):
     """:class:`extrapolate.nn.MulMCFC` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.MulMCFC(in_features, self.units)
 
 
@@ -63,7 +63,7 @@ class MulMCFC(UnitLayer):
 class MulMCFCSignINALU(UnitLayer):
     """:class:`extrapolate.nn.MulMCFCSignINALU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.MulMCFCSignINALU(in_features, self.units)
 
 
@@ -71,7 +71,7 @@ class MulMCFCSignINALU(UnitLayer):
 class MulMCFCSignRealNPU(UnitLayer):
     """:class:`extrapolate.nn.MulMCFCSignRealNPU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.MulMCFCSignRealNPU(in_features, self.units)
 
 
@@ -79,7 +79,7 @@ class MulMCFCSignRealNPU(UnitLayer):
 class NMU(UnitLayer):
     """:class:`extrapolate.nn.NMU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NMU(in_features, self.units)
 
 
@@ -87,7 +87,7 @@ class NMU(UnitLayer):
 class GatedNMRU(UnitLayer):
     """:class:`extrapolate.nn.GatedNMRU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.GatedNMRU(in_features, self.units)
 
 
@@ -95,7 +95,7 @@ class GatedNMRU(UnitLayer):
 class ModifiedRealNPU(UnitLayer):
     """:class:`extrapolate.nn.ModifiedRealNPU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.ModifiedRealNPU(in_features, self.units)
 
 
@@ -103,7 +103,7 @@ class ModifiedRealNPU(UnitLayer):
 class NACMul(UnitLayer):
     """:class:`extrapolate.nn.NACMul` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NACMul(in_features, self.units)
 
 
@@ -111,7 +111,7 @@ class NACMul(UnitLayer):
 class NMRU(UnitLayer):
     """:class:`extrapolate.nn.NMRU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NMRU(in_features, self.units)
 
 
@@ -119,7 +119,7 @@ class NMRU(UnitLayer):
 class NPU(UnitLayer):
     """:class:`extrapolate.nn.NPU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NPU(in_features, self.units)
 
 
@@ -127,7 +127,7 @@ class NPU(UnitLayer):
 class NRU(UnitLayer):
     """:class:`extrapolate.nn.NRU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NRU(in_features, self.units)
 
 
@@ -135,7 +135,7 @@ class NRU(UnitLayer):
 class NRUSeparateSign(UnitLayer):
     """:class:`extrapolate.nn.NRUSeparateSign` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NRUSeparateSign(in_features, self.units)
 
 
@@ -143,7 +143,7 @@ class NRUSeparateSign(UnitLayer):
 class RealNPU(UnitLayer):
     """:class:`extrapolate.nn.RealNPU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.RealNPU(in_features, self.units)
 
 
@@ -151,7 +151,7 @@ class RealNPU(UnitLayer):
 class GNALU(UnitLayer):
     """:class:`extrapolate.nn.GNALU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.GNALU(in_features, self.units)
 
 
@@ -159,7 +159,7 @@ class GNALU(UnitLayer):
 class INALU(UnitLayer):
     """:class:`extrapolate.nn.INALU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.INALU(in_features, self.units)
 
 
@@ -167,7 +167,7 @@ class INALU(UnitLayer):
 class IndependentNALU(UnitLayer):
     """:class:`extrapolate.nn.IndependentNALU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.IndependentNALU(in_features, self.units)
 
 
@@ -175,7 +175,7 @@ class IndependentNALU(UnitLayer):
 class NALU(UnitLayer):
     """:class:`extrapolate.nn.NALU` as a Keras layer."""
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.NALU(in_features, self.units)
 
 
@@ -196,7 +196,7 @@ class StochasticNMU(UnitLayer):
         super().__init__(units, penalty_scale=penalty_scale, name=name, trainable=trainable, dtype=dtype)
         self.high = high
 
-    def unit(self, in_features: int) -> torch_nn.Module:
+    def build_module(self, in_features: int) -> torch_nn.Module:
         return nn.StochasticNMU(in_features, self.units, high=self.high)
 
     def get_config(self) -> dict[str, Any]:

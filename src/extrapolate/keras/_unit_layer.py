@@ -28,12 +28,12 @@ class Box(keras.constraints.Constraint):
 class _WithPenalty(nn.Module):
     """A unit's answer and its penalty from one call, so that both see the same weights."""
 
-    def __init__(self, unit: nn.Module) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.unit = unit
+        self.module = module
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        return self.unit(x), penalty(self.unit)
+        return self.module(x), penalty(self.module)
 
 
 class UnitLayer(keras.layers.Layer):
@@ -61,14 +61,14 @@ class UnitLayer(keras.layers.Layer):
         self.penalty_scale = penalty_scale
 
     @abstractmethod
-    def unit(self, in_features: int) -> nn.Module:
+    def build_module(self, in_features: int) -> nn.Module:
         """The module whose start values, box and equation the layer takes."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         features = input_shape[-1]
         if features is None:
             raise ValueError(f"{type(self).__name__} needs to know its number of inputs: the last axis is None")
-        unit = self.unit(features)
+        unit = self.build_module(features)
         box = dict(boxes(unit))
         self.names = {}
         for name, parameter in unit.named_parameters():
@@ -76,7 +76,7 @@ class UnitLayer(keras.layers.Layer):
             self.names[f"unit.{name}"] = self.add_weight(
                 name=name.replace(".", "_"),
                 shape=tuple(start.shape),
-                initializer=lambda shape, dtype=None, start=start: start,
+                initializer=lambda shape, dtype=None, value=start: value,
                 constraint=Box(*box[name]) if name in box else None,
             )
         # on no device: only its code is used; and out of Keras' sight, which would take its weights for ours

@@ -112,8 +112,8 @@ class EncoderLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(self.sums))
         self.dropout = nn.Dropout(dropout)
 
-    def add(self, place: int, x: Tensor, found: Tensor) -> Tensor:
-        return self.norms[place](x + self.dropout(found))
+    def add(self, position: int, x: Tensor, found: Tensor) -> Tensor:
+        return self.norms[position](x + self.dropout(found))
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The layer's last sum."""

@@ -26,11 +26,11 @@ class Pretrained(nn.Module, ABC):
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON values."""
 
-    def save_pretrained(self, folder: str | Path, about: dict[str, Any] | None = None) -> None:
+    def save_pretrained(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
         """Writes the weights, and beside them the arguments and what is said ``about`` them (JSON)."""
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        config = {"model": type(self).__name__, "arguments": self.arguments()} | (about or {})
+        config = {"model": type(self).__name__, "arguments": self.arguments()} | (metadata or {})
         with replacing(place / WEIGHTS) as temporary:
             save_file({name: value.contiguous() for name, value in self.state_dict().items()}, temporary)
         write_text(place / CONFIG, json.dumps(config, indent=2) + "\n")

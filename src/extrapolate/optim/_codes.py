@@ -14,7 +14,7 @@ WORDS_A_GROUP = {8: 1, 10: 4, 12: 2, 16: 1}
 DROPPED = 15
 
 
-def levels(bits: int) -> int:
+def count_codes(bits: int) -> int:
     """How many exponents a word has: one bit is the sign."""
     return 1 << (bits - 1)
 
@@ -49,20 +49,20 @@ def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
 @lru_cache(maxsize=16)
 def magnitudes(base: float, bits: int, device: torch.device) -> Tensor:
     """exp(−base·k) for every exponent k, float32."""
-    exponents = torch.arange(levels(bits), dtype=torch.float64, device=device)
+    exponents = torch.arange(count_codes(bits), dtype=torch.float64, device=device)
     return torch.exp(-base * exponents).float()
 
 
 def encode(values: Tensor, bound: Tensor, base: float, bits: int) -> Tensor:
     """The words nearest to ``values`` (R, n) in ratio; zero, which has no word, becomes the smallest."""
     exponents = torch.log(bound[:, None].double() / values.abs().double()) / base
-    exponents = torch.nan_to_num(exponents.round(), nan=0.0).clamp(0, levels(bits) - 1).long()
+    exponents = torch.nan_to_num(exponents.round(), nan=0.0).clamp(0, count_codes(bits) - 1).long()
     return exponents | ((values < 0).long() << (bits - 1))
 
 
 def decode(words: Tensor, bound: Tensor, base: float, bits: int) -> Tensor:
     """``sign · bound · exp(−base·k)``, float32 (R, n)."""
-    exponents = words & (levels(bits) - 1)
+    exponents = words & (count_codes(bits) - 1)
     signs = 1.0 - 2.0 * (words >> (bits - 1)).float()
     return magnitudes(base, bits, words.device)[exponents] * bound[:, None] * signs
 
@@ -91,4 +91,4 @@ def lengthen(short: Tensor) -> Tensor:
 
 def base_for(span: float, bits: int) -> float:
     """The distance of neighbouring words in log space when the largest is ``span`` times the smallest."""
-    return math.log(span) / (levels(bits) - 1)
+    return math.log(span) / (count_codes(bits) - 1)

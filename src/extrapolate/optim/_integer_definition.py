@@ -53,7 +53,7 @@ def move(entry: Entry) -> None:
         levels = levels.round_()
 
     before_move = _codes.unpack(state["codes"].reshape(usable.numel(), -1), bits, count)
-    top = _codes.levels(bits)
+    top = _codes.count_codes(bits)
     sign = before_move & top
     exponent = (before_move & (top - 1)) + torch.where(sign > 0, -levels, levels).nan_to_num_().long()
     moved = torch.where(usable, exponent.clamp_(0, top - 1) | sign, before_move)

@@ -104,23 +104,23 @@ def _move_words(words, bits, second, gradient, first, keys, correction, factor, 
 
 
 @njit(nogil=True, cache=True)
-def _decode(words, bits, bound, table, weights):
+def _decode(words, bits, bound, table, weight):
     top = int32(1 << (bits - 1))
     for i in range(words.shape[0]):
         size = table[words[i] & (top - 1)] * bound
-        weights[i] = -size if words[i] & top else size
+        weight[i] = -size if words[i] & top else size
 
 
 @njit(nogil=True, cache=True)
 def _move_share(
-    codes, second, gradient, weights, keys, corrections, factors, usable, bound, bits, settings, table, random,
-    start, stop,
+    codes, second, gradient, weight, keys, corrections, factors, usable, bound, bits, settings, table, random,
+    begin, stop,
 ):  # fmt: skip
     """Chunks ``start`` to ``stop`` of all rows laid end to end; ``weights`` has no columns if not wanted."""
     count = gradient.shape[1]
     a_row = (count + CHUNK - 1) // CHUNK
     buffer = np.empty(CHUNK, np.int32)
-    for chunk in range(start, stop):
+    for chunk in range(begin, stop):
         r, low = chunk // a_row, (chunk % a_row) * CHUNK
         if not usable[r]:
             continue
@@ -134,8 +134,8 @@ def _move_share(
             settings, random,
         )  # fmt: skip
         _pack(words, bits, packed)
-        if weights.shape[1]:
-            _decode(words, bits, bound[r], table, weights[r, low:high])
+        if weight.shape[1]:
+            _decode(words, bits, bound[r], table, weight[r, low:high])
 
 
 def move(entry: "Entry", base: float, *, decode: bool) -> None:

@@ -86,13 +86,13 @@ def _move_row(w, g, v, row, tiny):
 
 
 @njit(nogil=True, cache=True)
-def _move_share(tensors, rows, tiny, start, stop):
+def _move_share(tensors, rows, tiny, first, stop):
     """Elements ``start`` to ``stop`` of all tensors laid end to end."""
     begin, at_row = int64(0), int64(0)
     for t in range(tensors.shape[0]):
         size = tensors[t, SIZE]
         for r in range(tensors[t, ROWS]):
-            low, high = max(start, begin), min(stop, begin + size)
+            low, high = max(first, begin), min(stop, begin + size)
             if low < high and rows[at_row, USED] != float32(0):
                 skipped = 4 * (r * size + low - begin)
                 w = carray(floats_at(tensors[t, WEIGHT] + skipped), high - low)

@@ -49,12 +49,12 @@ def _largest(words):
 
 
 @njit(nogil=True, cache=True)
-def _mark_share(tensors, usable, start, stop):
+def _mark_share(tensors, usable, first, stop):
     begin = int64(0)
     for t in range(tensors.shape[0]):
         size = tensors[t, 1]
         for r in range(usable.shape[0]):
-            low, high = max(start, begin), min(stop, begin + size)
+            low, high = max(first, begin), min(stop, begin + size)
             if low < high:
                 words = carray(words_at(tensors[t, 0] + 4 * (r * size + low - begin)), high - low)
                 if _largest(words) >= uint32(_TOO_LARGE):

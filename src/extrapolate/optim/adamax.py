@@ -47,7 +47,7 @@ class AdaMax(Optimizer):
         lr: float | Tensor = 0.01,
         beta: float = 0.9,
         *,
-        clip: float = 1.2,
+        relative_clip: float = 1.2,
         floor: float = 1e-4,
         forgotten: float = 0.01,
         last_forgotten: float = 0.0005,
@@ -56,14 +56,18 @@ class AdaMax(Optimizer):
     ) -> None:
         if not 0 <= beta < 1:
             raise ValueError(f"Invalid beta: {beta} must be at least 0 and below 1")
-        if not (clip >= 0 and floor > 0 and half_life > 0 and eps > 0 and bool((torch.as_tensor(lr) >= 0).all())):
-            raise ValueError(f"AdaMax: lr={lr}, clip={clip}, floor={floor}, half_life={half_life}, eps={eps}")
+        if not (
+            relative_clip >= 0 and floor > 0 and half_life > 0 and eps > 0 and bool((torch.as_tensor(lr) >= 0).all())
+        ):
+            raise ValueError(
+                f"AdaMax: lr={lr}, relative_clip={relative_clip}, floor={floor}, half_life={half_life}, eps={eps}"
+            )
         if not 0 < last_forgotten <= forgotten < 1:
             raise ValueError(f"AdaMax: 0 < {last_forgotten=} <= {forgotten=} < 1 must hold")
         settings = {
             "lr": lr,
             "beta": beta,
-            "clip": clip,
+            "relative_clip": relative_clip,
             "floor": floor,
             "forgotten": forgotten,
             "last_forgotten": last_forgotten,
@@ -105,7 +109,7 @@ class AdaMax(Optimizer):
 
 
 def _move(params: list[Tensor], means: list[Tensor], largest: list[Tensor], group: dict, step: int) -> None:
-    bounds = torch._foreach_mul(largest, group["clip"])
+    bounds = torch._foreach_mul(largest, group["relative_clip"])
     torch._foreach_add_(bounds, group["floor"])
     gradients = [each.grad.nan_to_num(nan=0.0) for each in params if each.grad is not None]
     gradients = list(torch._foreach_minimum(gradients, bounds))

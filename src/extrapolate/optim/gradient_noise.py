@@ -53,10 +53,10 @@ class GradientNoise:
                 std = std.reshape(-1, *[1] * (each.dim() - 1)).to(each.grad)
             each.grad.add_(self._normal(each.grad, place) * std)
 
-    def _normal(self, like: Tensor, place: int) -> Tensor:
+    def _normal(self, like: Tensor, index: int) -> Tensor:
         """Truncated standard normal numbers of ``like``'s shape."""
         seed, step = (torch.tensor([each], device=like.device) for each in (self.seed, self.step))
-        uniform = (words(keys(seed, place, step), like.numel()).double() + 0.5) * 2.0**-32
+        uniform = (words(keys(seed, index, step), like.numel()).double() + 0.5) * 2.0**-32
         low = 0.5 * math.erfc(TRUNCATED_AT / math.sqrt(2))
         return torch.special.ndtri(low + (1 - 2 * low) * uniform).reshape(like.shape).to(like.dtype)
 

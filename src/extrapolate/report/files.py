@@ -14,7 +14,7 @@ from extrapolate.report.words import printable, value
 
 FLOAT, INTEGER, FLAG, TEXT = pl.Float64(), pl.Int64(), pl.Boolean(), pl.String()
 
-_CELL = {"unit": TEXT, "operation": TEXT, "range": TEXT}
+_CELL = {"model": TEXT, "task": TEXT, "split": TEXT}
 
 COLUMNS: Mapping[str, Mapping[str, pl.DataType]] = {
     "results.parquet": _CELL | {"solved": FLAG},

@@ -31,7 +31,7 @@ def evidence(found: dict[str, Any]) -> list[str]:
         told.append(f"Why: {certificate['reason']}.")
     told.append(_errors(found))
     if not certificate["exact"] and found["found"]:
-        told.append(_noise(certificate))
+        told.append(_describe_noise(certificate))
     if certificate["agrees_in_fractions"]:
         told.append(
             "The printed formula equals the fitted one in exact fractions at "
@@ -56,7 +56,7 @@ def _errors(found: dict[str, Any]) -> str:
     )
 
 
-def _noise(certificate: dict[str, Any]) -> str:
+def _describe_noise(certificate: dict[str, Any]) -> str:
     size = certificate["noise"]
     told = f"about {100 * size:.2g} % of the value" if certificate["noise_grows"] else f"about {number(size)}"
     left = certificate["residual_structure"]

@@ -39,8 +39,8 @@ def _bests(folder: Folder) -> list[str]:
     tables = successes(folder)
     if len(tables) == 1:
         return [_best(tables[0])]
-    solved = [operation_name(table.operation) for table in tables if _perfect(table)]
-    unsolved = [operation_name(table.operation) for table in tables if not _perfect(table)]
+    solved = [operation_name(table.task) for table in tables if _perfect(table)]
+    unsolved = [operation_name(table.task) for table in tables if not _perfect(table)]
     parts = []
     if solved:
         parts.append(f"{listed(solved)} {'is' if len(solved) == 1 else 'are'} solved in every range")
@@ -60,7 +60,7 @@ def _perfect(table: Success) -> list[str]:
 
 
 def _best(table: Success) -> str:
-    perfect, name = _perfect(table), operation_name(table.operation)
+    perfect, name = _perfect(table), operation_name(table.task)
     place = all_of(len(table.ranges), "range")
     if perfect:
         names = perfect if len(perfect) <= 4 else [*perfect[:3], f"{len(perfect) - 3} others"]

@@ -29,7 +29,7 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Told:
+class ShownFindings:
     """The findings that stand open on the page, and those that are folded away."""
 
     cards: Sequence[Claim]
@@ -50,18 +50,18 @@ def render(folder: Folder) -> str:
         folder=folder,
         run=folder.manifest,
         headline=headline(folder),
-        told=told(folder.findings),
+        shown=split_findings(folder.findings),
         figures=figures,
         models=_models(folder),
     )
 
 
-def told(findings: Sequence[Claim]) -> Told:
+def split_findings(findings: Sequence[Claim]) -> ShownFindings:
     """As many cards as a person reads, those that do not hold first; where all fit, in the file's order."""
     if len(findings) <= CARDS:
-        return Told(findings, ())
+        return ShownFindings(findings, ())
     ordered = sorted(findings, key=lambda claim: {False: 0, True: 1, None: 2}[claim.holds])
-    return Told(ordered[:CARDS], ordered[CARDS:])
+    return ShownFindings(ordered[:CARDS], ordered[CARDS:])
 
 
 def _models(folder: Folder) -> int | None:
@@ -79,9 +79,9 @@ def gauge(claim: Claim) -> Gauge | None:
         return None
     axis = PERCENT if min(known) >= 0 and max(known) <= 1 else axis_for(known)
 
-    def place(item: float | None) -> float | None:
+    def percent(item: float | None) -> float | None:
         return None if item is None else round(100 * axis.share(item), 2)
 
     left, right = axis.share(low), axis.share(high)
     ends = words.number(axis.low), words.number(axis.high)
-    return Gauge(place(published), place(measured), place(low), round(100 * (right - left), 2), ends)
+    return Gauge(percent(published), percent(measured), percent(low), round(100 * (right - left), 2), ends)

@@ -29,10 +29,10 @@ class Computed:
     question: str
     answer: str
     correct: bool
-    given: str
+    input: str
     exact: str
     read: list[str]
-    numbers: list[str]
+    values: list[str]
     states: np.ndarray
     groups: list[tuple[str, int]]
     facts: dict[str, str]
@@ -56,18 +56,18 @@ def render(computed: Computed) -> str:
     """The page as a string of HTML."""
     script = resources.files("extrapolate.report").joinpath("templates/states.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    steps, places, maps = computed.states.shape
+    steps, places, channels = computed.states.shape
     # (T + 1, m, n): a row of the picture is a map
     pixels = np.rint((computed.states.transpose(0, 2, 1).clip(-1, 1) + 1) * HALF).astype(np.uint8)
     data = {
         "places": places,
-        "maps": maps,
+        "channels": channels,
         "steps": steps - 1,
         "pixels": base64.b64encode(pixels.tobytes()).decode(),
-        "given": computed.given,
+        "input": computed.input,
         "exact": computed.exact,
         "read": computed.read,
-        "numbers": computed.numbers,
+        "numbers": computed.values,
     }
     return (
         environment()

@@ -17,15 +17,15 @@ MANY = 8
 class Cell:
     """One unit in one range: `solved` of `n` models, and the 95 % interval of the rate where it is known."""
 
-    unit: str
-    range: str
+    model: str
+    split: str
     solved: int
     n: int
     low: float | None
     high: float | None
 
     @property
-    def rate(self) -> float | None:
+    def success_rate(self) -> float | None:
         return self.solved / self.n if self.n else None
 
 
@@ -33,17 +33,17 @@ class Cell:
 class Success:
     """The cells of one operation. Ranges keep the file's order; units stand best first."""
 
-    operation: str
+    task: str
     cells: Sequence[Cell]
 
     @cached_property
     def ranges(self) -> list[str]:
-        return list(dict.fromkeys(cell.range for cell in self.cells))
+        return list(dict.fromkeys(cell.split for cell in self.cells))
 
     @cached_property
     def units(self) -> list[str]:
-        units = dict.fromkeys(cell.unit for cell in self.cells)
-        return sorted(units, key=lambda unit: -self.total(unit)[0] / max(1, self.total(unit)[1]))
+        units = dict.fromkeys(cell.model for cell in self.cells)
+        return sorted(units, key=lambda model: -self.total(model)[0] / max(1, self.total(model)[1]))
 
     @cached_property
     def solving(self) -> list[str]:
@@ -57,14 +57,14 @@ class Success:
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str], Cell]:
-        return {(cell.unit, cell.range): cell for cell in self.cells}
+        return {(cell.model, cell.split): cell for cell in self.cells}
 
-    def at(self, unit: str, range: str) -> Cell | None:
-        return self.by_place.get((unit, range))
+    def at(self, model: str, split: str) -> Cell | None:
+        return self.by_place.get((model, split))
 
-    def total(self, unit: str) -> tuple[int, int]:
+    def total(self, model: str) -> tuple[int, int]:
         """Solved models of a unit over all ranges, and all its models."""
-        own = [cell for cell in self.cells if cell.unit == unit]
+        own = [cell for cell in self.cells if cell.model == model]
         return sum(cell.solved for cell in own), sum(cell.n for cell in own)
 
 
@@ -83,8 +83,8 @@ def successes(folder: Folder) -> list[Success]:
         return []
     cells: dict[str, list[Cell]] = {}
     for row in frame.iter_rows(named=True):
-        cell = Cell(row["unit"], row["range"], row["solved"], row["n"], row["low"], row["high"])
-        cells.setdefault(row["operation"], []).append(cell)
+        cell = Cell(row["model"], row["split"], row["solved"], row["n"], row["low"], row["high"])
+        cells.setdefault(row["task"], []).append(cell)
     return [Success(operation, cells[operation]) for operation in in_order(list(cells))]
 
 
@@ -101,7 +101,7 @@ def _from_summary(folder: Folder) -> pl.DataFrame | None:
 def _from_results(folder: Folder) -> pl.DataFrame | None:
     if folder.results is None or not has(folder.results, "results.parquet"):
         return None
-    cells = folder.results.group_by("operation", "unit", "range", maintain_order=True)
+    cells = folder.results.group_by("task", "model", "split", maintain_order=True)
     return cells.agg(
         solved=pl.col("solved").sum().cast(pl.Int64),
         n=pl.len().cast(pl.Int64),

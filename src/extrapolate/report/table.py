@@ -10,7 +10,7 @@ from rich.text import Text
 from extrapolate.report.files import Claim, Folder, read
 from extrapolate.report.headline import headline
 from extrapolate.report.success import Cell, Success, successes
-from extrapolate.report.words import counted, listed, operation_title, parts, shorten, value
+from extrapolate.report.words import format_count, listed, operation_title, parts, shorten, value
 
 WIDEST = 12
 
@@ -36,7 +36,7 @@ def print_summary(folder: Path, console: Console) -> None:
 def _print_success(success: Success, console: Console) -> None:
     console.print()
     first = max(len(label) for label in [*map(_label, success.ranges), "trained on"])
-    title = f"{operation_title(success.operation)}: models solved, 95 % interval of the rate in %"
+    title = f"{operation_title(success.task)}: models solved, 95 % interval of the rate in %"
     for units in fit(success, success.solving, console.width - first - GAP):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, PADDING), show_edge=False)
         table.add_column("trained on", no_wrap=True, vertical="top")
@@ -67,26 +67,26 @@ def fit(success: Success, units: list[str], width: int) -> list[list[str]]:
     return lists
 
 
-def heading(unit: str) -> str:
+def heading(model: str) -> str:
     """A unit's name broken between its words, so that a column is hardly wider than its numbers."""
-    if len(unit) <= WIDEST:
-        return unit
+    if len(model) <= WIDEST:
+        return model
     lines = [""]
-    for word in parts(unit):
+    for word in parts(model):
         if lines[-1] and len(lines[-1]) + len(word) > WIDEST - 2:
             lines.append("")
         lines[-1] += word
     return "\n".join(shorten(line, WIDEST) for line in lines[:4])
 
 
-def _label(range: str) -> str:
-    return shorten(range, 20)
+def _label(split: str) -> str:
+    return shorten(split, 20)
 
 
 def _cell(cell: Cell | None) -> Text:
-    if cell is None or cell.rate is None:
+    if cell is None or cell.success_rate is None:
         return Text("–", style="dim")
-    style = "bold cyan" if cell.rate == 1 else ("yellow" if cell.solved else "dim")
+    style = "bold cyan" if cell.success_rate == 1 else ("yellow" if cell.solved else "dim")
     text = Text(f"{cell.solved}/{cell.n}", style=style)
     if cell.low is not None and cell.high is not None:
         text.append(f"\n{100 * cell.low:.0f}–{100 * cell.high:.0f}", style="dim")
@@ -103,7 +103,9 @@ def _print_findings(run: Folder, console: Console) -> None:
         if not (folded and claim.holds):
             console.print(finding(claim, console.width), no_wrap=True, crop=True)
     if folded and holding:
-        console.print(Text(f"✓ {counted(len(holding), 'finding')} besides: the page lists them", style="bold cyan"))
+        console.print(
+            Text(f"✓ {format_count(len(holding), 'finding')} besides: the page lists them", style="bold cyan")
+        )
 
 
 def finding(claim: Claim, width: int) -> Text:

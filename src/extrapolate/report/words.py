@@ -30,14 +30,14 @@ def parts(name: str) -> list[str]:
     return WORD.findall(name)
 
 
-def operation_name(operation: str) -> str:
-    return OPERATIONS[operation][0] if operation in OPERATIONS else operation
+def operation_name(task: str) -> str:
+    return OPERATIONS[task][0] if task in OPERATIONS else task
 
 
-def operation_title(operation: str) -> str:
-    if operation not in OPERATIONS:
-        return operation
-    name, formula = OPERATIONS[operation]
+def operation_title(task: str) -> str:
+    if task not in OPERATIONS:
+        return task
+    name, formula = OPERATIONS[task]
     return f"{name.capitalize()}, {formula}"
 
 
@@ -46,7 +46,7 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def counted(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
     word = COUNTS[count] if 0 <= count < len(COUNTS) else str(count)
     return f"{word} {noun}" if count == 1 else f"{word} {noun}s"
 
@@ -55,7 +55,7 @@ def all_of(count: int, noun: str) -> str:
     """ "all nine ranges", "both ranges", "the one range"."""
     if count == 1:
         return f"the one {noun}"
-    return f"both {noun}s" if count == 2 else f"all {counted(count, noun)}"
+    return f"both {noun}s" if count == 2 else f"all {format_count(count, noun)}"
 
 
 def number(amount: float) -> str:

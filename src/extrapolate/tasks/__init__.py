@@ -25,7 +25,7 @@ from extrapolate.tasks.algorithms import (
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
 from extrapolate.tasks.babi import BABI_TASKS, Babi, Stories, load_babi
 from extrapolate.tasks.cifar import load_cifar
-from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, placed
+from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, paste
 from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
@@ -113,5 +113,5 @@ __all__ = [
     "load_wikitext",
     "parse_range",
     "parse_range_pairs",
-    "placed",
+    "paste",
 ]

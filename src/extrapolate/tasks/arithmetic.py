@@ -68,7 +68,7 @@ class SingleModule:
     gives 15.0. It is solved when the squared error on the wider range is below :meth:`threshold`.
     """
 
-    operation: Operation
+    op: Operation
     ranges: RangePair
     in_features: int = 2
 
@@ -86,13 +86,13 @@ class SingleModule:
         """As :meth:`sample`, from the range of these scalars: under ``vmap`` each replica may have its own."""
         # drawn with the batch contiguous, which lets a fused step vectorise over it
         x = spread(ops.uniform(key, (self.in_features, batch)).movedim(0, -1), low, high)
-        return x, self.operation(x)
+        return x, self.op(x)
 
     def splits(self, count: int = 10_000) -> dict[str, tuple[Tensor, Tensor]]:
         """``count`` float32 inputs (count, I) from either range, and their answers (count, 1)."""
         self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
         inputs = {name: x.float() for name, x in self.ranges.sample_fixed((count, self.in_features)).items()}
-        return {name: (x, self.operation(x)) for name, x in inputs.items()}
+        return {name: (x, self.op(x)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
@@ -109,5 +109,5 @@ class SingleModule:
 @lru_cache(maxsize=256)
 def _threshold(task: SingleModule, epsilon: float, count: int) -> float:
     x = task.ranges.test.sample((count, task.in_features), torch.Generator().manual_seed(0))
-    target = task.operation(x)
-    return float((task.operation.nearly(x, target, epsilon) - target).square().mean())
+    target = task.op(x)
+    return float((task.op.nearly(x, target, epsilon) - target).square().mean())

@@ -46,11 +46,11 @@ class Stories:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Tokens and answers of one story, int64 (T,)."""
-        if not -len(self) <= place < len(self):
-            raise IndexError(f"place {place} of {len(self)} stories")
-        start, end = self.ends[place % len(self) :][:2].tolist()
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"place {index} of {len(self)} stories")
+        start, end = self.ends[index % len(self) :][:2].tolist()
         return self.tokens[start:end].long(), self.answers[start:end].long()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -61,14 +61,14 @@ class Stories:
         """int64 (N,)."""
         return self.ends.diff()
 
-    def batch(self, places: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, indices: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """The stories at ``places`` (B,): tokens (B, width), lengths (B,), answers (B, width), int64.
 
         Behind the end stands ``BLANK``. ``width``: by default that of the longest of these stories.
         """
-        start = self.ends[places]
-        lengths = self.ends[places + 1] - start
-        step = torch.arange(int(lengths.max()) if width is None else width, device=places.device)
+        start = self.ends[indices]
+        lengths = self.ends[indices + 1] - start
+        step = torch.arange(int(lengths.max()) if width is None else width, device=indices.device)
         there = step < lengths[:, None]
         index = torch.where(there, start[:, None] + step, 0)
         tokens, answers = (torch.where(there, each[index].long(), BLANK) for each in (self.tokens, self.answers))

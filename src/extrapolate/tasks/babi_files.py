@@ -77,17 +77,17 @@ def read_stories(path: Path) -> Iterator[Story]:
     yield tuple(story)
 
 
-def _line(text: str, before: int, place: int) -> Line:
+def _line(text: str, before: int, index: int) -> Line:
     """A line without its number; ``before``: lines of the story before it."""
     said, *asked = text.rstrip("\n").split("\t")
     words = _words(said)
     if not words or len(asked) not in (0, 2) or (asked and not asked[0].strip()):
-        raise ValueError(f"line {place} is neither a statement nor a question with its answer")
+        raise ValueError(f"line {index} is neither a statement nor a question with its answer")
     if not asked:
         return Line(words)
     answer, supporting = tuple(asked[0].lower().replace(",", " ").split()), tuple(map(int, asked[1].split()))
     if not all(1 <= number <= before for number in supporting):
-        raise ValueError(f"the supporting statements of line {place} are not before it")
+        raise ValueError(f"the supporting statements of line {index} are not before it")
     return Line(words, answer, supporting)
 
 

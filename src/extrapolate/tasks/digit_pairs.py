@@ -47,7 +47,7 @@ class DigitPairs:
         return torch.cat(parts).to(device), unseen.to(device)
 
     @property
-    def numbers(self) -> int:
+    def draws(self) -> int:
         """Random numbers that a picture takes: for the pair, the two images, and where they lie."""
         return 3 if self.canvas is None else 7
 
@@ -57,7 +57,7 @@ class DigitPairs:
         Pictures are (batch, 2, 1, S, S), or (batch, 2, canvas, canvas).
         """
         training, seen = self._sample_from
-        return _with_products(*self.render(training, seen, ops.uniform(key, (batch, self.numbers))))
+        return _with_products(*self.render(training, seen, ops.uniform(key, (batch, self.draws))))
 
     @cached_property
     def _sample_from(self) -> tuple["ByDigit", Tensor]:
@@ -76,7 +76,7 @@ class DigitPairs:
 
     def fixed_numbers(self) -> Tensor:
         """The numbers in [0, 1) that the pictures of all splits are chosen by, (N, numbers)."""
-        u = torch.rand((TESTED, self.numbers), generator=torch.Generator().manual_seed(TEST_SEED))
+        u = torch.rand((TESTED, self.draws), generator=torch.Generator().manual_seed(TEST_SEED))
         return u.to(self.digits.training.labels.device)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -86,10 +86,10 @@ class DigitPairs:
     def render(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of ``pairs`` (P, 2) chosen by ``u`` (N, numbers) in [0, 1), and their digits, int64 (N, 2)."""
         labels = pairs[(u[:, 0] * len(pairs)).long()]
-        images = digits.pictured(labels, u[:, 1:3])
+        images = digits.render(labels, u[:, 1:3])
         if self.canvas is None:
             return images, labels
-        return placed(images, u[:, 3:].unflatten(-1, (2, 2)), self.canvas), labels
+        return paste(images, u[:, 3:].unflatten(-1, (2, 2)), self.canvas), labels
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ class ByDigit:
         count = torch.bincount(digits.labels, minlength=DIGITS)
         return cls(digits.part(digits.labels.argsort(stable=True)), count.cumsum(0) - count, count)
 
-    def pictured(self, labels: Tensor, u: Tensor) -> Tensor:
+    def render(self, labels: Tensor, u: Tensor) -> Tensor:
         """The images (..., 1, S, S) of digits ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
         return self.digits.images[self.first[labels] + (u * self.count[labels]).long()]
 
 
-def placed(images: Tensor, u: Tensor, size: int) -> Tensor:
+def paste(images: Tensor, u: Tensor, size: int) -> Tensor:
     """Images (..., C, 1, S, S) at random places of a canvas of ``size``, each in a colour channel: (..., C, L, L).
 
     ``u`` (..., C, 2), in [0, 1), chooses row and column of each.

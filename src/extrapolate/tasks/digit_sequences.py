@@ -50,7 +50,7 @@ class DigitRule:
     title: str
     outputs: int
     answers: Callable[[Tensor], Tensor]
-    start: float
+    initial: float
     training: int
     tested: tuple[int, ...]
     lowest: int = 0
@@ -112,9 +112,9 @@ class DigitSequence:
         allowed = self.rule.allowed(digits)
         return self._render(allowed, self.rule.draw(count, length, allowed, seed))
 
-    def _render(self, digits: DigitSet, drawn: Tensor) -> tuple[Tensor, Tensor]:
-        answers = self.rule.answers(digits.labels[drawn])
-        return digits.images[drawn.T], answers.movedim(0, 1)
+    def _render(self, digits: DigitSet, samples: Tensor) -> tuple[Tensor, Tensor]:
+        answers = self.rule.answers(digits.labels[samples])
+        return digits.images[samples.T], answers.movedim(0, 1)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the last answer of each sequence, of (N, T, outputs), is right."""

@@ -39,13 +39,13 @@ class EvenDigits:
         return self.side * self.digits.training.size
 
     @property
-    def numbers(self) -> int:
+    def draws(self) -> int:
         """Random numbers that a picture takes."""
         return 1 + 2 * self.side**2
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (batch, 1, side S, side S) of training images, and their answers (batch,)."""
-        return self.pictured(self.digits.training, ops.uniform(key, (batch, self.numbers)))
+        return self.render(self.digits.training, ops.uniform(key, (batch, self.draws)))
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Pictures and answers: ``validation``, of validation images, the other two of test images.
@@ -61,14 +61,14 @@ class EvenDigits:
         }
 
     def _fixed(self, digits: DigitSet, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        u = torch.rand((count, self.numbers), generator=torch.Generator().manual_seed(seed))
-        return self.pictured(digits, u.to(digits.labels.device))
+        u = torch.rand((count, self.draws), generator=torch.Generator().manual_seed(seed))
+        return self.render(digits, u.to(digits.labels.device))
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the number is right once rounded."""
         return prediction.round() == target
 
-    def pictured(self, digits: DigitSet, u: Tensor) -> tuple[Tensor, Tensor]:
+    def render(self, digits: DigitSet, u: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (N, 1, side S, side S) of ``digits``, and the answers (N,), from ``u`` (N, numbers) in [0, 1)."""
         how_many, places, which = u.split((1, self.side**2, self.side**2), -1)
         count = self.fewest + (how_many * (self.most - self.fewest + 1)).long()

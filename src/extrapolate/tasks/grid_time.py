@@ -57,17 +57,17 @@ class GridTime:
             raise ValueError(f"{self}: side must be at least 2, and times two numbers from 1 in order")
 
     @property
-    def places(self) -> int:
+    def positions(self) -> int:
         return self.side**2
 
     @cached_property
     def _pairs(self) -> tuple[Tensor, Tensor]:
         """Pairs of different places (P, 2), the near ones first; how many are at most 0, 1, ... steps apart."""
-        places = torch.arange(self.places)
+        places = torch.arange(self.positions)
         pairs = torch.cartesian_prod(places, places)
         row, column = pairs // self.side, pairs % self.side
         apart = (row[:, 0] - row[:, 1]).abs() + (column[:, 0] - column[:, 1]).abs()
-        order = apart.argsort(stable=True)[self.places :]  # the first are places and themselves
+        order = apart.argsort(stable=True)[self.positions :]  # the first are places and themselves
         return pairs[order], apart[order].bincount().cumsum(0)
 
     def begin(self, u: Tensor) -> Episodes:
@@ -85,8 +85,8 @@ class GridTime:
         planes = torch.cat([self._plane(episodes.agent), self._plane(episodes.destination)], -1)
         return planes, torch.where(episodes.step == 0, episodes.time, 0).float()
 
-    def _plane(self, place: Tensor) -> Tensor:
-        return (place[..., None] == torch.arange(self.places, device=place.device)).float()
+    def _plane(self, position: Tensor) -> Tensor:
+        return (position[..., None] == torch.arange(self.positions, device=position.device)).float()
 
     def act(self, episodes: Episodes, action: Tensor) -> tuple[Episodes, Tensor]:
         """The episodes after ``action`` (...), indices of ``MOVES``, int64; and the rewards, float32."""

@@ -39,7 +39,7 @@ class ModularArithmetic(TwoNumbers):
     def out_features(self) -> int:
         return 10 * self.digits
 
-    def encoded(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
         """int64 (N,) each to inputs (N, in_features), float32, and the answer's digits (N, digits), int64."""
         operands = torch.cat([digits_of(a, self.digits), digits_of(b, self.digits)], -1)
         x = torch.cat([one_hot(operands, 10).flatten(-2), one_hot(function, len(MODULAR_OPERATIONS))], -1)

@@ -90,7 +90,7 @@ class NumberWords:
     def splits(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
         """All numbers of ``train``, of ``validation`` and of ``test``, as :meth:`sample` returns them."""
         names = ("train", "validation", "test")
-        return {name: self.encoded(numbers) for name, numbers in zip(names, self.split, strict=True)}
+        return {name: self.encode(numbers) for name, numbers in zip(names, self.split, strict=True)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
         """bool (N,): whether the number is less than a half off."""
@@ -113,16 +113,16 @@ class NumberWords:
                 return training, others[free : free + self.validation], others[free + self.validation :]
 
     @staticmethod
-    def encoded(numbers: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(values: list[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (N, LONGEST), words in each (N,), both int64; and the values, float32 (N,)."""
         index = {word: token for token, word in enumerate(WORDS)}
-        tokens = torch.zeros(len(numbers), LONGEST, dtype=torch.int64)
-        words = [in_words(number) for number in numbers]
+        tokens = torch.zeros(len(values), LONGEST, dtype=torch.int64)
+        words = [in_words(number) for number in values]
         for row, own in enumerate(words):
             tokens[row, : len(own)] = torch.tensor([index[word] for word in own])
-        return tokens, torch.tensor([len(own) for own in words]), torch.tensor(numbers, dtype=torch.float32)
+        return tokens, torch.tensor([len(own) for own in words]), torch.tensor(values, dtype=torch.float32)
 
 
 @cache
 def _training(task: NumberWords, device: torch.device) -> tuple[Tensor, ...]:
-    return tuple(each.to(device) for each in task.encoded(task.split[0]))
+    return tuple(each.to(device) for each in task.encode(task.split[0]))

@@ -38,7 +38,7 @@ class TwoNumbers(ABC):
         """The functions that examples are sampled of, each equally likely."""
 
     @abstractmethod
-    def encoded(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
         """int64 (N,) each to inputs (N, in_features), float32, and the answers, int64, the digits last in each."""
 
     @abstractmethod
@@ -51,7 +51,7 @@ class TwoNumbers(ABC):
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs (batch, in_features), float32, and the answers, int64: see :meth:`encoded`."""
-        return self.drawn(ops.uniform(key, (3, batch)), self.sampled)
+        return self.sample_pairs(ops.uniform(key, (3, batch)), self.sampled)
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         """All examples of each function by its name, and of all of them: ``validation`` and ``test``, the same."""
@@ -63,7 +63,7 @@ class TwoNumbers(ABC):
         """bool (N,): whether everything in an answer is right."""
         return (prediction == target).all(-1)
 
-    def drawn(self, u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    def sample_pairs(self, u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         """Examples of ``functions`` from uniform numbers ``u`` (3, N) in [0, 1): see :meth:`encoded`."""
         a, b = (u[:2] * self.modulus).long()
         choice = torch.tensor([self.functions.index(each) for each in functions], device=u.device)
@@ -75,7 +75,7 @@ class TwoNumbers(ABC):
     def table(self, function: str) -> tuple[Tensor, Tensor]:
         """All examples of one function: see :meth:`encoded`."""
         a, b = torch.cartesian_prod(torch.arange(self.modulus), torch.arange(self.modulus)).unbind(1)
-        return self.encoded(a, b, torch.full_like(a, self.functions.index(function)))
+        return self.encode(a, b, torch.full_like(a, self.functions.index(function)))
 
     def loss(self, logits: Tensor, answer: Tensor) -> Tensor:
         """Mean cross-entropy over examples and digits; ``logits`` (N, out_features)."""

@@ -45,7 +45,7 @@ class PairedAddition(TwoNumbers):
         """The places of a pair's sum among the logits."""
         return _slot(pair, self.out_features)
 
-    def encoded(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
         """int64 (N,) each to inputs (N, in_features) and int64 (N, 1 + digits): the pair, then the sum's digits."""
         operands = torch.cat([digits_of(a, self.digits), digits_of(b, self.digits)], -1)
         numbers = one_hot(operands, 10).flatten(-2)

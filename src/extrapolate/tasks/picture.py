@@ -57,9 +57,9 @@ class Picture:
         return places.float(), self.colours(places).float()
 
     @staticmethod
-    def colours(places: Tensor) -> Tensor:
+    def colours(positions: Tensor) -> Tensor:
         """(N, 3) at places (N, 2)."""
-        x, y = places.unbind(-1)
+        x, y = positions.unbind(-1)
         turn = 2 * math.pi
         waves = [
             torch.sin(turn * (3 * x + y)) * torch.cos(turn * 2 * y),

@@ -94,7 +94,7 @@ class Programs:
             float32 (batch, T); the size that an answer to the program's operation can have, float32 (batch,); the
             answer, float32 (batch,).
         """
-        return self.drawn(ops.uniform(key, (self.draws, batch)))
+        return self.sample_programs(ops.uniform(key, (self.draws, batch)))
 
     def splits(self, count: int = 1_000) -> dict[str, tuple[Tensor, ...]]:
         """``count`` programs each, as :meth:`sample` returns them.
@@ -105,7 +105,7 @@ class Programs:
         test = [(replace(self, limit=by * self.limit), TEST_SEED + by) for by in TIMES]
         names = ("validation", "interpolation", "test_10", "test")
         return {
-            name: task.drawn(torch.rand((self.draws, count), generator=torch.Generator().manual_seed(seed)))
+            name: task.sample_programs(torch.rand((self.draws, count), generator=torch.Generator().manual_seed(seed)))
             for name, (task, seed) in zip(names, [(self, VALIDATION_SEED), *test], strict=True)
         }
 
@@ -113,7 +113,7 @@ class Programs:
         """bool (N,): whether the answer is right once rounded."""
         return prediction.round() == target
 
-    def drawn(self, u: Tensor) -> tuple[Tensor, ...]:
+    def sample_programs(self, u: Tensor) -> tuple[Tensor, ...]:
         """Programs from uniform numbers ``u`` (draws, N) in [0, 1), as :meth:`sample` returns them."""
         numbers = dict(zip(NUMBERS, (u[: len(NUMBERS)] * self.limit).long(), strict=True))
         numbers["b"] = torch.where(u[-1] < 0.5, numbers["a"], numbers["b"])
@@ -125,16 +125,16 @@ class Programs:
         results = torch.stack([left + right, left - right, left * right])
         answer = results.gather(0, operator[None])[0]
         reach = torch.where(operator == OPERATORS.index("×"), float(self.limit) ** 2, float(self.limit))
-        symbols, values = self._written(numbers, [first, second])
+        symbols, values = self._tokenize(numbers, [first, second])
         return symbols.movedim(0, -1), values.movedim(0, -1), reach, answer
 
-    def _written(self, numbers: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _tokenize(self, operands: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Symbols and values (T, N) of the pattern with these numbers and operators in it."""
-        none, left = torch.ones_like(numbers["a"]), list(operators)
+        none, left = torch.ones_like(operands["a"]), list(operators)
         written: list[tuple[Tensor, Tensor]] = []
         for symbol in self.script.pattern:
-            if symbol in numbers:
-                written += self._number(numbers[symbol])
+            if symbol in operands:
+                written += self._number(operands[symbol])
             elif symbol == "op":
                 written.append((left.pop(0) + TOKEN[OPERATORS[0]], none))
             else:

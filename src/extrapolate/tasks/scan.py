@@ -81,7 +81,7 @@ class Scan:
         training = _training(self, torch.device("cpu"))
         return {
             "validation": training.spread(VALIDATED).tensors(),
-            "test": self.encoded(self.split(self.name)[1]),
+            "test": self.encode(self.split(self.name)[1]),
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class Scan:
                 raise unknown_name("split", name, SCAN_SPLITS)
 
     @staticmethod
-    def encoded(rows: Sequence[ScanRow]) -> tuple[Tensor, Tensor]:
+    def encode(rows: Sequence[ScanRow]) -> tuple[Tensor, Tensor]:
         """Tokens of the commands (N, 10) and of their actions (N, 49), int64, in the order of ``rows``.
 
         Each sequence is followed by its end mark, and that by padding: the last two of ``SCAN_WORDS`` and of
@@ -143,7 +143,7 @@ def _order(count: int, seed: int) -> list[int]:
 
 @cache
 def _training(scan: Scan, device: torch.device) -> TokenRows:
-    return TokenRows.of([scan.encoded(scan.split(scan.name)[0])]).to(device)
+    return TokenRows.of([scan.encode(scan.split(scan.name)[0])]).to(device)
 
 
 def _first_alone(phrase: str) -> tuple[list[ScanRow], list[ScanRow]]:

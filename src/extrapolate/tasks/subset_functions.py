@@ -50,16 +50,16 @@ SUM_FUNCTIONS: dict[str, SumFunction] = {
 class Sequences:
     """Inputs that come in ``length`` steps of numbers from ``range``; a single step is a plain vector."""
 
-    range: Range
+    interval: Range
     length: int = 1
 
     def sample(self, count: int, in_features: int, generator: torch.Generator) -> Tensor:
         """float64 (length, count, in_features), the steps first."""
-        return self.range.sample((self.length, count, in_features), generator)
+        return self.interval.sample((self.length, count, in_features), generator)
 
     def sample_keyed(self, count: int, in_features: int, key: Tensor) -> Tensor:
         """float32 (length, count, in_features), a function of ``key`` (see :func:`ops.uniform`)."""
-        return self.range.sample_keyed((self.length, count, in_features), key)
+        return self.interval.sample_keyed((self.length, count, in_features), key)
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ class SubsetFunction:
     train: Sequences
     test: Sequences
     in_features: int = 100
-    start: int = 0
+    offset: int = 0
 
     @property
     def sums(self) -> SubsetProduct:
         """Which parts there are to sum over."""
-        ranges = RangePair(self.train.range, self.test.range)
-        return SubsetProduct(ranges, self.in_features, start=self.start)
+        ranges = RangePair(self.train.interval, self.test.interval)
+        return SubsetProduct(ranges, self.in_features, offset=self.offset)
 
     def place_subsets(self, generator: torch.Generator) -> "SubsetFunction":
         """This task with its runs at a random place."""
-        return replace(self, start=self.sums.place_subsets(generator).start)
+        return replace(self, start=self.sums.place_subsets(generator).offset)
 
     @property
     def subsets(self) -> Tensor:

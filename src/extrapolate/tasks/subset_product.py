@@ -32,16 +32,16 @@ class SubsetProduct:
     in_features: int = 100
     subset_ratio: float = 0.25
     overlap_ratio: float = 0.5
-    start: int = 0
+    offset: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 1 or not 0 <= self.overlap_ratio <= 1 or self.span > self.in_features:
             raise ValueError(
                 f"two subsets of {self.size} overlapping by {self.overlap} do not fit into {self.in_features} inputs"
             )
-        if not 0 <= self.start <= self.in_features - self.span:
+        if not 0 <= self.offset <= self.in_features - self.span:
             raise ValueError(
-                f"start={self.start}: choose 0 to {self.in_features - self.span}, for the subsets to fit in"
+                f"offset={self.offset}: choose 0 to {self.in_features - self.span}, for the subsets to fit in"
             )
 
     @property
@@ -68,8 +68,8 @@ class SubsetProduct:
     def subsets(self) -> Tensor:
         """Which input is in which subset: 0 and 1, float32 (in_features, 2)."""
         subsets = torch.zeros(self.in_features, 2)
-        second = self.start + self.size - self.overlap
-        subsets[self.start : self.start + self.size, 0] = 1
+        second = self.offset + self.size - self.overlap
+        subsets[self.offset : self.offset + self.size, 0] = 1
         subsets[second : second + self.size, 1] = 1
         return subsets
 

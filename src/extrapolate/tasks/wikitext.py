@@ -87,18 +87,18 @@ def load_wikitext(folder: Path) -> Corpus:
     return Corpus(tuple(numbers), *(torch.from_numpy(np.array(each, np.int64)) for each in texts))
 
 
-def _known(path: Path, numbers: dict[str, int]) -> "array.array[int]":
+def _known(path: Path, values: dict[str, int]) -> "array.array[int]":
     """The words of a file; those that have no number become ``UNKNOWN``."""
     text = array.array("i")
     for words in _lines(path):
-        found = [numbers.get(word, -1) for word in words]
+        found = [values.get(word, -1) for word in words]
         if -1 in found:
-            if UNKNOWN not in numbers:
+            if UNKNOWN not in values:
                 raise UserError(
                     f"{path.parent / WIKITEXT_FILES[0]} has no {UNKNOWN}, so it is not of the word-level version: "
                     f"get {ARCHIVE}"
                 )
-            found = [numbers[UNKNOWN] if number < 0 else number for number in found]
+            found = [values[UNKNOWN] if number < 0 else number for number in found]
         text.extend(found)
     return text
 

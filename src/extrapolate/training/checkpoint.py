@@ -28,11 +28,11 @@ class Checkpoint:
     """Tensors by name, and a JSON value that says what they are."""
 
     tensors: dict[str, Tensor]
-    about: dict[str, Any]
+    metadata: dict[str, Any]
 
 
-def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
-    digest = hashlib.blake2b(about.encode(), digest_size=16)
+def _digest(tensors: Mapping[str, Tensor], metadata: str) -> str:
+    digest = hashlib.blake2b(metadata.encode(), digest_size=16)
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -58,7 +58,7 @@ def serialize(checkpoint: Checkpoint) -> bytes:
 
 def _packed(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
-    about = json.dumps(checkpoint.about, sort_keys=True)
+    about = json.dumps(checkpoint.metadata, sort_keys=True)
     return tensors, {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
 
 

@@ -41,7 +41,7 @@ def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: b
         """By a function for each shape: the compiler gives up on one that it would compile for many."""
         shapes = len(range(len(replicas))[rows]), x.shape, y.shape
         if shapes not in by_shape:
-            call = replicas.bind(mean_squared_error, training=False, dtype=torch.float64)
+            call = replicas.functionalize(mean_squared_error, training=False, dtype=torch.float64)
             mapped = vmap(call, in_dims=(0, 0, None, None, None))
             by_shape[shapes] = compiled(mapped) if compile else mapped
         parameters = {n: v[rows] for n, v in replicas.parameters.items()}

@@ -37,11 +37,11 @@ class Feed(Protocol):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-def joined(own: Any, shared: Any) -> Any:
+def joined(own: Any, shared_batch: Any) -> Any:
     """The two halves of a batch as one; where neither is empty both are mappings."""
     if _is_nothing(own):
-        return shared
-    return own if _is_nothing(shared) else own | shared
+        return shared_batch
+    return own if _is_nothing(shared_batch) else own | shared_batch
 
 
 def _is_nothing(half: Any) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from extrapolate.training.gradients import Gradients, mapped, mapped_eagerly, one_by_one
+from extrapolate.training.gradients import Gradients, loop_gradients, mapped_eagerly, vmap_gradients
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
@@ -53,19 +53,19 @@ class FirstStep:
 
     def _choose(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...]) -> Gradients:
         if self.vectorize is False and self.threads is None:
-            return one_by_one(replicas, config)
+            return loop_gradients(replicas, config)
         work = WorkCounter()
-        maps = self._maps(replicas, config, args, work)
+        maps = self._can_vmap(replicas, config, args, work)
         if self.threads is not None:
-            shares = config.settled.setdefault("shares_work", is_worth_sharing(work))
+            shares = config.first_step.setdefault("shares_work", is_worth_sharing(work))
             torch.set_num_threads(self.threads if shares else 1)
-        return (mapped if maps else one_by_one)(replicas, config)
+        return (vmap_gradients if maps else loop_gradients)(replicas, config)
 
-    def _maps(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter) -> bool:
+    def _can_vmap(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter) -> bool:
         """Whether the step is mapped; its work is counted on the way."""
         if self.vectorize is False:
             with _leaving_no_trace(replicas):
-                _try(one_by_one(replicas, config), args, work)
+                _try(loop_gradients(replicas, config), args, work)
             return False
         failure: Exception | None = None
         with _leaving_no_trace(replicas):
@@ -76,7 +76,7 @@ class FirstStep:
             except Exception as error:
                 failure = error
         with _leaving_no_trace(replicas):
-            _try(one_by_one(replicas, config), args, work)  # raises what is not vmap's fault
+            _try(loop_gradients(replicas, config), args, work)  # raises what is not vmap's fault
         if self.vectorize is True:
             raise ValueError(
                 f"vectorize=True, but vmap cannot map this training: {str(failure).strip().splitlines()[0]}"

@@ -29,7 +29,7 @@ Gradients = Callable[[State, State, Tensor, Any, Any, Tensor], tuple[State, Tens
 IN_DIMS = (0, 0, 0, 0, None, None)
 
 
-def mapped(replicas: Replicas, config: TrainConfig) -> Gradients:
+def vmap_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
     """All replicas in one call, mapped by ``vmap`` and, if the config says so, fused by ``torch.compile``."""
     eager = mapped_eagerly(replicas, config)
     return compiled(_differentiated_inside(replicas, config), eager) if config.compile else eager
@@ -66,7 +66,7 @@ def _differentiated_inside(replicas: Replicas, config: TrainConfig) -> Gradients
     return vmap(one, in_dims=IN_DIMS, randomness="different")
 
 
-def one_by_one(replicas: Replicas, config: TrainConfig) -> Gradients:
+def loop_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
     """One replica after the other by ordinary ``autograd``: for layers without a batching rule, such as
     ``torch.nn.LSTM``, and for those whose fastest kernels ``vmap`` cannot map. Never compiled.
 
@@ -75,14 +75,14 @@ def one_by_one(replicas: Replicas, config: TrainConfig) -> Gradients:
     call = _call(replicas, config)
 
     def step(
-        trained: State, fixed: State, keys: Tensor, own: Any, shared: Any, scales: Tensor
+        trained: State, fixed: State, keys: Tensor, own: Any, shared_batch: Any, scales: Tensor
     ) -> tuple[State, Tensor]:
         slopes = {name: torch.empty_like(value) for name, value in trained.items()}
         losses = keys.new_empty(len(keys), dtype=torch.float32)
         for row, key in enumerate(keys):
             leaves = {name: value[row].detach().requires_grad_() for name, value in trained.items()}
             with torch.enable_grad():
-                total, loss = call(leaves, row_of(fixed, row), key, row_of(own, row), shared, scales)
+                total, loss = call(leaves, row_of(fixed, row), key, row_of(own, row), shared_batch, scales)
                 found = _gradients(total, list(leaves.values()))
             losses[row] = loss.detach()
             for name, slope in _bounded(dict(zip(leaves, found, strict=True)), config).items():
@@ -112,12 +112,12 @@ def _call(replicas: Replicas, config: TrainConfig) -> Callable[..., tuple[Tensor
         added = (each.of(model, value, scales[i]) for i, each in enumerate(config.penalties))
         return sum(added, start=value), value
 
-    call = replicas.bind(loss, training=True)
+    call = replicas.functionalize(loss, training=True)
 
     def one(
-        trained: State, fixed: State, key: Tensor, own: Any, shared: Any, scales: Tensor
+        trained: State, fixed: State, key: Tensor, own: Any, shared_batch: Any, scales: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return call(trained, fixed, key, key, joined(own, shared), scales)
+        return call(trained, fixed, key, key, joined(own, shared_batch), scales)
 
     return one
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from extrapolate._runtime.progress import Interrupted, Quiet, Watch
+from extrapolate._runtime.progress import Interrupted, NullProgress, Progress
 from extrapolate.nn import boxes
 from extrapolate.training import checkpoint as checkpoints
 from extrapolate.training.callbacks import Callbacks
@@ -27,7 +27,7 @@ PROGRESS_SECONDS = 0.2
 
 
 def run_training(
-    replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, watch: Watch | None = None
+    replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, watch: Progress | None = None
 ) -> History:
     """Train ``replicas`` in place by ``config``; returns what was measured. The replicas hold their last weights.
 
@@ -46,7 +46,7 @@ def run_training(
             state.restore(checkpoints.read(checkpoint), str(checkpoint))
         if state.step > config.steps:
             raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
-        _Run(state, config, checkpoint, watch or Quiet()).execute()
+        _Run(state, config, checkpoint, watch or NullProgress()).execute()
     return state.history
 
 
@@ -67,7 +67,7 @@ class _Run:
     state: TrainingState
     config: TrainConfig
     checkpoint: Path | None
-    watch: Watch
+    watch: Progress
     saved_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

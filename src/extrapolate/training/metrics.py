@@ -56,7 +56,7 @@ def _by_key(metrics: Metrics) -> Evaluate:
         def measure(model: nn.Module, key: Tensor) -> dict[str, Tensor]:
             return {name: _scalar(name, function(model, key)) for name, function in metrics.items()}
 
-        return replicas.map(measure, keys) if metrics else {}
+        return replicas.vmap(measure, keys) if metrics else {}
 
     return evaluate
 
@@ -71,14 +71,14 @@ def _on(functions: Metrics, sets: Sets) -> Evaluate:
         total = 0
         for own, shared in sets():
 
-            def measure(model: nn.Module, own: Any, shared: Any = shared) -> dict[str, Tensor]:
-                batch = joined(own, shared)
+            def measure(model: nn.Module, own: Any, shared_batch: Any = shared) -> dict[str, Tensor]:
+                batch = joined(own, shared_batch)
                 return {name: _scalar(name, call_on_batch(f, model, batch)) for name, f in functions.items()}
 
             count = count_of(joined(own, shared))
             if not count:
                 continue
-            for name, value in replicas.map(measure, own).items():
+            for name, value in replicas.vmap(measure, own).items():
                 sums[name] += count * value.to("cpu", torch.float64)
             total += count
         if not total:

@@ -22,10 +22,10 @@ class TrainingProgress:
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
-        self.shown = sys.stderr.isatty()
+        self.visible = sys.stderr.isatty()
 
     def progress(self, step: int, solved: int | None) -> None:
-        if not self.shown or time.monotonic() - self.began < QUIET_SECONDS:
+        if not self.visible or time.monotonic() - self.began < QUIET_SECONDS:
             return
         self.bar = self.bar or self._opened()
         self.bar.update(self.task, completed=step)

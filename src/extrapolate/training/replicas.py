@@ -196,7 +196,7 @@ class Replicas:
         """The replicas' keys, int64 (R, 3): ``seed, stream, step`` (see :func:`extrapolate.ops.uniform`)."""
         return torch.tensor([[seed, stream, step] for seed in self.seeds], device=self.device)
 
-    def bind(
+    def functionalize(
         self, function: Callable[..., Any], *, training: bool, dtype: torch.dtype | None = None
     ) -> Callable[..., Any]:
         """Make ``function(model, *args)`` a pure function of one replica's values.
@@ -220,7 +220,7 @@ class Replicas:
 
         return call
 
-    def map(self, function: Callable[..., Any], *per_replica: Any) -> Any:
+    def vmap(self, function: Callable[..., Any], *per_replica: Any) -> Any:
         """Call ``function(module, *args)`` for every replica in evaluation mode and stack the results.
 
         Args:
@@ -241,12 +241,12 @@ class Replicas:
             return result
 
     def _map_at_once(self, function: Callable[..., Any], per_replica: tuple[Any, ...]) -> Any:
-        call, in_dims = self.bind(function, training=False), (0, 0, None, *(0 for _ in per_replica))
+        call, in_dims = self.functionalize(function, training=False), (0, 0, None, *(0 for _ in per_replica))
         with without_slow_fallback():
             return vmap(call, in_dims)(self.parameters, self.buffers, None, *per_replica)
 
     def _map_one_by_one(self, function: Callable[..., Any], per_replica: tuple[Any, ...]) -> Any:
-        call = self.bind(function, training=False)
+        call = self.functionalize(function, training=False)
         rows = (row_of((self.parameters, self.buffers, per_replica), row) for row in range(len(self)))
         return stack([call(parameters, buffers, None, *own) for parameters, buffers, own in rows])
 
@@ -258,8 +258,8 @@ class Replicas:
         all. To share a batch of exactly R examples, give ``x.expand(R, *x.shape)``.
         """
         if x.dim() and len(x) == len(self):
-            return self.map(lambda model, own: model(own), x)
-        return self.map(lambda model: model(x))
+            return self.vmap(lambda model, own: model(own), x)
+        return self.vmap(lambda model: model(x))
 
 
 @torch.no_grad()

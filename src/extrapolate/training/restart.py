@@ -11,7 +11,7 @@ from extrapolate.training.replicas import Replicas
 
 
 @dataclass(frozen=True)
-class Restart:
+class RestartOnPlateau:
     """Gives a replica whose loss has not fallen the weights of a fresh module; its optimizer state stays.
 
     Stuck: ``after`` steps or more since its last start, the mean loss of the second half of them is above
@@ -45,7 +45,7 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
 
 
 @dataclass
-class Starts:
+class RestartState:
     """``at`` (R,): the step at which each replica last began; ``count`` (R,): how often it began anew.
 
     ``steps`` (E,) and ``means`` (E, 2, R): the evaluations, and the means of the losses and of their squares
@@ -58,7 +58,7 @@ class Starts:
     means: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @classmethod
-    def of(cls, replicas: Replicas) -> "Starts":
+    def of(cls, replicas: Replicas) -> "RestartState":
         """Every replica begins at step 0."""
         zeros = torch.zeros(len(replicas), dtype=torch.int64)
         return cls(zeros, zeros.clone(), means=torch.zeros(0, 2, len(replicas)))
@@ -66,12 +66,12 @@ class Starts:
     def tensors(self) -> dict[str, Tensor]:
         return {name: getattr(self, name) for name in ("at", "count", "steps", "means")}
 
-    def take(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: dict[str, Tensor]) -> None:
         """Take over what :meth:`tensors` gave."""
         self.at, self.count = tensors["at"], tensors["count"]
         self.steps, self.means = tensors["steps"], tensors["means"]
 
-    def begin_anew(self, restart: Restart, replicas: Replicas, step: int, means: Tensor) -> None:
+    def begin_anew(self, restart: RestartOnPlateau, replicas: Replicas, step: int, means: Tensor) -> None:
         """At an evaluation: give the replicas that are stuck fresh values, each from seeds of its own."""
         self.steps = torch.cat([self.steps, torch.tensor([step])])
         self.means = torch.cat([self.means, means[None]])

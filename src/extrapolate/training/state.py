@@ -12,7 +12,7 @@ from extrapolate.training.feeds import Feed
 from extrapolate.training.history import History
 from extrapolate.training.packing import pack, unpack
 from extrapolate.training.replicas import Replicas
-from extrapolate.training.restart import Starts
+from extrapolate.training.restart import RestartState
 from extrapolate.training.train_config import TrainConfig
 
 
@@ -29,9 +29,9 @@ class TrainingState:
     scheduler: LRScheduler | None
     feed: Feed
     history: History
-    starts: Starts
+    starts: RestartState
     loss_sums: Tensor
-    settled: dict[str, Any]
+    first_step: dict[str, Any]
     optimizer_settings: list[str]
     schedule_settings: str
     step: int = 0
@@ -51,9 +51,9 @@ class TrainingState:
             scheduler,
             config.feed,
             History.of(replicas, config.monitor, config.mode),
-            Starts.of(replicas),
+            RestartState.of(replicas),
             torch.zeros(2, len(replicas), dtype=torch.float64, device=replicas.device),
-            config.settled,
+            config.first_step,
             optimizer_settings,
             "" if scheduler is None else _plain(scheduler.state_dict()),
         )
@@ -92,7 +92,7 @@ class TrainingState:
                 ],
                 "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
                 "feed": self.feed.state(),
-                "settled": self.settled,
+                "settled": self.first_step,
                 "step": self.step,
                 "of": self._identity(),
             }
@@ -125,7 +125,7 @@ class TrainingState:
         Raises:
             CheckpointError: they are of another one.
         """
-        saved = unpack(checkpoint.tensors, checkpoint.about)
+        saved = unpack(checkpoint.tensors, checkpoint.metadata)
         if not isinstance(saved.get("of"), dict):
             raise CheckpointError(f"checkpoint {source} holds no training: give another path, or remove the file")
         for name, own in self._identity().items():
@@ -144,7 +144,7 @@ class TrainingState:
         for name, targets in own.items():
             for each, target in targets.items():
                 target.copy_(saved[name][each])
-        self.starts.take(saved["starts"])
+        self.starts.load(saved["starts"])
         history = self.history
         history.steps, history.seconds = saved["evaluated"], saved["seconds"]
         history.metrics, history.train_loss = saved["metrics"], saved["train_loss"]
@@ -159,7 +159,7 @@ class TrainingState:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].copy_(torch.as_tensor(rate))
         self.feed.restore(saved["feed"])
-        self.settled.update(saved["settled"])
+        self.first_step.update(saved["settled"])
         self.step = saved["step"]
         torch.set_rng_state(saved["torch_rng"])
         if saved["cuda_rng"] is not None:

@@ -11,12 +11,12 @@ from torch.optim.lr_scheduler import LRScheduler
 from extrapolate.optim import GradientNoise
 from extrapolate.training.clip import Clip
 from extrapolate.training.feeds import Feed, Stateless
-from extrapolate.training.gradients import Gradients, mapped
+from extrapolate.training.gradients import Gradients, vmap_gradients
 from extrapolate.training.history import History
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.penalty import Penalty
 from extrapolate.training.replicas import Replicas, State
-from extrapolate.training.restart import Restart
+from extrapolate.training.restart import RestartOnPlateau
 from extrapolate.training.schedule import Schedule
 
 #: ``loss(model, key, batch)``: the loss of one replica at one step, a scalar. ``key`` (3,) is this replica's
@@ -24,7 +24,7 @@ from extrapolate.training.schedule import Schedule
 Loss = Callable[[nn.Module, Tensor, Any], Tensor]
 
 
-class Feedback(Protocol):
+class AdaptiveState(Protocol):
     """What a training sets from its history: learning rates, weights of costs."""
 
     def update(self, history: History) -> None:
@@ -82,14 +82,14 @@ class TrainConfig:
     lr_scheduler: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
     grad_clip: Clip | None = None
     grad_noise: GradientNoise | None = None
-    restart: Restart | None = None
+    restart: RestartOnPlateau | None = None
     solved: Callable[[dict[str, Tensor]], Tensor] | None = None
-    feedback: Feedback | None = None
+    feedback: AdaptiveState | None = None
     stop_when: Callable[[History], bool] | None = None
     callbacks: tuple[Any, ...] = ()
     compile: bool = True
-    gradients: "Callable[[Replicas, TrainConfig], Gradients]" = mapped
-    settled: dict[str, Any] = field(default_factory=dict)
+    gradients: "Callable[[Replicas, TrainConfig], Gradients]" = vmap_gradients
+    first_step: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.eval_every < 1:

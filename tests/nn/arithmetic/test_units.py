@@ -109,7 +109,7 @@ def test_spread_of_the_batch_carries_no_gradient() -> None:
     unit = nn.BatchStochasticNMU(2, 1, dtype=torch.float64)
     unit.key = torch.tensor([3, 1, 0])
     x = inputs((6, 2)).requires_grad_()
-    noise = unit.noise(x.detach())
+    noise = unit.sample_noise(x.detach())
     (slope,) = torch.autograd.grad(unit(x).sum(), x)
     plain = nn.NMU(2, 1, dtype=torch.float64)
     plain.load_state_dict(unit.state_dict())
@@ -169,7 +169,7 @@ numbers = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 
 
 @pytest.mark.parametrize(
-    ("unit", "parameters", "answers"),
+    ("model", "parameters", "answers"),
     [
         (nn.NMU, {"weight": [[1, 1], [1, 0], [0, 0]]}, lambda a, b: [a * b, a, 1]),
         (nn.NAU, {"weight": [[1, 1], [1, -1], [0, -1]]}, lambda a, b: [a + b, a - b, -b]),
@@ -230,7 +230,7 @@ def test_noise_fills_its_range(high: float, dtype: torch.dtype, with_key: bool, 
     if with_key:
         unit.key = torch.tensor([11, 1, 4], device=device)
     x = torch.zeros(4000, 3, dtype=dtype, device=device)
-    noise = unit.noise(x)
+    noise = unit.sample_noise(x)
     assert noise.shape == x.shape
     assert noise.dtype == dtype
     assert noise.min() >= 1
@@ -245,7 +245,7 @@ def test_noise_fills_its_range(high: float, dtype: torch.dtype, with_key: bool, 
 def test_batch_without_spread_gets_the_widest_noise(shape: tuple[int, ...]) -> None:
     unit = nn.BatchStochasticNMU(shape[-1], 1)
     x = torch.full(shape, 2.0)
-    noise = unit.noise(x)
+    noise = unit.sample_noise(x)
     assert noise.shape == shape
     assert torch.isfinite(noise).all()
     assert float(unit.noise_high(x)) == pytest.approx(1 + 1e6)

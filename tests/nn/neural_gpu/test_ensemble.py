@@ -11,7 +11,7 @@ ANSWERS = [(0, 3, False), (0, None, True), (1, 4, False)]
 
 
 def ensemble() -> nn.NeuralGPUEnsemble:
-    arguments = [nn.DiagonalNeuralGPU(13, 3, maps, slack=2).arguments() for maps in (6, 9)]
+    arguments = [nn.DiagonalNeuralGPU(13, 3, maps, extra_steps=2).arguments() for maps in (6, 9)]
     return nn.NeuralGPUEnsemble(arguments, ANSWERS)
 
 
@@ -29,7 +29,7 @@ def test_logits_are_the_mean_over_networks_levels_and_orders() -> None:
     for index, levels, other_order in ANSWERS:
         network = model.networks[index]
         assert isinstance(network, nn.DiagonalNeuralGPU)
-        alone = nn.DiagonalNeuralGPU(13, 3, network.maps, slack=2, levels=levels)
+        alone = nn.DiagonalNeuralGPU(13, 3, network.channels, extra_steps=2, quantization_levels=levels)
         alone.load_state_dict(network.state_dict())
         found.append(alone(swapped() if other_order else symbols()))
     torch.testing.assert_close(model(symbols()), torch.stack(found).mean(0))
@@ -43,7 +43,7 @@ def test_states_stand_side_by_side_and_end_in_the_answer() -> None:
     torch.testing.assert_close(model.read(states[-1]), model(symbols()))
     span = symbols() > 0
     torch.testing.assert_close(model.begin(symbols()), states[0])
-    torch.testing.assert_close(model.advanced(states[0], span, range(7)), states[-1])
+    torch.testing.assert_close(model.advance_steps(states[0], span, range(7)), states[-1])
 
 
 def test_it_is_read_from_its_folder(tmp_path: Path) -> None:
@@ -67,6 +67,6 @@ def test_sequences_are_two_operands_and_no_padding(row: list[int]) -> None:
 
 
 def test_networks_take_as_many_steps_as_each_other() -> None:
-    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, slack=slack).arguments() for slack in (0, 2)]
+    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=slack).arguments() for slack in (0, 2)]
     with pytest.raises(ValueError, match=r"slacks of \[0, 2\]"):
         nn.NeuralGPUEnsemble(arguments, [(0, 4, False), (1, 4, False)])

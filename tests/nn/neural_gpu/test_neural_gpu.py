@@ -63,7 +63,7 @@ def sigma(x: np.ndarray) -> np.ndarray:
 
 def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
     """The published equations of one sequence (n, m), place by place."""
-    gates, gates_bias, new, new_bias = (each.detach().double().numpy() for each in cell.weights())
+    gates, gates_bias, new, new_bias = (each.detach().double().numpy() for each in cell.tensors())
     n, m = state.shape
     third = m // 3
 
@@ -141,7 +141,7 @@ def test_steps_are_as_many_as_the_span_or_the_batch_has_places_and_slack() -> No
     wide = torch.ones(1, 6, dtype=torch.bool)
     torch.testing.assert_close(original(symbols, span=wide), original(symbols, steps=6, span=wide))
     for slack in (0, 3):
-        diagonal = nn.DiagonalNeuralGPU(5, 3, 6, slack=slack)
+        diagonal = nn.DiagonalNeuralGPU(5, 3, 6, extra_steps=slack)
         assert len(list(diagonal.states(symbols))) == 1 + 6 + slack
         torch.testing.assert_close(diagonal(symbols), diagonal(symbols, steps=6 + slack))
     assert not torch.allclose(diagonal(symbols), diagonal(symbols, steps=6))
@@ -178,10 +178,10 @@ def test_copies_take_turns_disagree_and_merge() -> None:
     assert model.cell_at(3) is model.cells[1]
     stacked = [torch.stack(pair) for pair in zip(*(c.parameters() for c in model.cells), strict=True)]
     expected = sum(((each[0] - each[1]) ** 2 / 2).sum() for each in stacked)
-    torch.testing.assert_close(model.disagreement(), expected)
+    torch.testing.assert_close(model.copy_distance(), expected)
     model.merge_()
-    assert model.disagreement().item() == pytest.approx(0, abs=1e-9)
-    assert nn.NeuralGPU(5, 3, 4).disagreement().item() == 0
+    assert model.copy_distance().item() == pytest.approx(0, abs=1e-9)
+    assert nn.NeuralGPU(5, 3, 4).copy_distance().item() == 0
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_copies_take_turns_disagree_and_merge() -> None:
     [
         (nn.NeuralGPU, (3, 3, 3), {"copies": 0}, "at least 1"),
         (nn.DiagonalNeuralGPU, (3, 3, 3), {"dropout": 1.0}, "below 1"),
-        (nn.DiagonalNeuralGPU, (3, 3, 3), {"slack": -1}, "slack=-1"),
+        (nn.DiagonalNeuralGPU, (3, 3, 3), {"extra_steps": -1}, "extra_steps=-1"),
         *[(nn.NeuralGPU, sizes, {}, "at least 1") for sizes in ((0, 3, 4), (3, 0, 4), (3, 3, 0))],
         *[(nn.DiagonalNeuralGPU, sizes, {}, "at least 1") for sizes in ((0, 3, 4), (3, 0, 4), (3, 3, 0))],
     ],
@@ -221,7 +221,7 @@ def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
 
 @pytest.mark.parametrize("levels", [1, 2, 5])
 def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None:
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, levels=levels))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 6, quantization_levels=levels))
     for state in model.states(SYMBOLS):
         steps = (state * levels).detach()
         torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-5)
@@ -230,9 +230,9 @@ def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None
 
 
 def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
-    plain, rounded = nn.DiagonalNeuralGPU(5, 3, 6), nn.DiagonalNeuralGPU(5, 3, 6, levels=1)
+    plain, rounded = nn.DiagonalNeuralGPU(5, 3, 6), nn.DiagonalNeuralGPU(5, 3, 6, quantization_levels=1)
     rounded.load_state_dict(plain.state_dict())
-    torch.testing.assert_close(rounded.saturated(SYMBOLS, rounding=0.0), plain.saturated(SYMBOLS))
+    torch.testing.assert_close(rounded.measure_saturation(SYMBOLS, rounding=0.0), plain.measure_saturation(SYMBOLS))
     assert not torch.allclose(rounded(SYMBOLS), plain(SYMBOLS))
 
 
@@ -249,7 +249,7 @@ def both(answer: Callable[[], Any]) -> list[Any]:
 def trained(model: nn.DiagonalNeuralGPU, symbols: Tensor, steps: int | None = None) -> list[Tensor]:
     """Logits, saturation and gradients."""
     model.key = KEY
-    logits, cost = model.saturated(symbols, steps, rounding=0.7)
+    logits, cost = model.measure_saturation(symbols, steps, rounding=0.7)
     loss = logits.square().mean() + cost
     return [logits.detach(), cost.detach(), *torch.autograd.grad(loss, list(model.parameters()))]
 
@@ -267,7 +267,7 @@ def test_fused_steps_equal_the_plain_ones(
     count: int, length: int, maps: int, steps: int, dropout: float, levels: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout, levels=levels))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout, quantization_levels=levels))
     symbols = torch.randint(0, 5, (count, length))
     torch.testing.assert_close(*both(lambda: trained(model, symbols, steps)), rtol=1e-5, atol=1e-5)
 
@@ -293,7 +293,7 @@ def test_fused_gradient_can_be_differentiated_again() -> None:
     weight = model.cell.candidate.weight
 
     def second() -> Tensor:
-        logits, cost = model.saturated(torch.tensor([[1, 2, 3, 4]]))
+        logits, cost = model.measure_saturation(torch.tensor([[1, 2, 3, 4]]))
         (slope,) = torch.autograd.grad(logits.square().sum() + cost, weight, create_graph=True)
         return torch.autograd.grad(slope.square().sum(), weight)[0]
 
@@ -312,9 +312,9 @@ def test_autocast_takes_the_plain_steps() -> None:
     model = nn.DiagonalNeuralGPU(5, 3, 6)
     state, span = torch.rand(2, 4, 6), torch.ones(2, 4, dtype=torch.bool)
     with torch.no_grad():
-        exact = model.advanced(state, span, range(3))
+        exact = model.advance_steps(state, span, range(3))
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            lower = model.advanced(state, span, range(3))
+            lower = model.advance_steps(state, span, range(3))
     assert 0 < (lower - exact).abs().max() < 0.05
 
 
@@ -322,7 +322,7 @@ def test_gradients_are_the_same_when_asked_twice_or_under_autocast() -> None:
     """Which the forward pass was not under."""
     model, span = nn.DiagonalNeuralGPU(5, 3, 6), torch.ones(2, 4, dtype=torch.bool)
     parameters = list(model.cell.parameters())
-    loss = model.advanced(torch.rand(2, 4, 6), span, range(3)).square().sum()
+    loss = model.advance_steps(torch.rand(2, 4, 6), span, range(3)).square().sum()
     once = torch.autograd.grad(loss, parameters, retain_graph=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         again = torch.autograd.grad(loss, parameters)
@@ -361,14 +361,14 @@ def test_batches_side_by_side_are_as_each_alone(
     lengths: list[int], slack: int, levels: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 7, levels=levels, slack=slack))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 7, quantization_levels=levels, extra_steps=slack))
     batches = []
     for length in lengths:
         symbols = torch.randint(1, 5, (2, length))
         symbols[1, length - length // 3 :] = 0
         batches.append((symbols, symbols != 0))
     logits, cost = model.saturated_together(batches)
-    expected, costs = zip(*(model.saturated(symbols, span=span) for symbols, span in batches), strict=True)
+    expected, costs = zip(*(model.measure_saturation(symbols, span=span) for symbols, span in batches), strict=True)
     sides = (tuple(logits), cost), (expected, torch.stack(costs).mean())
     torch.testing.assert_close(*sides)
     ours, theirs = (
@@ -400,5 +400,5 @@ def test_saturation_is_normalised_as_published() -> None:
     torch.nn.init.constant_(model.embedding.bias, 2.0)  # the embedding: 1.1 a place
     torch.nn.init.constant_(model.cell.candidate.bias, 1.5)  # each step: 0.6 a place
     symbols = torch.ones(3, 5, dtype=torch.int64)
-    _, cost = model.saturated(symbols)
+    _, cost = model.measure_saturation(symbols)
     assert cost.item() == pytest.approx((5 * 1.1 * 15 + 5 * 0.6 * 15) / (25 * 3))

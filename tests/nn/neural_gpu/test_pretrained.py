@@ -14,7 +14,10 @@ SYMBOLS = torch.tensor([[1, 2, 3, 4, 0]])
 
 @pytest.mark.parametrize(
     "model",
-    [nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.25, levels=2), nn.NeuralGPU(5, 3, 4, 2, copies=3, dropout=0.1)],
+    [
+        nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.25, quantization_levels=2),
+        nn.NeuralGPU(5, 3, 4, 2, copies=3, dropout=0.1),
+    ],
 )
 def test_a_network_comes_back_as_it_was(model: nn.Pretrained, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "mine", {"task": {"name": "copy"}})
@@ -40,7 +43,7 @@ def test_refusals_name_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds a DiagonalNeuralGPU, not a NeuralGPU"):
         nn.NeuralGPU.from_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    config["arguments"]["maps"] = 7
+    config["arguments"]["channels"] = 7
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="size mismatch"):
         load(tmp_path)

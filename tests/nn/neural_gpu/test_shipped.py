@@ -78,7 +78,7 @@ def test_the_last_carries_need_steps_beyond_the_places() -> None:
     for network in nn.NeuralGPUEnsemble.from_pretrained(MULTIPLIER).networks:
         assert isinstance(network, nn.DiagonalNeuralGPU)
         assert wrong(network, asked) == 0
-        network.slack = 0
+        network.extra_steps = 0
         assert wrong(network, asked) > 0
 
 
@@ -107,7 +107,7 @@ def test_it_is_rounding_that_carries_far() -> None:
     far = full_carries(1_000, 16)
     assert wrong(ADDER, far) == 0
     plain = nn.DiagonalNeuralGPU.from_pretrained(ADDER)
-    plain.levels = None
+    plain.quantization_levels = None
     assert wrong(plain, far) > 0
     assert wrong(plain, full_carries(200, 16)) == 0
 

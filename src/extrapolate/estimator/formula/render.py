@@ -29,7 +29,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Shown:
+class RenderedExpression:
     """``text`` is what sympy parses over the symbols; the others show the columns' own names."""
 
     text: str
@@ -37,13 +37,13 @@ class Shown:
     mathml: str
 
 
-def show(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], target: str) -> Shown:
+def render(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], target: str) -> RenderedExpression:
     """``symbols``: by column name. The LaTeX and MathML say ``target = expression``."""
     names = {symbol: name for name, symbol in symbols.items()}
     written = {symbol: latex_name(name) for symbol, name in names.items()}
-    looked_at = rounded(expression, DIGITS)
+    looked_at = round_numbers(expression, DIGITS)
     latex = sympy.latex(looked_at, symbol_names=written, full_prec=False, mul_symbol=r" \, ")
-    return Shown(
+    return RenderedExpression(
         as_text(expression),
         f"{latex_name(target)} = {latex}",
         _mathml(looked_at, names, target),
@@ -61,7 +61,7 @@ def _shortest(value: float) -> sympy.Float:
     return sympy.Float(f"{value:.{digits}g}", digits)
 
 
-def rounded(expression: sympy.Expr, digits: int) -> sympy.Expr:
+def round_numbers(expression: sympy.Expr, digits: int) -> sympy.Expr:
     """With every float at so many digits, and no precision beyond them."""
     floats = {each: sympy.Float(f"{float(each):.{digits}g}", digits) for each in expression.atoms(sympy.Float)}
     return cast(sympy.Expr, expression.xreplace(floats))

@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from extrapolate.estimator.formula.structure import Array, Monomial, Structure, evaluate
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 #: Degrees of numerator and denominator, in the order they are tried.
 DEGREES = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (3, 2))
@@ -17,7 +17,7 @@ DEGREES = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (3, 2))
 NULL = 1e-9
 
 
-def polynomial(table: Table, degree: int) -> list[Monomial]:
+def polynomial(table: SplitTable, degree: int) -> list[Monomial]:
     """All monomials with natural exponents up to ``degree`` in the columns that vary."""
     usable = [index for index, column in enumerate(table.columns) if not column.constant]
     found = []
@@ -27,12 +27,12 @@ def polynomial(table: Table, degree: int) -> list[Monomial]:
     return found
 
 
-def polynomial_terms(table: Table, degree: int) -> int:
+def polynomial_terms(table: SplitTable, degree: int) -> int:
     """How many monomials ``polynomial`` gives, without making them."""
     return math.comb(sum(not column.constant for column in table.columns) + degree, degree)
 
 
-def power_laws(table: Table) -> Iterator[Monomial]:
+def power_laws(table: SplitTable) -> Iterator[Monomial]:
     """The exponents of a single power product: log|y| = log c + Σ w log|x|, rounded in several ways."""
     usable = [index for index, column in enumerate(table.columns) if not column.constant]
     rows = (table.y != 0) & (table.x[:, usable] != 0).all(1)
@@ -52,14 +52,14 @@ def power_laws(table: Table) -> Iterator[Monomial]:
         yield tuple(monomial)
 
 
-def dense(table: Table, degree: int, root: int, sign: int) -> Structure | None:
+def dense(table: SplitTable, degree: int, root: int, sign: int) -> Structure | None:
     """The full polynomial, where there are rows enough to tell it from a coincidence."""
     if polynomial_terms(table, degree) * 4 > len(table.y) + len(table.y) // 4:
         return None
     return Structure.of(polynomial(table, degree), root=root, sign=sign)
 
 
-def fractions(table: Table, target: Array, root: int, sign: int) -> Iterator[Structure]:
+def fractions(table: SplitTable, target: Array, root: int, sign: int) -> Iterator[Structure]:
     """N(x) = target·D(x) for polynomials: the null vector of [N's monomials, target times D's monomials]."""
     scaled = table.x / np.array([column.scale for column in table.columns])
     for above_degree, below_degree in DEGREES:
@@ -80,6 +80,6 @@ def fractions(table: Table, target: Array, root: int, sign: int) -> Iterator[Str
             yield Structure.of(numerator, denominator, root, sign)
 
 
-def linear_fraction(table: Table, root: int, sign: int) -> Structure:
+def linear_fraction(table: SplitTable, root: int, sign: int) -> Structure:
     """(linear)/(linear) with every column on both sides: what pruning starts from under noise."""
     return Structure.of(polynomial(table, 1), polynomial(table, 1), root, sign)

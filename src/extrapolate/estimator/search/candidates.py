@@ -11,7 +11,7 @@ import numpy as np
 
 from extrapolate.estimator.formula.structure import Array, Monomial, Structure
 from extrapolate.estimator.search.coefficients import Fit, fit
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 #: Errors below this share of y's size are rounding: formulas that reach it differ by simplicity alone.
 ROUNDING = 1e-12
@@ -30,7 +30,7 @@ SMALLEST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ScoredStructure:
     """A structure fitted and judged.
 
     Attributes:
@@ -47,7 +47,7 @@ class Candidate:
     sigma: float
     inner_error: float
     outer_error: float
-    told: float
+    data_nats: float
     score: float
 
     @property
@@ -65,7 +65,7 @@ def noise_profile(value: Array, size: float) -> Array:
     return profile / np.sqrt(np.mean(np.square(profile)))
 
 
-def judge(structure: Structure, table: Table, rival: float = np.inf) -> Candidate | None:
+def judge(structure: Structure, table: SplitTable, rival: float = np.inf) -> ScoredStructure | None:
     """The better of constant and proportional noise; None where the formula is undefined on a row.
 
     Proportional noise is only tried where the error is not far above that of a ``rival``.
@@ -80,29 +80,31 @@ def judge(structure: Structure, table: Table, rival: float = np.inf) -> Candidat
     return proportional
 
 
-def _judge(structure: Structure, table: Table, noise: Array, *, proportional: bool) -> Candidate | None:
+def _judge(
+    structure: Structure, table: SplitTable, noise_std: Array, *, proportional: bool
+) -> ScoredStructure | None:
     inner = ~table.outer
-    fitted = fit(structure, table.x[inner], table.y[inner], noise[inner])
+    fitted = fit(structure, table.x[inner], table.y[inner], noise_std[inner])
     if fitted is None:
         return None
     error = table.y - fitted.predict(table.x)
-    slopes = fitted.jacobian(table.x) / noise[:, None]
+    slopes = fitted.jacobian(table.x) / noise_std[:, None]
     if not (np.isfinite(error).all() and np.isfinite(slopes).all()):
         return None
     freedom = int(inner.sum()) - structure.free_coefficients
-    sigma = math.sqrt(float(np.sum(np.square(error / noise)[inner])) / freedom)
+    sigma = math.sqrt(float(np.sum(np.square(error / noise_std)[inner])) / freedom)
     leverage = np.einsum("np,pq,nq->n", slopes, fitted.covariance, slopes)
-    spread = np.square(noise) * sigma**2 * (1 + np.where(table.outer, leverage, 0.0))
+    spread = np.square(noise_std) * sigma**2 * (1 + np.where(table.outer, leverage, 0.0))
     spread = np.maximum(spread, (ROUNDING * table.size) ** 2)
     told = 0.5 * float(np.sum(np.log(spread / table.size**2) + np.square(error) / spread))
     written = structure.cost + 0.5 * math.log(len(error)) * structure.free_coefficients
-    return Candidate(
+    return ScoredStructure(
         fit=fitted,
         proportional=proportional,
         sigma=sigma,
         inner_error=_share(error[inner], table.size),
         outer_error=_share(error[table.outer], table.size),
-        told=told,
+        data_nats=told,
         score=told + written,
     )
 
@@ -111,7 +113,7 @@ def _share(error: Array, size: float) -> float:
     return float(np.sqrt(np.mean(np.square(error)))) / size if len(error) else 0.0
 
 
-def _rank(candidate: Candidate) -> tuple[float, int]:
+def _rank(candidate: ScoredStructure) -> tuple[float, int]:
     return candidate.score, candidate.structure.complexity
 
 
@@ -119,11 +121,11 @@ def _rank(candidate: Candidate) -> tuple[float, int]:
 class Pool:
     """Every structure judged so far, each once, and the best of them."""
 
-    table: Table
-    judged: dict[Structure, Candidate | None] = field(default_factory=dict)
-    best: Candidate | None = None
+    table: SplitTable
+    judged: dict[Structure, ScoredStructure | None] = field(default_factory=dict)
+    best: ScoredStructure | None = None
 
-    def add(self, structure: Structure) -> Candidate | None:
+    def add(self, structure: Structure) -> ScoredStructure | None:
         if not structure.numerator or structure.free_coefficients > len(self.table.y) // 4:
             return None
         if structure not in self.judged:
@@ -133,19 +135,19 @@ class Pool:
                 self.best = found
         return self.judged[structure]
 
-    def ranked(self) -> list[Candidate]:
+    def ranked(self) -> list[ScoredStructure]:
         """Best first."""
         found = [candidate for candidate in self.judged.values() if candidate is not None]
         return sorted(found, key=_rank)
 
-    def prune(self, candidate: Candidate) -> Candidate:
+    def prune(self, candidate: ScoredStructure) -> ScoredStructure:
         """Drops the least certain term while that lowers the score; two steps uphill are allowed.
 
         Fewer terms never tell the table better: where these need more nats for it than the best formula of
         all needs altogether, nothing below can win.
         """
         best, current, uphill = candidate, candidate, 0
-        while uphill < 3 and self.best is not None and current.told <= self.best.score + SLACK:
+        while uphill < 3 and self.best is not None and current.data_nats <= self.best.score + SLACK:
             dropped = self._without_weakest(current)
             if dropped is None:
                 break
@@ -154,7 +156,7 @@ class Pool:
             best = min(best, current, key=lambda each: each.score)
         return best
 
-    def _without_weakest(self, candidate: Candidate) -> Candidate | None:
+    def _without_weakest(self, candidate: ScoredStructure) -> ScoredStructure | None:
         structure, fitted = candidate.structure, candidate.fit
         deviation = np.sqrt(np.maximum(np.diag(fitted.covariance), 1e-300)) * max(candidate.sigma, 1e-300)
         certainty = np.abs(np.concatenate([fitted.above, fitted.below[1:]])) / deviation

@@ -8,8 +8,8 @@ import sympy
 from sklearn.ensemble import ExtraTreesRegressor
 
 from extrapolate.estimator.formula.formula import Formula, rational
-from extrapolate.estimator.search.candidates import Candidate, noise_profile
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.search.candidates import ScoredStructure, noise_profile
+from extrapolate.estimator.table.split import SplitTable
 from extrapolate.inspect.exact_rational import Agreement, compare
 
 #: A noisy formula leaves at most this share of the variance unexplained, inside and outside.
@@ -32,7 +32,7 @@ ENOUGH_ROWS = 60
 TREE_ROWS = 5000
 
 
-NOT_COMPARED = Agreement(points=0, reach=0.0, disagreement="not compared")
+NOT_COMPARED = Agreement(points=0, reach=0.0, counterexample="not compared")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Certificate:
     inner_error: float
     outer_error: float
     outer_rows: int
-    noise: float
+    noise_std: float
     noise_grows: bool
     residual_structure: float | None
     agrees_in_fractions: bool
@@ -76,9 +76,9 @@ class Certificate:
 
 
 def certify(
-    candidate: Candidate,
+    candidate: ScoredStructure,
     formula: Formula,
-    table: Table,
+    table: SplitTable,
     symbols: Sequence[sympy.Symbol],
     *,
     seed: int,
@@ -89,13 +89,13 @@ def certify(
     reason = why_not(candidate, table, residual)
     agreement = agreement_in_fractions(formula, symbols, seed) if reason is None else NOT_COMPARED
     if reason is None and not agreement.equal:
-        reason = f"the expression does not agree with the formula in rational arithmetic: {agreement.disagreement}"
+        reason = f"the expression does not agree with the formula in rational arithmetic: {agreement.counterexample}"
     return Certificate(
         exact=candidate.exact,
         inner_error=candidate.inner_error,
         outer_error=candidate.outer_error,
         outer_rows=int(table.outer.sum()),
-        noise=candidate.sigma / table.size if candidate.proportional else candidate.sigma,
+        noise_std=candidate.sigma / table.size if candidate.proportional else candidate.sigma,
         noise_grows=candidate.proportional,
         residual_structure=residual,
         agrees_in_fractions=agreement.equal,
@@ -113,7 +113,7 @@ def agreement_in_fractions(formula: Formula, symbols: Sequence[sympy.Symbol], se
     return compare([expression], symbols, lambda x: [formula.radicand(x)], formula.domains(), seed)
 
 
-def why_not(candidate: Candidate, table: Table, residual: float | None) -> str | None:
+def why_not(candidate: ScoredStructure, table: SplitTable, residual: float | None) -> str | None:
     """Why the candidate is no finding; None if it is one."""
     if not candidate.structure.columns():
         return "no formula explains the target better than its mean"
@@ -133,13 +133,13 @@ def why_not(candidate: Candidate, table: Table, residual: float | None) -> str |
     return None
 
 
-def unexplained(candidate: Candidate, table: Table) -> float:
+def unexplained(candidate: ScoredStructure, table: SplitTable) -> float:
     """The share of the target's variance that is left, inside or outside, whichever is larger."""
     spread = float(np.std(table.y)) / table.size
     return (max(candidate.inner_error, candidate.outer_error) / spread) ** 2 if spread else 0.0
 
 
-def _unexplained_bulk(candidate: Candidate, table: Table) -> float:
+def _unexplained_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
     """The share of the variance that is left among the rows without the ``EXTREME`` share furthest out."""
     distance = np.abs(table.y - np.median(table.y))
     bulk = distance <= np.quantile(distance, 1 - EXTREME)
@@ -148,7 +148,7 @@ def _unexplained_bulk(candidate: Candidate, table: Table) -> float:
     return float(np.mean(np.square(error[bulk]))) / spread if spread else 0.0
 
 
-def _outer_ratio(candidate: Candidate, table: Table) -> float:
+def _outer_ratio(candidate: ScoredStructure, table: SplitTable) -> float:
     """Outer over inner errors, each as a share of the noise expected there."""
     error = _standardised(candidate, table)
     inner, outer = error[~table.outer], error[table.outer]
@@ -157,13 +157,13 @@ def _outer_ratio(candidate: Candidate, table: Table) -> float:
     return float(np.sqrt(np.mean(np.square(outer)) / max(float(np.mean(np.square(inner))), 1e-300)))
 
 
-def _standardised(candidate: Candidate, table: Table) -> np.ndarray:
+def _standardised(candidate: ScoredStructure, table: SplitTable) -> np.ndarray:
     value = candidate.fit.predict(table.x)
     profile = noise_profile(value, table.size) if candidate.proportional else np.ones(len(value))
     return (table.y - value) / profile
 
 
-def residual_structure(candidate: Candidate, table: Table, seed: int) -> float | None:
+def residual_structure(candidate: ScoredStructure, table: SplitTable, seed: int) -> float | None:
     """The share of the errors' variance that trees explain on rows they have not seen."""
     if len(table.y) < ENOUGH_ROWS:
         return None

@@ -50,33 +50,35 @@ def least_squares(features: Array, target: Array) -> Array | None:
     return solution / scale
 
 
-def fit(structure: Structure, x: Array, y: Array, noise: Array) -> Fit | None:
+def fit(structure: Structure, x: Array, y: Array, noise_std: Array) -> Fit | None:
     """Minimises Σ ((y - f(x)) / noise)²; None where the structure is undefined or dependent on these rows."""
     with np.errstate(all="ignore"):
         n, d = evaluate(structure.numerator, x), evaluate(structure.denominator, x)
         if not (np.isfinite(n).all() and np.isfinite(d).all()) or len(y) <= structure.free_coefficients:
             return None
         target = y if structure.root == 1 else y * y
-        start = _linearised(structure, n, d, target, noise)
+        start = _linearised(structure, n, d, target, noise_std)
         if start is None:
             return None
         above, below = start
         if structure.root != 1 or structure.denominator:
-            improved = _gauss_newton(structure, n, d, above, below, y, noise)
+            improved = _gauss_newton(structure, n, d, above, below, y, noise_std)
             if improved is None:
                 return None
             above, below = improved
         value, slopes = _jacobian(structure, n, d, above, below)
         if not (np.isfinite(value).all() and np.isfinite(slopes).all()):
             return None
-        return Fit(structure, above, below, _covariance(slopes / noise[:, None]))
+        return Fit(structure, above, below, _covariance(slopes / noise_std[:, None]))
 
 
-def _linearised(structure: Structure, n: Array, d: Array, target: Array, noise: Array) -> tuple[Array, Array] | None:
+def _linearised(
+    structure: Structure, n: Array, d: Array, target: Array, noise_std: Array
+) -> tuple[Array, Array] | None:
     """target·D = N is linear in the coefficients; its weights follow the last D (Sanathanan & Koerner)."""
     above, below = np.zeros(n.shape[1]), np.zeros(d.shape[1])
     below[:1] = 1.0
-    weight = 1 / noise if structure.root == 1 else 1 / (noise * np.maximum(np.sqrt(np.abs(target)), 1e-300))
+    weight = 1 / noise_std if structure.root == 1 else 1 / (noise_std * np.maximum(np.sqrt(np.abs(target)), 1e-300))
     features, answer = n, target
     if d.shape[1]:
         features = np.concatenate([n, -target[:, None] * d[:, 1:]], 1)
@@ -92,7 +94,7 @@ def _linearised(structure: Structure, n: Array, d: Array, target: Array, noise: 
         above, below[1:] = solved[: n.shape[1]], solved[n.shape[1] :]
         if d.shape[1]:
             size = np.abs(d @ below)
-            weight = 1 / (noise * np.maximum(size, 1e-6 * np.median(size)))
+            weight = 1 / (noise_std * np.maximum(size, 1e-6 * np.median(size)))
     return above, below
 
 
@@ -108,24 +110,24 @@ def _jacobian(structure: Structure, n: Array, d: Array, above: Array, below: Arr
 
 
 def _gauss_newton(
-    structure: Structure, n: Array, d: Array, above: Array, below: Array, y: Array, noise: Array
+    structure: Structure, n: Array, d: Array, above: Array, below: Array, y: Array, noise_std: Array
 ) -> tuple[Array, Array] | None:
     split = len(above)
     value, slopes = _jacobian(structure, n, d, above, below)
-    loss = _loss(value, y, noise)
+    loss = _loss(value, y, noise_std)
     if not np.isfinite(loss):
         return None
     for _ in range(GAUSS_NEWTON_STEPS):
         if not np.isfinite(slopes).all():
             return None
-        step = least_squares(slopes / noise[:, None], (y - value) / noise)
+        step = least_squares(slopes / noise_std[:, None], (y - value) / noise_std)
         if step is None:
             return None
         for shrink in (1.0, 0.3, 0.05):
             tried = above + shrink * step[:split], below.copy()
             tried[1][1:] += shrink * step[split:]
             tried_value, tried_slopes = _jacobian(structure, n, d, *tried)
-            tried_loss = _loss(tried_value, y, noise)
+            tried_loss = _loss(tried_value, y, noise_std)
             if tried_loss < loss:
                 break
         else:
@@ -137,8 +139,8 @@ def _gauss_newton(
     return above, below
 
 
-def _loss(value: Array, y: Array, noise: Array) -> float:
-    return float(np.sum(np.square((y - value) / noise)))
+def _loss(value: Array, y: Array, noise_std: Array) -> float:
+    return float(np.sum(np.square((y - value) / noise_std)))
 
 
 def _covariance(slopes: Array) -> Array:

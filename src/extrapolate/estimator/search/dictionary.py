@@ -11,7 +11,7 @@ import numpy as np
 
 from extrapolate.estimator.formula.structure import Array, Monomial, Structure, evaluate, exponent_cost
 from extrapolate.estimator.table.columns import Column
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 SINGLE = tuple(
     Fraction(p, q)
@@ -77,7 +77,7 @@ class Dictionary:
     target: Array
 
     @classmethod
-    def of(cls, table: Table, choices: list[Monomial], target: Array, *, divisors: int) -> "Dictionary":
+    def of(cls, table: SplitTable, choices: list[Monomial], target: Array, *, divisors: int) -> "Dictionary":
         """``divisors``: how many of the cheapest monomials may stand in a denominator beside 1."""
         with np.errstate(all="ignore"):
             values = evaluate(choices, table.x)

@@ -9,11 +9,11 @@ import sympy
 
 from extrapolate.estimator.formula.constants import recognise
 from extrapolate.estimator.formula.formula import Coefficient, Formula, product
-from extrapolate.estimator.formula.render import as_text, rounded
+from extrapolate.estimator.formula.render import as_text, round_numbers
 from extrapolate.estimator.formula.structure import Array, Structure
-from extrapolate.estimator.search.candidates import EXACT, Candidate, noise_profile
+from extrapolate.estimator.search.candidates import EXACT, ScoredStructure, noise_profile
 from extrapolate.estimator.search.coefficients import Fit, fit, least_squares
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 #: Relative uncertainty that float64 leaves in a coefficient of an exact formula.
 FLOAT = 4e-12
@@ -26,7 +26,7 @@ NEAR, SURE = 2.5, 0.2
 SKETCHED = 6
 
 
-def write(candidate: Candidate, table: Table, symbols: Sequence[sympy.Symbol]) -> Formula:
+def write(candidate: ScoredStructure, table: SplitTable, symbols: Sequence[sympy.Symbol]) -> Formula:
     """The formula of ``candidate``, its coefficients refitted on every row of ``table``."""
     noise = np.ones(len(table.y))
     if candidate.proportional:
@@ -41,13 +41,13 @@ def write(candidate: Candidate, table: Table, symbols: Sequence[sympy.Symbol]) -
     return _formula(used, fitted, deviation, symbols, {i: sympy.Integer(int(v)) for i, v in fixed.items()})
 
 
-def sketch(candidate: Candidate, symbols: Sequence[sympy.Symbol]) -> str:
+def sketch(candidate: ScoredStructure, symbols: Sequence[sympy.Symbol]) -> str:
     """The candidate in a few words, for a progress display."""
     fitted = candidate.fit
     if (terms := len(fitted.above) + len(fitted.below)) > SKETCHED:
         return f"a formula of {terms} terms"
     formula = _formula(fitted, fitted, np.zeros(terms), symbols, {})
-    return as_text(rounded(formula.expression(symbols), 3))
+    return as_text(round_numbers(formula.expression(symbols), 3))
 
 
 def _leads(structure: Structure) -> list[Structure]:
@@ -57,12 +57,14 @@ def _leads(structure: Structure) -> list[Structure]:
     return [replace(structure, denominator=order) for order in orders] or [structure]
 
 
-def _refitted(candidate: Candidate, structure: Structure, table: Table, noise: Array) -> tuple[Fit, Array]:
+def _refitted(
+    candidate: ScoredStructure, structure: Structure, table: SplitTable, noise_std: Array
+) -> tuple[Fit, Array]:
     """The fit on all rows, and the standard errors of its free coefficients."""
-    fitted = fit(structure, table.x, table.y, noise)
+    fitted = fit(structure, table.x, table.y, noise_std)
     if fitted is None:
         fitted = candidate.fit
-    error = (table.y - fitted.predict(table.x)) / noise
+    error = (table.y - fitted.predict(table.x)) / noise_std
     freedom = max(1, len(error) - structure.free_coefficients)
     sigma = math.sqrt(float(np.sum(np.square(error))) / freedom)
     return fitted, np.sqrt(np.maximum(np.diag(fitted.covariance), 0.0)) * sigma
@@ -88,7 +90,7 @@ def _structural(fitted: Fit, deviation: Array) -> dict[int, float]:
     return {int(index): float(np.sign(values[index])) for index in np.flatnonzero(near)}
 
 
-def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise: Array) -> Fit:
+def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise_std: Array) -> Fit:
     """The fit with some parameters at given values and the others at their least squares."""
     values = _parameters(fitted).copy()
     values[list(fixed)] = list(fixed.values())
@@ -99,8 +101,8 @@ def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise: Array)
         current = replace(current, above=values[:split], below=np.r_[fitted.below[:1], values[split:]])
         if not free:
             break
-        slopes = current.jacobian(x)[:, free] / noise[:, None]
-        step = least_squares(slopes, (y - current.predict(x)) / noise)
+        slopes = current.jacobian(x)[:, free] / noise_std[:, None]
+        step = least_squares(slopes, (y - current.predict(x)) / noise_std)
         if step is None or not np.isfinite(step).all():
             return fitted
         values = values.copy()
@@ -108,7 +110,7 @@ def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise: Array)
     return current
 
 
-def _neat_exact(fitted: Fit, deviation: Array, table: Table, symbols: Sequence[sympy.Symbol]) -> Formula:
+def _neat_exact(fitted: Fit, deviation: Array, table: SplitTable, symbols: Sequence[sympy.Symbol]) -> Formula:
     """Neat constants one by one, each kept only if the formula stays exact on every row."""
     plain = _formula(fitted, fitted, deviation, symbols, {})
     limit = max(2 * _largest_error(plain, table), 1e-13 * table.size, 0.01 * EXACT * table.size)
@@ -123,7 +125,7 @@ def _neat_exact(fitted: Fit, deviation: Array, table: Table, symbols: Sequence[s
     return _formula(fitted, fitted, deviation, symbols, chosen)
 
 
-def _largest_error(formula: Formula, table: Table) -> float:
+def _largest_error(formula: Formula, table: SplitTable) -> float:
     return float(np.max(np.abs(table.y - formula.predict(table.x))))
 
 

@@ -45,7 +45,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
     def unflatten(flat: Tensor) -> dict[str, Tensor]:
         return {name: part.view(shape) for name, part, shape in zip(names, flat.split(sizes), shapes, strict=True)}
 
-    call = replicas.bind(lambda model, rows: model(rows), training=True)
+    call = replicas.functionalize(lambda model, rows: model(rows), training=True)
 
     def output(flat: Tensor, row: Tensor) -> Tensor:
         return call(unflatten(flat), {}, None, row)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from extrapolate.estimator.formula.structure import Array, Monomial, Structure
 from extrapolate.estimator.search.levenberg_marquardt import Trained, train_replicas
 from extrapolate.estimator.search.network import LinearProduct, PowerFraction
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 from extrapolate.training import Replicas
 
 #: (products, divisors) of the power networks and (factors, divisors) of the networks of sums.
@@ -30,13 +30,13 @@ NEGLIGIBLE = 0.02
 class Scaled:
     """A table in units that suit training: columns of median size 1, a target of size 1."""
 
-    table: Table
+    table: SplitTable
     scale: Array
     x: Tensor
     y: Tensor
 
     @classmethod
-    def of(cls, table: Table, target: Array) -> "Scaled":
+    def of(cls, table: SplitTable, target: Array) -> "Scaled":
         scale = np.array([column.scale for column in table.columns])
         size = float(np.sqrt(np.mean(np.square(target)))) or 1.0
         x, y = (table.x / scale)[:ROWS], (target / size)[:ROWS]
@@ -61,7 +61,7 @@ def train_sums(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, s
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
 
-def _allowed_start(weight: Tensor, table: Table) -> Tensor:
+def _allowed_start(weight: Tensor, table: SplitTable) -> Tensor:
     """No negative power where a column has a zero; whole powers where it has a negative number."""
     weight = weight.clone()
     for index, column in enumerate(table.columns):
@@ -81,7 +81,7 @@ def _solve_coefficients(replicas: Replicas, data: Scaled) -> None:
         assert isinstance(model, PowerFraction)
         return model.features(data.x, data.y)
 
-    values = replicas.map(features)
+    values = replicas.vmap(features)
     scale = values.square().mean(1).sqrt().clamp_min(1e-30)
     scaled = values / scale[:, None]
     normal = scaled.mT @ scaled + 1e-6 * len(data.y) * torch.eye(values.shape[-1], dtype=values.dtype)
@@ -102,21 +102,21 @@ DENOMINATORS = (None, 3, 10, 100, 1000)
 
 
 @torch.no_grad()
-def read_powers(model: PowerFraction, table: Table, root: int, sign: int, *, fine: bool) -> Iterator[Structure]:
+def read_powers(model: PowerFraction, table: SplitTable, root: int, sign: int, *, fine: bool) -> Iterator[Structure]:
     """The structures a trained power network is near: exponents rounded, with and without the constant.
 
     ``fine``: also to finer fractions than the lattice's.
     """
     zero = tuple(Fraction(0) for _ in table.columns)
     for denominator in DENOMINATORS if fine else DENOMINATORS[:1]:
-        above = [_rounded(row, table, denominator) for row in model.weight]
-        below = [_rounded(row, table, denominator) for row in model.divisor_weight]
+        above = [_round_exponents(row, table, denominator) for row in model.weight]
+        below = [_round_exponents(row, table, denominator) for row in model.divisor_weight]
         divisors = [[zero, *below], below] if below else [[]]
         for constant, divisor in product(([], [zero]), divisors):
             yield Structure.of([*above, *constant], divisor, root, sign)
 
 
-def _rounded(row: Tensor, table: Table, denominator: int | None) -> Monomial:
+def _round_exponents(row: Tensor, table: SplitTable, denominator: int | None) -> Monomial:
     exponents = []
     for column, weight in zip(table.columns, row.tolist(), strict=True):
         nearest = column.nearest(weight)
@@ -146,10 +146,10 @@ def _multiplied(layer: nn.Linear, data: Scaled) -> set[Monomial]:
         sizes = torch.cat([weight * spread, bias[None]]).abs()
         kept = (sizes > NEGLIGIBLE * sizes.max()).tolist()
         factor = [zero] if kept[-1] else []
-        factor += [_unit(index, len(zero)) for index, keep in enumerate(kept[:-1]) if keep]
+        factor += [_single_factor(index, len(zero)) for index, keep in enumerate(kept[:-1]) if keep]
         terms = {tuple(a + b for a, b in zip(one, two, strict=True)) for one in terms for two in factor}
     return terms
 
 
-def _unit(index: int, length: int) -> Monomial:
+def _single_factor(index: int, length: int) -> Monomial:
     return tuple(Fraction(int(position == index)) for position in range(length))

@@ -14,7 +14,7 @@ import sympy
 from extrapolate.estimator.formula.structure import Monomial, Structure, evaluate, exponent_cost
 from extrapolate.estimator.search import algebra
 from extrapolate.estimator.search import dictionary as dictionaries
-from extrapolate.estimator.search.candidates import Candidate, Pool
+from extrapolate.estimator.search.candidates import Pool, ScoredStructure
 from extrapolate.estimator.search.certificate import residual_structure, unexplained, why_not
 from extrapolate.estimator.search.dictionary import Dictionary
 from extrapolate.estimator.search.finalize import sketch
@@ -22,7 +22,7 @@ from extrapolate.estimator.search.network import LinearProduct, PowerFraction
 from extrapolate.estimator.search.progress import Clock
 from extrapolate.estimator.search.replicas import Scaled, read_powers, read_sums, train_powers, train_sums
 from extrapolate.estimator.search.targets import Reciprocal, Target, targets
-from extrapolate.estimator.table.split import Table
+from extrapolate.estimator.table.split import SplitTable
 
 #: Of each training and each dictionary search, how many proposals are judged; and how many are pruned.
 READ, PRUNED = 12, 6
@@ -63,7 +63,7 @@ class Search:
         symbols: of the columns, to tell the watch the best formula so far.
     """
 
-    table: Table
+    table: SplitTable
     pool: Pool
     clock: Clock
     replicas: int
@@ -72,7 +72,7 @@ class Search:
 
     def __post_init__(self) -> None:
         self.sample = self.table.sample(np.random.default_rng(self.seed))
-        self._noise: dict[Structure, bool] = {}
+        self._noise_only: dict[Structure, bool] = {}
         self.targets = targets(self.table.y, self.sample.y)
 
     def run(self) -> None:
@@ -100,13 +100,13 @@ class Search:
             if name == GROW and best is before:
                 return
 
-    def _is_noise(self, best: Candidate) -> bool:
+    def _is_noise(self, best: ScoredStructure) -> bool:
         """Whether ``best`` leaves only noise, and little of it; asked once a formula."""
-        if best.structure not in self._noise:
+        if best.structure not in self._noise_only:
             residual = residual_structure(best, self.table, self.seed)
             clean = why_not(best, self.table, residual) is None and unexplained(best, self.table) < LITTLE
-            self._noise[best.structure] = clean and residual is not None and residual < 0
-        return self._noise[best.structure]
+            self._noise_only[best.structure] = clean and residual is not None and residual < 0
+        return self._noise_only[best.structure]
 
     def _stages(self) -> Iterator[Stage]:
         plain, *rooted = self.targets
@@ -139,7 +139,7 @@ class Search:
 
     def _consider(self, structures: Iterable[Structure]) -> None:
         """Judges the proposals and prunes the best of them, until one is exact."""
-        judged: dict[Structure, Candidate] = {}  # replicas often meet in the same rule
+        judged: dict[Structure, ScoredStructure] = {}  # replicas often meet in the same rule
         for structure in structures:
             if (candidate := self.pool.add(structure)) is not None:
                 judged[structure] = candidate
@@ -211,7 +211,7 @@ class Search:
                 if self.clock.over():
                     return
 
-    def _grown(self, candidate: Candidate, book: Dictionary, target: Target) -> Iterator[Structure]:
+    def _grown(self, candidate: ScoredStructure, book: Dictionary, target: Target) -> Iterator[Structure]:
         structure = candidate.structure
         lead = structure.denominator[:1]
         base = [evaluate(structure.numerator, self.sample.x)]
@@ -228,7 +228,7 @@ class Search:
             yield Structure.of(above, below, structure.root, structure.sign)
 
 
-def _simpler(candidate: Candidate) -> Iterator[Structure]:
+def _simpler(candidate: ScoredStructure) -> Iterator[Structure]:
     """The structure with one exponent cheaper: the powers of a column of zeros and ones are all the same."""
     structure = candidate.structure
     for side in ("numerator", "denominator"):

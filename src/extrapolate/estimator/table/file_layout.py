@@ -29,7 +29,7 @@ class Layout:
     separator: str
     names: tuple[str, ...]
     nameless: frozenset[str]
-    start: int
+    first_row: int
 
 
 def layout_of(path: Path) -> Layout:

@@ -9,8 +9,8 @@ import polars as pl
 
 from extrapolate._runtime.errors import UserError, unknown_name
 from extrapolate.estimator.formula.structure import Array
-from extrapolate.estimator.table.parse_numbers import numbers
-from extrapolate.estimator.table.read_file import Sheet, read_sheet
+from extrapolate.estimator.table.parse_numbers import parse_numbers
+from extrapolate.estimator.table.read_file import Table, read_sheet
 
 #: Rows below which a formula cannot be told from a coincidence.
 FEWEST_ROWS = 20
@@ -50,7 +50,7 @@ def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_m
         raise UserError(f"{path} has no column beside the target {target!r}: there is nothing to explain it with")
     if sheet.frame.is_empty():
         raise UserError(f"{path} has column names and no rows")
-    table = numbers(sheet, [*names, target], [target])
+    table = parse_numbers(sheet, [*names, target], [target])
     complete, notes = _complete(table, path, drop=drop_missing)
     if len(complete) < FEWEST_ROWS:
         left = " complete" if len(complete) < len(table) else ""
@@ -62,12 +62,12 @@ def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_m
     return FitData(tuple(names), complete.select(names).to_numpy(), y, len(table), (*sheet.notes, *notes))
 
 
-def _check_names(sheet: Sheet, target: str, ignore: Sequence[str]) -> None:
-    if target not in sheet.names and all(map(_is_number, sheet.names)):
-        raise UserError(f"{sheet.path} begins with numbers: its first line must name the columns")
+def _check_names(table: Table, target: str, ignore: Sequence[str]) -> None:
+    if target not in table.names and all(map(_is_number, table.names)):
+        raise UserError(f"{table.path} begins with numbers: its first line must name the columns")
     for name in (target, *ignore):
-        if name not in sheet.names:
-            raise unknown_name("column", name, sheet.names)
+        if name not in table.names:
+            raise unknown_name("column", name, table.names)
     if target in ignore:
         raise UserError(f"{target!r} is the target and cannot be ignored")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.estimator.table.read_file import ROW, Sheet
+from extrapolate.estimator.table.read_file import ROW, Table
 
 #: What stands for "no value" in a text file.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?")
@@ -16,7 +16,7 @@ DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
 
 
-def numbers(sheet: Sheet, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
+def parse_numbers(table: Table, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
     """The columns ``names`` as floats; null where the file has no value, NaN and infinities as they are.
 
     ``needed``: those of them that cannot be left out, which is what to do about the others.
@@ -25,31 +25,31 @@ def numbers(sheet: Sheet, names: Sequence[str], needed: Sequence[str]) -> pl.Dat
         UserError: a column is text or dates (all such are named), or one cell of a column is no number
             (its row and column are named).
     """
-    cells = {name: _cells(sheet, name) for name in names}
-    read = {name: _read(sheet, name, column) for name, column in cells.items()}
+    cells = {name: _cells(table, name) for name in names}
+    read = {name: _read(table, name, column) for name, column in cells.items()}
     wrong = {name: cells[name].is_not_null() & read[name].is_null() for name in names}
     useless = [name for name in names if wrong[name].any() and read[name].is_null().all()]
     if useless:
-        raise UserError(_useless(sheet, useless, cells, needed))
+        raise UserError(_useless(table, useless, cells, needed))
     for name in names:
         if wrong[name].any():
             place = int(wrong[name].arg_max() or 0)
             advice = "mend the cell" + ("" if name in needed else _ignoring([name], " or "))
-            told = f"column {name!r}, {_row(sheet, place)}: {_shown(cells[name][place])} is not a number"
+            told = f"column {name!r}, {_row(table, place)}: {_shorten(cells[name][place])} is not a number"
             raise UserError(f"{told}; {advice}")
     return pl.DataFrame(read)
 
 
-def _cells(sheet: Sheet, name: str) -> pl.Series:
+def _cells(table: Table, name: str) -> pl.Series:
     """The column with null for every way of writing "no value"; text without blanks around it."""
-    column = sheet.frame[name]
+    column = table.frame[name]
     if column.dtype != pl.String:
         return column
     column = column.str.strip_chars()
     return column.set(column.str.to_lowercase().is_in(MISSING), None)
 
 
-def _read(sheet: Sheet, name: str, column: pl.Series) -> pl.Series:
+def _read(table: Table, name: str, column: pl.Series) -> pl.Series:
     """The column as floats, null where a cell is none."""
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return column.cast(pl.Float64)
@@ -59,12 +59,12 @@ def _read(sheet: Sheet, name: str, column: pl.Series) -> pl.Series:
     if column.is_not_null().any() and lowered.is_in(["true", "false"]).all():
         return (lowered == "true").cast(pl.Float64)
     read = column.cast(pl.Float64, strict=False)
-    if sheet.layout is None or sheet.layout.separator == "," or not (column.is_not_null() & read.is_null()).any():
+    if table.layout is None or table.layout.separator == "," or not (column.is_not_null() & read.is_null()).any():
         return read
-    return _with_decimal_commas(sheet, name, column, read)
+    return _with_decimal_commas(table, name, column, read)
 
 
-def _with_decimal_commas(sheet: Sheet, name: str, column: pl.Series, read: pl.Series) -> pl.Series:
+def _with_decimal_commas(table: Table, name: str, column: pl.Series, read: pl.Series) -> pl.Series:
     """1,5 as one and a half; refused where every comma could as well part thousands."""
     commas = column.str.contains(DECIMAL_COMMA)
     if not commas.any():
@@ -72,35 +72,35 @@ def _with_decimal_commas(sheet: Sheet, name: str, column: pl.Series, read: pl.Se
     if (column.str.contains(THOUSANDS) | ~commas).all():
         place = int(commas.arg_max() or 0)
         raise UserError(
-            f"column {name!r}, {_row(sheet, place)}: {_shown(column[place])} can be read in two ways; "
+            f"column {name!r}, {_row(table, place)}: {_shorten(column[place])} can be read in two ways; "
             "write thousands without a comma, or decimals with a point"
         )
     return column.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
 
 
-def _useless(sheet: Sheet, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
+def _useless(table: Table, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
     """One line about all columns that hold no number."""
     if wanted := [name for name in names if name in needed]:
-        return f"column {wanted[0]!r} holds {_content(sheet, wanted[0], cells[wanted[0]])}, not numbers"
-    told = "; ".join(f"column {name!r} holds {_content(sheet, name, cells[name])}" for name in names)
+        return f"column {wanted[0]!r} holds {_content(table, wanted[0], cells[wanted[0]])}, not numbers"
+    told = "; ".join(f"column {name!r} holds {_content(table, name, cells[name])}" for name in names)
     return f"{told}: {_ignoring(names, '')}"
 
 
-def _content(sheet: Sheet, name: str, column: pl.Series) -> str:
+def _content(table: Table, name: str, column: pl.Series) -> str:
     place = int(column.is_not_null().arg_max() or 0)
     dated = column.dtype.is_temporal() or (column.dtype == pl.String and bool(column.str.contains(DATE).all()))
     kind = "dates" if dated else ("lists" if column.dtype.is_nested() else "text")
-    return f"{kind} ({_shown(column[place])} in {_row(sheet, place)})"
+    return f"{kind} ({_shorten(column[place])} in {_row(table, place)})"
 
 
-def _row(sheet: Sheet, place: int) -> str:
-    number = sheet.frame[ROW][place]
+def _row(table: Table, index: int) -> str:
+    number = table.frame[ROW][index]
     if number is None:
         return "in the sample"
-    return f"row {number}" if sheet.layout is None else f"row {number} (line {number + 1})"
+    return f"row {number}" if table.layout is None else f"row {number} (line {number + 1})"
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = str(value)
     return repr(text if len(text) <= 40 else text[:39] + "…")
 

@@ -24,7 +24,7 @@ ROW = "\x00row"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Table:
     """Rows as the file has them.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sheet:
         return [name for name in self.frame.columns if name != ROW]
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: Path) -> Table:
     """The table in ``path``; in a sample where the file is larger than ``LARGEST``.
 
     Raises:
@@ -53,15 +53,15 @@ def read_sheet(path: Path) -> Sheet:
     """
     large = path.stat().st_size > LARGEST if path.is_file() else False
     if kind_of(path) == "parquet":
-        return _parquet_sample(path) if large else Sheet(path, _numbered(_parquet(path).collect()), None)
+        return _parquet_sample(path) if large else Table(path, _numbered(_parquet(path).collect()), None)
     if large:
         return _text_sample(path)
     layout = layout_of(path)
     frame = _parse(path, path.read_bytes(), layout)
-    return Sheet(path, _without_blanks(_numbered(frame), layout), layout)
+    return Table(path, _without_blanks(_numbered(frame), layout), layout)
 
 
-def read_batches(path: Path) -> Iterator[Sheet]:
+def read_batches(path: Path) -> Iterator[Table]:
     """The whole table, ``BATCH`` rows at a time; the first batch is there even where there are no rows."""
     if kind_of(path) == "parquet":
         layout, lazy = None, _parquet(path)
@@ -72,10 +72,10 @@ def read_batches(path: Path) -> Iterator[Sheet]:
     done = 0
     try:
         for frame in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
-            yield Sheet(path, _without_blank_lines(frame.with_row_index(ROW, offset=done + 1)), layout)
+            yield Table(path, _without_blank_lines(frame.with_row_index(ROW, offset=done + 1)), layout)
             done += len(frame)
         if not done:
-            yield Sheet(path, lazy.head(0).collect().with_row_index(ROW), layout)
+            yield Table(path, lazy.head(0).collect().with_row_index(ROW), layout)
     except pl.exceptions.PolarsError as error:
         raise _unreadable(path, error, layout) from error
 
@@ -109,17 +109,17 @@ def _parse(path: Path, content: bytes, layout: Layout) -> pl.DataFrame:
     return frame
 
 
-def _text_sample(path: Path) -> Sheet:
+def _text_sample(path: Path) -> Table:
     layout, size = layout_of(path), path.stat().st_size
     with open(path, "rb") as file:
-        pieces = [file.read(layout.start)]
+        pieces = [file.read(layout.first_row)]
         for place in range(BLOCKS):
-            file.seek(layout.start + (size - layout.start) * place // BLOCKS)
+            file.seek(layout.first_row + (size - layout.first_row) * place // BLOCKS)
             piece = file.read(LARGEST // (2 * BLOCKS))
             begin = piece.find(b"\n") + 1 if place else 0
             pieces.append(piece[begin : piece.rfind(b"\n") + 1])
     frame = _without_blanks(_unnumbered(_parse(path, b"".join(pieces), layout)), layout)
-    return Sheet(path, frame, layout, (_sampled(size, f"{len(frame):,} of its rows"),))
+    return Table(path, frame, layout, (_sampled(size, f"{len(frame):,} of its rows"),))
 
 
 def _parquet(path: Path) -> pl.LazyFrame:
@@ -131,13 +131,13 @@ def _parquet(path: Path) -> pl.LazyFrame:
     return lazy
 
 
-def _parquet_sample(path: Path) -> Sheet:
+def _parquet_sample(path: Path) -> Table:
     lazy, size = _parquet(path), path.stat().st_size
     rows = int(lazy.select(pl.len()).collect().item())
     length = max(1, rows * LARGEST // size // (2 * BLOCKS))
     frame = pl.concat(lazy.slice(rows * place // BLOCKS, length).collect() for place in range(BLOCKS))
     note = _sampled(size, f"{len(frame):,} of its {rows:,} rows")
-    return Sheet(path, _unnumbered(frame), None, (note,))
+    return Table(path, _unnumbered(frame), None, (note,))
 
 
 def _sampled(size: int, rows: str) -> str:

@@ -21,7 +21,7 @@ SEARCH_ROWS = 320
 
 
 @dataclass(frozen=True)
-class Table:
+class SplitTable:
     """x (N, I), y (N,), and which rows are ``outer``."""
 
     x: Array
@@ -29,7 +29,7 @@ class Table:
     outer: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, x: Array, y: Array) -> "Table":
+    def of(cls, x: Array, y: Array) -> "SplitTable":
         """Rows are outer by the distance of their ranks from the middle: columns of any scale count alike."""
         ranks = np.stack([rankdata(column) / len(x) - 0.5 for column in x.T], 1)
         distance = np.square(ranks).sum(1)
@@ -47,21 +47,21 @@ class Table:
         return float(np.sqrt(np.mean(np.square(self.y)))) or 1.0
 
     @cached_property
-    def inner(self) -> "Table":
+    def inner(self) -> "SplitTable":
         keep = ~self.outer
-        return Table(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
+        return SplitTable(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
 
-    def thinned(self, rng: np.random.Generator) -> "Table":
+    def thinned(self, rng: np.random.Generator) -> "SplitTable":
         """At most ``JUDGED_ROWS`` of the rows, inner and outer ones alike; itself where it has no more."""
         if len(self.x) <= JUDGED_ROWS:
             return self
         keep = np.sort(rng.choice(len(self.x), JUDGED_ROWS, replace=False))
-        return Table(self.x[keep], self.y[keep], self.outer[keep])
+        return SplitTable(self.x[keep], self.y[keep], self.outer[keep])
 
-    def sample(self, rng: np.random.Generator) -> "Table":
+    def sample(self, rng: np.random.Generator) -> "SplitTable":
         """At most ``SEARCH_ROWS`` of the inner rows."""
         inner = self.inner
         if len(inner.x) <= SEARCH_ROWS:
             return inner
         keep = np.sort(rng.choice(len(inner.x), SEARCH_ROWS, replace=False))
-        return Table(inner.x[keep], inner.y[keep], np.zeros(SEARCH_ROWS, bool))
+        return SplitTable(inner.x[keep], inner.y[keep], np.zeros(SEARCH_ROWS, bool))

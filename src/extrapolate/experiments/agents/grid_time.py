@@ -44,10 +44,10 @@ class Clock(torch_nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unit = nn.NAC(self.in_features, SUMS)
+        self.layer = nn.NAC(self.in_features, SUMS)
 
     def forward(self, ticks: Tensor, sums: Tensor) -> Tensor:
-        return sums + self.unit(ticks)
+        return sums + self.layer(ticks)
 
 
 class RecurrentClock(Clock):
@@ -56,7 +56,7 @@ class RecurrentClock(Clock):
     in_features = SUMS + 2
 
     def forward(self, ticks: Tensor, sums: Tensor) -> Tensor:
-        return self.unit(torch.cat([sums, ticks], -1))
+        return self.layer(torch.cat([sums, ticks], -1))
 
 
 #: By name of the agent, what gives the LSTM the time.
@@ -71,14 +71,14 @@ class Agent(torch_nn.Module):
     def __init__(self, clock: NoClock | Clock, hidden: int) -> None:
         super().__init__()
         self.clock = clock
-        self.eye = torch_nn.Linear(2 * TASK.places, hidden)
+        self.eye = torch_nn.Linear(2 * TASK.positions, hidden)
         self.lstm = LSTM(hidden + clock.out_features, hidden)
         self.actor = torch_nn.Linear(hidden, len(MOVES))
         self.critic = torch_nn.Linear(hidden, 1)
 
-    def start(self, like: Tensor) -> State:
+    def initial_state(self, like: Tensor) -> State:
         """The state before the first step of episodes (...): the clock's, then the LSTM's."""
-        return like.new_zeros(*like.shape, self.clock.out_features), *self.lstm.start(like[..., None])
+        return like.new_zeros(*like.shape, self.clock.out_features), *self.lstm.initial_state(like[..., None])
 
     def forward(self, planes: Tensor, time: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         sums, *inner = state
@@ -102,7 +102,7 @@ class Walk:
 def walk(agent: torch_nn.Module, grid: GridTime, episodes: Episodes, choose: Callable[[Tensor, int], Tensor]) -> Walk:
     """Episodes from their start to the greatest T of ``grid``; ``choose(preferences, step)`` gives the actions."""
     assert isinstance(agent, Agent)
-    steps, state = [], agent.start(episodes.time.float())
+    steps, state = [], agent.initial_state(episodes.time.float())
     for step in range(grid.times[1]):
         preferences, expected, state = agent(*grid.observe(episodes), state)
         action, going = choose(preferences, step), ~episodes.over
@@ -171,7 +171,7 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
         tests = [success_on(GridTime(times=(time, time)), 100 + time, config) for time in times]
-        success = [trained.map(each) for each in tests]
+        success = [trained.vmap(each) for each in tests]
         return {
             "solved": success[-1] > TASK.threshold,
             "success_trained": torch.stack(success[: LAST - FIRST + 1]).mean(0),
@@ -183,7 +183,7 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
 
     return lab.Training(
         name=agent,
-        labels={"unit": agent, "operation": "arriving in time", "range": f"T from {FIRST} to {LAST}"},
+        labels={"model": agent, "task": "arriving in time", "split": f"T from {FIRST} to {LAST}"},
         build=lambda: Agent(CLOCKS[agent](), config.hidden),
         train=replace(
             config.train(partial(episode_loss, config.batch), adam, failure),
@@ -198,16 +198,16 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
 
 def findings(config: GridTimeConfig) -> Iterator[lab.Finding]:
     """On success at twice the largest T of the training."""
-    plain, clocked, later = {"unit": "LSTM"}, {"unit": "LSTM-NAC"}, f"success_{2 * LAST}"
+    plain, clocked, later = {"model": "LSTM"}, {"model": "LSTM-NAC"}, f"success_{2 * LAST}"
 
-    def kept(rows: pl.DataFrame, if_never: float) -> np.ndarray:
+    def success_ratio(rows: pl.DataFrame, if_never: float) -> np.ndarray:
         """Divided by success on the T of the training; ``if_never`` where there is none on those either."""
         far, trained = rows[later].to_numpy(), rows["success_trained"].to_numpy()
         return np.divide(far, trained, out=np.full_like(far, if_never), where=trained > 0)
 
     yield lab.Finding("LSTM-NAC/later-than-LSTM", lab.difference(later, clocked, plain))
-    yield lab.Finding("LSTM-NAC/holds", lab.of(lambda rows: kept(rows, 0.0), clocked, needs=[later]))
-    yield lab.Finding("LSTM/falls", lab.of(lambda rows: 1 - kept(rows, 1.0), plain, needs=[later]))
+    yield lab.Finding("LSTM-NAC/holds", lab.of(lambda rows: success_ratio(rows, 0.0), clocked, needs=[later]))
+    yield lab.Finding("LSTM/falls", lab.of(lambda rows: 1 - success_ratio(rows, 1.0), plain, needs=[later]))
 
 
 def notes(config: GridTimeConfig) -> list[str]:

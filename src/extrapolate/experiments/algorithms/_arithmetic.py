@@ -32,15 +32,15 @@ SMOKE = {
     "pairs": 4,
     "long_pairs": 2,
     "family_pairs": 2,
-    "maps": 6,
+    "channels": 6,
     "batch": 2,
     "bins": 2,
 }
 PAPER = {
     "steps": 20_000,
     "operands": "uniform",
-    "levels": (0,),
-    "slack": 0,
+    "quantization_levels": (0,),
+    "extra_steps": 0,
     "pairs": 1_024,
     "long_pairs": 128,
     "family_pairs": 64,
@@ -62,19 +62,19 @@ class ArithmeticConfig(NeuralGPUConfig):
         "patterns); rippling (varied, plus 1/8 runs of ones plus one). Published: uniform.",
         "kind of operands",
     )
-    levels: tuple[int, ...] = lab.numbers(
+    quantization_levels: tuple[int, ...] = lab.integers(
         (4,),
         "Round states to multiples of 1/N at inference. Given several N, each network uses the one with the fewest "
         "errors on a validation set. 0: no rounding (published).",
         least=0,
     )
-    slack: int = lab.number(
+    extra_steps: int = lab.number(
         0,
         "Extra steps after one step per position, so that late carries finish. In training sampled from "
         "[slack/4, slack]. Published: 0.",
         least=0,
     )
-    widths: tuple[int, ...] = lab.numbers(
+    widths: tuple[int, ...] = lab.integers(
         (20, 25, 100, 200, 2_000),
         "Bits of the tested operands. The last is tested only for networks without an error on the others.",
         least=4,
@@ -162,28 +162,28 @@ def train_arithmetic(tests: ArithmeticTests) -> Iterator[lab.Training]:
             dropout=config.dropout,
             bins=LengthBins(),
             bins_per_step=config.bins,
-            learning_rate=lambda rate: linear_decay(rate, round(2 / 3 * config.steps), config.steps),
-            levels=config.levels,
-            extra_steps=config.slack,
+            learning_rate=lambda initial: linear_decay(initial, round(2 / 3 * config.steps), config.steps),
+            quantization_levels=config.quantization_levels,
+            extra_steps=config.extra_steps,
         )
         yield train_and_test(recipe, tests.checks(), tests.tests(), tests.trials())
 
 
-def exactness(config: ArithmeticConfig, operation: str, kind: str = "random") -> Iterator[lab.Finding]:
+def exactness(config: ArithmeticConfig, task: str, kind: str = "random") -> Iterator[lab.Finding]:
     """Whether any network is exact on random pairs, or full carries, at every width (the source has some)."""
     for width in config.widths:
-        yield lab.Finding(kind + "/{width}", exact(f"{kind}-{width}", operation), {"width": width})
+        yield lab.Finding(kind + "/{width}", exact(f"{kind}-{width}", task), {"width": width})
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:
     """How networks were trained and tested; ``dropout``: the published one, ``carries``: those of an evaluation."""
-    numbers = CHECK_WIDTHS, CHECK_FAMILIES, config.levels
+    numbers = CHECK_WIDTHS, CHECK_FAMILIES, config.quantization_levels
     widths, families, levels = (", ".join(map(str, each)) for each in numbers)
     return [
         "Operands of equal width behind one another, least significant bit first; answers are filled with zeros to "
         f"the whole length. Training operands of up to 20 bits, sampled as '{config.operands}'; fresh in every step "
         "(published: a fixed pool).",
-        f"A diagonal Neural GPU of {config.maps} channels, dropout {config.dropout:g} (published: {dropout:g}); "
+        f"A diagonal Neural GPU of {config.channels} channels, dropout {config.dropout:g} (published: {dropout:g}); "
         f"{config.batch} pairs per step of each of {config.bins} of nine bins of lengths (published: 32 of all). The "
         "learning rate falls linearly over the last third of the steps (published: by a third where the loss makes "
         "no progress).",
@@ -193,7 +193,8 @@ def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = ""
         f"Every {config.eval_every} steps a network is tested on random pairs of {widths} bits and families of "
         f"{families} bits{carries}. The weights with the fewest errors are kept (errors on families count "
         f"{RARE:g}-fold): weights are selected on longer numbers than trained on.",
-        f"An answer is right if every position is, padding included, after one step per position and {config.slack} "
-        "more. Exact: no error on any test set. The last width is tested only where all sets before, shorter random "
+        f"An answer is right if every position is, padding included, after one step per position and "
+        f"{config.extra_steps} more. Exact: no error on any test set. The last width is tested only where "
+        f"all sets before, shorter random "
         "pairs first, have no error. Intervals (95 %): Wilson for shares of networks.",
     ]

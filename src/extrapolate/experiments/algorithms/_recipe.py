@@ -17,7 +17,7 @@ from extrapolate.optim import AdaMax, GradientNoise, Madam, PerReplica
 from extrapolate.tasks import Algorithm, Examples
 from extrapolate.tasks.algorithms import generator_of, together
 from extrapolate.training import History, Replicas
-from extrapolate.training.gradients import mapped, one_by_one
+from extrapolate.training.gradients import loop_gradients, vmap_gradients
 from extrapolate.training.metrics import Evaluate
 
 #: Streams of random examples: those of the training, and the fixed batches of the evaluations. The next two are those
@@ -29,7 +29,7 @@ TRAINING, FIXED, EXTRA_STEPS = 0, 1, 2
 class NeuralGPUConfig(lab.Config):
     """The options of all Neural GPU experiments."""
 
-    maps: int = lab.number(48, "Channels per position.", cut=lab.fewer("channels"))
+    channels: int = lab.number(48, "Channels per position.", cut=lab.fewer("channels"))
     batch: int = lab.number(32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin"))
     compile: bool = False  # hundreds of steps of a loop would be compiled for minutes
 
@@ -118,19 +118,19 @@ class Recipe:
     bins_per_step: int
     learning_rate: Callable[[float], AdaptiveValue]
     optimizer: str = "AdaMax"
-    levels: tuple[int, ...] = (0,)
+    quantization_levels: tuple[int, ...] = (0,)
     extra_steps: int = 0
     stop_when: Callable[[History], bool] | None = None
 
     def build(self) -> DiagonalNeuralGPU:
-        sizes = self.task.symbols, self.task.classes, self.config.maps
-        return DiagonalNeuralGPU(*sizes, dropout=self.dropout, slack=self.extra_steps)
+        sizes = self.task.symbols, self.task.classes, self.config.channels
+        return DiagonalNeuralGPU(*sizes, dropout=self.dropout, extra_steps=self.extra_steps)
 
-    def network(self, replicas: Replicas, row: int, levels: int) -> DiagonalNeuralGPU:
+    def network(self, replicas: Replicas, row: int, quantization_levels: int) -> DiagonalNeuralGPU:
         """The network in this row for inference, states rounded to multiples of 1/levels; 0: not rounded."""
         model = replicas[row].eval()
         assert isinstance(model, DiagonalNeuralGPU)
-        model.levels = levels or None
+        model.quantization_levels = quantization_levels or None
         return model
 
     def inputs(self, stream: int, step: int) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Recipe:
     def train_config(self, evaluate: Evaluate) -> lab.TrainConfig:
         """The training; ``evaluate`` measures ``score``, whose lowest value marks the best step, and ``error``."""
         config = self.config
-        first = {"AdaMax": 0.01 * 48 / config.maps, "Adam": 0.001, "Madam": 0.01}[self.optimizer]
+        first = {"AdaMax": 0.01 * 48 / config.channels, "Adam": 0.001, "Madam": 0.01}[self.optimizer]
         rate = self.learning_rate(first)
         adapted = {"rate": rate, "noise": lambda history: 1e-4 * rate(history), "weight": balance(rate)}
         values = AdaptiveValues(adapted, len(self.seeds), config.device)
@@ -165,14 +165,14 @@ class Recipe:
 
         return replace(
             config.train(loss, OPTIMIZERS[self.optimizer], evaluate, "score"),
-            per_replica=values.numbers,
+            per_replica=values.current,
             shared_batch=lambda key: self.inputs(TRAINING, int(key[2])),
             lr_schedule=values.schedule("rate"),
-            grad_noise=GradientNoise(values.numbers["noise"], seed=self.seeds[0]),
+            grad_noise=GradientNoise(values.current["noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
             feedback=values,
             stop_when=self.stop_when,
-            gradients=one_by_one if config.device == "cpu" else mapped,
+            gradients=loop_gradients if config.device == "cpu" else vmap_gradients,
         )
 
 

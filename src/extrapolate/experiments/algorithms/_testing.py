@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from extrapolate._runtime.progress import Interrupted, Watch
+from extrapolate._runtime.progress import Interrupted, Progress
 from extrapolate.experiments import lab
 from extrapolate.experiments.algorithms._adaptive import NO_ERROR
 from extrapolate.experiments.algorithms._recipe import FIXED, Recipe, costs
@@ -89,12 +89,12 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        rows, bound = [], replicas.bind(costs, training=True)
+        rows, bound = [], replicas.functionalize(costs, training=True)
         # a row's key is the same at all evaluations, and so is the dropout: they differ by the weights alone
         for row, key in enumerate(replicas.keys()):
             parameters = {name: value[row] for name, value in replicas.parameters.items()}
             entropy, saturation = (float(cost) for cost in bound(parameters, {}, key, fixed()))
-            rates = error_rates(recipe.network(replicas, row, recipe.levels[-1]), checks)
+            rates = error_rates(recipe.network(replicas, row, recipe.quantization_levels[-1]), checks)
             errors = sum(rate * (1 if each.typical else RARE) for each, rate in zip(checks, rates, strict=True))
             score = errors + 1e-3 * entropy  # the loss decides between equal error rates
             rows.append((entropy, saturation, score, max(rates), errors))
@@ -112,7 +112,7 @@ def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
 
 
 def run_tests(
-    models: Sequence[nn.Module], test_sets: Sequence[TestSet], checkpoint: Path, watch: Watch
+    models: Sequence[nn.Module], test_sets: Sequence[TestSet], checkpoint: Path, watch: Progress
 ) -> list[dict[str, int | None]]:
     """For each network the number of wrong sequences by test set; None where it was not tested on it.
 
@@ -123,7 +123,7 @@ def run_tests(
     """
     done: list[dict[str, list[int]]] = [{} for _ in models]
     if checkpoint.exists():
-        done = read(checkpoint).about["errors"]
+        done = read(checkpoint).metadata["errors"]
     for model, own in zip(models, done, strict=True):
         for each in test_sets:
             if each.if_exact and any(map(sum, own.values())):
@@ -146,7 +146,7 @@ def train_and_test(
     Of several of the recipe's levels, each network uses those that get furthest through ``trials``, the coarsest of
     equals.
     """
-    seeds, task, levels = recipe.seeds, recipe.task.name, recipe.levels
+    seeds, task, levels = recipe.seeds, recipe.task.name, recipe.quantization_levels
     trials = trials if len(levels) > 1 else ()  # else there is nothing to choose
     trial_steps = len(seeds) * len(levels) * sum(each.num_batches for each in trials)
     test_steps = len(seeds) * sum(each.num_batches for each in tests)
@@ -169,7 +169,7 @@ def train_and_test(
             "solved_at": lab.first_below(history, "error", torch.full((len(seeds),), NO_ERROR), solved),
             "steps": int(history.steps[-1]),
             "best_step": history.best_step,
-            "levels": chosen,
+            "quantization_levels": chosen,
             "seconds": history.seconds_so_far,
             "loss": history.metrics["loss"][-1],
         }
@@ -180,7 +180,7 @@ def train_and_test(
 
     return lab.Training(
         name=f"{task}-{seeds[0]}" + (f"-to-{seeds[-1]}" if len(seeds) > 1 else ""),
-        labels={"unit": "DNGPU", "operation": task, "range": f"up to {recipe.bins.ends[-1]} places"},
+        labels={"model": "DNGPU", "task": task, "split": f"up to {recipe.bins.ends[-1]} places"},
         build=recipe.build,
         train=recipe.train_config(evaluate_on(recipe, checks)),
         measure=measure,
@@ -190,14 +190,14 @@ def train_and_test(
     )
 
 
-def exact(test_set: str, operation: str) -> lab.Measure:
+def exact(test_set: str, task: str) -> lab.Measure:
     """The share of networks without an error on a test set; holds if there is one.
 
     Networks that were not tested on it had errors on easier ones and count as not exact.
     """
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        rows = lab.rows_of(results, {"operation": operation})
+        rows = lab.rows_of(results, {"task": task})
         if rows.is_empty():
             return None
         errors = rows[f"{test_set}/wrong"].drop_nulls()

@@ -24,7 +24,7 @@ CLASSES = {"overflow": True, "no-overflow": False}
 class AdditionConfig(arithmetic.ArithmeticConfig):
     """As for products, with carries."""
 
-    carries: tuple[int, ...] = lab.numbers(
+    carries: tuple[int, ...] = lab.integers(
         (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200),
         "Lengths of carries that are tested.",
     )
@@ -98,7 +98,7 @@ def carry_threshold(carries: Sequence[int]) -> lab.Measure:
         eval_every=200,
         operands="rippling",
         dropout=0.5,
-        levels=(4, 5, 6, 7, 8, 9, 10, 12, 14, 16),
+        quantization_levels=(4, 5, 6, 7, 8, 9, 10, 12, 14, 16),
         long_pairs=8,
         batch=16,
     ),

@@ -19,10 +19,10 @@ class MultiplicationTests(arithmetic.ArithmeticTests):
 
 @lab.experiment(
     papers=arithmetic.PAPERS,
-    laptop=arithmetic.ArithmeticConfig(seeds=2, steps=8_000, eval_every=400, slack=12, maps=96, batch=16),
+    laptop=arithmetic.ArithmeticConfig(seeds=2, steps=8_000, eval_every=400, extra_steps=12, channels=96, batch=16),
     paper={**arithmetic.PAPER, "seeds": 16},
     smoke=arithmetic.SMOKE,
-    findings=partial(arithmetic.exactness, operation="multiplication"),
+    findings=partial(arithmetic.exactness, task="multiplication"),
     notes=partial(arithmetic.arithmetic_notes, dropout=0.1),
 )
 def neural_gpu_multiplication(config: arithmetic.ArithmeticConfig) -> Iterator[lab.Training]:

@@ -28,13 +28,13 @@ class TasksConfig(recipes.NeuralGPUConfig):
         "Largest number of training steps; a training ends once its checks are perfect.",
         cut=lab.fewer("steps"),
     )
-    ends: tuple[int, ...] = lab.numbers(
+    ends: tuple[int, ...] = lab.integers(
         (8, 16, 25, 41),
         "The longest length of each bin of training lengths.",
         least=2,
         cut=recipes.longest(lab.larger("trained up to {:,} positions, not {:,}")),
     )
-    lengths: tuple[int, ...] = lab.numbers(
+    lengths: tuple[int, ...] = lab.integers(
         (41, 82, 200, 401),
         "Lengths that are tested. The last is tested only for networks without an error on the others.",
         least=2,
@@ -58,7 +58,7 @@ def findings(config: TasksConfig) -> Iterator[lab.Finding]:
 
 def notes(config: TasksConfig) -> list[str]:
     return [
-        f"A diagonal Neural GPU of {config.maps} channels, where the published findings are of the original one; "
+        f"A diagonal Neural GPU of {config.channels} channels, where the published findings are of the original one; "
         f"dropout 0.1 on candidates. {config.batch} sequences per step of each bin of lengths, bins ending "
         f"at {', '.join(map(str, config.ends))}; 5 % of them are from shorter bins. Optimizer: {config.optimizer} "
         "(published: AdaMax).",
@@ -73,7 +73,7 @@ def notes(config: TasksConfig) -> list[str]:
 
 @lab.experiment(
     papers=["1511.08228", "1702.08727"],
-    laptop=TasksConfig(seeds=3, eval_every=200, maps=24, batch=16),
+    laptop=TasksConfig(seeds=3, eval_every=200, channels=24, batch=16),
     paper={
         "seeds": 10,
         "steps": 20_000,
@@ -81,7 +81,7 @@ def notes(config: TasksConfig) -> list[str]:
         "lengths": (41, 82, 401, 4_001),
         "sequences": 1_024,
         "long_sequences": 128,
-        "maps": 48,
+        "channels": 48,
         "batch": 32,
     },
     smoke={
@@ -93,7 +93,7 @@ def notes(config: TasksConfig) -> list[str]:
         "lengths": (6, 12),
         "sequences": 4,
         "long_sequences": 2,
-        "maps": 6,
+        "channels": 6,
     },
     findings=findings,
     notes=notes,
@@ -115,7 +115,7 @@ def neural_gpu_tasks(config: TasksConfig) -> Iterator[lab.Training]:
                 dropout=0.1,
                 bins=recipes.LengthBins(config.ends),
                 bins_per_step=len(config.ends),
-                learning_rate=lambda rate: settle(reduce_on_plateau(rate)),
+                learning_rate=lambda initial: settle(reduce_on_plateau(initial)),
                 optimizer=config.optimizer,
                 stop_when=perfect,
             )

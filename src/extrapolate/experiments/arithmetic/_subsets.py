@@ -79,7 +79,7 @@ class SumsTraining:
     @torch.no_grad()
     def errors(self, replicas: Replicas, x: Tensor) -> Tensor:
         """The errors (R,) on ``x``, float64; of some replicas at a time: a thousand steps of all need much memory."""
-        call = replicas.bind(self.error, training=False, dtype=torch.float64)
+        call = replicas.functionalize(self.error, training=False, dtype=torch.float64)
         mapped = vmap(call, in_dims=(0, 0, None, None, 0, 0), chunk_size=8)
         own = (each.double() for each in self.own.values())
         return mapped(replicas.parameters, replicas.buffers, None, x, *own)

@@ -20,7 +20,7 @@ from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES, RangePair, SingleMod
 from extrapolate.training import Clip, Growth, Penalty, Replicas, Step, Warmup
 from extrapolate.training.evaluation import FixedData, mean_squared_error, regression_errors
 from extrapolate.training.metrics import Evaluate
-from extrapolate.training.restart import Restart
+from extrapolate.training.restart import RestartOnPlateau
 
 Penalties = Callable[[int, str], tuple[Penalty, ...]]
 
@@ -29,24 +29,24 @@ def _in_proportion(steps: int, published: int) -> int:
     return steps * published // 50_000
 
 
-def _warmup(scale: float, start: int, end: int) -> Penalties:
+def _warmup(scale: float, begin: int, end: int) -> Penalties:
     """The units' own penalty, growing between two of the published steps."""
 
-    def penalties(steps: int, operation: str) -> tuple[Penalty, ...]:
-        first = _in_proportion(steps, start)
+    def penalties(steps: int, op: str) -> tuple[Penalty, ...]:
+        first = _in_proportion(steps, begin)
         return (Penalty(Warmup(max(_in_proportion(steps, end), first + 1), first, scale)),)
 
     return penalties
 
 
-def _l1(steps: int, operation: str) -> tuple[Penalty, ...]:
+def _l1(steps: int, op: str) -> tuple[Penalty, ...]:
     """β·Σ|p|: from 1e-7 to 1e-5, for division a hundredth of that."""
-    share = 0.01 if operation == "div" else 1.0
+    share = 0.01 if op == "div" else 1.0
     growth = Growth(1e-7 * share, 1e-5 * share, every=max(_in_proportion(steps, 10_000), 1))
     return (Penalty(growth, nn.l1_norm),)
 
 
-def _saturation(steps: int, operation: str) -> tuple[Penalty, ...]:
+def _saturation(steps: int, op: str) -> tuple[Penalty, ...]:
     """0.05 times the unit's own after a fifth of the steps, while the error of the batch is below 1."""
     return (Penalty(Step(0.05, _in_proportion(steps, 10_000)), loss_below=1.0),)
 
@@ -55,7 +55,7 @@ def _saturation(steps: int, operation: str) -> tuple[Penalty, ...]:
 class Recipe:
     """``penalties(steps, operation)``: what is added to the loss; ``restarts``: a stuck model starts anew."""
 
-    penalties: Penalties = lambda steps, operation: ()
+    penalties: Penalties = lambda steps, op: ()
     learning_rate: float = 1e-3
     grad_clip: Clip | None = None
     restarts: bool = False
@@ -66,7 +66,7 @@ _ADDITION = Recipe(_warmup(0.01, 20_000, 35_000))
 _MULTIPLICATION = Recipe(_warmup(10.0, 20_000, 35_000))
 _POWER = Recipe(_l1, learning_rate=5e-3)
 _MODIFIED_POWER = Recipe(
-    lambda steps, operation: (*_l1(steps, operation), *_warmup(1.0, 40_000, 50_000)(steps, operation)),
+    lambda steps, op: (*_l1(steps, op), *_warmup(1.0, 40_000, 50_000)(steps, op)),
     learning_rate=5e-3,
 )
 _RECIPROCAL = Recipe(_warmup(10.0, 20_000, 35_000), learning_rate=1.0)
@@ -143,14 +143,14 @@ class SingleModuleConfig(lab.Config):
 
 def train_unit(
     config: SingleModuleConfig,
-    unit: str,
-    operation: str,
+    model_name: str,
+    op: str,
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
 ) -> lab.Training:
     """One unit on one operation, all ranges and seeds at once: model ``i`` has range ``i // seeds``."""
-    recipe = UNITS[unit].recipe
-    build = partial(UNITS[unit].layer, config.in_features, 1)
-    tasks = [SingleModule(OPERATIONS[operation], pair, config.in_features) for pair in config.ranges]
+    recipe = UNITS[model_name].recipe
+    build = partial(UNITS[model_name].layer, config.in_features, 1)
+    tasks = [SingleModule(OPERATIONS[op], pair, config.in_features) for pair in config.ranges]
     task_of_each = [task for task in tasks for _ in range(config.seeds)]
     ends = torch.tensor([task.ranges.train.intervals[0] for task in task_of_each], device=config.device)
 
@@ -165,7 +165,7 @@ def train_unit(
             rows = slice(index * config.seeds, (index + 1) * config.seeds)
             inputs = task.ranges.sample_fixed((config.samples, config.in_features)).values()
             for found, x in zip(pieces.values(), inputs, strict=True):
-                found.append(FixedData(rows, x.to(config.device), task.operation(x).to(config.device)))
+                found.append(FixedData(rows, x.to(config.device), task.op(x).to(config.device)))
         return regression_errors(pieces, compile=config.compile)
 
     @cache
@@ -180,11 +180,11 @@ def train_unit(
 
     adam = partial(torch.optim.Adam, lr=recipe.learning_rate, fused=True)
     training = lab.Training(
-        name=f"{unit}-{operation}",
+        name=f"{model_name}-{op}",
         labels={
-            "unit": unit,
-            "operation": operation,
-            "range": [str(task.ranges) for task in task_of_each],
+            "model": model_name,
+            "task": op,
+            "split": [str(task.ranges) for task in task_of_each],
             "extrapolation_range": [str(task.ranges.test) for task in task_of_each],
         },
         build=build,
@@ -193,9 +193,9 @@ def train_unit(
         train=replace(
             config.train(loss, optimizer or adam, lab.at_first_use(errors), "validation_mse"),
             per_replica={"low": ends[:, 0].contiguous(), "high": ends[:, 1].contiguous()},
-            penalties=recipe.penalties(config.steps, operation),
+            penalties=recipe.penalties(config.steps, op),
             grad_clip=recipe.grad_clip,
-            restart=Restart(build) if recipe.restarts else None,
+            restart=RestartOnPlateau(build) if recipe.restarts else None,
             solved=lambda measures: measures["extrapolation_mse"] < thresholds(),
         ),
         measure=measure,
@@ -209,7 +209,7 @@ def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> di
 
     history, replicas = trained.history, trained.replicas
     exact = sparsity_error(replicas[0]) is not None  # networks that state no exact weights have none
-    sparsity_errors = replicas.map(sparsity_error).tolist() if exact else [None] * len(replicas)
+    sparsity_errors = replicas.vmap(sparsity_error).tolist() if exact else [None] * len(replicas)
     error = history.at_best("extrapolation_mse")
     solved = (error < thresholds).tolist()
     return {
@@ -233,12 +233,12 @@ def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFra
         axis = torch.linspace(min(ends), max(ends), 41, dtype=torch.float64)
         x = torch.cartesian_prod(axis, axis)
         with torch.no_grad():
-            values = torch.cat([x, task.operation(x), replicas[index].cpu().double().eval()(x)], 1)
+            values = torch.cat([x, task.op(x), replicas[index].cpu().double().eval()(x)], 1)
         points = pl.DataFrame(values.numpy(), ["x0", "x1", "true", "learned"])
-        labels = rows[index].select("unit", "operation", "range", "seed", "solved")
+        labels = rows[index].select("model", "task", "split", "seed", "solved")
         return labels.with_columns(train_low=low, train_high=high).join(points, how="cross")
 
     failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is wanted] for wanted in (False, True))
-    failed_in = [rows["range"][i] for i in failed[:1]]
-    solved.sort(key=lambda i: rows["range"][i] not in failed_in)
+    failed_in = [rows["split"][i] for i in failed[:1]]
+    solved.sort(key=lambda i: rows["split"][i] not in failed_in)
     return pl.concat([surface(i) for i in (*failed[:1], *solved[:1])])

@@ -47,8 +47,8 @@ class ArithmeticDatasetConfig(SubsetConfig):
 
 def rows_of(results: pl.DataFrame, network: str) -> tuple[pl.DataFrame, dict[str, Estimate]]:
     """The models of a network in the published ranges, and the share solved by range."""
-    rows = results.filter(pl.col("range").is_in([str(pair) for pair in PUBLISHED_RANGES]), unit=network)
-    parts = rows.group_by("range", maintain_order=True)
+    rows = results.filter(pl.col("split").is_in([str(pair) for pair in PUBLISHED_RANGES]), model=network)
+    parts = rows.group_by("split", maintain_order=True)
     return rows, {str(name): lab.share_of(part) for (name,), part in parts}
 
 
@@ -106,9 +106,9 @@ def train_network(
     return lab.Training(
         name=f"{name.replace('.', 'p')}-{str(ranges).translate(letters)}",
         labels={
-            "unit": name,
-            "operation": "the product of two sums",
-            "range": str(ranges),
+            "model": name,
+            "task": "the product of two sums",
+            "split": str(ranges),
             "extrapolation_range": str(ranges.test),
         },
         build=lambda: Static(additive(config.in_features, 2), multiplicative(2, 1)),

@@ -92,7 +92,7 @@ def lead(id: str, function: str, model: str, *others: str) -> lab.Finding:
         own, *theirs = (powers(rows["extrapolation"].to_numpy()) for rows in tables)
         return np.min(theirs, 0) - own
 
-    measure = lab.of(powers_of_ten, *({"unit": name, "function": function} for name in (model, *others)))
+    measure = lab.of(powers_of_ten, *({"model": name, "function": function} for name in (model, *others)))
     words = {"model": model, "function": function, "formula": SUM_FUNCTIONS[function].formula}
     return lab.Finding(id, measure, words)
 
@@ -102,7 +102,7 @@ def success(published: Sequence[str]) -> Iterator[lab.Finding]:
 
     def rows_of(results: pl.DataFrame, model: str, functions: Sequence[str]) -> pl.DataFrame:
         """None unless all of these functions were run."""
-        rows = results.filter(pl.col("function").is_in(functions), unit=model)
+        rows = results.filter(pl.col("function").is_in(functions), model=model)
         return rows if rows["function"].n_unique() == len(functions) else rows.clear()
 
     def solved(results: pl.DataFrame) -> Estimate | None:
@@ -125,9 +125,9 @@ def notes(config: FunctionsConfig) -> list[str]:
         f"stream for all models; penalty {PENALTY:g} on NAU and NMU, growing from step {config.steps // 2:,} to "
         f"{config.steps * 2 // 3:,}. Between the layers: two units where they are arithmetic, {config.hidden} "
         "otherwise (published: about 100).",
-        f"{config.in_features} inputs in {train.range}, {train.length} steps of them; a and b are sums "
+        f"{config.in_features} inputs in {train.interval}, {train.length} steps of them; a and b are sums "
         f"over {config.in_features // 4} of them each, which overlap by half, at a place that the seed chooses. "
-        f"Tested on {test.length:,} steps in {test.range}, at the step with the lowest validation error.",
+        f"Tested on {test.length:,} steps in {test.interval}, at the step with the lowest validation error.",
         "Score: 100 × the error (float64) ÷ the median error of the same models before training. The published "
         "scores divide by the mean, which follows the one seed whose powers of the inputs are largest. Means are "
         f"geometric, over scores clipped to [{LEAST_SCORE:g}, {GREATEST_SCORE:,.0f}].",
@@ -165,10 +165,10 @@ def train_model(config: FunctionsConfig, name: str) -> lab.Training:
     training = lab.Training(
         name=name,
         labels={
-            "unit": name,
-            "operation": [each.formula for each in function_of_each],
+            "model": name,
+            "task": [each.formula for each in function_of_each],
             "function": [each.name for each in function_of_each],
-            "range": f"{steps}{train.range}",
+            "split": f"{steps}{train.interval}",
         },
         build=partial(config.build, name),
         config=config,
@@ -198,7 +198,7 @@ def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
     """A published 0.0 must print as 0.0 here and a large score must not; NALU's 0.7 for a ÷ b is not judged."""
 
     def score(model: str, function: str, column: str) -> lab.Measure:
-        labels = {"unit": model, "function": function}
+        labels = {"model": model, "function": function}
         return lab.of(lambda rows: rows[column].to_numpy(), labels, estimate=geometric_mean)
 
     for name, function in SUM_FUNCTIONS.items():

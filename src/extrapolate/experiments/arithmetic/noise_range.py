@@ -48,7 +48,7 @@ BROAD, MARGIN = 5.0, 0.25
 
 def rates_by_noise(results: pl.DataFrame) -> tuple[dict[float, Estimate], float]:
     """The share solved by upper end, of those that were run, and the end with the greatest; the least of several."""
-    rates = {high: lab.share_of(results.filter(unit=name)) for high, name in WITH_NOISE.items()}
+    rates = {high: lab.share_of(results.filter(model=name)) for high, name in WITH_NOISE.items()}
     rates = {high: rate for high, rate in rates.items() if rate.n}
     return rates, max(rates, key=lambda high: rates[high].value or 0.0, default=0.0)
 
@@ -74,13 +74,13 @@ def gain_from_batch_noise(results: pl.DataFrame) -> lab.Found | None:
     rates, best = rates_by_noise(results)
     if not rates:
         return None
-    batch, noisy = results.filter(unit=BATCH_NOISE), results.filter(unit=WITH_NOISE[best])
+    batch, noisy = results.filter(model=BATCH_NOISE), results.filter(model=WITH_NOISE[best])
     return lab.gain(batch, noisy, f"the best is U[1,{best:g}]: share solved {{1}}, with batch noise {{0}}")
 
 
 def findings(config: NoiseRangeConfig) -> Iterator[lab.Finding]:
     def gain(name: str, results: pl.DataFrame) -> lab.Found | None:
-        noisy, plain = results.filter(unit=name), results.filter(unit=PLAIN)
+        noisy, plain = results.filter(model=name), results.filter(model=PLAIN)
         return lab.gain(noisy, plain, "share solved: {0}, without noise {1}")
 
     yield lab.Finding("StochasticNMU/broad-band-of-noises", band, {"broad": BROAD, "margin": MARGIN})

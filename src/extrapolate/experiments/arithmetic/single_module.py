@@ -35,55 +35,55 @@ def only_some_positive(rates: Rates) -> bool:
 
 
 def solved_in(
-    id: str, unit: str, operation: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
+    id: str, model_name: str, task: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
 ) -> lab.Finding:
     """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
-    tested_on = pl.col("range").replace_strict({str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default="")
+    tested_on = pl.col("split").replace_strict({str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default="")
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        rows = results.filter(pl.col("range").is_in(names), unit=unit, operation=operation)
+        rows = results.filter(pl.col("split").is_in(names), model=model_name, task=task)
         rows = rows.filter(pl.col("extrapolation_range") == tested_on)
         if rows.is_empty():
             return None
-        rates = {name: lab.share_of(rows.filter(range=name)) for name in names}
+        rates = {name: lab.share_of(rows.filter(split=name)) for name in names}
         if absent := [name for name, each in rates.items() if each.n == 0]:
             return lab.Found(lab.share_of(rows), f"not judged: not run in {', '.join(absent)}")
         shares = ", ".join(f"{name} {each.value:.0%}" for name, each in rates.items())
         verdict = holds(rates)
         return lab.Found(lab.share_of(rows), None if verdict else f"share solved: {shares}", verdict)
 
-    words = {"unit": unit, "operation": operation, "symbol": OPERATIONS[operation].symbol, "range": names[0]}
+    words = {"model": model_name, "task": task, "symbol": OPERATIONS[task].symbol, "split": names[0]}
     return lab.Finding(id, measure, words)
 
 
-def unable(unit: str) -> lab.Finding:
+def unable(model_name: str) -> lab.Finding:
     """No model can solve what the unit's exact weights do not give."""
-    able = [name for name in OPERATIONS if name in UNITS[unit].operations or not UNITS[unit].operations]
+    able = [name for name in OPERATIONS if name in UNITS[model_name].operations or not UNITS[model_name].operations]
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        rows = results.filter(pl.col("unit") == unit, ~pl.col("operation").is_in(able))
+        rows = results.filter(pl.col("model") == model_name, ~pl.col("task").is_in(able))
         return lab.Found(rate := lab.share_of(rows), holds=rate.value == 0) if rows.height else None
 
     symbols = {name: operation.symbol for name, operation in OPERATIONS.items()}
-    words = {"unit": unit, "able": " ".join(symbols[name] for name in able)}
+    words = {"model": model_name, "able": " ".join(symbols[name] for name in able)}
     words["others"] = " ".join(symbol for name, symbol in symbols.items() if name not in able)
-    return lab.Finding("{unit}/cannot-represent", measure, words)
+    return lab.Finding("{model}/cannot-represent", measure, words)
 
 
 def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
     for unit in ("StochasticNMU", "BatchStochasticNMU"):
-        yield solved_in("{unit}/mul/solves-every-range", unit, "mul", ALL, every(1))
+        yield solved_in("{model}/mul/solves-every-range", unit, "mul", ALL, every(1))
     yield solved_in("NMU/mul/solves-seven-ranges", "NMU", "mul", EASY_FOR_NMU, every(1))
     for name in HARD_FOR_NMU:
         yield solved_in("NMU/mul/fails-in-{range}", "NMU", "mul", (name,), interval_excludes_one)
     for unit in ("NACMul", "NALU"):
-        yield solved_in("{unit}/mul/only-some-positive-ranges", unit, "mul", ALL, only_some_positive)
+        yield solved_in("{model}/mul/only-some-positive-ranges", unit, "mul", ALL, only_some_positive)
     for name in OPERATIONS:
         if name in ("add", "sub"):
-            yield solved_in("NAU/{operation}/solves-every-range", "NAU", name, ALL, every(1))
-        yield solved_in("MLP/{operation}/never-extrapolates", "MLP", name, ALL, every(0))
+            yield solved_in("NAU/{task}/solves-every-range", "NAU", name, ALL, every(1))
+        yield solved_in("MLP/{task}/never-extrapolates", "MLP", name, ALL, every(0))
     for unit in DIVIDERS:
-        yield solved_in("{unit}/div/not-in-every-range", unit, "div", ALL, lambda rates: not every(1)(rates))
+        yield solved_in("{model}/div/not-in-every-range", unit, "div", ALL, lambda rates: not every(1)(rates))
     yield solved_in("RealNPU/div/fails-on-negative-ranges", "RealNPU", "div", NEGATIVE, interval_excludes_one)
     yield from map(unable, config.units)
 

@@ -40,10 +40,10 @@ class DigitConfig(lab.Config):
     compile: bool = False  # patches and products of many sizes: compiling takes longer than it saves
 
 
-def adam(rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
+def adam(learning_rate: float) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
     # The first gradients of a sum are a hundred times those that distinguish its weights. With the usual second
     # decay of 0.999 they keep the steps small for ten thousand more.
-    return partial(torch.optim.Adam, lr=rate, betas=(0.9, 0.99), fused=True)
+    return partial(torch.optim.Adam, lr=learning_rate, betas=(0.9, 0.99), fused=True)
 
 
 class DeepEncoder(nn.Module):

@@ -19,15 +19,15 @@ Make = Callable[[int, int], torch_nn.Module]
 class Accumulator(torch_nn.Module):
     """Features (T, B, O) to answers (T, B, O): a unit maps the answer before and the features to the next one."""
 
-    def __init__(self, unit: Make, out_features: int, start: float) -> None:
+    def __init__(self, build_layer: Make, out_features: int, initial: float) -> None:
         super().__init__()
-        self.start = start
-        self.unit = unit(2 * out_features, out_features)
+        self.initial = initial
+        self.layer = build_layer(2 * out_features, out_features)
 
     def forward(self, features: Tensor) -> Tensor:
-        answer, answers = torch.full_like(features[0], self.start), []
+        answer, answers = torch.full_like(features[0], self.initial), []
         for now in features.unbind(0):
-            answer = self.unit(torch.cat([answer, now], -1))
+            answer = self.layer(torch.cat([answer, now], -1))
             answers.append(answer)
         return torch.stack(answers)
 
@@ -36,20 +36,20 @@ class Accumulator(torch_nn.Module):
 
         x̄ is the mean of the weight's input: an input that the unit leaves out is driven to ``start``.
         """
-        assert isinstance(self.unit, nn.Arithmetic)
-        before = torch.cat([torch.full_like(answers[:1], self.start), answers[:-1]])
+        assert isinstance(self.layer, nn.Arithmetic)
+        before = torch.cat([torch.full_like(answers[:1], self.initial), answers[:-1]])
         inputs = torch.cat([before, features], -1).mean((0, 1))
-        return ((1 - self.unit.effective_weight().abs()) * (self.start - inputs).square()).mean()
+        return ((1 - self.layer.effective_weight().abs()) * (self.initial - inputs).square()).mean()
 
 
 class LinearAccumulator(Accumulator):
     """The same for a unit y = W x: W is computed once, and its product with the features once for all images."""
 
     def forward(self, features: Tensor) -> Tensor:
-        assert isinstance(self.unit, nn.Arithmetic)
-        own, of_features = self.unit.effective_weight().chunk(2, -1)
+        assert isinstance(self.layer, nn.Arithmetic)
+        own, of_features = self.layer.effective_weight().chunk(2, -1)
         given = features @ of_features.mT
-        answer, answers = torch.full_like(given[0], self.start), []
+        answer, answers = torch.full_like(given[0], self.initial), []
         for now in given.unbind(0):
             answer = torch.addmm(now, answer, own.mT)
             answers.append(answer)
@@ -59,13 +59,13 @@ class LinearAccumulator(Accumulator):
 class Perfect(torch_nn.Module):
     """The unit whose weights are right: the product of answer and features if answers start from 1, else the sum."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, initial: float) -> None:
         super().__init__()
-        self.start = start
+        self.initial = initial
 
     def forward(self, x: Tensor) -> Tensor:
         answer, features = x.chunk(2, -1)
-        return answer * features if self.start else answer + features
+        return answer * features if self.initial else answer + features
 
 
 class Reader(torch_nn.Module):
@@ -93,7 +93,7 @@ class Kind:
     memory: Callable[[DigitRule], torch_nn.Module]  # makes what follows the encoder, for one of ``rules``
     rules: tuple[str, ...] = tuple(DIGIT_RULES)  # that it can learn
     features: int = 0  # of an image; 0: as many as there are numbers in an answer
-    rate: float = 1e-2
+    learning_rate: float = 1e-2
     unused: bool = False  # whether the loss has Accumulator.unused, for rules with a single answer
 
     def build(self, size: int, rule: DigitRule) -> Reader:
@@ -104,18 +104,18 @@ def _recurrent(layer: Make) -> Kind:
     def memory(rule: DigitRule) -> torch_nn.Module:
         return torch_nn.Sequential(layer(10, 32), torch_nn.Linear(32, rule.outputs))
 
-    return Kind(memory, features=10, rate=3e-3)
+    return Kind(memory, features=10, learning_rate=3e-3)
 
 
-def _accumulate(unit: Make, *rules: str, layer: type[Accumulator] = Accumulator, unused: bool = True) -> Kind:
-    return Kind(lambda rule: layer(unit, rule.outputs, rule.start), rules, unused=unused)
+def _accumulate(build_layer: Make, *rules: str, layer: type[Accumulator] = Accumulator, unused: bool = True) -> Kind:
+    return Kind(lambda rule: layer(build_layer, rule.outputs, rule.initial), rules, unused=unused)
 
 
 #: The network whose accumulator is perfect: only its encoder has to learn.
 REFERENCE = "reference"
 
 KINDS: dict[str, Kind] = {
-    REFERENCE: Kind(lambda rule: Accumulator(lambda *_: Perfect(rule.start), rule.outputs, rule.start)),
+    REFERENCE: Kind(lambda rule: Accumulator(lambda *_: Perfect(rule.initial), rule.outputs, rule.initial)),
     "LSTM": _recurrent(LSTM),
     "GRU": _recurrent(GRU),
     "RNN": _recurrent(RNN),

@@ -51,10 +51,10 @@ def findings(config: Any) -> Iterator[lab.Finding]:
         ("{one}-over-{other}/no-bias", "NAC", "NAC-bias"),
         ("{one}-over-{other}/no-bias", "linear", "affine"),
     ):
-        gain = lab.difference("accuracy", {"unit": one}, {"unit": other})
+        gain = lab.difference("accuracy", {"model": one}, {"model": other})
         yield lab.Finding(id, gain, {"one": one, "other": other})
     for head in ("affine", "NAC"):
-        yield lab.Finding("{unit}/accuracy", lab.mean("accuracy", unit=head), {"unit": head})
+        yield lab.Finding("{model}/accuracy", lab.mean("accuracy", model=head), {"model": head})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +101,12 @@ def digits_parity(config: DigitsParityConfig) -> Iterator[lab.Training]:
         return task.solved(model(pictures), counts).double().mean()
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        accurate = trained.map(partial(accuracy, "interpolation"))
+        accurate = trained.vmap(partial(accuracy, "interpolation"))
         return {
             "solved": accurate >= 0.9,
             "validation_error": trained.history.at_best("validation_error"),
             "accuracy": accurate,
-            "accuracy_more": trained.map(partial(accuracy, "test")),
+            "accuracy_more": trained.vmap(partial(accuracy, "test")),
             "best_step": trained.history.best_step,
             "steps": config.steps,
         }
@@ -115,7 +115,7 @@ def digits_parity(config: DigitsParityConfig) -> Iterator[lab.Training]:
     for head in config.heads:
         yield lab.Training(
             name=head,
-            labels={"unit": head, "operation": "counting even digits", "range": f"up to {task.most} digits"},
+            labels={"model": head, "task": "counting even digits", "split": f"up to {task.most} digits"},
             build=partial(build_counter, task.size, head),
             train=replace(config.train(loss, adam(3e-3), metrics), lr_schedule=LinearDecay(config.steps)),
             measure=measure,

@@ -83,15 +83,15 @@ class Multiplier(torch_nn.Module):
     Digits have ``size`` pixels along one side. They lie on a ``canvas`` of as many, or are two images (None).
     """
 
-    def __init__(self, unit: str, size: int, canvas: int | None) -> None:
+    def __init__(self, model_name: str, size: int, canvas: int | None) -> None:
         super().__init__()
         self.reader = DeepEncoder(size, 10) if canvas is None else Located(size, canvas)
-        self.unit = UNITS[unit]()
+        self.layer = UNITS[model_name]()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.reader(images)
         labels = torch.softmax(logits, -1) @ torch.arange(10, dtype=logits.dtype, device=logits.device)
-        return labels, self.unit(labels)
+        return labels, self.layer(labels)
 
 
 #: How the digits are shown, by the names of ``--images``.
@@ -101,7 +101,7 @@ SHOWN = {"isolated": "digits side by side", "colour": "digits in two colours, an
 def findings(config: Any) -> Iterator[lab.Finding]:
     for shown in SHOWN.values():
         for column, unit in (("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")):
-            more, less = ({"range": shown, "unit": each} for each in ("StochasticNMU", unit))
+            more, less = ({"split": shown, "model": each} for each in ("StochasticNMU", unit))
             id = f"StochasticNMU/{{shown}}/{column}-over-{unit}"
             yield lab.Finding(id, lab.difference(column, more, less), {"shown": shown})
 
@@ -156,7 +156,7 @@ def notes(config: DigitsProductConfig) -> list[str]:
     ]
 
 
-def train_unit(config: DigitsProductConfig, unit: str, images: str) -> lab.Training:
+def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab.Training:
     """One unit on one kind of images, all seeds at once: the model of seed s does not see the pairs of fold s."""
     digits = digits_of(config.data, config.device)
     size = digits.training.size
@@ -167,9 +167,9 @@ def train_unit(config: DigitsProductConfig, unit: str, images: str) -> lab.Train
     training, validation, test = map(ByDigit.of, (digits.training, digits.validation, digits.test))
     u = task.fixed_numbers()
 
-    def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-        chosen = ops.uniform(key, (config.batch, task.numbers))
-        return squared_error(model, *task.render(training, given["seen"], chosen))
+    def loss(model: torch_nn.Module, key: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        chosen = ops.uniform(key, (config.batch, task.draws))
+        return squared_error(model, *task.render(training, inputs["seen"], chosen))
 
     def errors(model: torch_nn.Module, seen: Tensor, unseen: Tensor) -> dict[str, Tensor]:
         known, labels = share_right(model, *task.render(test, seen, u))
@@ -180,7 +180,7 @@ def train_unit(config: DigitsProductConfig, unit: str, images: str) -> lab.Train
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        return replicas.map(errors, seen, unseen)
+        return replicas.vmap(errors, seen, unseen)
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
         history = trained.history
@@ -194,9 +194,9 @@ def train_unit(config: DigitsProductConfig, unit: str, images: str) -> lab.Train
         }
 
     return lab.Training(
-        name=f"{unit}-{images}",
-        labels={"unit": unit, "operation": "multiplying two digits", "range": SHOWN[images]},
-        build=partial(Multiplier, unit, size, canvas),
+        name=f"{model_name}-{images}",
+        labels={"model": model_name, "task": "multiplying two digits", "split": SHOWN[images]},
+        build=partial(Multiplier, model_name, size, canvas),
         train=replace(
             config.train(loss, adam(5e-3), evaluate, "validation_error"),
             lr_schedule=LinearDecay(config.steps),

@@ -53,11 +53,11 @@ class DigitsSequenceConfig(DigitConfig):
         return [model for model in (REFERENCE, *self.models) if task in KINDS[model].rules]
 
 
-def times_closer(unit: str, task: str, length: int) -> lab.Measure:
+def times_closer(model: str, task: str, length: int) -> lab.Measure:
     """How many times smaller the error is than the LSTM's, in powers of ten."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        labels = ({"operation": task, "unit": each} for each in (unit, "LSTM"))
+        labels = ({"task": task, "model": each} for each in (model, "LSTM"))
         own, recurrent = (lab.rows_of(results, each)[f"error_{length}"].to_numpy() for each in labels)
         if not len(own) or not len(recurrent):
             return None
@@ -68,7 +68,7 @@ def times_closer(unit: str, task: str, length: int) -> lab.Measure:
     return measure
 
 
-def share_as_close(unit: str, task: str, length: int) -> lab.Measure:
+def share_as_close(model: str, task: str, length: int) -> lab.Measure:
     """The share of models that are as close as the reference, of which at least two models must be trained.
 
     As published: below the upper end of the 99 % interval (one-sided, Student's t) of its mean squared error.
@@ -77,7 +77,7 @@ def share_as_close(unit: str, task: str, length: int) -> lab.Measure:
     def measure(results: pl.DataFrame) -> Estimate | None:
         from scipy import special  # a slow import, needed after the training
 
-        rows = (results.filter(operation=task, unit=each) for each in (unit, REFERENCE))
+        rows = (results.filter(task=task, model=each) for each in (model, REFERENCE))
         own, reference = (each[f"squared_error_{length}"].to_numpy() for each in rows)
         if not len(own):
             return None
@@ -93,13 +93,13 @@ def findings(config: DigitsSequenceConfig) -> Iterator[lab.Finding]:
     closer = (("NAC", "count"), ("NALU", "count"), ("NAC", "sum"), ("NALU", "sum"), ("NAU", "sum"))
     as_close = (("NAU", "sum"), ("NMU", "product"), ("StochasticNMU", "product"))
     for id, measure, pairs in (
-        ("{unit}/{task}/closer-than-LSTM", times_closer, closer),
-        ("{unit}/{task}/as-close-as-reference", share_as_close, as_close),
+        ("{model}/{task}/closer-than-LSTM", times_closer, closer),
+        ("{model}/{task}/as-close-as-reference", share_as_close, as_close),
     ):
         for unit, rule in ((unit, DIGIT_RULES[task]) for unit, task in pairs):
             length = config.lengths(rule)[-1]
             words = {"task": rule.title, "training": rule.training, "images": lab.count_of(length, "image")}
-            yield lab.Finding(id, measure(unit, rule.title, length), {"unit": unit, **words})
+            yield lab.Finding(id, measure(unit, rule.title, length), {"model": unit, **words})
 
 
 def notes(config: DigitsSequenceConfig) -> list[str]:
@@ -127,7 +127,7 @@ def outline(config: DigitsSequenceConfig) -> str:
 
 
 def curves(results: pl.DataFrame, config: DigitsSequenceConfig) -> pl.DataFrame:
-    rows = results.unpivot(ERRORS, index=["operation", "unit"], value_name="error").drop_nulls("error")
+    rows = results.unpivot(ERRORS, index=["task", "model"], value_name="error").drop_nulls("error")
     rows = rows.with_columns(length=pl.col("variable").str.strip_prefix("error_").cast(pl.Int64))
     return lab.curves_table(
         "Error by length",
@@ -171,7 +171,7 @@ def train_model(config: DigitsSequenceConfig, model: str, rule: DigitRule) -> la
         error = trained.history.at_best("training_error")
         columns: dict[str, Any] = {"length": lengths[-1], "training_error": error}
         sequences = rule.draw(200, lengths[-1], test, seed=2)
-        errors = trained.map(lambda model: errors_after(model, rule, test, sequences, lengths))
+        errors = trained.vmap(lambda model: errors_after(model, rule, test, sequences, lengths))
         for name, values in zip(("error", "squared_error"), errors.unbind(1), strict=True):
             tested = dict(zip(lengths, values.T.tolist(), strict=True))
             found = {f"{name}_{each}": tested.get(each, [None] * config.seeds) for each in LENGTHS}
@@ -183,10 +183,10 @@ def train_model(config: DigitsSequenceConfig, model: str, rule: DigitRule) -> la
     spread = f"{rule.training} to {lengths[-1]:,} images"
     return lab.Training(
         name=f"{model}-{rule.name}",
-        labels={"unit": model, "operation": rule.title, "range": spread},
+        labels={"model": model, "task": rule.title, "split": spread},
         build=lambda: kind.build(images.size, rule),
         train=replace(
-            config.train(loss, adam(kind.rate), metrics),
+            config.train(loss, adam(kind.learning_rate), metrics),
             lr_schedule=LinearDecay(config.steps),
             penalties=(Penalty(Warmup(config.steps, config.steps // 2, scale=10.0)),),
         ),

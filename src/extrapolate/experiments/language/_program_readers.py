@@ -36,7 +36,7 @@ class Plain(torch_nn.Module):
 
     def forward(self, symbols: Tensor, values: Tensor) -> Tensor:
         given = self.cell.from_input(torch.cat([self.symbol(symbols), values[..., None] / self.limit], -1))
-        state = self.cell.start(given[0])
+        state = self.cell.initial_state(given[0])
         for now in given.unbind(0):
             state = self.cell.step(now, state)
         return self.limit * self.read_out(state[0])[..., 0]
@@ -51,12 +51,12 @@ class Guided(torch_nn.Module):
     through the unit only.
     """
 
-    def __init__(self, cell: MakeCell, unit: Make, hidden: int) -> None:
+    def __init__(self, cell: MakeCell, build_layer: Make, hidden: int) -> None:
         super().__init__()
         self.symbol = torch_nn.Embedding(len(SYMBOLS), hidden)
         self.cell = cell(hidden + 2 * KEPT, hidden)
-        self.unit = unit(KEPT + 1, KEPT)
-        self.control = torch_nn.Linear(hidden, sum(p.numel() for p in self.unit.parameters()), bias=False)
+        self.layer = build_layer(KEPT + 1, KEPT)
+        self.control = torch_nn.Linear(hidden, sum(p.numel() for p in self.layer.parameters()), bias=False)
         torch_nn.init.uniform_(self.control.weight, -1, 1)  # each symbol sets other weights from the start
 
     def forward(self, symbols: Tensor, values: Tensor) -> Tensor:
@@ -66,19 +66,19 @@ class Guided(torch_nn.Module):
         for now, value in zip(embedded, values, strict=True):
             sign = torch.tanh(3 * kept)
             given = self.cell.from_input(torch.cat([now, sign, 1 - sign.square()], -1))
-            state = self.cell.step(given, state or self.cell.start(given))
+            state = self.cell.step(given, state or self.cell.initial_state(given))
             kept = self._compute(state[0], torch.cat([kept, value[:, None]], -1))
         return kept[:, 0]
 
     def _compute(self, h: Tensor, x: Tensor) -> Tensor:
         """The unit of x (B, K + 1), with parameters of each program's own, which h (B, H) sets."""
-        own = dict(self.unit.named_parameters())
+        own = dict(self.layer.named_parameters())
         changes = self.control(h).split([each.numel() for each in own.values()], -1)
         parameters = {
             name: value + change.unflatten(-1, value.shape)
             for (name, value), change in zip(own.items(), changes, strict=True)
         }
-        computed = vmap(lambda own, x: functional_call(self.unit, own, (x,)))(parameters, x)
+        computed = vmap(lambda own, x: functional_call(self.layer, own, (x,)))(parameters, x)
         return computed.clamp(-LARGEST, LARGEST)
 
 

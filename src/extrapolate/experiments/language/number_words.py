@@ -45,15 +45,15 @@ def absolute_error(model: torch_nn.Module, tokens: Tensor, lengths: Tensor, valu
 
 
 @torch.no_grad()
-def word_by_word(name: str, model: torch_nn.Module, numbers: list[int], device: str) -> pl.DataFrame:
+def word_by_word(name: str, model: torch_nn.Module, values: list[int], device: str) -> pl.DataFrame:
     """The model's estimate after every word of ``numbers``, for the page."""
-    estimates = model(NumberWords.encoded(numbers)[0].to(device)).tolist()
+    estimates = model(NumberWords.encode(values)[0].to(device)).tolist()
     lines = [
         (name, number, place, word, estimate)
-        for number, row in zip(numbers, estimates, strict=True)
+        for number, row in zip(values, estimates, strict=True)
         for place, (word, estimate) in enumerate(zip(in_words(number), row, strict=False))
     ]
-    return pl.DataFrame(lines, schema=["unit", "number", "place", "word", "estimate"], orient="row")
+    return pl.DataFrame(lines, schema=["model", "number", "place", "word", "estimate"], orient="row")
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:
@@ -62,11 +62,11 @@ def findings(config: Any) -> Iterator[lab.Finding]:
         ("LSTM-NALU/less-than-LSTM", "LSTM", "LSTM-NALU"),
         ("LSTM-NAC/more-than-LSTM", "LSTM-NAC", "LSTM"),
     ):
-        yield lab.Finding(id, lab.difference("test_error", {"unit": more}, {"unit": less}))
+        yield lab.Finding(id, lab.difference("test_error", {"model": more}, {"model": less}))
     for unit in READ_OUTS:
         for split in ("train", "validation", "test"):
-            measure = lab.mean(f"{split}_error", unit=unit)
-            yield lab.Finding("{unit}/{split}-error", measure, {"unit": unit, "split": split})
+            measure = lab.mean(f"{split}_error", model=unit)
+            yield lab.Finding("{model}/{split}-error", measure, {"model": unit, "split": split})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def train_model(config: NumberWordsConfig, name: str) -> lab.Training:
     adam = partial(torch.optim.Adam, lr=3e-3, fused=True)
     training = lab.Training(
         name=name,
-        labels={"unit": name, "operation": "reading number words", "range": f"{task.training} of 0 to 1,000"},
+        labels={"model": name, "task": "reading number words", "split": f"{task.training} of 0 to 1,000"},
         build=partial(Reader, READ_OUTS[name], config.hidden),
         train=replace(
             config.train(loss, adam, metrics, "validation_error"),

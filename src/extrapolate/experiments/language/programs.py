@@ -26,7 +26,7 @@ class ProgramsConfig(lab.Config):
 
     models: tuple[str, ...] = lab.names(READERS, "Models to train", "model")
     tasks: tuple[str, ...] = lab.names(SCRIPTS, "Kinds of programs to evaluate", "task")
-    numbers: str = lab.name(
+    encoding: str = lab.name(
         "whole",
         ("whole", "digits"),
         "How a number is read: whole (in one step, with its value) or digits (digit by digit).",
@@ -51,15 +51,15 @@ def findings(config: ProgramsConfig) -> Iterator[lab.Finding]:
         for model in config.models:
             cell, unit = READERS[model]
             if unit is not None:
-                more, less = ({"unit": each, "operation": task} for each in (cell, model))
-                words = {"unit": model, "task": task, "cell": cell}
+                more, less = ({"model": each, "task": task} for each in (cell, model))
+                words = {"model": model, "task": task, "cell": cell}
                 measure = lab.difference(ERRORS["test"], more, less)
-                yield lab.Finding("{unit}/{task}/lower-than-{cell}", measure, words)
+                yield lab.Finding("{model}/{task}/lower-than-{cell}", measure, words)
 
 
 def notes(config: ProgramsConfig) -> list[str]:
     """What the models read, how they compute, and how they were trained and tested."""
-    way = "in one step, with its value" if config.numbers == "whole" else "digit by digit"
+    way = "in one step, with its value" if config.encoding == "whole" else "digit by digit"
     return [
         f"Adam, rate 0.01, gradients of norm 1 at most, {config.batch} programs per step; loss: the root mean "
         "squared error in units of what an answer can reach (the limit of the numbers for sums and differences, its "
@@ -110,7 +110,7 @@ def train_model(
         return relative_errors(model, *splits[split]).abs().mean()
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        errors = {split: trained.map(partial(error_on, split)) for split in ERRORS}
+        errors = {split: trained.vmap(partial(error_on, split)) for split in ERRORS}
         return {
             "solved": errors["test"] < task.threshold,
             "validation_error": trained.history.at_best("validation_error"),
@@ -123,7 +123,7 @@ def train_model(
     metrics = {"validation_error": partial(error_on, "validation")}
     return lab.Training(
         name=f"{model}-{task.script.name}",
-        labels={"unit": model, "operation": task.script.title, "range": f"numbers below {task.limit}"},
+        labels={"model": model, "task": task.script.title, "split": f"numbers below {task.limit}"},
         build=partial(build_reader, model, config.hidden, config.limit),
         train=replace(
             config.train(root_mean_square, adam, metrics),
@@ -165,7 +165,7 @@ def programs(config: ProgramsConfig) -> Iterator[lab.Training]:
     if config.limit > most:
         raise UserError(f"--limit: {config.limit} is too large: it must be at most {most}")
     for script in config.tasks:
-        task = Programs(SCRIPTS[script], config.limit, config.numbers == "digits")
+        task = Programs(SCRIPTS[script], config.limit, config.encoding == "digits")
         splits = {
             split: tuple(each.to(config.device) for each in programs)
             for split, programs in task.splits(config.samples).items()

@@ -45,7 +45,7 @@ def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> 
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskConfig(lab.Config):
+class StudyConfig(lab.Config):
     """Weights and masks are trained by Adam; four masks are drawn per step."""
 
     seeds: int = lab.number(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
@@ -61,12 +61,12 @@ class MaskConfig(lab.Config):
 PAPER = {"seeds": 10, "steps": 20_000, "mask_steps": 20_000, "eval_every": 1_000}
 
 
-def networks_and_masks(config: MaskConfig, masks: int, kind: str = "network") -> str:
+def networks_and_masks(config: StudyConfig, masks: int, kind: str = "network") -> str:
     """An outline: ``2 networks of 10,000 steps, 3 masks each of 20,000``."""
     networks = lab.count_of(config.seeds, kind)
     return f"{networks} of {config.steps:,} steps, {masks} masks each of {config.mask_steps:,}"
 
 
-def asked(view: str, operation: str) -> Mapping[str, Any]:
+def row_labels(view: str, task: str) -> Mapping[str, Any]:
     """The labels of the rows of a network under a mask (or "unmasked") and of what it was asked."""
-    return {"unit": view, "operation": operation}
+    return {"model": view, "task": task}

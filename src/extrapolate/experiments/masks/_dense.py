@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks._config import MASKS, MaskConfig, widths
+from extrapolate.experiments.masks._config import MASKS, StudyConfig, widths
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model
-from extrapolate.inspect import Learning
+from extrapolate.inspect import MaskConfig
 from extrapolate.tasks.modular_arithmetic import ModularArithmetic
 from extrapolate.tasks.paired_addition import PairedAddition
 from extrapolate.training import Clip
@@ -24,7 +24,7 @@ TableTask = ModularArithmetic | PairedAddition
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseConfig(MaskConfig):
+class DenseConfig(StudyConfig):
     """Published: Adam, rate 1e-3, gradients of norm 1 at most; masks at rate 1e-2, four drawn per step."""
 
     hidden: tuple[int, ...] = widths((2000, 2000, 2000, 2000))
@@ -69,7 +69,7 @@ def dense_study(
         config=config,
         build=partial(build_dense, config, task),
         train=train_weights(config, loss, error),
-        sample=task.drawn,
+        sample=task.sample_pairs,
         loss=batch_loss,
         learning=published_learning(config, seed),
         rounds=[masks],
@@ -84,14 +84,14 @@ def build_dense(config: DenseConfig, task: TableTask) -> nn.Sequential:
     return nn.Sequential(*parts[:-1])
 
 
-def published_learning(config: MaskConfig, seed: int, learning_rate: float = 1e-2) -> Learning:
+def published_learning(config: StudyConfig, seed: int, learning_rate: float = 1e-2) -> MaskConfig:
     """Masks as published for dense networks and the classifier of images."""
     penalty = config.strength / PUBLISHED_BATCH
-    return Learning(masks=MASKS, pressure=penalty, learning_rate=learning_rate, seed=seed)
+    return MaskConfig(masks=MASKS, sparsity_penalty=penalty, learning_rate=learning_rate, seed=seed)
 
 
 def train_weights(
-    config: MaskConfig, loss: Callable[..., Tensor], error: Callable[[nn.Module], Tensor]
+    config: StudyConfig, loss: Callable[..., Tensor], error: Callable[[nn.Module], Tensor]
 ) -> lab.TrainConfig:
     """Adam at 1e-3, gradients of norm 1 at most; best where ``error(model)`` is least."""
     train = config.train(loss, partial(torch.optim.Adam, lr=1e-3, fused=True), {"error": error})

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from extrapolate import ops
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks._config import MaskConfig
-from extrapolate.inspect import Learning, Mask, MaskLearner, PerLayer, weights
+from extrapolate.experiments.masks._config import StudyConfig
+from extrapolate.inspect import Mask, MaskConfig, MaskLearner, PerLayer, is_weight
 from extrapolate.inspect.masks import learn
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import Choice
@@ -45,12 +45,12 @@ class MaskSpec:
 
     name: str
     functions: tuple[str, ...]
-    choose: Choice = weights
+    choose: Choice = is_weight
     network: Callable[[nn.Module, Masks], nn.Module] = lambda network, earlier: network
     complete: Callable[[Mask, Masks], Mask] = lambda mask, earlier: mask
 
 
-class MaskedModule(NamedTuple):
+class MaskedView(NamedTuple):
     """A network that is evaluated under a mask; None: as it was trained."""
 
     name: str
@@ -59,14 +59,14 @@ class MaskedModule(NamedTuple):
 
     @property
     def model(self) -> Model:
-        return self.network if self.mask is None else self.mask.applied(self.network)
+        return self.network if self.mask is None else self.mask.apply(self.network)
 
 
-def unmasked_and_under(network: nn.Module, masks: Masks, unmasked: str = "unmasked") -> Iterator[MaskedModule]:
+def unmasked_and_under(network: nn.Module, masks: Masks, unmasked: str = "unmasked") -> Iterator[MaskedView]:
     """The network as it was trained, which is called ``unmasked``, and under each mask."""
-    yield MaskedModule(unmasked, network)
+    yield MaskedView(unmasked, network)
     for name, mask in masks.items():
-        yield MaskedModule(name, network, mask)
+        yield MaskedView(name, network, mask)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +91,18 @@ class MaskStudy:
     """
 
     seed: int
-    config: MaskConfig
+    config: StudyConfig
     build: Callable[[], nn.Module]
     train: lab.TrainConfig
     sample: Callable[[Tensor, tuple[str, ...]], tuple[Tensor, ...]]
     loss: Callable[..., Tensor]
-    learning: Learning
+    learning: MaskConfig
     rounds: Sequence[Sequence[MaskSpec]]
     evaluate: Callable[[Model], Iterable[dict[str, Any]]]
     name: str = "seed"
-    views: Callable[[nn.Module, Masks], Iterable[MaskedModule]] = unmasked_and_under
+    views: Callable[[nn.Module, Masks], Iterable[MaskedView]] = unmasked_and_under
     losses: Callable[..., MaskedLosses] = MaskedLosses
-    further: Callable[[Masks], dict[str, Any]] = lambda masks: {}
+    extra_columns: Callable[[Masks], dict[str, Any]] = lambda masks: {}
     compared: Sequence[tuple[str, str]] = ()
     lines: Callable[[Masks], list[Line]] = lambda masks: []
     tables: Callable[[pl.DataFrame], dict[str, pl.DataFrame]] = lambda rows: {}
@@ -142,32 +142,32 @@ def _learn_round(
     """The masks of round ``number``, on the device of the network."""
     make = partial(MaskLearner, loss=study.loss, learning=study.learning, losses=study.losses)
     learners, batches = [], []
-    for place, spec in enumerate(study.rounds[number], len(earlier)):
+    for index, spec in enumerate(study.rounds[number], len(earlier)):
         masked = spec.network(network, earlier)
-        learners.append(make(masked, name=spec.name, place=place, choose=spec.choose))
-        batches.append(partial(_batch, study, spec, place))
+        learners.append(make(masked, name=spec.name, index=index, choose=spec.choose))
+        batches.append(partial(_batch, study, spec, index))
     steps, checkpoint = study.config.mask_steps, context.checkpoint(f"masks-{number}")
     learn(learners, batches, steps, checkpoint=checkpoint, watch=context.after(number * steps))
     pairs = zip(study.rounds[number], learners, strict=True)
     return {spec.name: spec.complete(learner.mask(), earlier) for spec, learner in pairs}
 
 
-def _batch(study: MaskStudy, spec: MaskSpec, place: int, step: int) -> tuple[Tensor, ...]:
-    """The batch of a mask's step; ``place`` tells the masks of a study apart."""
-    key = torch.tensor([study.seed, BATCHES + place, step], device=study.config.device)
+def _batch(study: MaskStudy, spec: MaskSpec, index: int, step: int) -> tuple[Tensor, ...]:
+    """The batch of a mask's step; ``index`` tells the masks of a study apart."""
+    key = torch.tensor([study.seed, BATCHES + index, step], device=study.config.device)
     return study.sample(ops.uniform(key, (3, study.config.batch)), spec.functions)
 
 
 def _rows(study: MaskStudy, network: nn.Module, masks: Masks) -> Iterator[dict[str, Any]]:
     """A row for each view of the network and everything it is asked."""
     last = {"seed": study.seed, "steps": study.train.steps, "mask_steps": study.config.mask_steps}
-    last |= study.further(masks)
+    last |= study.extra_columns(masks)
     for view in study.views(network, masks):
-        kept: dict[str, Any] = {"kept": None, "kept_share": None}
+        kept: dict[str, Any] = {"num_kept": None, "kept_share": None}
         if view.mask is not None:
-            kept = {"kept": int(view.mask.kept().pooled), "kept_share": view.mask.fraction().pooled}
+            kept = {"num_kept": int(view.mask.count().pooled), "kept_share": view.mask.fraction().pooled}
         for row in study.evaluate(view.model):
-            yield {"unit": view.name, **row, **kept, **last}
+            yield {"model": view.name, **row, **kept, **last}
 
 
 def page_lines(masks: Masks, compared: Sequence[tuple[str, str]], rows: pl.DataFrame) -> list[Line]:
@@ -176,12 +176,12 @@ def page_lines(masks: Masks, compared: Sequence[tuple[str, str]], rows: pl.DataF
     ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
     """
     lines = accuracies(rows)
-    for row in rows.filter(pl.col("unit").is_in(list(masks))).iter_rows(named=True):
-        title = f"{row['unit']} mask, {row['operation']} asked"
+    for row in rows.filter(pl.col("model").is_in(list(masks))).iter_rows(named=True):
+        title = f"{row['model']} mask, {row['task']} asked"
         given = {name.removeprefix(ANSWERS): row[name] for name in row if name.startswith(ANSWERS)}
         lines += [("answers", title, answer, share) for answer, share in given.items()]
     for name, mask in masks.items():
-        lines += by_layer("kept", name, mask.kept())
+        lines += by_layer("kept", name, mask.count())
     for one, other in compared:
         lines += by_layer("iou", f"{one} and {other}", masks[one].iou(masks[other]))
         lines += by_layer("iomin", f"{one} and {other}", masks[one].iomin(masks[other]))
@@ -199,7 +199,7 @@ def table(lines: Iterable[Line]) -> pl.DataFrame:
 
 def accuracies(rows: pl.DataFrame) -> list[Line]:
     """The accuracy under each mask, by what was asked."""
-    return [("accuracy", *row) for row in rows.select("unit", "operation", "accuracy").iter_rows()]
+    return [("accuracy", *row) for row in rows.select("model", "task", "accuracy").iter_rows()]
 
 
 def by_layer(measure: str, name: str, values: PerLayer) -> list[Line]:

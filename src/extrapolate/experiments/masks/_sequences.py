@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from extrapolate import ops
 from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
-from extrapolate.experiments.masks._config import ABLE, MaskConfig
+from extrapolate.experiments.masks._config import ABLE, StudyConfig
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model, unmasked_and_under
-from extrapolate.inspect import Learning
+from extrapolate.inspect import MaskConfig
 from extrapolate.tasks.token_rows import TokenRows
 from extrapolate.training import Clip, Replicas
-from extrapolate.training.gradients import one_by_one
+from extrapolate.training.gradients import loop_gradients
 
 GENERATED = "generated"
 
@@ -28,13 +28,13 @@ def data_folder(files: str, published: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceConfig(MaskConfig):
+class SequenceConfig(StudyConfig):
     """Learning rates are constant."""
 
     width: int = lab.number(128, "Width of the network's layers.", cut=lab.fewer("units per layer"))
     layers: int = lab.number(1, "Layers of the encoder, and as many of the decoder.", cut=lab.fewer("layers"))
     dropout: float = lab.real(0.0, "Dropout while the weights are trained.", least=0, below=1)
-    rate: float = lab.real(1e-3, "Learning rate of the weights.", above=0)
+    learning_rate: float = lab.real(1e-3, "Learning rate of the weights.", above=0)
     mask_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
     examined: int = lab.number(
         10_000, "Largest number of test examples of each set.", cut=lab.fewer("test examples of each set")
@@ -90,8 +90,8 @@ def sequence_study(
     trained: tuple[str, ...],
     tested: tuple[str, ...],
     pad: int,
-    range: str,
-    learning: Learning,
+    split: str,
+    learning: MaskConfig,
     masks: Sequence[MaskSpec],
     teacher_forcing: float = 1.0,
 ) -> MaskStudy:
@@ -104,7 +104,7 @@ def sequence_study(
         test: the test examples of a function.
         trained, tested: the functions that the weights are trained on, and those that are evaluated.
         pad: stands behind the end of a target.
-        range: the column "range" of the results.
+        range: the column "split" of the results.
         learning: of the masks; the gradients of the weights are clipped as it says, too.
         teacher_forcing: the share of batches in which the decoder gets the right tokens before; in the others it
             gets its own.
@@ -140,7 +140,7 @@ def sequence_study(
         for function in tested:
             rows = test(function).spread(config.examined)
             share = accuracy(model, rows, pad)
-            yield {"operation": function, "range": range, "accuracy": share, "examined": len(rows)}
+            yield {"task": function, "split": split, "accuracy": share, "examined": len(rows)}
 
     return MaskStudy(
         seed=seed,
@@ -148,9 +148,9 @@ def sequence_study(
         build=build,
         train=replace(
             config.train(loss_of_weights, optimizer, error, "error"),
-            grad_clip=Clip(norm=learning.clip),
+            grad_clip=Clip(norm=learning.grad_clip),
             solved=lambda measures: measures["error"] <= 1 - ABLE,
-            gradients=one_by_one,
+            gradients=loop_gradients,
         ),
         sample=sample,
         loss=loss,

@@ -9,7 +9,7 @@ from torch import nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _masks as studies
-from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, PAPER, networks_and_masks, row_labels
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
 from extrapolate.tasks.modular_arithmetic import MODULAR_OPERATIONS, ModularArithmetic
 
@@ -18,16 +18,16 @@ TASK = ModularArithmetic()
 
 def findings(config: DenseConfig) -> Iterator[lab.Finding]:
     for each in MODULAR_OPERATIONS:
-        control = lab.mean("accuracy", **asked(CONTROL, each))
-        yield lab.Finding("control/{operation}", control, {"operation": each})
+        control = lab.mean("accuracy", **row_labels(CONTROL, each))
+        yield lab.Finding("control/{operation}", control, {"task": each})
     for mask, other in (("add", "mul"), ("mul", "add")):
         words = {"mask": mask, "other": other}
-        yield lab.Finding("{mask}-mask/{mask}", lab.mean("accuracy", **asked(mask, mask)), words)
-        yield lab.Finding("{mask}-mask/{other}", lab.mean("accuracy", **asked(mask, other)), words)
-    masks = asked("mul", "add"), asked("add", "add")
-    ratio = lab.of(lambda mul, add: (mul["kept"] / add["kept"]).to_numpy(), *masks)
+        yield lab.Finding("{mask}-mask/{mask}", lab.mean("accuracy", **row_labels(mask, mask)), words)
+        yield lab.Finding("{mask}-mask/{other}", lab.mean("accuracy", **row_labels(mask, other)), words)
+    masks = row_labels("mul", "add"), row_labels("add", "add")
+    ratio = lab.of(lambda mul, add: (mul["num_kept"] / add["num_kept"]).to_numpy(), *masks)
     yield lab.Finding("kept/mul-over-add", ratio)
-    yield lab.Finding("second-layer/iou", lab.mean("iou_second", **asked("add", "add")))
+    yield lab.Finding("second-layer/iou", lab.mean("iou_second", **row_labels("add", "add")))
 
 
 def notes(config: DenseConfig) -> list[str]:
@@ -54,22 +54,22 @@ def evaluate_add_mul(model: studies.Model) -> Iterator[dict[str, Any]]:
         neither = ~torch.stack(list(right.values())).any(0)
         shares = {"the sum": right["add"], "the product": right["mul"], "neither": neither}
         yield {
-            "operation": operation,
-            "range": "all 10,000 pairs",
+            "task": operation,
+            "split": "all 10,000 pairs",
             "accuracy": float(right[operation].double().mean()),
             **{studies.ANSWERS + answer: float(given.double().mean()) for answer, given in shares.items()},
         }
 
 
-def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedModule]:
+def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedView]:
     """The network as it was trained, under each mask and each half of the control mask, and without each mask."""
     yield from studies.unmasked_and_under(network, masks)
     for name, mask in masks.items():
-        yield studies.MaskedModule(f"¬{name}", network, ~mask)
+        yield studies.MaskedView(f"¬{name}", network, ~mask)
     control, names = masks[CONTROL], list(masks[CONTROL])
     middle = (len(names) + 1) // 2
     for half, layers in (("early", names[:middle]), ("late", names[middle:])):
-        yield studies.MaskedModule(f"{CONTROL}, {half} half", network, control.only(*layers))
+        yield studies.MaskedView(f"{CONTROL}, {half} half", network, control.only(*layers))
 
 
 @lab.experiment(
@@ -87,4 +87,4 @@ def modularity_add_mul(config: DenseConfig) -> Iterator[lab.Training]:
         return {"iou_second": list(masks["add"].iou(masks["mul"]).layers.values())[1]}
 
     for seed in range(config.seeds):
-        yield studies.mask_training(replace(add_mul_study(config, seed), views=views, further=overlap))
+        yield studies.mask_training(replace(add_mul_study(config, seed), views=views, extra_columns=overlap))

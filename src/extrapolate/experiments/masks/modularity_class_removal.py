@@ -20,17 +20,17 @@ from extrapolate.experiments.masks._config import (
     CONTROL,
     MASKS,
     PAPER,
-    MaskConfig,
+    StudyConfig,
     networks_and_masks,
     widths,
 )
 from extrapolate.experiments.masks._dense import published_learning, train_weights
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model, mask_training
-from extrapolate.inspect import Mask, weights_and_biases
+from extrapolate.inspect import Mask, is_weight_or_bias
 from extrapolate.stats import Estimate, student
 from extrapolate.tasks import Digits, DigitSet, load_digits
 from extrapolate.tasks.cifar import has_cifar, load_cifar
-from extrapolate.training.gradients import one_by_one
+from extrapolate.training.gradients import loop_gradients
 
 CLASSES = tuple(str(each) for each in range(10))
 
@@ -42,7 +42,7 @@ WITHOUT, GIVEN = "without ", "given "
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassRemovalConfig(MaskConfig):
+class ClassRemovalConfig(StudyConfig):
     """Published: four convolutions, Adam at 1e-3 for weights and masks alike."""
 
     data: str = lab.folder(
@@ -54,7 +54,7 @@ class ClassRemovalConfig(MaskConfig):
     channels: tuple[int, ...] = widths((32, 64, 128, 256), "Channels of the convolutions")
     dropout: float = lab.real(0.5, "Dropout at the end; half of it a convolution before.", least=0, below=1)
     removed: int = lab.number(10, "Classes to remove in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes"))
-    rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
+    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
 
 
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
@@ -107,12 +107,12 @@ def accuracies(results: pl.DataFrame, view: str) -> np.ndarray:
 
 def answers(results: pl.DataFrame, view: str) -> np.ndarray:
     """Of the images of each class (rows), the share that is given each class (columns): (networks, 10, 10)."""
-    rows = results.filter(unit=view).sort("seed", "operation")
+    rows = results.filter(model=view).sort("seed", "task")
     return rows.select(GIVEN + each for each in CLASSES).to_numpy().reshape(-1, len(CLASSES), len(CLASSES))
 
 
 def removed(results: pl.DataFrame) -> list[str]:
-    units = results["unit"].unique(maintain_order=True)
+    units = results["model"].unique(maintain_order=True)
     return [unit.removeprefix(WITHOUT) for unit in units if unit.startswith(WITHOUT)]
 
 
@@ -122,7 +122,7 @@ def confusions(rows: pl.DataFrame) -> pl.DataFrame:
     for name in removed(rows):
         (difference,) = answers(rows, WITHOUT + name) - answers(rows, CONTROL)
         lines += [(name, *map(str, places), value) for places, value in np.ndenumerate(difference)]
-    schema = {"mask": pl.String, "asked": pl.String, "given": pl.String, "value": pl.Float64}
+    schema = {"mask": pl.String, "class": pl.String, "answer": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
 
 
@@ -179,8 +179,9 @@ def notes(config: ClassRemovalConfig) -> list[str]:
     return [
         "Accuracies are over the images that no weight was trained on (validation and test), with masks cut at "
         "keep-probability 1/2.",
-        f"Weights: Adam, rate 1e-3, batch {config.batch}, {config.steps:,} steps. Masks: Adam, rate {config.rate:g} "
-        f"(published: 0.001), {config.mask_steps:,} steps, {MASKS} drawn per step, strength β = {config.strength:g} "
+        f"Weights: Adam, rate 1e-3, batch {config.batch}, {config.steps:,} steps. Masks: Adam, rate "
+        f"{config.mask_learning_rate:g} (published: 0.001), {config.mask_steps:,} steps, "
+        f"{MASKS} drawn per step, strength β = {config.strength:g} "
         "(published: 0.0003, for a loss that stays far above that of digits); biases are masked too.",
         "control: the mask learned on all classes. without c: learned on the nine others, still with ten possible "
         "answers; its last layer is that of the control mask, so that the class is not just cut off there.",
@@ -209,10 +210,10 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         config=config,
         build=lambda: Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout),
         # a convolution mapped over a single network is slower than that network
-        train=replace(train_weights(config, loss, error), gradients=one_by_one),
+        train=replace(train_weights(config, loss, error), gradients=loop_gradients),
         sample=sample,
         loss=lambda model, images, labels: F.cross_entropy(model(images), labels),
-        learning=published_learning(config, seed, config.rate),
+        learning=published_learning(config, seed, config.mask_learning_rate),
         rounds=mask_rounds(config.removed),
         evaluate=partial(evaluate, config.data),
         tables=lambda rows: {"confusions": confusions(rows)},
@@ -227,8 +228,8 @@ def evaluate(data: str, model: Model) -> Iterator[dict[str, Any]]:
         given = torch.bincount(found[digits.labels == label], minlength=len(CLASSES)).double()
         shares = (given / given.sum()).tolist()
         yield {
-            "operation": f"class {name}",
-            "range": f"{len(digits):,} images not trained on",
+            "task": f"class {name}",
+            "split": f"{len(digits):,} images not trained on",
             "accuracy": shares[label],
             **{GIVEN + other: share for other, share in zip(CLASSES, shares, strict=True)},
         }
@@ -246,7 +247,7 @@ def mask_rounds(count: int) -> list[list[MaskSpec]]:
         )
         for each in CLASSES[:count]
     ]
-    return [[MaskSpec(CONTROL, CLASSES, choose=weights_and_biases)], without]
+    return [[MaskSpec(CONTROL, CLASSES, choose=is_weight_or_bias)], without]
 
 
 SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}

@@ -12,7 +12,7 @@ from torch import nn
 
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _masks as studies
-from extrapolate.experiments.masks._config import CONTROL, PAPER, asked, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, PAPER, networks_and_masks, row_labels
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes, dense_study
 from extrapolate.inspect import Mask
 from extrapolate.stats import student
@@ -31,25 +31,25 @@ INSIDE = ", inside"
 def findings(config: DenseConfig) -> Iterator[lab.Finding]:
     for id, start in (("control/{pair}", ""), ("copied-control/{pair}", COPIED)):
         for pair in PAIRS:
-            control = lab.mean("accuracy", **asked(start + CONTROL, pair))
+            control = lab.mean("accuracy", **row_labels(start + CONTROL, pair))
             yield lab.Finding(id, control, {"pair": pair})
     yield lab.Finding("trained/own", without_hidden("", PAIRS))
     yield lab.Finding("trained/other", without_hidden("", PAIRS[::-1]))
     for name, what, pairs in (("own", "a pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
-        words = {"asked": name, "what": what}
+        words = {"evaluated": name, "what": what}
         yield lab.Finding("copied/{asked}", without_hidden(COPIED, pairs), words)
     yield lab.Finding("hidden/iou", overlap_gain)
 
 
-def without_hidden(start: str, pairs: tuple[str, ...]) -> lab.Measure:
+def without_hidden(init: str, pairs: tuple[str, ...]) -> lab.Measure:
     """The mean accuracy on ``pairs`` without what the mask of pair 1, or 2, keeps of the hidden layers."""
-    groups = [asked(f"{start}¬{removed}{INSIDE}", pair) for removed, pair in zip(PAIRS, pairs, strict=True)]
+    groups = [row_labels(f"{init}¬{removed}{INSIDE}", pair) for removed, pair in zip(PAIRS, pairs, strict=True)]
     return lab.of(lambda *tables: np.mean([each["accuracy"] for each in tables], 0), *groups)
 
 
 def overlap_gain(results: pl.DataFrame) -> lab.Found | None:
     """The overlap of both pairs' masks in the hidden layers, copied less trained."""
-    rows = lab.rows_of(results, asked("unmasked", ONE))
+    rows = lab.rows_of(results, row_labels("unmasked", ONE))
     if rows.is_empty():
         return None
     trained, copied = rows["iou_hidden"].to_numpy(), rows["copied_iou_hidden"].to_numpy()
@@ -83,10 +83,10 @@ def evaluate(model: studies.Model) -> Iterator[dict[str, Any]]:
     for pair in PAIRS:
         x, answer = TASK.table(pair)
         right = float(TASK.right(model(x), answer).double().mean())
-        yield {"operation": pair, "range": "all 10,000 sums", "accuracy": right}
+        yield {"task": pair, "split": "all 10,000 sums", "accuracy": right}
 
 
-def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedModule]:
+def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedView]:
     """Of the network and its copy: unmasked, under each mask, and without each pair's."""
     for start, each in (("", network), (COPIED, copied(network))):
         own = {name: masks[start + name] for name in (CONTROL, *PAIRS)}
@@ -126,4 +126,4 @@ def modularity_double_addition(config: DenseConfig) -> Iterator[lab.Training]:
     for seed in range(config.seeds):
         study = dense_study(config, seed, TASK, mask_specs(), evaluate)
         pairs = [(start + ONE, start + OTHER) for start in ("", COPIED)]
-        yield studies.mask_training(replace(study, views=views, further=overlaps, compared=pairs))
+        yield studies.mask_training(replace(study, views=views, extra_columns=overlaps, compared=pairs))

@@ -11,10 +11,10 @@ import torch
 from extrapolate import nn
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _sequences as sequences
-from extrapolate.experiments.masks._config import CONTROL, asked, batch, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, batch, networks_and_masks, row_labels
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, mask_training, unmasked_and_under
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
-from extrapolate.inspect import Learning
+from extrapolate.inspect import MaskConfig
 from extrapolate.stats import student
 from extrapolate.tasks.mathematics import DIFFICULTIES, MODULES, Generated, Mathematics, Official, Vocabulary
 from extrapolate.tasks.token_rows import TokenRows
@@ -63,7 +63,7 @@ def findings(config: MathematicsConfig) -> Iterator[lab.Finding]:
         words = {"module": module}
         yield lab.Finding("{module}/unmasked-over-control", on_hard(module, "unmasked", CONTROL), words)
         yield lab.Finding("{module}/control-over-easy", on_hard(module, CONTROL, EASY), words)
-        masks = asked(f"{module}, unmasked", EASY), asked(f"{module}, {EASY}", EASY)
+        masks = row_labels(f"{module}, unmasked", EASY), row_labels(f"{module}, {EASY}", EASY)
         yield lab.Finding("{module}/easy-mask/easy", lab.difference("accuracy", *masks), words)
 
 
@@ -72,7 +72,7 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         views = ("unmasked", CONTROL, EASY)
-        rows = {each: lab.rows_of(results, asked(f"{module}, {each}", HARD)) for each in views}
+        rows = {each: lab.rows_of(results, row_labels(f"{module}, {each}", HARD)) for each in views}
         found = {each: own["accuracy"].to_numpy() for each, own in rows.items()}
         if not len(found[more]):
             return None
@@ -94,8 +94,9 @@ def notes(config: MathematicsConfig) -> list[str]:
         "greedily, with the mask cut at keep-probability 1/2.",
         f"Problems: {origin}; {config.examined:,} of each difficulty to test (published: 10,000). Where a network "
         "answers few hard problems to begin with, masks have little to lose there.",
-        f"Weights: Adam, rate {config.rate:g} (published: 0.0001), batch {config.batch}, {config.steps:,} steps, "
-        f"dropout {config.dropout:g}, gradients of norm 0.1 at most; every {config.eval_every:,} steps they are "
+        f"Weights: Adam, rate {config.learning_rate:g} (published: 0.0001), batch {config.batch}, "
+        f"{config.steps:,} steps, dropout {config.dropout:g}, gradients of norm 0.1 at most; "
+        f"every {config.eval_every:,} steps they are "
         "evaluated on up to 1,000 test problems, and the best are kept. Masks: Adam, rate "
         f"{config.mask_rate:g}, {config.mask_steps:,} steps, {MASKS} drawn per step, strength β = "
         f"{config.strength:g}; embeddings, which the logits are made of too, and biases are not masked.",
@@ -124,14 +125,14 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         config,
         seed=seed,
         build=build,
-        optimizer=partial(torch.optim.Adam, lr=config.rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
+        optimizer=partial(torch.optim.Adam, lr=config.learning_rate, betas=(0.9, 0.995), eps=1e-9, fused=True),
         training=training,
         test=lambda difficulty: problems().test[difficulty],
         trained=DIFFICULTIES,
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
-        range="problems not trained on",
-        learning=Learning(MASKS, pressure, config.mask_rate, clip=0.1, seed=seed),
+        split="problems not trained on",
+        learning=MaskConfig(MASKS, pressure, config.mask_rate, grad_clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
     unmasked = f"{module}, unmasked"
@@ -151,7 +152,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         layers=2,
         seeds=2,
         steps=8_000,
-        rate=2e-3,
+        learning_rate=2e-3,
         mask_steps=3_000,
         mask_rate=3e-2,
         strength=3e-4,

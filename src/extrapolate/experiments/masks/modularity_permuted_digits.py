@@ -19,7 +19,7 @@ from extrapolate.experiments.digits._images import DigitConfig, digits_of
 from extrapolate.experiments.masks._config import ABLE, batch, widths
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
 from extrapolate.experiments.masks._masks import BATCHES, Line, accuracies, by_layer, table
-from extrapolate.inspect import JointLearner, Learning, Mask, PerLayer, weights_and_biases
+from extrapolate.inspect import JointLearner, Mask, MaskConfig, PerLayer, is_weight_or_bias
 from extrapolate.inspect.masks import learn
 from extrapolate.stats import student
 from extrapolate.tasks.permuted_digits import PermutedDigits
@@ -50,15 +50,15 @@ class PermutedDigitsConfig(DigitConfig):
 def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("prefer-old-strongly/more-sharing", more_sharing)
     for start in config.starts:
-        accuracy = lab.of(lambda rows: means_by_seed(rows, "accuracy")["accuracy"].to_numpy(), {"unit": start})
-        yield lab.Finding("{start}/solved", accuracy, {"start": start})
+        accuracy = lab.of(lambda rows: means_by_seed(rows, "accuracy")["accuracy"].to_numpy(), {"model": start})
+        yield lab.Finding("{init}/solved", accuracy, {"init": start})
 
 
 def more_sharing(results: pl.DataFrame) -> lab.Found | None:
     """The share of old weights, all layers but the first and every second task together, seed by seed."""
-    examined = results.filter(pl.col("task") % 2 == 0)
+    examined = results.filter(pl.col("task_number") % 2 == 0)
     starts = ("prefer-old-strongly", "neutral")
-    one, other = (means_by_seed(examined.filter(unit=start), "share") for start in starts)
+    one, other = (means_by_seed(examined.filter(model=start), "share") for start in starts)
     both = one.join(other, on="seed", suffix="_neutral").drop_nulls()
     if both.is_empty():
         return None
@@ -67,7 +67,7 @@ def more_sharing(results: pl.DataFrame) -> lab.Found | None:
 
 
 def means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    return rows.sort("seed", "task").group_by("seed", maintain_order=True).agg(pl.col(column).mean())
+    return rows.sort("seed", "task_number").group_by("seed", maintain_order=True).agg(pl.col(column).mean())
 
 
 class Chain(nn.Module):
@@ -97,7 +97,7 @@ def used(masks: Sequence[Mask]) -> Mask | None:
 
 
 @torch.no_grad()
-def initialize_unkept(network: nn.Sequential, kept: Mask | None, seed: int, task: int) -> None:
+def initialize_unkept(network: nn.Sequential, mask: Mask | None, seed: int, task: int) -> None:
     """Initialize all weights but the kept ones: Xavier-normal, biases 0, as published.
 
     The gain is √2, and 1 for the last layer.
@@ -110,7 +110,7 @@ def initialize_unkept(network: nn.Sequential, kept: Mask | None, seed: int, task
         if value.dim() == 2:
             nn.init.xavier_normal_(fresh, 1.0 if name == last else math.sqrt(2), generator)
         fresh = fresh.to(value.device)
-        value.copy_(fresh if kept is None or name not in kept else torch.where(kept[name], value, fresh))
+        value.copy_(fresh if mask is None or name not in mask else torch.where(mask[name], value, fresh))
 
 
 def notes(config: PermutedDigitsConfig) -> list[str]:
@@ -135,7 +135,7 @@ def task_of(config: PermutedDigitsConfig, number: int) -> PermutedDigits:
     return PermutedDigits(digits_of(config.data, config.device), number)
 
 
-def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Training:
+def train_chain(config: PermutedDigitsConfig, init: str, seed: int) -> lab.Training:
     """One network on task after task; the weights after the last one are those of the replica."""
 
     def measure(trained: lab.Trained) -> lab.Measured:
@@ -145,27 +145,29 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
         for number in range(config.tasks):
             kept = used(masks)
             initialize_unkept(chain.of(number), kept, seed, number)
-            first = KEPT_START if kept is None else STARTS[start]
+            first = KEPT_START if kept is None else STARTS[init]
             learner = JointLearner(
                 chain.of(number),
                 lambda model, x, label: F.cross_entropy(model(x), label),
-                Learning(masks=MASKS, pressure=config.strength / PUBLISHED_BATCH, start=first, seed=seed),
+                MaskConfig(
+                    masks=MASKS, sparsity_penalty=config.strength / PUBLISHED_BATCH, init_logit=first, seed=seed
+                ),
                 frozen=kept,
                 frozen_start=KEPT_START,
                 name=f"task {number + 1}",
-                place=number,
-                choose=weights_and_biases,
+                index=number,
+                choose=is_weight_or_bias,
             )
             context = trained.context.after(number * config.steps)
             checkpoint = context.checkpoint(f"masks-{number}")
             learn([learner], [batches(number)], config.steps, checkpoint=checkpoint, watch=context)
-            chain.of(number).load_state_dict(learner.weights())
+            chain.of(number).load_state_dict(learner.trained_weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
         found = [
             evaluate(task_of(config, number), chain.of(number), masks[: number + 1]) for number in range(config.tasks)
         ]
-        rows = pl.DataFrame({"unit": start, **row, "seed": seed, "steps": config.steps} for row in found)
+        rows = pl.DataFrame({"model": init, **row, "seed": seed, "steps": config.steps} for row in found)
         lines = accuracies(rows) + sharing_lines(rows, masks)
         return lab.Measured(rows, {"masks": table(lines).with_columns(seed=pl.lit(seed, pl.Int64))})
 
@@ -174,7 +176,7 @@ def train_chain(config: PermutedDigitsConfig, start: str, seed: int) -> lab.Trai
         return lambda step: task.sample(config.batch, torch.tensor([seed, stream, step]).to(config.device))
 
     return lab.Training(
-        name=f"{start}-seed-{seed}",
+        name=f"{init}-seed-{seed}",
         labels={},
         build=lambda: Chain(task_of(config, 0).pixels, config.hidden, config.tasks),
         seeds=[seed],
@@ -190,19 +192,19 @@ def evaluate(task: PermutedDigits, network: nn.Module, masks: Sequence[Mask]) ->
     """The network of a task under the mask of that task, the last of ``masks``."""
     images, labels = task.splits()["test"]
     *earlier, mask = masks
-    right = task.solved(mask.applied(network)(images).argmax(-1), labels)
+    right = task.solved(mask.apply(network)(images).argmax(-1), labels)
     return {
-        "operation": f"task {task.number + 1}",
-        "range": "test images",
-        "task": task.number + 1,
+        "task": f"task {task.number + 1}",
+        "split": "test images",
+        "task_number": task.number + 1,
         "accuracy": float(right.double().mean()),
-        "kept": int(mask.kept().pooled),
+        "num_kept": int(mask.count().pooled),
         "kept_share": mask.fraction().pooled,
-        **shares(mask, earlier),
+        **measure_overlaps(mask, earlier),
     }
 
 
-def shares(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | None]:
+def measure_overlaps(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | None]:
     """Of the weight matrices of layers 2, 3, ...: the share of old weights in a task's mask, each and together.
 
     Old weights are those that an earlier mask keeps. ``old``: their share of all weights, which a mask that chose
@@ -222,9 +224,9 @@ def sharing_lines(rows: pl.DataFrame, masks: Sequence[Mask]) -> list[Line]:
     """Of every second task, as published: what its mask keeps of each layer, and how much earlier tasks kept too."""
     kept: list[Line] = []
     shared: list[Line] = []
-    for row in rows.filter(pl.col("task") % 2 == 0).iter_rows(named=True):
-        title, mask = f"{row['unit']}, {row['operation']}", masks[row["task"] - 1]
-        counts = mask.only(*matrices(mask)).kept()
+    for row in rows.filter(pl.col("task_number") % 2 == 0).iter_rows(named=True):
+        title, mask = f"{row['model']}, {row['task']}", masks[row["task_number"] - 1]
+        counts = mask.only(*matrices(mask)).count()
         layers = {f"layer {layer}": count for layer, count in enumerate(counts.layers.values(), 1)}
         kept += by_layer("kept", title, PerLayer(layers, counts.pooled))
         shared += [("share", title, layer, row[f"share_{layer[6:]}"]) for layer in list(layers)[1:]]

@@ -13,10 +13,10 @@ import torch
 from extrapolate import nn
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks import _sequences as sequences
-from extrapolate.experiments.masks._config import CONTROL, MASKS, PAPER, asked, networks_and_masks
+from extrapolate.experiments.masks._config import CONTROL, MASKS, PAPER, networks_and_masks, row_labels
 from extrapolate.experiments.masks._masks import Masks, MaskSpec, MaskStudy, mask_training
 from extrapolate.experiments.masks._sequences import GENERATED, SequenceConfig
-from extrapolate.inspect import Learning
+from extrapolate.inspect import MaskConfig
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
 from extrapolate.stats import student
 from extrapolate.tasks.scan import SCAN_ACTIONS, SCAN_WORDS, Scan
@@ -62,7 +62,7 @@ NETWORKS = {
 def split_rows(split: str, part: int, data: str, device: str) -> TokenRows:
     """Commands of a split: 0 to train on, 1 to test."""
     scan = Scan(folder=None if data == GENERATED else Path(data))
-    return TokenRows.of([Scan.encoded(scan.split(split)[part])]).to(device)
+    return TokenRows.of([Scan.encode(scan.split(split)[part])]).to(device)
 
 
 #: The mask whose output weights are looked at, its token, and how the columns of the removed weights begin.
@@ -71,20 +71,20 @@ JUMP, TOKEN, REMOVED = "jump", "I_JUMP", "removed "
 
 def findings(config: Any) -> Iterator[lab.Finding]:
     for split in SPLITS:
-        able = lab.mean("accuracy", **asked("unmasked", split))
+        able = lab.mean("accuracy", **row_labels("unmasked", split))
         yield lab.Finding("unmasked/{split}", able, {"split": split})
     for split in SPLITS:
-        lost = lab.difference("accuracy", asked("unmasked", split), asked(CONTROL, split))
+        lost = lab.difference("accuracy", row_labels("unmasked", split), row_labels(CONTROL, split))
         yield lab.Finding("control/{split}", lost, {"split": split})
     for split in LACKING:
-        lost = lab.difference("accuracy", asked(CONTROL, split), asked(split, split))
+        lost = lab.difference("accuracy", row_labels(CONTROL, split), row_labels(split, split))
         yield lab.Finding("{split}-mask/{split}", lost, {"split": split})
     yield lab.Finding("jump-mask/output", jump_over_others)
 
 
 def jump_over_others(results: pl.DataFrame) -> lab.Found | None:
     """What the jump mask removes of jump's output weights, less the most that it removes of another token's."""
-    rows = lab.rows_of(results, asked(JUMP, JUMP))
+    rows = lab.rows_of(results, row_labels(JUMP, JUMP))
     if rows.is_empty():
         return None
     names = [each for each in rows.columns if each.startswith(REMOVED) and each != REMOVED + TOKEN]
@@ -118,8 +118,9 @@ def notes(config: ScanConfig) -> list[str]:
         "An answer is right with every action and its end, decoded greedily, with the mask cut at keep-probability "
         f"1/2. Each test set has up to {config.examined:,} commands. Every {config.eval_every:,} steps the weights "
         "are evaluated on up to 1,000 test commands of the simple split; the best are kept.",
-        f"Weights: Adam, rate {config.rate:g} (published: 0.001), {config.steps:,} steps (published: 25,000), "
-        f"dropout {config.dropout:g}, batch {config.batch} (published: 256), gradients of norm 5 at most. Masks: "
+        f"Weights: Adam, rate {config.learning_rate:g} (published: 0.001), {config.steps:,} steps "
+        f"(published: 25,000), dropout {config.dropout:g}, batch {config.batch} (published: 256), "
+        f"gradients of norm 5 at most. Masks: "
         f"Adam, rate {config.mask_rate:g} (published: 0.01), {config.mask_steps:,} steps (published: 25,000), "
         f"{MASKS} drawn per step, strength β = {config.strength:g}; embeddings and biases are not masked.",
         f"Published sizes of this network: {network.sizes}. The decoder gets the right tokens before in "
@@ -146,21 +147,21 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         config,
         seed=seed,
         build=lambda: network.build(config.width, config.layers, config.dropout),
-        optimizer=partial(torch.optim.Adam, lr=config.rate, fused=True),
+        optimizer=partial(torch.optim.Adam, lr=config.learning_rate, fused=True),
         training=lambda splits: split_rows(*splits, 0, config.data, config.device),
         test=lambda split: split_rows(split, 1, config.data, config.device),
         trained=(ALL,),
         tested=SPLITS,
         pad=PAD,
-        range="commands that the split's training lacks",
-        learning=Learning(MASKS, config.strength / 256, config.mask_rate, clip=5.0, seed=seed),
+        split="commands that the split's training lacks",
+        learning=MaskConfig(MASKS, config.strength / 256, config.mask_rate, grad_clip=5.0, seed=seed),
         masks=[MaskSpec(CONTROL, (ALL,)), *(MaskSpec(each, (each,)) for each in LACKING)],
         teacher_forcing=network.teacher_forcing,
     )
     return replace(
         study,
         losses=network.losses,
-        further=lambda masks: {REMOVED + token: share for token, share in removed_outputs(masks).items()},
+        extra_columns=lambda masks: {REMOVED + token: share for token, share in removed_outputs(masks).items()},
         compared=[(CONTROL, each) for each in LACKING],
         lines=lambda masks: [("removed", JUMP, *pair) for pair in removed_outputs(masks).items()],
     )
@@ -171,7 +172,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
     laptop=ScanConfig(
         seeds=2,
         steps=5_000,
-        rate=3e-3,
+        learning_rate=3e-3,
         mask_steps=2_500,
         mask_rate=3e-2,
         strength=3e-4,

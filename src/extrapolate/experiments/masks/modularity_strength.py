@@ -10,7 +10,7 @@ import polars as pl
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import CONTROL, PAPER, networks_and_masks
 from extrapolate.experiments.masks._dense import SMOKE, DenseConfig, dense_notes
-from extrapolate.experiments.masks._masks import Line, MaskedModule, MaskStudy, Model, mask_training, table
+from extrapolate.experiments.masks._masks import Line, MaskedView, MaskStudy, Model, mask_training, table
 from extrapolate.experiments.masks.modularity_add_mul import add_mul_study, evaluate_add_mul
 from extrapolate.experiments.options import real_between
 from extrapolate.stats import student
@@ -36,7 +36,7 @@ class StrengthConfig(DenseConfig):
 
 
 def findings(config: StrengthConfig) -> Iterator[lab.Finding]:
-    falls = over_strengths("kept", "{:,.0f}", lambda kept: (np.diff(kept, axis=0) < 0).mean(0))
+    falls = over_strengths("num_kept", "{:,.0f}", lambda counts: (np.diff(counts, axis=0) < 0).mean(0))
     yield lab.Finding("kept-falls", falls)
     lost = over_strengths("accuracy", "{:.1%}", lambda right: right.max(0) - right[-1])
     yield lab.Finding("accuracy-falls", lost)
@@ -50,7 +50,7 @@ def over_strengths(column: str, form: str, statistic: Callable[[np.ndarray], np.
     """
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        control = results.filter(unit=CONTROL).group_by("strength", "seed").agg(pl.col(column).mean())
+        control = results.filter(model=CONTROL).group_by("strength", "seed").agg(pl.col(column).mean())
         wide = control.sort("strength", "seed").pivot("strength", index="seed", values=column).drop_nulls()
         if wide.width < 3 or wide.is_empty():
             return None
@@ -75,23 +75,23 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
 
     def evaluate(model: Model) -> Iterator[dict[str, Any]]:
         for row in evaluate_add_mul(model):
-            yield row | {"range": title, "strength": strength}
+            yield row | {"split": title, "strength": strength}
 
     def lines(rows: pl.DataFrame) -> Iterator[Line]:
         """What the page draws over the strengths: the strength stands in place of a layer."""
         for row in rows.iter_rows(named=True):
-            if row["unit"] in (CONTROL, row["operation"]):
-                yield "accuracy by strength", f"{row['unit']}: {row['operation']}", title, row["accuracy"]
-        for row in rows.filter(operation="add").iter_rows(named=True):
-            yield "kept by strength", row["unit"], title, float(row["kept"])
+            if row["model"] in (CONTROL, row["task"]):
+                yield "accuracy by strength", f"{row['model']}: {row['task']}", title, row["accuracy"]
+        for row in rows.filter(task="add").iter_rows(named=True):
+            yield "kept by strength", row["model"], title, float(row["num_kept"])
         yield "share by strength", "add", title, rows["shared"][0]
 
     return replace(
         add_mul_study(replace(config, strength=strength), seed),
         name=f"strength-{strength:g}-seed".replace(".", "_").replace("+", ""),
         evaluate=evaluate,
-        views=lambda network, masks: [MaskedModule(name, network, mask) for name, mask in masks.items()],
-        further=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
+        views=lambda network, masks: [MaskedView(name, network, mask) for name, mask in masks.items()],
+        extra_columns=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
         tables=lambda rows: {"masks": table(lines(rows))},
     )
 

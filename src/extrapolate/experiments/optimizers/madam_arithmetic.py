@@ -40,16 +40,16 @@ class MadamArithmeticConfig(SingleModuleConfig):
 def findings(config: MadamArithmeticConfig) -> Iterator[lab.Finding]:
     """The share solved with each optimizer; nobody has published Madam on arithmetic units."""
 
-    def difference(unit: str, operation: str, results: pl.DataFrame) -> lab.Found | None:
-        rows = results.filter(idea=unit, operation=operation)
+    def difference(model_name: str, task: str, results: pl.DataFrame) -> lab.Found | None:
+        rows = results.filter(idea=model_name, task=task)
         return lab.gain(rows.filter(optimizer="Madam"), rows.filter(optimizer="Adam"))
 
     for unit, operation in config.pairs:
-        words = {"unit": unit, "operation": operation}
+        words = {"model": unit, "task": operation}
         for name in OPTIMIZERS:
-            share = lab.rate(idea=unit, operation=operation, optimizer=name)
-            yield lab.Finding("{unit}/{operation}/{optimizer}", share, {**words, "optimizer": name})
-        yield lab.Finding("{unit}/{operation}/difference", partial(difference, unit, operation), words)
+            share = lab.solved_rate(idea=unit, task=operation, optimizer=name)
+            yield lab.Finding("{model}/{task}/{optimizer}", share, {**words, "optimizer": name})
+        yield lab.Finding("{model}/{task}/difference", partial(difference, unit, operation), words)
 
 
 def notes(config: MadamArithmeticConfig) -> list[str]:
@@ -69,14 +69,14 @@ def outline(config: MadamArithmeticConfig) -> str:
     return f"{factors} = {math.prod(counts):,} models of {config.steps:,} steps"
 
 
-def train_with(config: MadamArithmeticConfig, unit: str, operation: str, optimizer: str) -> lab.Training:
-    training = train_unit(config, unit, operation, OPTIMIZERS[optimizer])
+def train_with(config: MadamArithmeticConfig, model_name: str, task: str, optimizer: str) -> lab.Training:
+    training = train_unit(config, model_name, task, OPTIMIZERS[optimizer])
 
     def measure(trained: lab.Trained) -> lab.Measured:
         found = training.measure(trained)
         assert isinstance(found, lab.Measured)
-        names = {"unit": pl.lit(f"{unit} with {optimizer}"), "optimizer": pl.lit(optimizer)}
-        return lab.Measured(found.rows.with_columns(idea="unit", **names))
+        names = {"model": pl.lit(f"{model_name} with {optimizer}"), "optimizer": pl.lit(optimizer)}
+        return lab.Measured(found.rows.with_columns(idea="model", **names))
 
     return replace(training, name=f"{optimizer}-{training.name}", measure=measure)
 

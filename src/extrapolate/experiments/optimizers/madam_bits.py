@@ -34,7 +34,7 @@ TITLES = {
 class BitsConfig(lab.Settings):
     """A convolutional network, trained with weights of each kind at Madam's rate of 0.01."""
 
-    weights: tuple[str, ...] = lab.names(WEIGHTS, "Kinds of weights", "kind", axis="kind of weights")
+    weight_types: tuple[str, ...] = lab.names(WEIGHTS, "Kinds of weights", "kind", axis="kind of weights")
     problem: str = lab.name("digits-cnn", TITLES, f"What to train: {', '.join(TITLES)}.", "problem")
     data: str = lab.folder(
         "scikit-learn",
@@ -57,11 +57,11 @@ def findings(config: BitsConfig) -> Iterator[lab.Finding]:
         """``n`` counts the models of both kinds."""
         return replace(student(values), n=2 * len(values))
 
-    lost = lab.of(points, {"unit": "float32"}, {"unit": "12-bit"}, estimate=student_of_pairs)
+    lost = lab.of(points, {"model": "float32"}, {"model": "12-bit"}, estimate=student_of_pairs)
     yield lab.Finding("12-bit/as-good-as-floats", lost)
-    for kind in config.weights:
+    for kind in config.weight_types:
         if kind != "float32":
-            lost = lab.of(points, {"unit": "float32"}, {"unit": kind})
+            lost = lab.of(points, {"model": "float32"}, {"model": kind})
             yield lab.Finding("{kind}/points-lost", lost, {"kind": kind})
 
 
@@ -99,7 +99,7 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
 
     return lab.Training(
         name=kind,
-        labels={"unit": kind, "operation": operation, "range": images},
+        labels={"model": kind, "task": operation, "split": images},
         build=problem.build,
         config=config,
         train=lab.TrainConfig(
@@ -126,4 +126,4 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
     means=["accuracy", "error"],
 )
 def madam_bits(config: BitsConfig) -> Iterator[lab.Training]:
-    yield from (train_weights(config, kind) for kind in config.weights)
+    yield from (train_weights(config, kind) for kind in config.weight_types)

@@ -66,7 +66,7 @@ DEFAULT, NEAR = 0.01, 1.1
 def rates_of(results: pl.DataFrame, optimizer: str) -> tuple[dict[str, dict[float, float]], dict[str, float]]:
     """Over seeds: the errors at the end by problem and rate, and by problem the rate with the lowest."""
     found: dict[str, dict[float, float]] = {}
-    groups = results.filter(unit=optimizer).group_by("operation", "rate", maintain_order=True)
+    groups = results.filter(model=optimizer).group_by("task", "learning_rate", maintain_order=True)
     for problem, rate, error in groups.agg(pl.col("error").mean()).iter_rows():
         found.setdefault(problem, {})[rate] = error
     return found, {problem: min(by_rate, key=by_rate.__getitem__) for problem, by_rate in found.items()}
@@ -79,8 +79,8 @@ def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found
         return None
     ratios = {name: by_rate[DEFAULT] / by_rate[best[name]] for name, by_rate in errors.items()}
     worst = max(ratios, key=ratios.__getitem__)
-    rows = results.filter(unit="Madam").sort("seed")
-    at_rates = (rows.filter(operation=worst, rate=rate) for rate in (DEFAULT, best[worst]))
+    rows = results.filter(model="Madam").sort("seed")
+    at_rates = (rows.filter(task=worst, learning_rate=rate) for rate in (DEFAULT, best[worst]))
     interval = mean_ratio(*(each["error"].to_numpy() for each in at_rates))
     outside = [f"{name} ({value:.2f})" for name, value in ratios.items() if value > NEAR]
     farther = f"{len(outside)} of {len(ratios)} problems are farther off: {', '.join(outside)}; "
@@ -143,7 +143,7 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
         "no point.",
         "learning rate",
         "error",
-        lab.curves_by(results, "rate", lambda rows: student(rows["error"].to_numpy())),
+        lab.curves_by(results, "learning_rate", lambda rows: student(rows["error"].to_numpy())),
     )
 
 
@@ -153,7 +153,7 @@ def published_rates(optimizer: str) -> pl.DataFrame:
     ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, or infinity.
     """
     table = pl.read_csv(Path(__file__).with_name("published_rates.csv")).filter(optimizer=optimizer)
-    return table.select("optimizer", "task", "rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
+    return table.select("optimizer", "task", "learning_rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
 
 
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
@@ -170,9 +170,9 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
     def measure(trained: lab.Trained) -> lab.Measured:
         untrained = training.replicas()
         columns = {
-            "rate": rates,
+            "learning_rate": rates,
             "error": trained.history.latest()["error"].nan_to_num(nan=torch.inf),
-            "start": errors(untrained, untrained.keys())["error"].double(),
+            "untrained_error": errors(untrained, untrained.keys())["error"].double(),
             "steps": steps,
         }
         once = problem_name == config.problems[0]
@@ -181,7 +181,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
 
     training = lab.Training(
         name=f"{optimizer}-{problem_name}",
-        labels={"unit": optimizer, "operation": problem_name, "range": [f"rate {rate:g}" for rate in rates]},
+        labels={"model": optimizer, "task": problem_name, "split": [f"rate {rate:g}" for rate in rates]},
         build=problem.build,
         config=config,
         seeds=list(range(config.seeds)) * len(config.rates),

@@ -17,7 +17,7 @@ from extrapolate.experiments import lab
 from extrapolate.stats import mean_ratio, student
 from extrapolate.tasks import LongDependency
 from extrapolate.training import Clip, History, Replicas
-from extrapolate.training.gradients import one_by_one
+from extrapolate.training.gradients import loop_gradients
 
 
 def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
@@ -65,10 +65,10 @@ class LongMemoryConfig(lab.Settings):
     """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
 
     models: tuple[str, ...] = lab.names(KINDS, "Networks to train", "model")
-    lengths: tuple[int, ...] = lab.numbers(
+    lengths: tuple[int, ...] = lab.integers(
         (1_024, 8_192, 65_536), "Lengths of the sequences, separated by commas.", least=2
     )
-    lstm_lengths: tuple[int, ...] = lab.numbers(
+    lstm_lengths: tuple[int, ...] = lab.integers(
         (1_024, 8_192), "Lengths at which the LSTM is trained as well.", least=2
     )
     seeds: int = lab.number(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
@@ -83,7 +83,7 @@ class LongMemoryConfig(lab.Settings):
     hidden_alone: int = lab.number(
         16, "Units per layer at lengths without the LSTM.", cut=lab.fewer("units per layer without the LSTM")
     )
-    rate: float = lab.real(0.003, "Learning rate.", above=0)
+    learning_rate: float = lab.real(0.003, "Learning rate.", above=0)
     rate_alone: float = lab.real(0.01, "Learning rate at lengths without the LSTM.", above=0)
     batch: int = lab.number(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
 
@@ -106,7 +106,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     limit = config.iterations if model == LINEAR else config.lstm_iterations
     beside = length in config.lstm_lengths
     hidden = config.hidden if beside else config.hidden_alone
-    rate = config.rate if beside else config.rate_alone
+    rate = config.learning_rate if beside else config.rate_alone
 
     def loss(reader: torch_nn.Module, key: Tensor, _: object) -> Tensor:
         elements, positive = task.sample(config.batch, key)
@@ -140,7 +140,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
 
     return lab.Training(
         name=f"{model}-{length}-{seed}",
-        labels={"unit": model, "operation": "remembering the first symbol", "range": f"{length:,} steps"},
+        labels={"model": model, "task": "remembering the first symbol", "split": f"{length:,} steps"},
         build=lambda: Reader(KINDS[model](task.symbols, hidden, REACH * length), hidden),
         seeds=[seed],
         train=lab.TrainConfig(
@@ -152,7 +152,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
             monitor="error",
             grad_clip=Clip(norm=1.0),
             stop_when=converged,
-            gradients=one_by_one,  # vmap cannot map torch's LSTM, and our fused layer is faster without it
+            gradients=loop_gradients,  # vmap cannot map torch's LSTM, and our fused layer is faster without it
         ),
         measure=measure,
         config=config,
@@ -163,7 +163,7 @@ def sooner(length: int) -> lab.Measure:
     """LSTM time / GILR-LSTM time. Models that were given up count with the time they had, much the same for both."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
-        linear, serial = (lab.rows_of(results, {"unit": name, "length": length}) for name in KINDS)
+        linear, serial = (lab.rows_of(results, {"model": name, "length": length}) for name in KINDS)
         both = min(linear.height, serial.height)
         if not both:
             return None
@@ -183,12 +183,12 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
         if length in config.lstm_lengths and SERIAL in config.models:
             yield lab.Finding("{length}/sooner", sooner(length), {"length": length})
         else:
-            share = lab.rate(unit=LINEAR, length=length)
+            share = lab.solved_rate(model=LINEAR, length=length)
             yield lab.Finding("{length}/converges", share, {"length": length})
     for length in config.lengths:
         for model in config.models:
             words = {"model": model, "length": length}
-            solved = {"unit": model, "length": length, "solved": True}
+            solved = {"model": model, "length": length, "solved": True}
             thousands = lab.of(lambda rows: rows["solved_at"].to_numpy() * 1e-3, solved)
             hours = lab.of(lambda rows: rows["seconds"].to_numpy() * (1 / 3600), solved)
             yield lab.Finding("{model}/{length}/iterations", thousands, words)
@@ -197,7 +197,7 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
 
 def notes(config: LongMemoryConfig) -> list[str]:
     return [
-        f"Adam, rate {config.rate:g}, two layers of {config.hidden} units; at lengths without the LSTM rate "
+        f"Adam, rate {config.learning_rate:g}, two layers of {config.hidden} units; at lengths without the LSTM rate "
         f"{config.rate_alone:g} and {config.hidden_alone} units, which take less time (published: rates were "
         f"searched, 512 units). Gradients of norm 1 at most, {config.batch} fresh sequences per iteration.",
         f"Converged: {MINIBATCHES} minibatches in a row are answered without an error, a fresh one after each "

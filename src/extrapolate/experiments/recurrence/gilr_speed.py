@@ -54,12 +54,12 @@ class SpeedConfig(lab.Settings):
     """A training step (forward and backward) of two layers on sequences of 4 features; one core, float32."""
 
     layers: tuple[str, ...] = lab.names(LAYERS, "Layers to time", "layer")
-    lengths: tuple[int, ...] = lab.numbers(
+    lengths: tuple[int, ...] = lab.integers(
         (16, 256, 4_096, 65_536),
         "Lengths of the sequences, separated by commas.",
         cut=lambda own, paper: lab.fewer("steps per sequence")(own[-1], paper[-1]),
     )
-    features: tuple[int, ...] = lab.numbers((4, 32, 128), "Widths of the recurrence, separated by commas.")
+    features: tuple[int, ...] = lab.integers((4, 32, 128), "Widths of the recurrence, separated by commas.")
     elements: int = lab.number(65_536, "Steps of all sequences together, in every measurement of a layer.")
     hidden: int = lab.number(64, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
     repeats: int = lab.number(5, "Timed repetitions, after one warm-up run.")
@@ -96,12 +96,12 @@ def comparisons(config: SpeedConfig) -> Iterator[tuple[dict[str, Any], Callable[
     """Labels, and what makes the sides. Table 1: the bare recurrence. Table 2: layers on as many steps in all."""
     for length in config.lengths:
         for width in config.features:
-            labels = {"unit": f"recurrence of {width}", "operation": "forward", "length": length, "batch": 1}
+            labels = {"model": f"recurrence of {width}", "task": "forward", "length": length, "batch": 1}
             yield labels, partial(recurrence_sides, length, width, config.device)
     for length in config.lengths:
         batch = max(1, config.elements // length)
         for name in config.layers:
-            labels = {"unit": name, "operation": "training step", "length": length, "batch": batch}
+            labels = {"model": name, "task": "training step", "length": length, "batch": batch}
             yield labels, partial(layer_sides, name, config.hidden, batch, length, config.device)
 
 
@@ -116,7 +116,7 @@ def milliseconds(work: Callable[[], object], device: str) -> float:
 def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
     """All comparisons one after the other: two at once would compete for the memory bandwidth."""
     checkpoint, every = context.checkpoint("checkpoint"), list(comparisons(config))
-    found: list[dict[str, Any]] = read(checkpoint).about["found"] if checkpoint.exists() else []
+    found: list[dict[str, Any]] = read(checkpoint).metadata["found"] if checkpoint.exists() else []
     done = len(found) // config.repeats
     for count, (labels, sides) in enumerate(every[done:], done + 1):
         works = sides()
@@ -124,12 +124,12 @@ def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
             times = {side: milliseconds(work, config.device) for side, work in works.items()}
             if turn >= 0:
                 steps = f"{labels['length']:,} steps"
-                found.append({**labels, "range": steps, "seed": turn, "lstm_ms": None, **times})
+                found.append({**labels, "split": steps, "seed": turn, "lstm_ms": None, **times})
         write(checkpoint, Checkpoint({}, {"found": found}))
         context.progress(count, None)
         if context.stop_requested() and count < len(every):
             raise Interrupted(f"stopped after {count} of {len(every)} comparisons")
-    columns = "unit", "operation", "range", "seed", "length", "batch", "ours_ms", "loop_ms", "lstm_ms"
+    columns = "model", "task", "split", "seed", "length", "batch", "ours_ms", "loop_ms", "lstm_ms"
     return lab.Measured(pl.DataFrame(found, infer_schema_length=None).select(columns))
 
 
@@ -138,9 +138,9 @@ def times_faster(rows: pl.DataFrame, side: str) -> Estimate:
     return mean_ratio(rows[f"{side}_ms"].to_numpy(), rows["ours_ms"].to_numpy())
 
 
-def over(side: str, unit: str, length: int) -> lab.Measure:
+def over(side: str, model: str, length: int) -> lab.Measure:
     def measure(results: pl.DataFrame) -> Estimate | None:
-        rows = lab.rows_of(results, {"unit": unit, "length": length})
+        rows = lab.rows_of(results, {"model": model, "length": length})
         return times_faster(rows, side) if rows.height else None
 
     return measure
@@ -156,8 +156,8 @@ def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("GILR-LSTM/faster-than-LSTM", over_lstm, {"length": longest})
     for side in ("loop", "lstm"):
         for labels, _ in comparisons(config):
-            if side == "loop" or labels["unit"] in LAYERS:
-                ratio = over(side, labels["unit"], labels["length"])
+            if side == "loop" or labels["model"] in LAYERS:
+                ratio = over(side, labels["model"], labels["length"])
                 yield lab.Finding(f"{{unit}}/{{length}}/over-{side}", ratio, labels)
 
 

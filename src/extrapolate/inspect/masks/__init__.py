@@ -7,23 +7,23 @@
 """
 
 from extrapolate.inspect.masks.batched import ready
-from extrapolate.inspect.masks.choice import weights, weights_and_biases
+from extrapolate.inspect.masks.choice import is_weight, is_weight_or_bias
 from extrapolate.inspect.masks.joint import JointLearner
-from extrapolate.inspect.masks.learn import Watch, learn, learn_masks
-from extrapolate.inspect.masks.learner import Learning, MaskLearner
-from extrapolate.inspect.masks.mask import Applied, Mask, PerLayer
+from extrapolate.inspect.masks.learn import Progress, learn, learn_masks
+from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
+from extrapolate.inspect.masks.mask import Mask, MaskedModule, PerLayer
 
 __all__ = [
-    "Applied",
     "JointLearner",
-    "Learning",
     "Mask",
+    "MaskConfig",
     "MaskLearner",
+    "MaskedModule",
     "PerLayer",
-    "Watch",
+    "Progress",
+    "is_weight",
+    "is_weight_or_bias",
     "learn",
     "learn_masks",
     "ready",
-    "weights",
-    "weights_and_biases",
 ]

@@ -23,7 +23,7 @@ Batch = Sequence[Tensor] | Mapping[str, Tensor]
 Loss = Callable[..., Tensor]
 
 #: Names to tensors (K, ...): a module's parameters under K masks.
-Drawn = dict[str, Tensor]
+SampledMasks = dict[str, Tensor]
 
 
 class MaskedLosses:
@@ -38,45 +38,45 @@ class MaskedLosses:
         # copies: a layer that counts or averages must not leave its traces in the user's module
         self._buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
         self._parameters = {name: value.detach() for name, value in module.named_parameters()}
-        self._mapped = vmap(self._one, randomness="different")
-        self._way: Callable[[Drawn, Batch], Tensor] | None = None
+        self._vmapped = vmap(self._one, randomness="different")
+        self._way: Callable[[SampledMasks, Batch], Tensor] | None = None
 
-    def __call__(self, drawn: Drawn, batch: Batch) -> Tensor:
-        masks = len(next(iter(drawn.values())))
+    def __call__(self, samples: SampledMasks, batch: Batch) -> Tensor:
+        masks = len(next(iter(samples.values())))
         parts = pytree.tree_map(lambda each: each.contiguous().view(masks, -1, *each.shape[1:]), batch)
         if self._way is None:
-            self._way = self._choose(drawn, parts)
-        return self._way(drawn, parts)
+            self._way = self._choose(samples, parts)
+        return self._way(samples, parts)
 
-    def _one(self, drawn: Drawn, part: Batch) -> Tensor:
+    def _one(self, samples: SampledMasks, part: Batch) -> Tensor:
         def model(*args: Any, **kwargs: Any) -> Any:
-            return functional_call(self._module, {**self._parameters, **self._buffers, **drawn}, args, kwargs)
+            return functional_call(self._module, {**self._parameters, **self._buffers, **samples}, args, kwargs)
 
         value = call_on_batch(self._loss, model, part)
         if not isinstance(value, Tensor) or value.dim() != 0:
-            raise UserError(f"the loss must be a scalar tensor, the mean over the batch; it gave {_shown(value)}")
+            raise UserError(f"the loss must be a scalar tensor, the mean over the batch; it gave {_shorten(value)}")
         return value
 
-    def looped(self, drawn: Drawn, parts: Batch) -> Tensor:
+    def looped(self, samples: SampledMasks, parts: Batch) -> Tensor:
         """The same as the mapped call, mask by mask; ``parts`` (K, B/K, ...)."""
-        rows = range(len(next(iter(drawn.values()))))
-        alone = [pytree.tree_map(lambda value, row=row: value[row], (drawn, parts)) for row in rows]
+        rows = range(len(next(iter(samples.values()))))
+        alone = [pytree.tree_map(lambda value, row=row: value[row], (samples, parts)) for row in rows]
         return torch.stack([self._one(*each) for each in alone])
 
-    def _choose(self, drawn: Drawn, parts: Batch) -> Callable[[Drawn, Batch], Tensor]:
-        apart = {name: value.detach().requires_grad_() for name, value in drawn.items()}
+    def _choose(self, samples: SampledMasks, parts: Batch) -> Callable[[SampledMasks, Batch], Tensor]:
+        apart = {name: value.detach().requires_grad_() for name, value in samples.items()}
         try:
-            total = self._mapped(apart, parts).sum()
+            total = self._vmapped(apart, parts).sum()
             torch.autograd.grad(total, list(apart.values()), allow_unused=True)  # may fail only on the way back
         except UserError:
             raise
         except Exception as error:
             # what is wrong with the loss or the data is wrong in a loop too, and is said better there
-            self.looped(drawn, parts)
+            self.looped(samples, parts)
             text = f"{type(self._module).__name__} cannot be mapped over masks ({_reason(error)})"
             warnings.warn(f"{text}: a loop over them gives the same, slower", RuntimeWarning, stacklevel=2)
             return self.looped
-        return self._mapped
+        return self._vmapped
 
 
 class LoopedLosses(MaskedLosses):
@@ -111,5 +111,5 @@ def _reason(error: Exception) -> str:
     return operator[0] if operator else str(error).strip().splitlines()[0][:160] or type(error).__name__
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     return f"the shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -14,14 +14,14 @@ _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
 
 
-def weights(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
+def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
     """All but embeddings and biases; gain and shift of a norm count as weights. The published choice for most."""
     if isinstance(owner, _NORMS):
         return True
-    return weights_and_biases(name, parameter, owner) and "bias" not in name.rpartition(".")[2]
+    return is_weight_or_bias(name, parameter, owner) and "bias" not in name.rpartition(".")[2]
 
 
-def weights_and_biases(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
+def is_weight_or_bias(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
     """All but embeddings. The published choice for CIFAR-10 and the permuted digits."""
     return not isinstance(owner, _EMBEDDINGS)
 

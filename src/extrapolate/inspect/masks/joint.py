@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from extrapolate.inspect.masks.adam import put_back, saved
 from extrapolate.inspect.masks.batched import Loss, MaskedLosses
-from extrapolate.inspect.masks.choice import Choice, weights
-from extrapolate.inspect.masks.learner import Learning, MaskLearner
+from extrapolate.inspect.masks.choice import Choice, is_weight
+from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 
 
@@ -32,25 +32,25 @@ class JointLearner(MaskLearner):
         self,
         module: nn.Module,
         loss: Loss,
-        learning: Learning,
+        learning: MaskConfig,
         *,
         frozen: Mask | None = None,
         frozen_start: float = 2.0,
         name: str = "the function",
-        place: int = 0,
-        choose: Choice = weights,
+        index: int = 0,
+        choose: Choice = is_weight,
         losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
-        super().__init__(module, loss, learning, name=name, place=place, choose=choose, losses=losses)
+        super().__init__(module, loss, learning, name=name, index=index, choose=choose, losses=losses)
         if frozen is not None:
-            frozen.applied(module)  # says what does not fit
-        self._weights = {
-            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._weights.items()
+            frozen.apply(module)  # says what does not fit
+        self._trained = {
+            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._trained.items()
         }
-        self._moving = {name: laid.weight for name, laid in self._weights.items()}
+        self._moving = {name: laid.weight for name, laid in self._trained.items()}
         self._frozen = {
             name: laid.like(frozen[name])
-            for name, laid in self._weights.items()
+            for name, laid in self._trained.items()
             if frozen is not None and name in frozen
         }
         with torch.no_grad():
@@ -58,9 +58,9 @@ class JointLearner(MaskLearner):
                 self._logits[name].masked_fill_(stays, frozen_start)
         self._optimizer.add_param_group({"params": list(self._moving.values())})
 
-    def weights(self) -> dict[str, Tensor]:
+    def trained_weights(self) -> dict[str, Tensor]:
         """The values by name, in the shapes of their parameters."""
-        return {name: laid.back(laid.weight.detach()) for name, laid in self._weights.items()}
+        return {name: laid.back(laid.weight.detach()) for name, laid in self._trained.items()}
 
     def state(self) -> dict[str, Tensor]:
         moving = saved("weights", self._moving, self._optimizer)

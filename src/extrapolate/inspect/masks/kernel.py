@@ -68,7 +68,7 @@ def _lower(word):
 
 
 @njit(inline="always")
-def _kept(value, u, odds):
+def _is_kept(value, u, odds):
     return value if u > odds * (float32(1) - u) else float32(0)
 
 
@@ -87,13 +87,13 @@ def _draw(k0, k1, step, begin, odds, weight, a, b, c, d):
     for i in range(odds.shape[0]):
         x0, x1 = _words(k0, k1, step, uint32(begin + uint32(i)))
         w, e = weight[i], odds[i]
-        a[i] = _kept(w, _upper(x0), e)
+        a[i] = _is_kept(w, _upper(x0), e)
         if b is not None:
-            b[i] = _kept(w, _lower(x0), e)
+            b[i] = _is_kept(w, _lower(x0), e)
         if c is not None:
-            c[i] = _kept(w, _upper(x1), e)
+            c[i] = _is_kept(w, _upper(x1), e)
         if d is not None:
-            d[i] = _kept(w, _lower(x1), e)
+            d[i] = _is_kept(w, _lower(x1), e)
 
 
 # error_model: with Python's, each division is a branch, and nothing is vectorised
@@ -118,13 +118,13 @@ def _add_kept(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
     for i in range(odds.shape[0]):
         x0, x1 = _words(k0, k1, step, uint32(begin + uint32(i)))
         e = odds[i]
-        total = _kept(a[i], _upper(x0), e)
+        total = _is_kept(a[i], _upper(x0), e)
         if b is not None:
-            total += _kept(b[i], _lower(x0), e)
+            total += _is_kept(b[i], _lower(x0), e)
         if c is not None:
-            total += _kept(c[i], _upper(x1), e)
+            total += _is_kept(c[i], _upper(x1), e)
         if d is not None:
-            total += _kept(d[i], _lower(x1), e)
+            total += _is_kept(d[i], _lower(x1), e)
         out[i] = total + out[i] if more is not None else total
 
 
@@ -133,8 +133,8 @@ def odds(logits: Tensor) -> Tensor:
     out = torch.empty_like(logits)
     values, results = logits.view(-1), out.view(-1)
 
-    def work(start: int, stop: int) -> None:
-        results[start:stop] = sampling.odds(values[start:stop])
+    def work(begin: int, stop: int) -> None:
+        results[begin:stop] = sampling.odds(values[begin:stop])
 
     share(work, len(values), NANOSECONDS)
     return out
@@ -175,10 +175,10 @@ def _over_fours(
     rows = masks.detach().numpy().reshape(len(masks), -1)
     result = None if out is None else out.numpy().reshape(-1)
 
-    def work(start: int, stop: int) -> None:
-        here = slice(start, stop)
+    def work(begin: int, stop: int) -> None:
+        here = slice(begin, stop)
         for j in range(0, len(rows), FOUR):
-            word = (np.uint32(each & 0xFFFFFFFF) for each in (seed, stream + j // FOUR, step, start))
+            word = (np.uint32(each & 0xFFFFFFFF) for each in (seed, stream + j // FOUR, step, begin))
             four = [rows[k, here] if k < len(rows) else None for k in range(j, j + FOUR)]
             ends = () if result is None else (result[here], True if j else None)
             function(*word, odds_[here], weight_[here], *four, *ends)

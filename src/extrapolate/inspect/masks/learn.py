@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from extrapolate._runtime.errors import Interrupted, UserError
 from extrapolate._runtime.files import replacing
-from extrapolate._runtime.progress import Quiet, Watch
+from extrapolate._runtime.progress import NullProgress, Progress
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
-from extrapolate.inspect.masks.choice import Choice, weights
-from extrapolate.inspect.masks.learner import Learning, MaskLearner
+from extrapolate.inspect.masks.choice import Choice, is_weight
+from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 
 #: Batches of one function: tensors (B, ...), or several in a tuple, list or mapping. A DataLoader, begun again when
@@ -32,9 +32,9 @@ def learn_masks(
     functions: Mapping[str, Batches],
     *,
     steps: int = 20_000,
-    learning: Learning | None = None,
-    choose: Choice = weights,
-    watch: Watch | None = None,
+    learning: MaskConfig | None = None,
+    choose: Choice = is_weight,
+    watch: Progress | None = None,
 ) -> dict[str, Mask]:
     """Which of a trained module's weights each function needs: its masks by function.
 
@@ -60,7 +60,7 @@ def learn_masks(
     if not functions:
         raise UserError("no function given: name at least one and give its batches")
     learners = [
-        MaskLearner(module, loss, learning or Learning(), name=name, place=place, choose=choose)
+        MaskLearner(module, loss, learning or MaskConfig(), name=name, index=place, choose=choose)
         for place, name in enumerate(functions)
     ]
     learn(learners, list(functions.values()), steps, watch=watch)
@@ -73,7 +73,7 @@ def learn(
     steps: int,
     *,
     checkpoint: Path | None = None,
-    watch: Watch | None = None,
+    watch: Progress | None = None,
 ) -> None:
     """Takes learners to step ``steps``, each with its batches; their modules are in evaluation mode meanwhile.
 
@@ -84,7 +84,7 @@ def learn(
         UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
         Interrupted: ``watch`` asked to.
     """
-    watch = watch or Quiet()
+    watch = watch or NullProgress()
     if checkpoint is not None and checkpoint.exists():
         _read_states(checkpoint, learners)
     streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]

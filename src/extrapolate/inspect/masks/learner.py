@@ -12,13 +12,13 @@ from torch.utils import _pytree as pytree
 from extrapolate._runtime.errors import UserError
 from extrapolate.inspect.masks.adam import put_back, saved
 from extrapolate.inspect.masks.batched import Batch, Loss, MaskedLosses
-from extrapolate.inspect.masks.choice import Choice, maskable, weights
+from extrapolate.inspect.masks.choice import Choice, is_weight, maskable
 from extrapolate.inspect.masks.mask import Mask
 from extrapolate.inspect.masks.sampling import draw
 
 
 @dataclass(frozen=True)
-class Learning:
+class MaskConfig:
     """How masks are learned (the defaults are those published for addition and multiplication).
 
     Args:
@@ -31,17 +31,17 @@ class Learning:
     """
 
     masks: int = 4
-    pressure: float = 1e-4 / 128
+    sparsity_penalty: float = 1e-4 / 128
     learning_rate: float = 1e-2
-    clip: float = 1.0
-    start: float = 2.0
+    grad_clip: float = 1.0
+    init_logit: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.masks < 1:
             raise UserError(f"masks={self.masks}: at least one mask must be drawn a step")
-        for name in ("pressure", "learning_rate", "clip", "start"):
-            if not math.isfinite(value := getattr(self, name)) or (value < 0 and name != "start"):
+        for name in ("sparsity_penalty", "learning_rate", "grad_clip", "init_logit"):
+            if not math.isfinite(value := getattr(self, name)) or (value < 0 and name != "init_logit"):
                 raise UserError(f"{name}={value}: give a finite number, not below 0")
 
 
@@ -63,18 +63,18 @@ class MaskLearner:
         self,
         module: nn.Module,
         loss: Loss,
-        learning: Learning,
+        learning: MaskConfig,
         *,
         name: str = "the function",
-        place: int = 0,
-        choose: Choice = weights,
+        index: int = 0,
+        choose: Choice = is_weight,
         losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
         self.learning, self.name, self.steps_done = learning, name, 0
-        self._weights = {key: Laid.out(value) for key, value in maskable(module, choose).items()}
+        self._laid_out = {key: Laid.out(value) for key, value in maskable(module, choose).items()}
         self._logits = {
-            key: torch.full(laid.weight.shape, learning.start, device=laid.weight.device).requires_grad_()
-            for key, laid in self._weights.items()
+            key: torch.full(laid.weight.shape, learning.init_logit, device=laid.weight.device).requires_grad_()
+            for key, laid in self._laid_out.items()
         }
         self._losses = losses(module, loss)
         device = next(iter(self._logits.values())).device
@@ -83,7 +83,7 @@ class MaskLearner:
         )
         streams = -(-learning.masks // 4)
         self._keys = [
-            torch.tensor([learning.seed, (place * len(self._logits) + i) * streams, 0])
+            torch.tensor([learning.seed, (index * len(self._logits) + i) * streams, 0])
             for i in range(len(self._logits))
         ]
         self.module = module
@@ -95,7 +95,7 @@ class MaskLearner:
             UserError: the batch cannot be cut into K equal parts, or the loss or a gradient is not finite.
         """
         self._check(batch)
-        loss = self._losses(self._drawn(), batch).mean()
+        loss = self._losses(self._sample(), batch).mean()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError(self._blame(f"the loss is {value}"))
@@ -109,7 +109,7 @@ class MaskLearner:
     @torch.no_grad()
     def mask(self) -> Mask:
         """What is kept by now: logits of at least 0."""
-        return Mask({name: self._weights[name].back(value >= 0) for name, value in self._logits.items()})
+        return Mask({name: self._laid_out[name].back(value >= 0) for name, value in self._logits.items()})
 
     @torch.no_grad()
     def undecided(self) -> float:
@@ -119,7 +119,7 @@ class MaskLearner:
 
     def logits(self) -> dict[str, Tensor]:
         """The logits by name, in the shapes of their parameters."""
-        return {name: self._weights[name].back(value.detach()) for name, value in self._logits.items()}
+        return {name: self._laid_out[name].back(value.detach()) for name, value in self._logits.items()}
 
     def state(self) -> dict[str, Tensor]:
         """Tensors by name, for :meth:`restore`."""
@@ -134,9 +134,9 @@ class MaskLearner:
         put_back("logits", self._logits, self._optimizer, state, self.name)
         self.steps_done = int(state["steps"])
 
-    def _drawn(self) -> dict[str, Tensor]:
+    def _sample(self) -> dict[str, Tensor]:
         drawn = {}
-        for key, (name, laid) in zip(self._keys, self._weights.items(), strict=True):
+        for key, (name, laid) in zip(self._keys, self._laid_out.items(), strict=True):
             key[2] = self.steps_done
             at = key.to(laid.weight.device, copy=True)  # kept for the way back
             drawn[name] = laid.back(draw(self._logits[name], laid.weight, at, self.learning.masks))
@@ -151,12 +151,12 @@ class MaskLearner:
                 value.grad = torch.zeros_like(value)
             slopes.append(value.grad)
         for slope in slopes[: len(self._logits)]:  # the logits come first
-            slope.add_(self.learning.pressure)
+            slope.add_(self.learning.sparsity_penalty)
         norm = float(total := get_total_norm(slopes, foreach=True))
         if not math.isfinite(norm):
             raise UserError(self._blame(f"the gradient's norm is {norm}"))
-        if norm > self.learning.clip:
-            clip_grads_with_norm_(learned, self.learning.clip, total, foreach=True)
+        if norm > self.learning.grad_clip:
+            clip_grads_with_norm_(learned, self.learning.grad_clip, total, foreach=True)
 
     def _check(self, batch: Batch) -> None:
         tensors = pytree.tree_leaves(batch)

@@ -42,22 +42,22 @@ class Mask(Mapping[str, Tensor]):
         UserError: a tensor is not bool, or there is none.
     """
 
-    def __init__(self, kept: Mapping[str, Tensor]) -> None:
-        if not kept:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        if not tensors:
             raise UserError("a mask needs at least one tensor")
-        for name, value in kept.items():
+        for name, value in tensors.items():
             if value.dtype != torch.bool:
                 raise UserError(f"the mask of {name!r} holds {value.dtype}: give bool, True where it is kept")
-        self._kept = {name: value.detach() for name, value in kept.items()}
+        self._tensors = {name: value.detach() for name, value in tensors.items()}
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._kept[name]
+        return self._tensors[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._kept)
+        return iter(self._tensors)
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._tensors)
 
     def __repr__(self) -> str:
         kept, size = sum(self._counts(self)), sum(value.numel() for value in self.values())
@@ -92,7 +92,7 @@ class Mask(Mapping[str, Tensor]):
         """The mask on the CPU; masks go together and are measured on one device."""
         return Mask({name: value.cpu() for name, value in self.items()})
 
-    def kept(self) -> PerLayer:
+    def count(self) -> PerLayer:
         """How many weights are kept."""
         counts = self._counts(self)
         return PerLayer(dict(zip(self, counts, strict=True)), sum(counts))
@@ -121,13 +121,13 @@ class Mask(Mapping[str, Tensor]):
             union = union | each
         return self._ratio(self._counts(self & union), self._counts(self))
 
-    def applied(self, module: nn.Module) -> "Applied":
+    def apply(self, module: nn.Module) -> "MaskedModule":
         """``module`` with only the kept weights, to be called like it; ``module`` itself is not touched.
 
         Raises:
             UserError: the module lacks a masked tensor, or has it in another shape.
         """
-        return Applied(self, module)
+        return MaskedModule(self, module)
 
     def prune(self, module: Module) -> Module:
         """A copy of ``module`` whose other weights are 0.
@@ -196,7 +196,7 @@ class Mask(Mapping[str, Tensor]):
         return PerLayer(dict(zip(self, ratios, strict=True)), _divided(sum(above), sum(below)))
 
 
-class Applied:
+class MaskedModule:
     """A module seen through a mask, with the weights and the mode that it has when called."""
 
     def __init__(self, mask: Mask, module: nn.Module) -> None:

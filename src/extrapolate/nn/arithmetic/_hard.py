@@ -36,9 +36,12 @@ def saturation(x: Tensor) -> Tensor:
 class Grid:
     """Multiples of 1/``levels``. ``share``: how far a number goes to the nearest one, 0 to 1."""
 
-    levels: int
+    quantization_levels: int
     share: float | Tensor = 1.0
 
-    def rounded(self, x: Tensor) -> Tensor:
+    def round(self, x: Tensor) -> Tensor:
         """Gradients pass as if nothing had happened."""
-        return x + (self.share * (torch.floor(x * self.levels + 0.5) / self.levels - x)).detach()
+        return (
+            x
+            + (self.share * (torch.floor(x * self.quantization_levels + 0.5) / self.quantization_levels - x)).detach()
+        )

@@ -37,13 +37,13 @@ class MCFC(nn.Module):
         _init.orthogonal_(self.gate_weight)
         nn.init.zeros_(self.gate_bias)
 
-    def shares(self) -> Tensor:
+    def fractions(self) -> Tensor:
         """S of shape (O, I): what part of each input goes to each output; the columns sum to 1."""
         return torch.softmax(self.junction, 0)
 
     def effective_weight(self) -> Tensor:
         """o ⊙ S of shape (O, I), each in (0, 1)."""
-        return torch.sigmoid(self.gate_weight + self.gate_bias[:, None]) * self.shares()
+        return torch.sigmoid(self.gate_weight + self.gate_bias[:, None]) * self.fractions()
 
     def penalty(self) -> Tensor:
         """-mean(R²) - mean(w²) - mean(b²): has no lowest value, so it saturates softmax and gate."""

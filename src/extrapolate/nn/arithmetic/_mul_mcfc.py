@@ -61,7 +61,7 @@ class MulMCFCSignINALU(_SignedMulMCFC):
     """
 
     def sign(self, x: Tensor) -> Tensor:
-        return gated_signs(x, self.mcfc.shares())
+        return gated_signs(x, self.mcfc.fractions())
 
 
 class MulMCFCSignRealNPU(_SignedMulMCFC):
@@ -91,4 +91,4 @@ class MulMCFCSignRealNPU(_SignedMulMCFC):
         return GATE_SHARE * distance_to_bit(self.gate).mean()
 
     def sign(self, x: Tensor) -> Tensor:
-        return torch.cos(linear(self.gate.clamp(0, 1) * phase(x), self.mcfc.shares()))
+        return torch.cos(linear(self.gate.clamp(0, 1) * phase(x), self.mcfc.fractions()))

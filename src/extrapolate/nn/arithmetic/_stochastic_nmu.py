@@ -37,7 +37,7 @@ class _NoisyNMU(NMU):
     def noise_high(self, x: Tensor) -> Tensor | float:
         """The upper end of the noise for the batch ``x``."""
 
-    def noise(self, x: Tensor) -> Tensor:
+    def sample_noise(self, x: Tensor) -> Tensor:
         """Noise of the shape of ``x``, uniform on [1, noise_high(x))."""
         uniform = torch.rand_like(x) if self.key is None else ops.uniform_like(self.key, x)
         return 1 + (self.noise_high(x) - 1) * uniform
@@ -45,7 +45,7 @@ class _NoisyNMU(NMU):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        noise = self.noise(x)
+        noise = self.sample_noise(x)
         return gated_product(x * noise, self.weight) / gated_product(noise, self.weight)
 
 

@@ -36,13 +36,13 @@ class CellularNetwork(Pretrained):
             Default: where symbols are not padding.
     """
 
-    def __init__(self, symbols: int, classes: int, maps: int, dropout: float) -> None:
+    def __init__(self, symbols: int, classes: int, channels: int, dropout: float) -> None:
         super().__init__()
-        if min(symbols, classes, maps) < 1:
-            raise ValueError(f"symbols={symbols}, classes={classes} and maps={maps} must be at least 1")
+        if min(symbols, classes, channels) < 1:
+            raise ValueError(f"symbols={symbols}, classes={classes} and maps={channels} must be at least 1")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout} must be at least 0 and below 1")
-        self.symbols, self.classes, self.maps, self.dropout = symbols, classes, maps, dropout
+        self.symbols, self.classes, self.channels, self.dropout = symbols, classes, channels, dropout
         self.register_buffer("key", None, persistent=False)
 
     key: Tensor | None
@@ -67,7 +67,7 @@ class CellularNetwork(Pretrained):
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
         """The state after step ``step``, zero outside ``span``; with dropout while training."""
 
-    def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
+    def advance_steps(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         """The state after these steps, as :meth:`advance` after :meth:`advance`."""
         for step in steps:
             state = self.advance(state, span, step)
@@ -92,7 +92,7 @@ class CellularNetwork(Pretrained):
         (state,) = deque(self.states(symbols, steps, span), maxlen=1)
         return self.read(state)
 
-    def kept(self, like: Tensor, probability: float | Tensor, step: int) -> Tensor:
+    def dropout_mask(self, like: Tensor, probability: float | Tensor, step: int) -> Tensor:
         """bool, of the shape of ``like``: what dropout leaves in step ``step``, each with ``probability``.
 
         The buffer ``key`` (int64, ``seed, stream, step``; None: torch's global generator) makes it a pure function
@@ -104,7 +104,7 @@ class CellularNetwork(Pretrained):
         return ops.uniform(self.key + offset, like.shape) < probability
 
     def extra_repr(self) -> str:
-        return f"{self.symbols}, {self.classes}, {self.maps}, dropout={self.dropout}"
+        return f"{self.symbols}, {self.classes}, {self.channels}, dropout={self.dropout}"
 
 
 def span_of(symbols: Tensor) -> Tensor:

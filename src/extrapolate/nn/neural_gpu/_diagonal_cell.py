@@ -18,7 +18,7 @@ RESET_OPEN, UPDATE_OPEN = 0.5, 0.7
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
 #: ``kept(like, step)``: bool, of the shape of ``like``, what dropout leaves of the candidate in that step.
-Kept = Callable[[Tensor, int], Tensor]
+DropoutMask = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Treatment:
     a ``grid``.
     """
 
-    kept: Kept | None = None
+    dropout_mask: DropoutMask | None = None
     probability: float | Tensor = 1.0
     grid: Grid | None = None
 
     def dropped(self, x: Tensor, step: int) -> Tensor:
-        return x if self.kept is None else x * self.kept(x, step) / self.probability
+        return x if self.dropout_mask is None else x * self.dropout_mask(x, step) / self.probability
 
-    def rounded(self, x: Tensor) -> Tensor:
-        return x if self.grid is None else self.grid.rounded(x)
+    def round(self, x: Tensor) -> Tensor:
+        return x if self.grid is None else self.grid.round(x)
 
 
 AS_IT_IS = Treatment()
@@ -68,17 +68,17 @@ class DiagonalCGRU(nn.Module):
     beyond the ends. Weights are (outputs, left | own | right place's maps); the gates' outputs are r, then u.
     """
 
-    def __init__(self, maps: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gates = nn.Linear(3 * maps, 2 * maps)
-        self.candidate = nn.Linear(3 * maps, maps)
+        self.gates = nn.Linear(3 * channels, 2 * channels)
+        self.candidate = nn.Linear(3 * channels, channels)
         for layer in (self.gates, self.candidate):
             unit_scaled_(layer)
 
     def forward(self, state: Tensor) -> Tensor:
-        return diagonal_step(state, *self.weights())[0]
+        return diagonal_step(state, *self.tensors())[0]
 
-    def weights(self) -> Weights:
+    def tensors(self) -> Weights:
         return self.gates.weight, self.gates.bias, self.candidate.weight, self.candidate.bias
 
 
@@ -96,13 +96,13 @@ def diagonal_step(
     reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
     new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
     keep, value = hard_sigmoid(update), treatment.dropped(hard_tanh(new), step)
-    after = treatment.rounded(keep * shifted(state) + (1 - keep) * value)
+    after = treatment.round(keep * shifted(state) + (1 - keep) * value)
     return after, saturation(reset) + saturation(update) + saturation(new)
 
 
 def diagonal_steps(
     state: Tensor,
-    weights: Weights,
+    params: Weights,
     span: Tensor,
     worth: Tensor,
     steps: range,
@@ -114,7 +114,7 @@ def diagonal_steps(
     """
     total = state.new_zeros(())
     for step in steps:
-        state, more = diagonal_step(state, *weights, treatment, step)
+        state, more = diagonal_step(state, *params, treatment, step)
         state, total = state * span[..., None], total + (more * worth).sum()
     return state, total
 

@@ -45,17 +45,17 @@ def usable(x: Tensor) -> bool:
 class _Cell:
     """A step on prepared weights, of states like ``like``."""
 
-    def __init__(self, like: Tensor, weights: Weights, span: Tensor, worth: Tensor, treatment: Treatment) -> None:
+    def __init__(self, like: Tensor, params: Weights, span: Tensor, worth: Tensor, treatment: Treatment) -> None:
         from extrapolate.nn.neural_gpu import _diagonal_kernels as kernels
 
-        gates, gates_bias, candidate, candidate_bias = (each.detach() for each in weights)
+        gates, gates_bias, candidate, candidate_bias = (each.detach() for each in params)
         opened = gates_bias.new_tensor([RESET_OPEN, UPDATE_OPEN]).repeat_interleave(len(candidate_bias))
         self.gates = Convolution(gates, gates_bias + opened, like.shape)
         self.candidate = Convolution(candidate, candidate_bias, like.shape)
         self.inside, self.worth = (each.float().contiguous().numpy() for each in (span, worth))
         self.kernels, self.scale = kernels, np.float32(1 / treatment.probability)
         grid = treatment.grid
-        self.grid = None if grid is None else (np.float32(grid.levels), np.float32(grid.share))
+        self.grid = None if grid is None else (np.float32(grid.quantization_levels), np.float32(grid.share))
         self.passed = torch.empty_like(like)
 
     def step(self, trace: _Trace, after: Tensor) -> float:
@@ -97,21 +97,21 @@ def _preactivations(state: Tensor) -> tuple[Tensor, Tensor]:
     return state.new_empty(*state.shape[:-1], 2 * state.shape[-1]), torch.empty_like(state)
 
 
-def _answer(cell: _Cell, state: Tensor, kept: Sequence[Tensor]) -> tuple[Tensor, float]:
+def _answer(cell: _Cell, state: Tensor, masks: Sequence[Tensor]) -> tuple[Tensor, float]:
     """The last state and all saturation; what a step leaves is written over by the next one."""
     total, (gates, new) = 0.0, _preactivations(state)
     rooms = cycle((torch.empty_like(state), torch.empty_like(state)))
-    for left in kept:
+    for left in masks:
         after = next(rooms)
         total += cell.step((state, gates, new, left), after)
         state = after
     return state, total
 
 
-def _record(cell: _Cell, state: Tensor, kept: Sequence[Tensor]) -> tuple[Tensor, float, list[_Trace]]:
+def _record(cell: _Cell, state: Tensor, masks: Sequence[Tensor]) -> tuple[Tensor, float, list[_Trace]]:
     """The last state, all saturation, and what each step leaves."""
     total, traces = 0.0, []
-    for left in kept:
+    for left in masks:
         trace, after = (state, *_preactivations(state), left), torch.empty_like(state)
         total += cell.step(trace, after)
         traces.append(trace)
@@ -119,11 +119,11 @@ def _record(cell: _Cell, state: Tensor, kept: Sequence[Tensor]) -> tuple[Tensor,
     return state, total, traces
 
 
-def _kept(state: Tensor, steps: range, treatment: Treatment) -> list[Tensor]:
+def _dropout_masks(state: Tensor, steps: range, treatment: Treatment) -> list[Tensor]:
     """bool (B, n, m) of each step, what dropout leaves."""
-    if treatment.kept is None:
+    if treatment.dropout_mask is None:
         return [torch.ones(state.shape, dtype=torch.bool)] * len(steps)
-    return [treatment.kept(state, step) for step in steps]
+    return [treatment.dropout_mask(state, step) for step in steps]
 
 
 def _groups(state: Tensor, steps: int) -> list[slice]:
@@ -139,18 +139,18 @@ class _Steps(torch.autograd.Function):
         weights = (gates, gates_bias, candidate, candidate_bias)
         ctx.save_for_backward(state, *weights)
         begun = state.detach().contiguous()
-        kept, last = _kept(begun, steps, treatment), torch.empty_like(begun)
+        masks, last = _dropout_masks(begun, steps, treatment), torch.empty_like(begun)
         ctx.groups, ctx.traces, totals = _groups(begun, len(steps)), {}, {}
 
         def walk(group: slice) -> None:
             cell = _Cell(begun[group], weights, span[group], worth[group], treatment)
-            found = _record(cell, begun[group], [each[group] for each in kept])
+            found = _record(cell, begun[group], [each[group] for each in masks])
             last[group], totals[group.start], ctx.traces[group.start] = found
 
         at_once([partial(walk, group) for group in ctx.groups])
         ctx.settings = span, worth, treatment
-        if treatment.kept is not None:  # the same again
-            treatment = replace(treatment, kept=lambda like, step: kept[steps.index(step)])
+        if treatment.dropout_mask is not None:  # the same again
+            treatment = replace(treatment, dropout_mask=lambda like, step: masks[steps.index(step)])
         ctx.definition = partial(_definition, span, worth, steps, treatment)
         return last, state.new_tensor(sum(totals[group.start] for group in ctx.groups))
 
@@ -177,13 +177,13 @@ class _Steps(torch.autograd.Function):
         return error, *(reduce(torch.add, part) for part in parts), *[None] * 4
 
 
-def _definition(span, worth, steps, treatment, state, *weights):
-    return diagonal_steps(state, weights, span, worth, steps, treatment)
+def _definition(span, worth, steps, treatment, state, *params):
+    return diagonal_steps(state, params, span, worth, steps, treatment)
 
 
 def run(
     state: Tensor,
-    weights: Weights,
+    params: Weights,
     span: Tensor,
     worth: Tensor,
     steps: range,
@@ -191,13 +191,13 @@ def run(
 ) -> tuple[Tensor, Tensor]:
     """``diagonal_steps`` of the same arguments, which is used where a gradient is differentiated again."""
     if torch.is_grad_enabled():
-        return _Steps.apply(state, *weights, span, worth, steps, treatment)  # pyright: ignore[reportReturnType]
+        return _Steps.apply(state, *params, span, worth, steps, treatment)  # pyright: ignore[reportReturnType]
     state, totals = state.contiguous(), {}
-    kept, last = _kept(state, steps, treatment), torch.empty_like(state)
+    masks, last = _dropout_masks(state, steps, treatment), torch.empty_like(state)
 
     def walk(group: slice) -> None:
-        cell = _Cell(state[group], weights, span[group], worth[group], treatment)
-        last[group], totals[group.start] = _answer(cell, state[group], [each[group] for each in kept])
+        cell = _Cell(state[group], params, span[group], worth[group], treatment)
+        last[group], totals[group.start] = _answer(cell, state[group], [each[group] for each in masks])
 
     shared = _groups(state, len(steps))
     at_once([partial(walk, group) for group in shared])

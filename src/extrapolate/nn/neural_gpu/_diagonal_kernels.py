@@ -39,7 +39,7 @@ def _gate(x):
 
 
 @njit(inline="always")
-def _clip(x):
+def _clamp(x):
     return min(max(x, -ONE), ONE)
 
 
@@ -72,19 +72,19 @@ def reset(gates, state, worth, passed):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def mix(gates, new, kept, scale, state, inside, worth, after):
+def mix(gates, new, keep, scale, state, inside, worth, after):
     """after ← the next state; returns the saturation of u's and c's preactivations."""
     count, length, width = state.shape
     second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
     total = 0.0
     for b in range(count):
         for i in range(length):
-            x, a, drop, mask = gates[b, i, width:], new[b, i], kept[b, i], inside[b, i]
+            x, a, drop, mask = gates[b, i, width:], new[b, i], keep[b, i], inside[b, i]
             s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             out, part = after[b, i], ZERO
             for j in range(width):
                 held = _carried(j, second, third, s[j], left[j], right[j])
-                c = _clip(a[j]) * (scale * float32(drop[j]))
+                c = _clamp(a[j]) * (scale * float32(drop[j]))
                 out[j] = mask * (c + _gate(x[j]) * (held - c))
                 part += _over(x[j]) + _over(a[j])
             total += part * worth[b, i]
@@ -92,18 +92,18 @@ def mix(gates, new, kept, scale, state, inside, worth, after):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def rounded(value, levels, share):
+def round_to_grid(value, quantization_levels, share):
     """value ← by ``share`` nearer to the nearest multiple of 1/``levels``."""
     count, length, width = value.shape
     for b in range(count):
         for i in range(length):
             out = value[b, i]
             for j in range(width):
-                out[j] += share * (math.floor(out[j] * levels + HALF) / levels - out[j])
+                out[j] += share * (math.floor(out[j] * quantization_levels + HALF) / quantization_levels - out[j])
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def mix_adjoint(gates, new, kept, scale, state, inside, worth, error, pull, dgates, dnew):
+def mix_adjoint(gates, new, keep, scale, state, inside, worth, error, pull, dgates, dnew):
     """The gradients of u's and c's preactivations from that of the next state, ``error``.
 
     That becomes the gradient of what was carried. ``pull``: the gradient of the saturation.
@@ -112,12 +112,12 @@ def mix_adjoint(gates, new, kept, scale, state, inside, worth, error, pull, dgat
     second, third, zeros = width - 2 * (width // 3), width - width // 3, np.zeros(width, np.float32)
     for b in range(count):
         for i in range(length):
-            x, a, drop, e = gates[b, i, width:], new[b, i], kept[b, i], error[b, i]
+            x, a, drop, e = gates[b, i, width:], new[b, i], keep[b, i], error[b, i]
             s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             dx, da, mask, back = dgates[b, i, width:], dnew[b, i], inside[b, i], pull * worth[b, i]
             for j in range(width):
                 held = _carried(j, second, third, s[j], left[j], right[j])
-                c = _clip(a[j]) * (scale * float32(drop[j]))
+                c = _clamp(a[j]) * (scale * float32(drop[j]))
                 dx[j] = _slope(x[j], HALF * mask * e[j] * (held - c), back)
             for j in range(width):
                 e[j] *= mask

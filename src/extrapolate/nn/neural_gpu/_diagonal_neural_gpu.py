@@ -45,34 +45,34 @@ class DiagonalNeuralGPU(CellularNetwork):
         self,
         symbols: int,
         classes: int,
-        maps: int = 48,
+        channels: int = 48,
         *,
         dropout: float = 0.0,
-        levels: int | None = None,
-        slack: int = 0,
+        quantization_levels: int | None = None,
+        extra_steps: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(symbols, classes, maps, dropout)
-        if levels is not None and levels < 1:
-            raise ValueError(f"levels={levels} must be at least 1, or None for states that are not rounded")
-        if slack < 0:
-            raise ValueError(f"slack={slack} must be at least 0")
-        self.levels, self.slack = levels, slack
-        self.embedding = nn.Linear(symbols, maps)
-        self.cell = DiagonalCGRU(maps)
-        self.answer = nn.Linear(maps, classes)
+        super().__init__(symbols, classes, channels, dropout)
+        if quantization_levels is not None and quantization_levels < 1:
+            raise ValueError(f"quantization_levels={quantization_levels} must be at least 1, or None: no rounding")
+        if extra_steps < 0:
+            raise ValueError(f"extra_steps={extra_steps} must be at least 0")
+        self.quantization_levels, self.extra_steps = quantization_levels, extra_steps
+        self.embedding = nn.Linear(symbols, channels)
+        self.cell = DiagonalCGRU(channels)
+        self.answer = nn.Linear(channels, classes)
         for layer in (self.embedding, self.answer):
             unit_scaled_(layer)
         self.to(device, dtype)
 
     def arguments(self) -> dict[str, Any]:
-        names = ("symbols", "classes", "maps", "dropout", "levels", "slack")
+        names = ("symbols", "classes", "channels", "dropout", "quantization_levels", "extra_steps")
         return {name: getattr(self, name) for name in names}
 
     def widths(self) -> list[int]:
         """The maps of each answer whose states stand side by side: of this network's alone."""
-        return [self.maps]
+        return [self.channels]
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
         return self._begin(symbols, span_of(symbols) if span is None else span, self._treatment())[0]
@@ -80,7 +80,7 @@ class DiagonalNeuralGPU(CellularNetwork):
     def _begin(self, symbols: Tensor, span: Tensor, treatment: Treatment) -> tuple[Tensor, Tensor]:
         """The first state, and the saturation of the embedding at every place."""
         entering = F.embedding(symbols, self.embedding.weight.T) + self.embedding.bias
-        state = treatment.rounded(treatment.dropped(hard_tanh(entering), -1))
+        state = treatment.round(treatment.dropped(hard_tanh(entering), -1))
         return state * span[..., None], saturation(entering)
 
     def cell_at(self, step: int) -> DiagonalCGRU:
@@ -90,20 +90,20 @@ class DiagonalNeuralGPU(CellularNetwork):
         return self.answer(state)
 
     def default_steps(self, symbols: Tensor, span: Tensor) -> int:
-        return symbols.shape[1] + self.slack
+        return symbols.shape[1] + self.extra_steps
 
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
-        return diagonal_step(state, *self.cell.weights(), self._treatment(), step)[0] * span[..., None]
+        return diagonal_step(state, *self.cell.tensors(), self._treatment(), step)[0] * span[..., None]
 
-    def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
+    def advance_steps(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         return self._run(state, span, state.new_zeros(span.shape), steps, self._treatment())[0]
 
     def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
         if isinstance(steps, Tensor):
             return super().forward(symbols, steps, span)
-        return self.saturated(symbols, steps, span)[0]
+        return self.measure_saturation(symbols, steps, span)[0]
 
-    def saturated(
+    def measure_saturation(
         self,
         symbols: Tensor,
         steps: int | None = None,
@@ -124,7 +124,7 @@ class DiagonalNeuralGPU(CellularNetwork):
     def saturated_together(
         self,
         batches: Sequence[tuple[Tensor, Tensor]],
-        slack: int | None = None,
+        extra_steps: int | None = None,
         rounding: float | Tensor = 1.0,
     ) -> tuple[list[Tensor], Tensor]:
         """The logits of each of these batches, and the mean of their saturations, as :meth:`saturated` gives them.
@@ -142,18 +142,18 @@ class DiagonalNeuralGPU(CellularNetwork):
             raise ValueError("saturated_together takes batches of the same number of sequences, at least one")
         order = sorted(range(len(batches)), key=lambda index: batches[index][0].shape[1])
         lengths = [batches[index][0].shape[1] for index in order]
-        slack = self.slack if slack is None else slack
+        extra_steps = self.extra_steps if extra_steps is None else extra_steps
         symbols, span = (side_by_side([batches[i][part] for i in order]) for part in (0, 1))
         # of n places in T steps each counts 1 / (T n B) a step, as published, and the embedding T times
         whole = [self.answer.bias.new_full((count, n), 1 / max(1, n * count)) for n in lengths]
-        parts = [each / max(1, each.shape[1] + slack) for each in whole]
+        parts = [each / max(1, each.shape[1] + extra_steps) for each in whole]
         worth, often = side_by_side(parts), side_by_side(whole)
         treatment = self._treatment(rounding)
         state, entering = self._begin(symbols, span, treatment)
         total, logits, taken = (entering * often).sum(), {}, 0
         for index, n in zip(order, lengths, strict=True):
-            state, more = self._run(state, span, worth, range(taken, n + slack), treatment)
-            total, taken = total + more, n + slack
+            state, more = self._run(state, span, worth, range(taken, n + extra_steps), treatment)
+            total, taken = total + more, n + extra_steps
             logits[index] = self.read(state[:, :n])
             state, span, worth = (each[:, n + 1 :] for each in (state, span, worth))
         return [logits[index] for index in range(len(batches))], total / len(batches)
@@ -162,15 +162,15 @@ class DiagonalNeuralGPU(CellularNetwork):
         self, state: Tensor, span: Tensor, worth: Tensor, steps: range, treatment: Treatment
     ) -> tuple[Tensor, Tensor]:
         run = _diagonal_fused.run if _diagonal_fused.usable(state) else diagonal_steps
-        return run(state, self.cell.weights(), span, worth, steps, treatment)
+        return run(state, self.cell.tensors(), span, worth, steps, treatment)
 
     def _treatment(self, rounding: float | Tensor = 1.0) -> Treatment:
-        grid = None if self.levels is None else Grid(self.levels, rounding)
+        grid = None if self.quantization_levels is None else Grid(self.quantization_levels, rounding)
         analogue = 1 if grid is None else 1 - rounding
         if not (self.training and self.dropout) or (isinstance(analogue, float) and not analogue):
             return Treatment(grid=grid)
         probability = 1 - self.dropout * analogue
-        return Treatment(lambda like, step: self.kept(like, probability, step + 1), probability, grid)
+        return Treatment(lambda like, step: self.dropout_mask(like, probability, step + 1), probability, grid)
 
 
 def side_by_side(batches: Sequence[Tensor]) -> Tensor:

@@ -19,7 +19,7 @@ class Answer(NamedTuple):
     """
 
     network: int
-    levels: int | None
+    quantization_levels: int | None
     swapped: bool
 
 
@@ -49,10 +49,10 @@ class NeuralGPUEnsemble(Pretrained):
         self.answers = [Answer(*each) for each in answers]
         if not self.answers or not all(0 <= each.network < len(networks) for each in self.answers):
             raise ValueError(f"an ensemble of {len(networks)} networks takes at least one answer, by one of these")
-        slacks = {member.slack for _, member in self.members()}
+        slacks = {member.extra_steps for _, member in self.members()}
         if len(slacks) > 1:
             raise ValueError(f"the networks of an ensemble take as many steps, not slacks of {sorted(slacks)}")
-        (self.slack,) = slacks
+        (self.extra_steps,) = slacks
 
     def arguments(self) -> dict[str, Any]:
         networks = [each.arguments() for each in self.networks]  # pyright: ignore[reportCallIssue]
@@ -63,24 +63,24 @@ class NeuralGPUEnsemble(Pretrained):
         for answer in self.answers:
             member = copy.copy(self.networks[answer.network])
             assert isinstance(member, DiagonalNeuralGPU)
-            member.levels = answer.levels
+            member.quantization_levels = answer.quantization_levels
             yield answer, member
 
     def widths(self) -> list[int]:
-        return [member.maps for _, member in self.members()]
+        return [member.channels for _, member in self.members()]
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
-        return torch.cat([member.begin(_given(symbols, answer), span) for answer, member in self.members()], -1)
+        return torch.cat([member.begin(_arrange(symbols, answer), span) for answer, member in self.members()], -1)
 
-    def advanced(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
+    def advance_steps(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         states = state.split(self.widths(), -1)
         pairs = zip(self.members(), states, strict=True)
-        return torch.cat([member.advanced(own, span, steps) for (_, member), own in pairs], -1)
+        return torch.cat([member.advance_steps(own, span, steps) for (_, member), own in pairs], -1)
 
     def states(
         self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
     ) -> Iterator[Tensor]:
-        each = (member.states(_given(symbols, answer), steps, span) for answer, member in self.members())
+        each = (member.states(_arrange(symbols, answer), steps, span) for answer, member in self.members())
         for states in zip(*each, strict=True):
             yield torch.cat(states, -1)
 
@@ -90,11 +90,11 @@ class NeuralGPUEnsemble(Pretrained):
         return torch.stack([member.read(own) for (_, member), own in pairs]).mean(0)
 
     def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
-        logits = [member(_given(symbols, answer), steps, span) for answer, member in self.members()]
+        logits = [member(_arrange(symbols, answer), steps, span) for answer, member in self.members()]
         return torch.stack(logits).mean(0)
 
 
-def _given(symbols: Tensor, answer: Answer) -> Tensor:
+def _arrange(symbols: Tensor, answer: Answer) -> Tensor:
     """The sequences (B, n) as they are, or with the operands swapped."""
     width, odd = divmod(symbols.shape[1], 2)
     if not odd or not bool((symbols != PAD).all()):

@@ -43,10 +43,10 @@ class CGRU(nn.Module):
     outputs, the gates' those of u, then r; columns are 9 places of m maps, place i·3 + j being i along w, j along n.
     """
 
-    def __init__(self, maps: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gates = nn.Linear(9 * maps, 2 * maps)
-        self.candidate = nn.Linear(9 * maps, maps)
+        self.gates = nn.Linear(9 * channels, 2 * channels)
+        self.candidate = nn.Linear(9 * channels, channels)
         for layer in (self.gates, self.candidate):
             bound = KERNEL * math.sqrt(3 / layer.in_features)
             nn.init.uniform_(layer.weight, -bound, bound)
@@ -95,7 +95,7 @@ class NeuralGPU(CellularNetwork):
         self,
         symbols: int,
         classes: int,
-        maps: int = 24,
+        channels: int = 24,
         width: int = 4,
         *,
         copies: int = 1,
@@ -103,21 +103,21 @@ class NeuralGPU(CellularNetwork):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(symbols, classes, maps, dropout)
+        super().__init__(symbols, classes, channels, dropout)
         if width < 1 or copies < 1:
             raise ValueError(f"width={width} and copies={copies} must be at least 1")
         self.width = width
-        self.embedding = nn.Parameter(torch.empty(symbols, maps))
-        self.cells = nn.ModuleList(_Pair(CGRU(maps), CGRU(maps)) for _ in range(copies))
-        self.answer = nn.Linear(maps, classes)
-        bound = KERNEL * math.sqrt(3 / maps)
+        self.embedding = nn.Parameter(torch.empty(symbols, channels))
+        self.cells = nn.ModuleList(_Pair(CGRU(channels), CGRU(channels)) for _ in range(copies))
+        self.answer = nn.Linear(channels, classes)
+        bound = KERNEL * math.sqrt(3 / channels)
         nn.init.uniform_(self.embedding, -EMBEDDING, EMBEDDING)
         nn.init.uniform_(self.answer.weight, -bound, bound)
         nn.init.zeros_(self.answer.bias)
         self.to(device, dtype)
 
     def arguments(self) -> dict[str, Any]:
-        names = ("symbols", "classes", "maps", "width", "copies", "dropout")
+        names = ("symbols", "classes", "channels", "width", "copies", "dropout")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -146,10 +146,10 @@ class NeuralGPU(CellularNetwork):
         state = self.cell_at(step).masked(state, span)
         share = length_scaled(self.dropout, state.shape[1])
         if self.training and share:
-            state = state * self.kept(state, 1 - share, step) / (1 - share)
+            state = state * self.dropout_mask(state, 1 - share, step) / (1 - share)
         return state
 
-    def disagreement(self) -> Tensor:
+    def copy_distance(self) -> Tensor:
         """Σ_i ‖θ_i - mean_j θ_j‖² over the copies of the cell: a sum, so its strength grows with m."""
         return sum(
             ((each - each.mean(0)).square().sum() for each in self._stacked()),

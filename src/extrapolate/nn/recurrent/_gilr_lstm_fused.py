@@ -63,8 +63,8 @@ class _Weights:
 class _Pieces:
     """Some sequences (B, T, I), walked through a piece of time at a time, and the buffers all pieces share."""
 
-    def __init__(self, x: Tensor, weights: _Weights) -> None:
-        self.x, self.weights, self.count, width = x, weights, x.shape[0], weights.width
+    def __init__(self, x: Tensor, params: _Weights) -> None:
+        self.x, self.params, self.count, width = x, params, x.shape[0], params.width
         self.steps = max(1, max(ROWS, GATES // (6 * width)) // self.count)
         rows = self.count * min(self.steps, x.shape[1])
         self.gates, self.gates4, self.out = (x.new_empty(rows * n * width) for n in (2, 4, 1))
@@ -73,12 +73,12 @@ class _Pieces:
         length = self.x.shape[1]
         return [(start, min(start + self.steps, length)) for start in range(0, length, self.steps)]
 
-    def run(self, start: int, end: int, s0: Tensor, c0: Tensor) -> tuple[Tensor, ...]:
+    def run(self, begin: int, end: int, s0: Tensor, c0: Tensor) -> tuple[Tensor, ...]:
         """Input rows, gates, states (B, steps + 1, H) and output of one piece."""
         from extrapolate.nn.recurrent import _gilr_lstm_kernels as kernels
 
-        weights, count, width, steps = self.weights, self.count, self.weights.width, end - start
-        rows = self.x[:, start:end].reshape(count * steps, -1)
+        weights, count, width, steps = self.params, self.count, self.params.width, end - begin
+        rows = self.x[:, begin:end].reshape(count * steps, -1)
         gates = self.gates[: len(rows) * 2 * width].view(len(rows), 2 * width)
         gates4 = self.gates4[: len(rows) * 4 * width].view(len(rows), 4 * width)
         out = self.out[: len(rows) * width].view(count, steps, width)
@@ -113,7 +113,7 @@ class _Pieces:
         """Writes the gradient of x, and of the first states over those of the last; adds to those of the weights."""
         from extrapolate.nn.recurrent import _gilr_lstm_kernels as kernels
 
-        weights = self.weights
+        weights = self.params
         for (start, end), (s0, c0) in zip(reversed(self.spans()), reversed(borders), strict=True):
             rows, gates, gates4, s, c, _ = self.run(start, end, s0, c0)
             by_step = (self.count, end - start, -1)

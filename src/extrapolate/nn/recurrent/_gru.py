@@ -34,13 +34,13 @@ class GRU(RecurrentStack):
 
     gates = 3
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
-        return F.linear(x, weights.weight_ih, weights.bias_ih)  # r_t multiplies the other bias
+    def project(self, x: Tensor, params: Weights) -> Tensor:
+        return F.linear(x, params.weight_ih, params.bias_ih)  # r_t multiplies the other bias
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, params: Weights) -> State:
         (h,) = state
         projected_r, projected_z, projected_n = projected.chunk(3, -1)
-        recurrent_r, recurrent_z, recurrent_n = F.linear(h, weights.weight_hh, weights.bias_hh).chunk(3, -1)
+        recurrent_r, recurrent_z, recurrent_n = F.linear(h, params.weight_hh, params.bias_hh).chunk(3, -1)
         r, z = torch.sigmoid(projected_r + recurrent_r), torch.sigmoid(projected_z + recurrent_z)
         n = torch.tanh(projected_n + r * recurrent_n)
         return (torch.lerp(n, h, z),)

@@ -51,9 +51,9 @@ class LSTM(RecurrentStack):
     def state_sizes(self) -> tuple[int, ...]:
         return self.output_size, self.hidden_size
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, params: Weights) -> State:
         h, c = state
-        i, f, g, o = (projected + F.linear(h, weights.weight_hh)).chunk(4, -1)
+        i, f, g, o = (projected + F.linear(h, params.weight_hh)).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
-        return h if weights.weight_hr is None else F.linear(h, weights.weight_hr), c
+        return h if params.weight_hr is None else F.linear(h, params.weight_hr), c

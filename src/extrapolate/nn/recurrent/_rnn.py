@@ -48,6 +48,6 @@ class RNN(RecurrentStack):
         )
         self.nonlinearity = nonlinearity
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, params: Weights) -> State:
         (h,) = state
-        return (NONLINEARITIES[self.nonlinearity](projected + F.linear(h, weights.weight_hh)),)
+        return (NONLINEARITIES[self.nonlinearity](projected + F.linear(h, params.weight_hh)),)

@@ -111,13 +111,13 @@ class RecurrentStack(nn.Module):
     def flatten_parameters(self) -> None:
         """Do nothing: torch's modules move their parameters for cuDNN here, which these do not use."""
 
-    def project(self, x: Tensor, weights: Weights) -> Tensor:
+    def project(self, x: Tensor, params: Weights) -> Tensor:
         """Return what the input adds to the gates at all steps, (T, B, gates·H): one product, before the loop."""
-        weight, _, bias_ih, bias_hh, _ = weights
+        weight, _, bias_ih, bias_hh, _ = params
         return F.linear(x, weight, None if bias_ih is None or bias_hh is None else bias_ih + bias_hh)
 
     @abstractmethod
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, params: Weights) -> State:
         """Return the state after one step, from ``project``'s result at this step, (B, gates·H)."""
 
     def forward(

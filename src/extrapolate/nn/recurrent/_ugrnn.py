@@ -27,7 +27,7 @@ class UGRNN(RecurrentStack):
 
     gates = 2
 
-    def step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def step(self, projected: Tensor, state: State, params: Weights) -> State:
         (h,) = state
-        g, n = (projected + F.linear(h, weights.weight_hh)).chunk(2, -1)
+        g, n = (projected + F.linear(h, params.weight_hh)).chunk(2, -1)
         return (torch.lerp(torch.tanh(n), h, torch.sigmoid(g)),)

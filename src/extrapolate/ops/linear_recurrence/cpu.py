@@ -67,7 +67,7 @@ def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse, streamed)
 
 
 @njit(nogil=True, cache=True)
-def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high, reverse, streamed):
+def _adjoint(g, gt, a, at, h, ht, begin, reset, da, db, carry, length, low, high, reverse, streamed):
     """One sequence, against the direction of its recurrence. start: the row before the first state."""
     width = carry.shape[0]
     blocks = (high - low) // LANES
@@ -80,7 +80,7 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
         for j in range(blocks):
             d = low + LANES * (j if reverse else blocks - 1 - j)
             if first:
-                adjoint_step(a, t * at + d, g, t * gt + d, start, d, da, db, t * width + d, carry, d)
+                adjoint_step(a, t * at + d, g, t * gt + d, begin, d, da, db, t * width + d, carry, d)
             elif streamed:
                 streamed_adjoint_step(a, t * at + d, g, t * gt + d, h, before + d, da, db, t * width + d, carry, d)
             else:
@@ -88,7 +88,7 @@ def _adjoint(g, gt, a, at, h, ht, start, reset, da, db, carry, length, low, high
         for d in range(tail, high):
             total = carry[d] + g[t * gt + d]
             db[t * width + d] = total
-            da[t * width + d] = total * (start[d] if first else h[before + d])
+            da[t * width + d] = total * (begin[d] if first else h[before + d])
             carry[d] = a[t * at + d] * total
         if forgets:
             carry[low:high] = 0

@@ -26,7 +26,7 @@ ENOUGH_PROGRAMS = 2048
 
 
 @triton.jit
-def _place(length, width, pieces, piece, block: tl.constexpr):
+def _locate(length, width, pieces, piece, block: tl.constexpr):
     """The sequence, the first step and the steps of this program's piece, and its channels."""
     sequence = (tl.program_id(0) // pieces).to(tl.int64)
     begin = (tl.program_id(0) % pieces).to(tl.int64) * piece
@@ -41,7 +41,7 @@ def _reduce(
     adjoint: tl.constexpr, has_reset: tl.constexpr, down: tl.constexpr,
     piece, block: tl.constexpr,
 ):  # fmt: skip
-    sequence, begin, steps, channel, inside = _place(length, width, pieces, piece, block)
+    sequence, begin, steps, channel, inside = _locate(length, width, pieces, piece, block)
     product = tl.full((block,), 1.0, products.dtype.element_ty)
     rest = tl.zeros((block,), products.dtype.element_ty)
     forgot = 0
@@ -72,7 +72,7 @@ def _scan(
     a, an, at, b, bn, bt, starts, reset, out, length, width, pieces,
     has_reset: tl.constexpr, down: tl.constexpr, piece, block: tl.constexpr,
 ):  # fmt: skip
-    sequence, begin, steps, channel, inside = _place(length, width, pieces, piece, block)
+    sequence, begin, steps, channel, inside = _locate(length, width, pieces, piece, block)
     state = tl.load(starts + tl.program_id(0).to(tl.int64) * width + channel, inside, 0.0)
     for i in range(steps):
         t = begin + (steps - 1 - i if down else i)
@@ -88,7 +88,7 @@ def _adjoint(
     g, gn, gt, a, an, at, h, hn, ht, h0, carries, reset, da, db, dh0, length, width, pieces,
     has_reset: tl.constexpr, down: tl.constexpr, piece, block: tl.constexpr,
 ):  # fmt: skip
-    sequence, begin, steps, channel, inside = _place(length, width, pieces, piece, block)
+    sequence, begin, steps, channel, inside = _locate(length, width, pieces, piece, block)
     carry = tl.load(carries + tl.program_id(0).to(tl.int64) * width + channel, inside, 0.0)
     for i in range(steps):
         t = begin + (steps - 1 - i if down else i)

@@ -19,12 +19,12 @@ class Axis:
     log: bool
     ticks: tuple[tuple[float, str], ...]
 
-    def clip(self, amount: float) -> float:
+    def clamp(self, amount: float) -> float:
         return min(max(amount, self.low), self.high)
 
     def share(self, amount: float) -> float:
         """How far along the axis `amount` lies, from 0 to 1."""
-        low, here, high = self.low, self.clip(amount), self.high
+        low, here, high = self.low, self.clamp(amount), self.high
         if self.log:
             low, here, high = math.log(low), math.log(here), math.log(high)
         return (here - low) / (high - low)

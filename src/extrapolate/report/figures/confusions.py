@@ -7,7 +7,7 @@ from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import printable
 
 FILE = "confusions.parquet"
-COLUMNS = {"mask", "asked", "given", "value"}
+COLUMNS = {"mask", "class", "answer", "value"}
 
 
 def confusions(folder: Folder) -> Figure | None:
@@ -15,7 +15,7 @@ def confusions(folder: Folder) -> Figure | None:
     if frame is None:
         return None
     frame = frame.with_columns(pl.col("value").cast(pl.Float64, strict=False))
-    means = frame.group_by("mask", "asked", "given", maintain_order=True).agg(pl.col("value").mean())
+    means = frame.group_by("mask", "class", "answer", maintain_order=True).agg(pl.col("value").mean())
     if means.is_empty():
         return None
     masks = means["mask"].unique(maintain_order=True).to_list()
@@ -26,9 +26,9 @@ def confusions(folder: Folder) -> Figure | None:
         "larger. First how many right answers each class (column) loses without another (row), then what its images "
         "(row) are taken for (column).",
         groups=(
-            _group("Right answers", means.filter(pl.col("asked") == pl.col("given")), "mask", "asked"),
+            _group("Right answers", means.filter(pl.col("class") == pl.col("answer")), "mask", "class"),
             *(
-                _group(f"Without class {printable(str(mask))}", means.filter(mask=mask), "asked", "given")
+                _group(f"Without class {printable(str(mask))}", means.filter(mask=mask), "class", "answer")
                 for mask in masks
             ),
         ),

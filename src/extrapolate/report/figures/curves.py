@@ -31,7 +31,7 @@ class Line:
     points: tuple[tuple[float, float | None, float | None, float | None], ...]
 
     @property
-    def drawn(self) -> list[tuple[float, float]]:
+    def finite_points(self) -> list[tuple[float, float]]:
         return [(x, y) for x, y, _, _ in self.points if y is not None]
 
 
@@ -86,14 +86,16 @@ def _panel(line: Line, lines: Sequence[Line], across: Axis, up: Axis, x_name: st
         axes = canvas.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *inside))
         for other in lines:
             if other is not line:
-                axes.plot(*_places(other.drawn, across, up), color=svg.NONE, linewidth=1.0, alpha=0.45)
+                axes.plot(*_positions(other.finite_points, across, up), color=svg.NONE, linewidth=1.0, alpha=0.45)
         _whiskers(axes, line, across, up)
-        axes.plot(*_places(line.drawn, across, up), color=svg.ALL, linewidth=2.0, marker="o", markersize=4.5)
+        axes.plot(
+            *_positions(line.finite_points, across, up), color=svg.ALL, linewidth=2.0, marker="o", markersize=4.5
+        )
         _dress(axes, across, up, x_name)
         return svg.to_svg(canvas, label, prefix)
 
 
-def _places(points: Sequence[tuple[float, float]], across: Axis, up: Axis) -> tuple[list[float], list[float]]:
+def _positions(points: Sequence[tuple[float, float]], across: Axis, up: Axis) -> tuple[list[float], list[float]]:
     return [across.share(x) for x, _ in points], [up.share(y) for _, y in points]
 
 

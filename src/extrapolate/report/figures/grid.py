@@ -13,9 +13,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 class Grid:
     """One model over the plane; arrays are indexed `[x1, x0]`, and points without a value are NaN."""
 
-    unit: str
-    operation: str
-    range: str
+    model: str
+    task: str
+    split: str
     seed: int
     solved: bool
     train: tuple[float, float]
@@ -43,7 +43,7 @@ class Grid:
 
 def grids(frame: pl.DataFrame) -> list[Grid]:
     """Every model's grid, in the file's order; models with fewer than 2 × 2 points are left out."""
-    names = ["unit", "operation", "range", "seed", "solved"]
+    names = ["model", "task", "split", "seed", "solved"]
     found = []
     for key, rows in frame.group_by(names, maintain_order=True):
         rows = rows.filter(pl.col("x0").is_finite() & pl.col("x1").is_finite())
@@ -58,12 +58,12 @@ def grids(frame: pl.DataFrame) -> list[Grid]:
             values = rows[name].to_numpy().astype(float)
             plane[places1, places0] = np.where(np.isfinite(values), values, np.nan)
             planes.append(plane)
-        unit, operation, range, seed, solved = key
+        model, task, split, seed, solved = key
         found.append(
             Grid(
-                unit=str(unit),
-                operation=str(operation),
-                range=str(range),
+                model=str(model),
+                task=str(task),
+                split=str(split),
                 seed=int(seed or 0),
                 solved=bool(solved),
                 train=(float(ends[0]), float(ends[1])),  # pyright: ignore[reportArgumentType]

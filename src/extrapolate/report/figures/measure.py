@@ -39,45 +39,45 @@ def _figure(folder: Folder, measure: str, title: str, lead: str) -> Figure | Non
     groups, id, name = [], measure.replace("_", "-"), NAMES[measure]
     own = folder.summary.filter((pl.col("measure") == measure) & pl.col("estimate").is_finite())
     for place, success in enumerate(successes(folder)):
-        rows = own.filter(pl.col("operation") == success.operation).iter_rows(named=True)
-        places: Places = {(row["unit"], row["range"]): row for row in rows}
+        rows = own.filter(pl.col("task") == success.task).iter_rows(named=True)
+        places: Places = {(row["model"], row["split"]): row for row in rows}
         if places:
             groups.append(_group(success, places, name, f"{id}-{place}"))
     return Figure(id, title, lead, tuple(groups), KEYS) if groups else None
 
 
-def _group(success: Success, places: Places, name: str, prefix: str) -> Group:
-    ends = [finite(row[end]) for row in places.values() for end in ("estimate", "low", "high")]
+def _group(success: Success, positions: Places, name: str, prefix: str) -> Group:
+    ends = [finite(row[end]) for row in positions.values() for end in ("estimate", "low", "high")]
     axis = axis_for(end for end in ends if end is not None)
-    operation = operation_name(success.operation)
+    operation = operation_name(success.task)
     panels, absent = [], []
     for place, unit in enumerate(success.units):
-        if not any((unit, range) in places for range in success.ranges):
+        if not any((unit, range) in positions for range in success.ranges):
             absent.append(unit)
             continue
-        rows = [_row(success, places, unit, range) for range in success.ranges]
+        rows = [_row(success, positions, unit, range) for range in success.ranges]
         told = "; ".join(f"{row.label}: {row.note}" for row in rows)
         label = f"{name} of {unit} in {operation}. {told}"
         panels.append(Panel(unit, "", panel(rows, axis, label, f"{prefix}-{place}")))
     note = f"Not drawn, because no model of theirs was solved: {listed(absent)}." if absent else ""
-    return Group(operation_title(success.operation), tuple(panels), _table(success, places, name), note=note)
+    return Group(operation_title(success.task), tuple(panels), _table(success, positions, name), note=note)
 
 
-def _row(success: Success, places: Places, unit: str, range: str) -> Whisker:
-    found, cell = places.get((unit, range)), success.at(unit, range)
+def _row(success: Success, positions: Places, model: str, split: str) -> Whisker:
+    found, cell = positions.get((model, split)), success.at(model, split)
     if found is None or found["estimate"] is None:
-        return Whisker(range, None, None, None, "–", "none")
+        return Whisker(split, None, None, None, "–", "none")
     estimate = found["estimate"]
-    how = outcome(cell.rate if cell else None)
-    return Whisker(range, estimate, found["low"], found["high"], short_number(estimate), how)
+    how = outcome(cell.success_rate if cell else None)
+    return Whisker(split, estimate, found["low"], found["high"], short_number(estimate), how)
 
 
-def _table(success: Success, places: Places, name: str) -> Table:
+def _table(success: Success, positions: Places, name: str) -> Table:
     rows = []
     for range in success.ranges:
         row = [Entry(range)]
         for unit in success.units:
-            found = places.get((unit, range))
+            found = positions.get((unit, range))
             if found is None or found["estimate"] is None:
                 row.append(Entry("–"))
             else:
@@ -85,6 +85,6 @@ def _table(success: Success, places: Places, name: str) -> Table:
                 note = f"{ends} · n {found['n'] or 0}".removeprefix(" · ")
                 row.append(Entry(number(found["estimate"]), note))
         rows.append(tuple(row))
-    operation = operation_name(success.operation)
+    operation = operation_name(success.task)
     caption = f"{name} in {operation}, mean of the solved models with its 95 % interval"
     return Table(caption, ("Trained on", *success.units), tuple(rows))

@@ -12,10 +12,10 @@ def overview(folder: Folder) -> Figure | None:
         return None
     units = sorted(
         dict.fromkeys(unit for table in tables for unit in table.units),
-        key=lambda unit: -sum(_share(table, unit) for table in tables),
+        key=lambda model: -sum(_share(table, model) for table in tables),
     )
     rows = tuple((Entry(unit), *(_entry(table, unit) for table in tables)) for unit in units)
-    columns = ("Unit", *(operation_title(table.operation) for table in tables))
+    columns = ("Unit", *(operation_title(table.task) for table in tables))
     caption = "Ranges in which every model of the unit solved the operation, and its models that did"
     return Figure(
         id="overview",
@@ -25,15 +25,15 @@ def overview(folder: Folder) -> Figure | None:
     )
 
 
-def _share(table: Success, unit: str) -> float:
-    solved, n = table.total(unit)
+def _share(table: Success, model: str) -> float:
+    solved, n = table.total(model)
     return solved / n if n else 0.0
 
 
-def _entry(table: Success, unit: str) -> Entry:
-    solved, n = table.total(unit)
+def _entry(table: Success, model: str) -> Entry:
+    solved, n = table.total(model)
     if n == 0:
         return Entry("–")
-    cells = [table.at(unit, range) for range in table.ranges]
-    whole = sum(cell is not None and cell.rate == 1 for cell in cells)
+    cells = [table.at(model, range) for range in table.ranges]
+    whole = sum(cell is not None and cell.success_rate == 1 for cell in cells)
     return Entry(f"{whole} of {len(cells)}", f"{solved}/{n}", solved / n)

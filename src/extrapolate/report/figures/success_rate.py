@@ -28,18 +28,20 @@ def _group(table: Success, number: int) -> Group:
         solved, n = table.total(unit)
         rows = [_row(table, unit, range) for range in table.ranges]
         told = "; ".join(f"{row.label}: {row.note}" for row in rows)
-        label = f"Success rate of {unit} in {operation_name(table.operation)}. {told}"
+        label = f"Success rate of {unit} in {operation_name(table.task)}. {told}"
         svg = panel(rows, PERCENT, label, f"success-{number}-{place}", stem=True)
         panels.append(Panel(unit, f"{solved} of {n}", svg))
     note = f"No model of {listed(table.failing)} solves it." if table.failing else ""
-    return Group(operation_title(table.operation), tuple(panels), _table(table), table_first=True, note=note)
+    return Group(operation_title(table.task), tuple(panels), _table(table), table_first=True, note=note)
 
 
-def _row(table: Success, unit: str, range: str) -> Whisker:
-    cell = table.at(unit, range)
-    if cell is None or cell.rate is None:
-        return Whisker(range, None, None, None, "–", "none")
-    return Whisker(range, cell.rate, cell.low, cell.high, f"{cell.solved}/{cell.n}", outcome(cell.rate))
+def _row(table: Success, model: str, split: str) -> Whisker:
+    cell = table.at(model, split)
+    if cell is None or cell.success_rate is None:
+        return Whisker(split, None, None, None, "–", "none")
+    return Whisker(
+        split, cell.success_rate, cell.low, cell.high, f"{cell.solved}/{cell.n}", outcome(cell.success_rate)
+    )
 
 
 def _table(table: Success) -> Table:
@@ -48,10 +50,10 @@ def _table(table: Success) -> Table:
         row = [Entry(range)]
         for unit in table.solving:
             cell = table.at(unit, range)
-            if cell is None or cell.rate is None:
+            if cell is None or cell.success_rate is None:
                 row.append(Entry("–"))
             else:
-                row.append(Entry(f"{cell.solved}/{cell.n}", percents(cell.low, cell.high), cell.rate))
+                row.append(Entry(f"{cell.solved}/{cell.n}", percents(cell.low, cell.high), cell.success_rate))
         rows.append(tuple(row))
-    caption = f"Models that solved {operation_name(table.operation)}, with the 95 % interval of the rate"
+    caption = f"Models that solved {operation_name(table.task)}, with the 95 % interval of the rate"
     return Table(caption, ("Trained on", *table.solving), tuple(rows))

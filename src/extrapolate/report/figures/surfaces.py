@@ -37,22 +37,22 @@ def surfaces(folder: Folder) -> Figure | None:
 def choose(every: Sequence[Grid]) -> list[Grid]:
     """A solved and a failed model of every operation, of one range if possible; else what there is."""
     chosen = []
-    for operation in in_order([grid.operation for grid in every]):
-        own = [grid for grid in every if grid.operation == operation]
+    for operation in in_order([grid.task for grid in every]):
+        own = [grid for grid in every if grid.task == operation]
         solved = [grid for grid in own if grid.solved]
         failed = [grid for grid in own if not grid.solved]
         pairs = [(good, bad) for good in solved for bad in failed]
         if pairs:
-            chosen += max(pairs, key=lambda pair: pair[0].range == pair[1].range)
+            chosen += max(pairs, key=lambda pair: pair[0].split == pair[1].split)
         else:
             chosen += own[:PER_OPERATION]
     return chosen
 
 
-def _group(grid: Grid, errors: Scale, place: int) -> Group:
+def _group(grid: Grid, errors: Scale, index: int) -> Group:
     values = value_scale(grid.true)
     fate = "solved" if grid.solved else "failed"
-    what = f"{grid.unit}, {operation_name(grid.operation)}, trained on {grid.range}, seed {grid.seed}"
+    what = f"{grid.model}, {operation_name(grid.task)}, trained on {grid.split}, seed {grid.seed}"
     told = _worst(grid)
     drawings = (
         ("Learned", grid.learned, values, f"What {what} learned ({fate}). {told}"),
@@ -60,14 +60,14 @@ def _group(grid: Grid, errors: Scale, place: int) -> Group:
         ("Error", grid.relative_error, errors, f"The error of {what}, relative, on a log scale. {told}"),
     )
     panels = [
-        Panel(title, "", heatmap(grid, field, scale, label, f"surface-{place}-{number_}"))
+        Panel(title, "", heatmap(grid, field, scale, label, f"surface-{index}-{number_}"))
         for number_, (title, field, scale, label) in enumerate(drawings)
     ]
     return Group(
-        title=f"{grid.unit} trained on {grid.range}: {fate}",
+        title=f"{grid.model} trained on {grid.split}: {fate}",
         panels=tuple(panels),
         table=_table(grid, what),
-        note=f"{operation_name(grid.operation).capitalize()}, seed {grid.seed}. {told}",
+        note=f"{operation_name(grid.task).capitalize()}, seed {grid.seed}. {told}",
     )
 
 

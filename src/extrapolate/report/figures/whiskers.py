@@ -36,10 +36,10 @@ class Whisker:
     outcome: Outcome
 
 
-def outcome(rate: float | None) -> Outcome:
-    if not rate:
+def outcome(success_rate: float | None) -> Outcome:
+    if not success_rate:
         return "none"
-    return "all" if rate == 1 else "some"
+    return "all" if success_rate == 1 else "some"
 
 
 def finite(number: float | None) -> float | None:
@@ -77,12 +77,12 @@ def _scale(axes: Axes, axis: Axis, names: Sequence[str]) -> None:
         spine.set_visible(False)
 
 
-def _draw(axes: Axes, axis: Axis, place: int, row: Whisker, stem: bool) -> None:
+def _draw(axes: Axes, axis: Axis, index: int, row: Whisker, stem: bool) -> None:
     colour = COLOURS[row.outcome]
-    axes.plot([axis.low, axis.high], [place, place], color=svg.GRID, linewidth=0.8, zorder=0)
+    axes.plot([axis.low, axis.high], [index, index], color=svg.GRID, linewidth=0.8, zorder=0)
     axes.annotate(
         row.note,
-        (1, place),
+        (1, index),
         (9, 0),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
@@ -93,16 +93,16 @@ def _draw(axes: Axes, axis: Axis, place: int, row: Whisker, stem: bool) -> None:
     value, low, high = finite(row.value), finite(row.low), finite(row.high)
     if value is None:
         return
-    value = axis.clip(value)
+    value = axis.clamp(value)
     if stem and value > axis.low:
-        axes.plot([axis.low, value], [place, place], color=colour, linewidth=1.2, alpha=0.45, zorder=1)
+        axes.plot([axis.low, value], [index, index], color=colour, linewidth=1.2, alpha=0.45, zorder=1)
     if low is not None and high is not None:
-        ends = [axis.clip(low), axis.clip(high)]
-        (band,) = axes.plot(ends, [place, place], color=colour, linewidth=5, alpha=0.3, zorder=2)
+        ends = [axis.clamp(low), axis.clamp(high)]
+        (band,) = axes.plot(ends, [index, index], color=colour, linewidth=5, alpha=0.3, zorder=2)
         band.set_solid_capstyle("round")
     axes.plot(
         [value],
-        [place],
+        [index],
         MARKERS[row.outcome],
         color=colour,
         markersize=8 if row.outcome == "none" else 7.5,

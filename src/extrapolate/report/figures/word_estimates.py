@@ -9,7 +9,7 @@ from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import number
 
 FILE = "words.parquet"
-COLUMNS = {"unit", "number", "place", "word", "estimate"}
+COLUMNS = {"model", "number", "place", "word", "estimate"}
 
 #: An estimate this near to the number is drawn as right.
 RIGHT = 0.5
@@ -32,31 +32,31 @@ def word_estimates(folder: Folder) -> Figure | None:
     )
 
 
-def _group(rows: pl.DataFrame, place: int) -> Group:
+def _group(rows: pl.DataFrame, index: int) -> Group:
     value = int(rows["number"][0])
     axis = axis_for([0.0, float(value), *rows["estimate"].drop_nulls().to_list()])
-    by_unit = {str(unit): own for (unit,), own in rows.group_by("unit", maintain_order=True)}
+    by_model = {str(unit): own for (unit,), own in rows.group_by("model", maintain_order=True)}
     panels = [
-        _panel(unit, own, value, axis, f"words-{place}-{index}") for index, (unit, own) in enumerate(by_unit.items())
+        _panel(unit, own, value, axis, f"words-{index}-{panel}") for panel, (unit, own) in enumerate(by_model.items())
     ]
-    words = next(iter(by_unit.values()))["word"].to_list()
+    words = next(iter(by_model.values()))["word"].to_list()
     lines = [
-        (Entry(word), *(Entry(number(float(own["estimate"][index]))) for own in by_unit.values()))
-        for index, word in enumerate(words)
+        (Entry(word), *(Entry(number(float(own["estimate"][row]))) for own in by_model.values()))
+        for row, word in enumerate(words)
     ]
     phrase = " ".join(words)
-    table = Table(f"Estimates after each word of “{phrase}” ({value})", ("Word", *by_unit), tuple(lines))
+    table = Table(f"Estimates after each word of “{phrase}” ({value})", ("Word", *by_model), tuple(lines))
     return Group(f"{phrase}: {value}", tuple(panels), table)
 
 
-def _panel(unit: str, rows: pl.DataFrame, value: int, axis: Axis, prefix: str) -> Panel:
+def _panel(model: str, rows: pl.DataFrame, value: int, axis: Axis, prefix: str) -> Panel:
     lines = [
         Whisker(word, estimate, None, None, number(estimate), _outcome(estimate, value))
         for word, estimate in zip(rows["word"], rows["estimate"], strict=True)
     ]
     told = "; ".join(f"{line.label}: {line.note}" for line in lines)
-    label = f"Estimate of {unit} after each word of {value}. {told}"
-    return Panel(unit, "", panel(lines, axis, label, prefix, stem=True))
+    label = f"Estimate of {model} after each word of {value}. {told}"
+    return Panel(model, "", panel(lines, axis, label, prefix, stem=True))
 
 
 def _outcome(estimate: float, value: int) -> Outcome:

@@ -1,7 +1,7 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const pixels = Uint8Array.from(atob(data.pixels), (letter) => letter.charCodeAt(0));
-const { places, maps, steps } = data;
+const { places, channels, steps } = data;
 const cell = Math.max(3, Math.min(16, Math.floor(1080 / places)));
 const line = Math.max(14, cell);
 const find = (id) => document.getElementById(id);
@@ -30,13 +30,13 @@ let timer = null;
 
 function drawState(step) {
   image.width = places;
-  image.height = maps;
+  image.height = channels;
   image.style.width = `${places * cell}px`;
-  image.style.height = `${maps * Math.max(4, Math.min(10, cell))}px`;
+  image.style.height = `${channels * Math.max(4, Math.min(10, cell))}px`;
   const context = image.getContext("2d");
-  const picture = context.createImageData(places, maps);
-  const begin = step * places * maps;
-  for (let at = 0; at < places * maps; at += 1) {
+  const picture = context.createImageData(places, channels);
+  const begin = step * places * channels;
+  for (let at = 0; at < places * channels; at += 1) {
     const [red, green, blue] = colours[pixels[begin + at]];
     picture.data.set([red, green, blue, 255], 4 * at);
   }
@@ -45,7 +45,7 @@ function drawState(step) {
 
 function drawLetters(step) {
   const scale = window.devicePixelRatio || 1;
-  const rows = [data.given, data.read[step], data.exact];
+  const rows = [data.input, data.read[step], data.exact];
   letters.width = places * cell * scale;
   letters.height = rows.length * line * scale;
   letters.style.width = `${places * cell}px`;

@@ -16,14 +16,14 @@ def check_base(base: int) -> None:
         raise UserError(f"base {base} has no symbols: choose one from 2 to {LARGEST_BASE}")
 
 
-def digits_of(numbers: Sequence[int], width: int, base: int = 2) -> Tensor:
+def digits_of(values: Sequence[int], width: int, base: int = 2) -> Tensor:
     """int64 (N, width): the digits of whole numbers, none negative, zeros behind them.
 
     Raises:
         UserError: a number is negative or has more digits.
     """
-    out = torch.zeros(len(numbers), width, dtype=torch.int64)
-    for row, number in enumerate(numbers):
+    out = torch.zeros(len(values), width, dtype=torch.int64)
+    for row, number in enumerate(values):
         if number < 0:
             raise UserError(f"{number} is negative: give whole numbers from 0 up")
         found = _digits(number, base)

@@ -4,8 +4,8 @@ from math import ceil
 from random import Random
 
 from extrapolate.tasks.mathematics.problem import Problem
-from extrapolate.tasks.mathematics.random_numbers import shares
-from extrapolate.tasks.mathematics.terms import LETTERS, apart, polynomial, simplified, written
+from extrapolate.tasks.mathematics.random_numbers import split_total
+from extrapolate.tasks.mathematics.terms import LETTERS, apart, format_terms, polynomial, simplified
 
 
 def collect(rng: Random, entropy: float) -> Problem:
@@ -14,7 +14,7 @@ def collect(rng: Random, entropy: float) -> Problem:
     A polynomial in one letter, of degree 1 to 3, of which each coefficient is taken apart; terms may be zero, and
     those of a power that the answer lacks cancel out.
     """
-    of_answer, entropy = shares(rng, entropy, (2.0, 3.0))
+    of_answer, entropy = split_total(rng, entropy, (2.0, 3.0))
     answer = polynomial(rng, [rng.randint(1, 3)], of_answer)
     powers = [(power,) for power in range(max(answer)[0] + 1)]
     count = len(answer) + 2 + rng.randint(0, ceil(entropy) // 2)
@@ -22,4 +22,4 @@ def collect(rng: Random, entropy: float) -> Problem:
     terms = [(each, number) for each, own in zip(powers, numbers, strict=True) for number in own]
     rng.shuffle(terms)
     letter = rng.choice(LETTERS)
-    return Problem(f"Collect the terms in {written(terms, letter)}.", simplified(answer, letter))
+    return Problem(f"Collect the terms in {format_terms(terms, letter)}.", simplified(answer, letter))

@@ -4,7 +4,7 @@ from random import Random
 
 from extrapolate.tasks.mathematics.problem import Problem
 from extrapolate.tasks.mathematics.random_numbers import whole
-from extrapolate.tasks.mathematics.terms import LETTERS, Term, apart, written
+from extrapolate.tasks.mathematics.terms import LETTERS, Term, apart, format_terms
 
 
 def linear_1d(rng: Random, entropy: float) -> Problem:
@@ -32,4 +32,4 @@ def linear_1d(rng: Random, entropy: float) -> Problem:
             else:
                 right.append(((power,), -number))
     letter = rng.choice(LETTERS)
-    return Problem(f"Solve {written(left, letter)} = {written(right, letter)} for {letter}.", str(solution))
+    return Problem(f"Solve {format_terms(left, letter)} = {format_terms(right, letter)} for {letter}.", str(solution))

@@ -65,11 +65,11 @@ def in_decimals(value: Fraction) -> str:
     return format(_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)), "f")
 
 
-def shares(rng: Random, whole: float, weights: Sequence[float]) -> list[float]:
+def split_total(rng: Random, whole: float, proportions: Sequence[float]) -> list[float]:
     """``whole`` in as many random parts as there are ``weights``, which they follow on average (Dirichlet).
 
     A part is 0 where its weight is; one weight at least is above 0.
     """
-    parts = [rng.gammavariate(weight, 1.0) if weight else 0.0 for weight in weights]
+    parts = [rng.gammavariate(weight, 1.0) if weight else 0.0 for weight in proportions]
     total = sum(parts)
     return [whole * part / total for part in parts]

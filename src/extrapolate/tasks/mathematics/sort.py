@@ -3,7 +3,7 @@
 from random import Random
 
 from extrapolate.tasks.mathematics.problem import Problem
-from extrapolate.tasks.mathematics.random_numbers import Number, decimal, fraction, integer, shares
+from extrapolate.tasks.mathematics.random_numbers import Number, decimal, fraction, integer, split_total
 
 _UP = (
     "Sort {numbers} in ascending order.",
@@ -23,7 +23,7 @@ def sort(rng: Random, entropy: float) -> Problem:
     kinds = (integer,) if rng.random() < 0.5 else (integer, integer, decimal, fraction)
     numbers: list[Number] = []
     while len({number.value for number in numbers}) < count:
-        parts = shares(rng, entropy, [1.0] * count)
+        parts = split_total(rng, entropy, [1.0] * count)
         numbers = [rng.choice(kinds)(rng, max(1.0, part)) for part in parts]
     down = rng.random() < 0.5
     ordered = sorted(numbers, key=lambda number: number.value, reverse=down)
@@ -31,5 +31,5 @@ def sort(rng: Random, entropy: float) -> Problem:
     return Problem(question, _listed(ordered))
 
 
-def _listed(numbers: list[Number]) -> str:
-    return ", ".join(number.text for number in numbers)
+def _listed(values: list[Number]) -> str:
+    return ", ".join(number.text for number in values)

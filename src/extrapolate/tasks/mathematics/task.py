@@ -48,7 +48,7 @@ class Mathematics:
 
         def rows(problems: list[Problem]) -> TokenRows:
             starts = range(0, len(problems), _AT_ONCE)
-            parts = (vocabulary.encoded(problems[start : start + _AT_ONCE]) for start in starts)
+            parts = (vocabulary.encode(problems[start : start + _AT_ONCE]) for start in starts)
             return TokenRows.of(parts, vocabulary.pad)
 
         every = rows([problem for each in DIFFICULTIES for problem in split.training[each]])

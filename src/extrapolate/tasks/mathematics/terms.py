@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil, log10, prod
 from random import Random
 
-from extrapolate.tasks.mathematics.random_numbers import shares, whole
+from extrapolate.tasks.mathematics.random_numbers import split_total, whole
 
 #: The power of each letter: (2, 1) is x²y.
 Powers = tuple[int, ...]
@@ -33,7 +33,7 @@ def polynomial(rng: Random, degrees: Sequence[int], entropy: float) -> Polynomia
     count = rng.randint(fewest, most)
     while len(found) < count:
         found[tuple(powers())] = None
-    parts = shares(rng, entropy, [1.0] * count)
+    parts = split_total(rng, entropy, [1.0] * count)
     return {chosen: whole(rng, part, least=1) for chosen, part in zip(found, parts, strict=True)}
 
 
@@ -45,7 +45,7 @@ def apart(rng: Random, coefficients: Sequence[int], count: int, entropy: float) 
     """
     counts = _counts(rng, coefficients, count)
     extra = [float(max(0, each - 1)) for each in counts]
-    parts = shares(rng, entropy, extra) if any(extra) else extra
+    parts = split_total(rng, entropy, extra) if any(extra) else extra
     return [_summing(rng, *each) for each in zip(coefficients, counts, parts, strict=True)]
 
 
@@ -72,7 +72,7 @@ def _summing(rng: Random, total: int, count: int, entropy: float) -> list[int]:
         return [total] * count
     least = max(1.0, log10(5 * abs(ceil(total / count)) + 1))
     # one of the numbers follows from the others
-    parts = shares(rng, entropy * count / (count - 1), [1.0] * count)
+    parts = split_total(rng, entropy * count / (count - 1), [1.0] * count)
     drawn = [whole(rng, max(least, part)) for part in parts]
     missing = total - sum(drawn)
     summing = [each + (missing + place) // count for place, each in enumerate(drawn)]
@@ -89,19 +89,19 @@ def simplified(coefficients: Polynomial, letters: Sequence[str]) -> str:
     >>> simplified({(0, 2): 4, (2, 1): -1, (0, 0): 3}, "xy")
     '-x**2*y + 4*y**2 + 3'
     """
-    return written(sorted(coefficients.items(), reverse=True), letters)
+    return format_terms(sorted(coefficients.items(), reverse=True), letters)
 
 
-def written(terms: Iterable[Term], letters: Sequence[str]) -> str:
+def format_terms(terms: Iterable[Term], letters: Sequence[str]) -> str:
     """The terms one by one as they are: ``-x**2 + 3*x + 0*x - 1``; ``0`` where there are none."""
     text = ""
     for powers, coefficient in terms:
         signs = (" - ", " + ") if text else ("-", "")
-        text += signs[coefficient >= 0] + _written(abs(coefficient), powers, letters)
+        text += signs[coefficient >= 0] + _format_term(abs(coefficient), powers, letters)
     return text or "0"
 
 
-def _written(size: int, powers: Powers, letters: Sequence[str]) -> str:
+def _format_term(size: int, powers: Powers, letters: Sequence[str]) -> str:
     factors = [
         letter if power == 1 else f"{letter}**{power}" for letter, power in zip(letters, powers, strict=True) if power
     ]

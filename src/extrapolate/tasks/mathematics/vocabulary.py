@@ -51,7 +51,7 @@ class Vocabulary:
         """How many tokens there are, the two marks among them."""
         return self._first + len(self.characters)
 
-    def encoded(self, problems: Sequence[Problem]) -> tuple[Tensor, Tensor]:
+    def encode(self, problems: Sequence[Problem]) -> tuple[Tensor, Tensor]:
         """Questions (N, longest question) and answers (N, longest answer + 1), int64.
 
         An answer ends with ``end``; behind the end of either stands ``pad``.
@@ -93,12 +93,12 @@ class Vocabulary:
             said.append(self.characters[token - self._first])
         return "".join(said)
 
-    def right(self, written: Tensor, answers: Tensor) -> Tensor:
+    def right(self, outputs: Tensor, answers: Tensor) -> Tensor:
         """bool (...): whether ``written`` (..., T) are the characters of ``answers`` (..., T) and end where they do.
 
         What is written behind the end does not count.
         """
-        return ((written == answers) | (answers == self.pad)).all(-1)
+        return ((outputs == answers) | (answers == self.pad)).all(-1)
 
 
 def _codes(text: str) -> np.ndarray:
