@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extrapolate.inspect import MaskConfig, MaskLearner
+from extrapolate.inspect import MaskConfig
 from extrapolate.inspect.masks import ready
+from extrapolate.inspect.masks.learner import MaskLearner
 
 BATCH, MASKS, ASKED_MB = 128, 4, 500
 

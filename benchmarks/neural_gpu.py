@@ -86,7 +86,7 @@ def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
 
 
 def together(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
-    return model.saturated_together([(symbols, symbols > 0) for symbols, _ in batches])
+    return model.measure_saturations([(symbols, symbols > 0) for symbols, _ in batches])
 
 
 def one_by_one(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:

@@ -42,7 +42,7 @@ class Stopwatch:
     seconds: float
     seen: list[tuple[float, int]] = field(default_factory=list)
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         self.seen.append((time.perf_counter(), step))
 
     def stop_requested(self) -> bool:
@@ -60,7 +60,7 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     assert training.train is not None
     watch = Stopwatch(seconds)
     with suppress(Interrupted):
-        run_training(training.replicas(), training.train, watch=watch)
+        run_training(training.replicas(), training.train, progress=watch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 

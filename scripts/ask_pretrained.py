@@ -16,7 +16,7 @@ from rich.console import Console
 from extrapolate import nn
 from extrapolate._runtime.progress import Interrupted, stop_on_signals
 from extrapolate.cli.progress import display
-from extrapolate.experiments import experiment_named
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.algorithms._testing import TestSet, run_tests
 from extrapolate.experiments.algorithms.neural_gpu_addition import AdditionTests
 from extrapolate.experiments.algorithms.neural_gpu_multiplication import MultiplicationTests
@@ -31,13 +31,13 @@ TESTS: dict[str, Any] = {
 
 def test_sets(operation: str, pairs: int, long_pairs: int) -> list[TestSet]:
     """Those of the laptop preset with other numbers of random pairs; all of them are used."""
-    laptop = experiment_named(f"neural-gpu-{operation}").presets["laptop"]
+    laptop = get_experiment(f"neural-gpu-{operation}").presets["laptop"]
     tests = TESTS[operation](replace(laptop, pairs=pairs, long_pairs=long_pairs)).tests()
     return [replace(each, if_exact=False) for each in tests]
 
 
 def main(name: str, pairs: int, long_pairs: int) -> None:
-    config = nn.pretrained_config(name)
+    config = nn.load_pretrained_config(name)
     operation = config["task"]["name"]
     tested = test_sets(operation, pairs, long_pairs)
     model = Calculator.of(operation, name).model
@@ -45,7 +45,7 @@ def main(name: str, pairs: int, long_pairs: int) -> None:
     kept = Path("runs") / f"{name}-{weights:08x}-{pairs}-{long_pairs}.safetensors"
     kept.parent.mkdir(exist_ok=True)
     with stop_on_signals() as stop, display(Console(stderr=True), stop) as shown:
-        watch = shown.part(name, 0, 1, 1, sum(each.num_batches for each in tested))
+        watch = shown.start_training(name, 0, 1, 1, sum(each.num_batches for each in tested))
         (wrong,) = run_tests([model], tested, kept, watch)
     found = {each.name: f"{wrong[each.name]} of {each.count}" for each in tested}
     model.save_pretrained(PRETRAINED / name, config | {"wrong": found})

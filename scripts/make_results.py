@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from extrapolate._runtime.files import write_text
-from extrapolate.report import as_markdown, read
+from extrapolate.report import read, render_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = DOCS / "results"
@@ -35,7 +35,7 @@ def main() -> None:
     for folder in sys.argv[1:]:
         read(Path(folder))  # an unreadable run is refused before anything is replaced
         keep(Path(folder))
-    sections = [as_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
+    sections = [render_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
     write_text(DOCS / "results.md", PREFACE + "\n".join(sections))
 
 

@@ -29,7 +29,7 @@ class _Of:
     following: Following
     index: int
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         self.following.steps[self.index] = step
 
     def stop_requested(self) -> bool:
@@ -48,7 +48,7 @@ class Square:
         if self.value == 2:
             warnings.warn("two is even", UserWarning, stacklevel=1)
         for step in range(1, 4):
-            watch.progress(step, None)
+            watch.update(step)
             if watch.stop_requested():
                 raise Interrupted(f"stopped at step {step}")
         return self.value**2

@@ -13,15 +13,16 @@ import silent
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.main_guard import explain_ended_workers
 from extrapolate._runtime.progress import Progress
-from extrapolate.experiments import experiment_named, run, with_options
+from extrapolate.experiments import get_experiment, run
+from extrapolate.experiments.options import with_options
 from silent import Silent
 
 SCRIPT = """
 from pathlib import Path
-from extrapolate.experiments import experiment_named, run
+from extrapolate.experiments import get_experiment, run
 from silent import Silent
 
-experiment = experiment_named("single-module")
+experiment = get_experiment("single-module")
 settings = experiment.presets["smoke"]
 run(experiment, settings, preset="smoke", folder=Path("out"), command="test", display=Silent(), workers=2)
 """
@@ -52,16 +53,16 @@ def test_a_script_without_a_main_guard_is_named_with_the_line_to_add(tmp_path: P
 class Killing(Silent):
     """Kills the workers as soon as one of them has begun its part, as a system out of memory does."""
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         for worker in multiprocessing.active_children():
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGKILL)
-        return super().part(name, index, parts, replicas, steps)
+        return super().start_training(name, index, parts, replicas, steps)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_killed_worker_is_reported_as_ended_from_outside(tmp_path: Path) -> None:
-    experiment = experiment_named("single-module")
+    experiment = get_experiment("single-module")
     settings = with_options(experiment.presets["smoke"], {"steps": "100000"})
     with pytest.raises(UserError, match=r"ended from outside \(out of memory\?\)") as caught:
         run(

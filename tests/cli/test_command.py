@@ -153,7 +153,7 @@ def test_a_folder_of_no_run_a_file_and_a_folder_in_use_are_refused_and_left_as_t
     assert "thesis.tex" in run(*SMOKE, "--out", "mine").refusal
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
     assert "give a folder" in run(*SMOKE, "--out", "mine/thesis.tex").refusal
-    with RunFolder(Path("here")).locked():
+    with RunFolder(Path("here")).lock():
         assert "in use" in run(*SMOKE, "--out", "here").refusal
 
 

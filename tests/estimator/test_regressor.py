@@ -171,9 +171,9 @@ class _Recorder:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def stage(self, name: str, done: int, total: int, best: str) -> None:
-        assert 0 <= done < total
-        self.names.append(name)
+    def update(self, step: int, status: str = "") -> None:
+        assert step == len(self.names)
+        self.names.append(status)
 
     def stop_requested(self) -> bool:
         return len(self.names) >= 2
@@ -183,8 +183,8 @@ def test_a_search_ends_when_its_watch_stops_it_or_its_time_is_over() -> None:
     x, y = np.split(np.random.default_rng(0).standard_normal((200, 7)), [6], axis=1)
     recorder = _Recorder()
     with pytest.raises(Interrupted):
-        ArithmeticRegressor(replicas=4, watch=recorder).fit(x, y[:, 0])
-    assert recorder.names[0] == "linear"
+        ArithmeticRegressor(replicas=4, progress=recorder).fit(x, y[:, 0])
+    assert recorder.names[0].endswith(", linear")
     model = ArithmeticRegressor(time_limit=0.0).fit(x, y[:, 0])
     assert (model.certificate_.time_limit_struck, model.found_) == (True, False)
 

@@ -10,13 +10,13 @@ import torch
 
 from extrapolate import nn
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import Claim, experiment_named
+from extrapolate.experiments import Claim, get_experiment
 from extrapolate.experiments.arithmetic.noise_range import BATCH_NOISE, PLAIN, WITH_NOISE
 from extrapolate.tasks import PUBLISHED_RANGES, SubsetProduct
 from extrapolate.training.loop import run_training
 from made_up import judged
 
-DATASET, NOISE = experiment_named("arithmetic-dataset"), experiment_named("noise-range")
+DATASET, NOISE = get_experiment("arithmetic-dataset"), get_experiment("noise-range")
 RANGES = tuple(str(pair) for pair in PUBLISHED_RANGES)
 
 

@@ -7,13 +7,13 @@ from functools import partial
 import polars as pl
 import pytest
 
-from extrapolate.experiments import experiment_named
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.arithmetic._units import UNITS
 from extrapolate.stats import success_rate
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 from made_up import judged as judged_of
 
-EXPERIMENT = experiment_named("single-module")
+EXPERIMENT = get_experiment("single-module")
 PAPER = EXPERIMENT.presets["paper"]
 TESTED_ON = {str(pair): str(pair.test) for pair in PUBLISHED_RANGES}
 RANGES = tuple(TESTED_ON)

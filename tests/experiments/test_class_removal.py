@@ -68,7 +68,7 @@ def test_a_class_is_not_cut_off_at_its_own_output() -> None:
     masks = {"control": Mask(kept)}
     pruned = without.network(network, masks).get_parameter("out.weight")
     assert torch.equal(pruned != 0, kept["out.weight"])
-    left = [name for name, value in network.named_parameters() if not without.choose(name, value, network)]
+    left = [name for name, value in network.named_parameters() if not without.parameters(name, value, network)]
     assert left == list(LAST)
     learned = Mask({name: torch.ones_like(value) for name, value in kept.items() if name not in LAST})
     whole = without.complete(learned, masks)

@@ -11,12 +11,12 @@ from extrapolate.experiments.config import (
     Config,
     fewer,
     folder,
+    integer,
     integers,
     larger,
     missing,
     name,
     names,
-    number,
     other,
     real,
     sizes,
@@ -30,12 +30,12 @@ KINDS = ("NMU", "NALU", "MLP")
 class Study(Config):
     kinds: tuple[str, ...] = names(KINDS, "Kinds", "kind", cut=missing("kinds"))
     layer: str = name("NMU", KINDS, "The layer.", "layer")
-    width: int = number(8, "Width.", least=2, cut=other("{} units instead of {}"))
+    width: int = integer(8, "Width.", least=2, cut=other("{} units instead of {}"))
     epsilon: float = real(1e-4, "Tolerance.", above=0, below=0.5, cut=larger("weights {:g} off instead of {:g}"))
     lengths: tuple[int, ...] = integers((4, 8), "Lengths.", least=2)
     hidden: tuple[int, ...] = sizes((16, 8), "Layers.")
     data: str = folder("embedded", "embedded", "Images.")
-    images: int = number(100, "Images.", cut=fewer("images"))
+    images: int = integer(100, "Images.", cut=fewer("images"))
 
 
 PAPER = Study(steps=300_000, seeds=10, width=16, epsilon=1e-5, images=60_000)

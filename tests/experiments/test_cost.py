@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from extrapolate.cli.app import app
-from extrapolate.experiments import cost, experiment_named
+from extrapolate.experiments import cost, get_experiment
 from extrapolate.experiments.cost import Cost, estimate_cost
 from extrapolate.training import loop
 
-SINGLE_MODULE = experiment_named("single-module")
+SINGLE_MODULE = get_experiment("single-module")
 SMOKE = SINGLE_MODULE.presets["smoke"]
 
 

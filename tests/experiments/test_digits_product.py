@@ -11,7 +11,8 @@ from extrapolate.experiments.digits.digits_product import (
     sample,
     share_right,
 )
-from extrapolate.tasks import ByDigit, DigitPairs, load_digits, paste
+from extrapolate.tasks import DigitPairs, load_digits
+from extrapolate.tasks.digit_pairs import ByDigit, paste
 from made_up import claims_of
 
 

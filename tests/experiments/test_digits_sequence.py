@@ -27,7 +27,7 @@ def test_answers_after_each_image() -> None:
 
 @pytest.mark.parametrize("rule", DIGIT_RULES.values(), ids=list(DIGIT_RULES))
 def test_sequences_are_sampled_from_the_allowed_digits(rule: DigitRule) -> None:
-    digits = rule.allowed(load_digits().test)
+    digits = rule.select_allowed(load_digits().test)
     answers = rule.answers(digits.labels[rule.draw(50, rule.tested[-1], digits, seed=0)])
     assert int(digits.labels.min()) == rule.lowest
     assert answers.shape == (rule.tested[-1], 50, rule.outputs)

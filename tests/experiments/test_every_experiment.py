@@ -12,8 +12,9 @@ import pytest
 
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.progress import Interrupted, Progress
-from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, options_of, run, serialize_config, with_options
+from extrapolate.experiments import EXPERIMENTS, Outcome, ledger, run
 from extrapolate.experiments.config import REQUIRED
+from extrapolate.experiments.options import options_of, serialize_config, with_options
 from extrapolate.report import write_page
 from extrapolate.training import loop
 
@@ -33,14 +34,14 @@ class Counting:
     reached: dict[str, int] = field(default_factory=dict)
     skipped_names: list[str] = field(default_factory=list)
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         self.totals[name], self.current = steps, name
         return self
 
-    def skipped(self, name: str) -> None:
+    def skip_training(self, name: str) -> None:
         self.skipped_names.append(name)
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         self.reports += 1
         self.reached[self.current] = step
 

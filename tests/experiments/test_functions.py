@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 import torch
 
-from extrapolate.experiments import Claim, experiment_named
+from extrapolate.experiments import Claim, get_experiment
 from extrapolate.experiments.arithmetic.functions_static import scores
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction
+from extrapolate.tasks import SUM_FUNCTIONS, SubsetFunction
+from extrapolate.tasks.subset_functions import Sequences
 from made_up import judged as judged_of
 from task_cases import NARROW, WIDE
 
-STATIC, RECURRENT = map(experiment_named, ("functions-static", "functions-recurrent"))
+STATIC, RECURRENT = map(get_experiment, ("functions-static", "functions-recurrent"))
 
 
 KNOWN = {

@@ -52,7 +52,7 @@ def test_a_short_dependency_is_learned_and_the_training_ends_there() -> None:
     training = module.train_reader(replace(MEMORY, hidden_alone=16, rate_alone=0.003), "GILR-LSTM", 8, 0)
     assert training.train is not None
     history = run_training(training.replicas(), training.train)
-    assert module.converged(history)
+    assert module.has_converged(history)
     assert MINIBATCHES <= int(history.steps[-1]) < 600
 
 

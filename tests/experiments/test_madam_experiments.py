@@ -13,13 +13,13 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import experiment_named
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.optimizers._problems import PROBLEMS, PUBLISHED, Transformer, fewer_steps
 from extrapolate.experiments.optimizers.madam_bits import madam_bits
 from extrapolate.experiments.optimizers.madam_learning_rate import (
     OPTIMIZERS,
     madam_learning_rate,
-    published_rates,
+    read_published_rates,
 )
 from extrapolate.optim import PerReplica
 from extrapolate.tasks import VOCABULARY, Picture, Sentences
@@ -120,7 +120,7 @@ def test_rate_falls_where_it_is_published_to_fall() -> None:
 
 @pytest.mark.parametrize("name", ["madam-learning-rate", "madam-bits"])
 def test_paper_asks_for_its_data_in_one_line(name: str) -> None:
-    experiment = experiment_named(name)
+    experiment = get_experiment(name)
     with pytest.raises(UserError, match=r"give --data DIR with CIFAR-10's binary files"):
         experiment.jobs(experiment.presets["paper"])
 
@@ -136,7 +136,7 @@ def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     """He's start keeps the outputs' size at any depth, so that the first error is about that of guessing."""
     problem = PROBLEMS[name]
     torch.manual_seed(0)
-    _, on_test = problem.prepared("generated", "cpu")
+    _, on_test = problem.prepare("generated", "cpu")
     error = float(on_test(problem.error, problem.build()).detach())
     chance = {"digits": math.log(10), "text": math.log(len(VOCABULARY)), "picture": 0.04}[name.split("-")[0]]
     assert chance / 2 < error < 2 * chance
@@ -148,7 +148,7 @@ def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
         ("SGD", [0.01, 0.1, 0.1, 0.1, 1.0]),
         ("Adam", [1e-4, 1e-4, 1e-3, 1e-3, 1e-3]),
     ):
-        table = published_rates(optimizer)
+        table = read_published_rates(optimizer)
         assert table.height == 25
         best = table.sort("error").group_by("task", maintain_order=True).first()
         assert sorted(best["learning_rate"]) == rates
@@ -196,7 +196,7 @@ def test_arithmetic_units_are_compared_over_all_ranges() -> None:
         for seed in range(5)
     ]
     columns = ["idea", "task", "optimizer", "split", "seed", "solved"]
-    found = judged(experiment_named("madam-arithmetic"), pl.DataFrame(lines, columns, orient="row"))
+    found = judged(get_experiment("madam-arithmetic"), pl.DataFrame(lines, columns, orient="row"))
     assert {id.removeprefix("NMU/mul/"): (each.measured, each.n) for id, each in found.items()} == {
         "Adam": (pytest.approx(0.8), 10),
         "Madam": (pytest.approx(0.2), 10),

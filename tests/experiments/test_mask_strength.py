@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import serialize_config, with_options
 from extrapolate.experiments.masks._masks import mask_training
 from extrapolate.experiments.masks.modularity_strength import modularity_strength, strength_study
+from extrapolate.experiments.options import serialize_config, with_options
 from made_up import judged
 
 PRESETS = modularity_strength.presets
@@ -15,7 +15,7 @@ PRESETS = modularity_strength.presets
 def test_one_network_for_all_strengths() -> None:
     smoke = PRESETS["smoke"]
     studies = [strength_study(smoke, 0, strength) for strength in smoke.strengths]
-    assert [each.learning.sparsity_penalty * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
+    assert [each.mask_config.sparsity_penalty * 128 for each in studies] == pytest.approx([1e-4, 1e-3])
     one, other = (mask_training(each).replicas().state for each in studies)
     assert all(one[name].equal(other[name]) for name in one)
 

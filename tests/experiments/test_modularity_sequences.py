@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_files import refused, sums_of, write_mathematics, write_scan
-from extrapolate.experiments import experiment_named, with_options
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.masks import modularity_scan
 from extrapolate.experiments.masks._masks import _batch
 from extrapolate.experiments.masks._sequences import accuracy
 from extrapolate.experiments.masks.modularity_mathematics import mathematics_study, problems_of
 from extrapolate.experiments.masks.modularity_scan import LACKING, REMOVED, scan_study, split_rows
+from extrapolate.experiments.options import with_options
 from extrapolate.inspect import Mask
 from extrapolate.inspect.masks import is_weight, ready
 from extrapolate.inspect.masks.batched import LoopedLosses, MaskedLosses
@@ -31,8 +32,8 @@ from extrapolate.tasks.scan_files import FILES
 from extrapolate.tasks.token_rows import TokenRows
 from silent import smoke_run
 
-MODULARITY_SCAN = experiment_named("modularity-scan")
-MODULARITY_MATHEMATICS = experiment_named("modularity-mathematics")
+MODULARITY_SCAN = get_experiment("modularity-scan")
+MODULARITY_MATHEMATICS = get_experiment("modularity-mathematics")
 SCAN, MATHEMATICS = MODULARITY_SCAN.presets["smoke"], MODULARITY_MATHEMATICS.presets["smoke"]
 STUDY, SIMPLE = scan_study(SCAN, 0), split_rows("simple", 0, "generated", "cpu")
 

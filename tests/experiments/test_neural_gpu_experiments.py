@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from extrapolate._runtime.progress import Interrupted, NullProgress, Progress
-from extrapolate.experiments import experiment_named
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.algorithms import _testing as testing
 from extrapolate.experiments.algorithms._adaptive import reduce_on_plateau
 from extrapolate.experiments.algorithms._recipe import FIXED, TRAINING, LengthBins, NeuralGPUConfig, Recipe
@@ -26,9 +26,9 @@ from extrapolate.training.train_config import TrainConfig
 from made_up import judged
 from watching import Watching
 
-TASKS = experiment_named("neural-gpu-tasks")
-ADDITION = experiment_named("neural-gpu-addition")
-MULTIPLICATION = experiment_named("neural-gpu-multiplication")
+TASKS = get_experiment("neural-gpu-tasks")
+ADDITION = get_experiment("neural-gpu-addition")
+MULTIPLICATION = get_experiment("neural-gpu-multiplication")
 
 
 def copy_recipe(steps: int, **others: Any) -> Recipe:

@@ -10,7 +10,7 @@ import torch
 from bits import assert_equal
 from extrapolate.experiments.masks._dense import build_dense
 from extrapolate.experiments.masks.modularity_double_addition import (
-    copied,
+    copy_weights,
     mask_specs,
     modularity_double_addition,
     views,
@@ -50,7 +50,7 @@ def test_copied_weights_compute_both_pairs_alike() -> None:
     torch.manual_seed(0)
     network = build_dense(PRESETS["smoke"], TASK)
     before = deepcopy(network.state_dict())
-    both = copied(network)
+    both = copy_weights(network)
     one, other = (both(TASK.table(pair)[0])[:, TASK.outputs_of(pair)] for pair in PAIRS)
     assert torch.equal(one, other)
     assert torch.equal(other, network(TASK.table("pair 2")[0])[:, TASK.outputs_of("pair 2")])

@@ -13,10 +13,11 @@ from torch import Tensor
 from bits import assert_equal
 from data_files import refused
 from extrapolate._runtime.progress import NullProgress
-from extrapolate.experiments import load_run, with_options
+from extrapolate.experiments import load_run
 from extrapolate.experiments.config import REQUIRED
 from extrapolate.experiments.masks import modularity_permuted_digits as module
 from extrapolate.experiments.masks.modularity_permuted_digits import STARTS, Chain, modularity_permuted_digits
+from extrapolate.experiments.options import with_options
 from extrapolate.experiments.training import Context, Measured, Trained
 from extrapolate.inspect import Mask
 from extrapolate.tasks import load_digits
@@ -71,7 +72,7 @@ def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> Non
         Mask({"0.weight": first, "0.bias": first[0], "2.weight": torch.tensor([kept]).bool(), "2.bias": bias})
         for kept in ([1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 1])
     )
-    old = module.used(masks)
+    old = module.union_of(masks)
     assert old is not None
     kept = {name: value.tolist() for name, value in old.items()}
     assert kept == {"2.weight": [[True, True, False, False]], "2.bias": [True]}

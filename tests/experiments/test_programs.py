@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import with_options
 from extrapolate.experiments.cells import UGRNN
 from extrapolate.experiments.language._program_readers import READERS, Guided, build_reader
 from extrapolate.experiments.language.programs import programs, relative_errors
+from extrapolate.experiments.options import with_options
 from extrapolate.tasks import Programs
 from extrapolate.tasks.programs import SCRIPTS, SYMBOLS
 from made_up import claims_of

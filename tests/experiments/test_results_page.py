@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from extrapolate.report import as_markdown, read
+from extrapolate.report import read, render_markdown
 
 FINDING = {
     "id": "a",
@@ -24,7 +24,7 @@ def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_pa
     measurement = FINDING | {"id": "c", "claim": "mean step", "published": None}
     (tmp_path / "claims.json").write_text(json.dumps([FINDING, failed, measurement]))
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
-    text = as_markdown(read(tmp_path)).replace("\u202f", " ")
+    text = render_markdown(read(tmp_path)).replace("\u202f", " ")
     assert "## The task" in text
     assert "`extrapolate run x`" in text
     first, second = (line for line in text.splitlines() if line.startswith("| N"))

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from data_files import refused
 from extrapolate import load_run, nn
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import Claim, experiment_named, with_options
+from extrapolate.experiments import Claim, get_experiment
+from extrapolate.experiments.options import with_options
 from extrapolate.tasks import OPERATIONS, parse_range_pairs
 from silent import smoke_run
 
@@ -36,7 +37,7 @@ def test_tables_are_those_of_the_run(kept: Path) -> None:
     found = load_run(kept)
     assert found.manifest == json.loads((kept / "manifest.json").read_text())
     assert found.results.equals(pl.read_parquet(kept / "results.parquet"))
-    experiment = experiment_named("single-module")
+    experiment = get_experiment("single-module")
     settings = with_options(experiment.presets["smoke"], found.manifest["settings"])
     assert found.claims == experiment.claims(found.results, settings)
     assert repr(found) == f"Run(path={kept!r})"

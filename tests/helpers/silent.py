@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from extrapolate._runtime.progress import NullProgress, Progress
-from extrapolate.experiments import Outcome, experiment_named, run
+from extrapolate.experiments import Outcome, get_experiment, run
 
 
 class Silent:
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         return NullProgress()
 
-    def skipped(self, name: str) -> None:
+    def skip_training(self, name: str) -> None:
         pass
 
     def stop_requested(self) -> bool:
@@ -21,6 +21,6 @@ class Silent:
 
 def smoke_run(name: str, folder: Path, **changes: Any) -> Outcome:
     """A run of an experiment's smoke preset with some settings changed."""
-    experiment = experiment_named(name)
+    experiment = get_experiment(name)
     config = replace(experiment.presets["smoke"], **changes)
     return run(experiment, config, preset="smoke", folder=folder, command="test", display=Silent())

@@ -9,6 +9,7 @@ from extrapolate.tasks import Task, parse_range
 from extrapolate.tasks.algorithms import hard_operands
 from extrapolate.tasks.mathematics import Generated, Mathematics, Official
 from extrapolate.tasks.programs import SCRIPTS
+from extrapolate.tasks.subset_functions import Sequences
 
 DIGITS = tasks.load_digits()
 NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
@@ -40,11 +41,9 @@ ARITHMETIC: dict[str, Task] = {
     },
     "mul of two in ten": tasks.SingleModule(tasks.OPERATIONS["mul"], tasks.PUBLISHED_RANGES[2], in_features=10),
     "product of sums": tasks.SubsetProduct(tasks.PUBLISHED_RANGES[6], in_features=16, offset=3),
-    "quotient of sums": tasks.SubsetFunction(
-        tasks.SUM_FUNCTIONS["div"], tasks.Sequences(NARROW), tasks.Sequences(WIDE), 16
-    ),
+    "quotient of sums": tasks.SubsetFunction(tasks.SUM_FUNCTIONS["div"], Sequences(NARROW), Sequences(WIDE), 16),
     "root of a long sum": tasks.SubsetFunction(
-        tasks.SUM_FUNCTIONS["root"], tasks.Sequences(NARROW, 3), tasks.Sequences(WIDE, 9), 8
+        tasks.SUM_FUNCTIONS["root"], Sequences(NARROW, 3), Sequences(WIDE, 9), 8
     ),
 }
 IMAGES: dict[str, Task] = {

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from extrapolate import nn
+from extrapolate.nn.contract import boxes, key_names
 
 Module = TypeVar("Module", bound=torch_nn.Module)
 
@@ -31,14 +32,14 @@ NOISY = ["StochasticNMU", "BatchStochasticNMU"]
 def built(name: str, in_features: int = 3, out_features: int = 2, seed: int = 0) -> torch_nn.Module:
     """A float64 unit with every parameter somewhere inside its box, away from kinks; noise follows from a key."""
     unit = UNITS[name](in_features, out_features, dtype=torch.float64)
-    positive = {name for name, (low, _) in nn.boxes(unit) if low == 0.0} | {"gate"}
+    positive = {name for name, (low, _) in boxes(unit) if low == 0.0} | {"gate"}
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in unit.named_parameters():
             sign = torch.randint(0, 2, parameter.shape, generator=generator) * 2 - 1
             magnitude = 0.1 + 0.3 * torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
             parameter.copy_(magnitude if name in positive else sign * magnitude)
-    if nn.key_names(unit):
+    if key_names(unit):
         unit.key = torch.tensor([seed, 1, 0])
     return unit
 

@@ -1,4 +1,4 @@
-"""A watch for tests: it remembers what it was told, and stops at a step."""
+"""A progress for tests: it records its updates and stops at a step."""
 
 
 class Watching:
@@ -6,15 +6,15 @@ class Watching:
 
     def __init__(self, stop_at: int) -> None:
         self.stop_at, self.seen, self.total = stop_at, 0, 0
-        self.told: list[tuple[int, int | None]] = []
+        self.updates: list[tuple[int, str]] = []
 
     def begin(self, replicas: int, steps: int) -> "Watching":
         self.total = steps
         return self
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         self.seen = step
-        self.told.append((step, solved))
+        self.updates.append((step, status))
 
     def stop_requested(self) -> bool:
         return 0 <= self.stop_at <= self.seen

@@ -13,9 +13,9 @@ from torch import nn
 
 from exact_cases import CASES, Doubler, a, b, near
 from extrapolate import nn as units
-from extrapolate.inspect import NeverExactError, Snapped, exact, exact_rule
+from extrapolate.inspect import NeverExactError, exact, exact_rule
 from extrapolate.inspect.exact_rational import Domain, UndefinedError, compare, power
-from extrapolate.inspect.exact_units import snap, snap_to
+from extrapolate.inspect.exact_units import Snapped, snap, snap_to
 
 
 class Squared(units.NMU):

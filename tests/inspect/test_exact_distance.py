@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from bits import assert_equal
 from exact_cases import CASES, Doubler, a, b, inalu, near
 from extrapolate import nn as units
-from extrapolate.inspect import BoxError, Exact, InputBox, Snapped, exact, exact_rule
+from extrapolate.inspect import BoxError, Exact, InputBox, exact, exact_rule
+from extrapolate.inspect.exact_units import Snapped
 
 NAMES = ["a", "b"]
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_files import refused
-from extrapolate.inspect.expression import parsed
+from extrapolate.inspect.expression import parse
 
 
 @given(a=st.integers(0, 10**60), b=st.integers(0, 10**60), sign=st.sampled_from("+*×·"))
 def test_expressions_are_read(a: int, b: int, sign: str) -> None:
     operation = "addition" if sign == "+" else "multiplication"
-    assert parsed(f" {a} {sign}{b}") == (a, operation, b)
+    assert parse(f" {a} {sign}{b}") == (a, operation, b)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_expressions_are_read(a: int, b: int, sign: str) -> None:
 )
 def test_what_cannot_be_computed_is_refused_in_a_line(texts: tuple[str, ...], message: str) -> None:
     for text in texts:
-        refused(partial(parsed, text), message)
+        refused(partial(parse, text), message)
 
 
 def test_numbers_of_any_length_are_read() -> None:
-    assert parsed("1" * 30_000 + "+0")[0] == (10**30_000 - 1) // 9
+    assert parse("1" * 30_000 + "+0")[0] == (10**30_000 - 1) // 9

@@ -15,10 +15,11 @@ from torch.nn import functional as F
 
 from bits import assert_equal
 from extrapolate._runtime.errors import Interrupted, UserError
-from extrapolate.inspect import Mask, MaskConfig, MaskLearner, is_weight, is_weight_or_bias, learn_masks
+from extrapolate.inspect import Mask, MaskConfig, is_weight, is_weight_or_bias, learn_masks
 from extrapolate.inspect.masks import kernel, learn, ready, sampling
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
+from extrapolate.inspect.masks.learner import MaskLearner
 from sums import mse
 from unit_cases import set_
 from watching import Watching
@@ -112,11 +113,11 @@ def test_kernel_draws_what_the_definition_draws(masks: int) -> None:
     shape = (257, 130)
     logits, weight, upstream = 5 * torch.randn(shape), torch.randn(shape), torch.randn(masks, *shape)
     odds, u = kernel.odds(logits), sampling.uniform(KEY, masks, logits.shape)
-    drawn = kernel.masked(odds, weight, KEY, masks)
+    drawn = kernel.apply_mask(odds, weight, KEY, masks)
     by_logit = kernel.logit_gradient(odds, weight, KEY, upstream)
     by_weight = kernel.weight_gradient(odds, weight, KEY, upstream)
     assert torch.equal(odds, sampling.odds(logits))
-    assert torch.equal(drawn, sampling.masked(odds, weight, u))
+    assert torch.equal(drawn, sampling.apply_mask(odds, weight, u))
     expected = sampling.logit_gradient(odds, weight, u, upstream), sampling.weight_gradient(odds, u, upstream)
     torch.testing.assert_close((by_logit, by_weight), expected, rtol=1e-5, atol=1e-6)
 
@@ -159,7 +160,7 @@ def test_masks_at_once_equal_a_loop_over_them(name: str) -> None:
             }
             losses = MaskedLosses(module, loss)
             parts = [each.view(4, -1, *each.shape[1:]) for each in data]
-            values = losses.looped(drawn, parts) if looped else losses(drawn, data)
+            values = losses.loop(drawn, parts) if looped else losses(drawn, data)
             values.mean().backward()
             found.append([values.detach(), *[leaf.grad for leaf in leaves.values()]])
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
@@ -181,7 +182,7 @@ def test_operator_that_cannot_be_mapped_is_named_once_and_looped_over() -> None:
     module = Recurrent()
     before, learning = copy.deepcopy(module.state_dict()), MaskConfig(learning_rate=1.0)
     with pytest.warns(RuntimeWarning, match=r"Recurrent cannot be mapped over masks \(aten::lstm") as told:
-        found = learn_masks(module, loss, {"it": forever("LSTM")}, steps=4, learning=learning)
+        found = learn_masks(module, loss, {"it": forever("LSTM")}, steps=4, config=learning)
     assert len(told) == 1
     assert set(found["it"]) == {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "out.weight"}
     assert found["it"].fraction().pooled < 1
@@ -207,7 +208,7 @@ def test_mask_keeps_what_its_function_needs() -> None:
             yield x, x[:, index : index + 1]
 
     functions, learning = {"first": only(0), "second": only(1)}, MaskConfig(learning_rate=0.05)
-    found = learn_masks(module, mse, functions, steps=400, learning=learning)
+    found = learn_masks(module, mse, functions, steps=400, config=learning)
     assert found["first"]["weight"].tolist() == [[True, False, False, False]]
     assert found["second"]["weight"].tolist() == [[False, True, False, False]]
     assert found["first"].iou(found["second"]).pooled == 0
@@ -227,7 +228,7 @@ def test_more_pressure_keeps_fewer() -> None:
     for pressure in (0.0, 1.0):
         torch.manual_seed(0)
         learning = MaskConfig(learning_rate=0.3, sparsity_penalty=pressure, grad_clip=100)
-        found = learn_masks(dense(), loss, {"it": forever("dense")}, steps=20, learning=learning)
+        found = learn_masks(dense(), loss, {"it": forever("dense")}, steps=20, config=learning)
         kept.append(found["it"].count().pooled)
     assert kept[1] < kept[0]
 
@@ -242,7 +243,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     batches, path = [data, lambda step: data[step % 2]], tmp_path / "masks.safetensors"
     learn(whole, batches, 8)
     with pytest.raises(Interrupted, match="step 1 of 8"):
-        learn(first, batches, 8, checkpoint=path, watch=Watching(stop_at=0))
+        learn(first, batches, 8, checkpoint=path, progress=Watching(stop_at=0))
     learn(rest, batches, 8, checkpoint=path)
     for one, other in zip(whole, rest, strict=True):
         assert_equal(one.logits(), other.logits())
@@ -256,8 +257,8 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_the_same_masks_whoever_is_learned_beside() -> None:
     module, data = dense(), [batch("dense") for _ in range(3)]
     learning = MaskConfig(learning_rate=1.0)
-    alone = learn_masks(module, loss, {"a": data}, steps=5, learning=learning)
-    both = learn_masks(module, loss, {"a": data, "b": data}, steps=5, learning=learning)
+    alone = learn_masks(module, loss, {"a": data}, steps=5, config=learning)
+    both = learn_masks(module, loss, {"a": data, "b": data}, steps=5, config=learning)
     assert alone["a"] == both["a"]
     assert both["a"] != both["b"]
 
@@ -265,7 +266,7 @@ def test_the_same_masks_whoever_is_learned_beside() -> None:
 def test_watch_is_told_and_may_stop() -> None:
     watch = Watching(stop_at=0)
     with pytest.raises(Interrupted, match="step 1 of 50"):
-        learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, watch=watch)
+        learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, progress=watch)
     assert watch.seen == 1
 
 
@@ -427,7 +428,7 @@ def test_batches_by_name_give_the_masks_of_batches_in_order() -> None:
         return F.cross_entropy(model(inputs), labels)
 
     one, other = (
-        learn_masks(module, loss, {"it": [batch]}, steps=5, learning=MaskConfig(learning_rate=1.0))["it"]
+        learn_masks(module, loss, {"it": [batch]}, steps=5, config=MaskConfig(learning_rate=1.0))["it"]
         for batch in ((x, y), {"inputs": x, "labels": y})
     )
     assert one == other

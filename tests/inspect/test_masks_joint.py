@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from bits import assert_equal
 from extrapolate._runtime.errors import UserError
-from extrapolate.inspect import JointLearner, Mask, MaskConfig, MaskLearner, is_weight_or_bias
+from extrapolate.inspect import JointLearner, Mask, MaskConfig, is_weight_or_bias
 from extrapolate.inspect.masks import learn, sampling
+from extrapolate.inspect.masks.learner import MaskLearner
 
 KEY = torch.tensor([3, 4, 5])
 
@@ -26,7 +27,7 @@ def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def joint(module: nn.Module, learning: MaskConfig | None = None, **others: Any) -> JointLearner:
-    return JointLearner(module, loss, learning or MaskConfig(), choose=is_weight_or_bias, **others)
+    return JointLearner(module, loss, learning or MaskConfig(), parameters=is_weight_or_bias, **others)
 
 
 def batch(count: int = 16) -> tuple[Tensor, Tensor]:

@@ -80,7 +80,7 @@ def test_start_takes_the_nearest_level_and_keeps_signs(bits: int) -> None:
     start = torch.where(weight.abs() < bound / 60, bound / 60, weight.abs()).clamp_max(bound) * weight.sign()
     optimizer = IntegerMadam([weight], bits=bits)
     optimizer.pack()
-    with optimizer.unpacked():
+    with optimizer.unpack_state():
         half = math.log(60) / (2 ** (bits - 1) - 1) / 2
         assert ((weight / start).log().abs() <= half * 1.01).all()
 
@@ -181,7 +181,7 @@ def test_packed_training_equals_training_with_floats_at_hand() -> None:
         optimizer.pack()
         for _ in range(5):
             optimizer.unpack()
-            with optimizer.unpacked() if packed else nullcontext():
+            with optimizer.unpack_state() if packed else nullcontext():
                 model(x).square().mean().backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -200,7 +200,7 @@ def test_packed_parameters_read_as_nan_and_take_their_bits_and_16_of_the_moment(
     assert optimizer.state[weight]["codes"].numel() * 8 == bits * 10_000
     kept = [weight, *optimizer.state[weight].values()]
     assert sum(each.untyped_storage().nbytes() for each in kept) < (bits / 8 + 2.01) * 10_000
-    with optimizer.unpacked():
+    with optimizer.unpack_state():
         assert weight.isfinite().all()
     assert weight.isnan().all()
 
@@ -214,7 +214,7 @@ def test_loaded_weights_are_the_integers(packed: bool) -> None:
         first.pack()
         second.pack()
     second.load_state_dict(through_a_file(first.state_dict()))
-    with first.unpacked(), second.unpacked():
+    with first.unpack_state(), second.unpack_state():
         assert torch.equal(weight, other)
 
 
@@ -236,7 +236,7 @@ def test_weights_are_written_to_safetensors_as_integers(tmp_path: Path) -> None:
     assert read["0.weight.codes"].numel() == 600 * 10 // 8
     other = nn.Sequential(nn.Linear(30, 20), nn.Linear(20, 2))
     other.load_state_dict(float_weights(read))
-    with optimizer.unpacked():
+    with optimizer.unpack_state():
         assert_equal(other.state_dict(), model.state_dict())
     del read["0.bias.bound"]
     with pytest.raises(ValueError, match=r"'0.bias' lack bound"):

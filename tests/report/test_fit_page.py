@@ -11,7 +11,7 @@ import pytest
 import sympy
 
 from data_files import refused
-from extrapolate.estimator import render
+from extrapolate.estimator.formula.render import render
 from extrapolate.report.fit_page import mathml, write_fit_page
 from pages import HOSTILE, Page
 

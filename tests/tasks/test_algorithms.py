@@ -154,7 +154,7 @@ UNUSABLE: list[Callable[[], Any]] = [
     partial(carry_operands, 1, 5, seeded(), overflow=True, width=4),
     partial(carry_operands, 1, 0, seeded(), overflow=True),
     partial(algorithms.addition_families, 3),
-    partial(Copy().examples(1, 5, seeded()).padded, 4),
+    partial(Copy().examples(1, 5, seeded()).pad, 4),
 ]
 
 
@@ -164,7 +164,7 @@ def test_other_unusable_requests_are_refused_in_a_line(request_: Callable[[], An
 
 
 def test_padding_counts_when_an_answer_is_judged() -> None:
-    examples = Copy().of(torch.tensor([[1, 2], [2, 1]])).padded(4)
+    examples = Copy().of(torch.tensor([[1, 2], [2, 1]])).pad(4)
     assert examples.symbols.shape == (2, 4)
     logits = torch.nn.functional.one_hot(examples.answer, 3).float()
     assert not examples.wrong(logits).any()

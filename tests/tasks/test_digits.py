@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from data_files import refused
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import Experiment, with_options
+from extrapolate.experiments import Experiment
 from extrapolate.experiments.digits.digits_parity import digits_parity
 from extrapolate.experiments.digits.digits_product import digits_product
 from extrapolate.experiments.digits.digits_sequence import digits_sequence
+from extrapolate.experiments.options import with_options
 from extrapolate.nn import ConvEncoder
 from extrapolate.tasks import DigitSet, flip_and_shift, load_digits
 from silent import smoke_run

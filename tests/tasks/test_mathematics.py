@@ -27,10 +27,10 @@ from extrapolate.tasks.mathematics import (
     Problem,
     Split,
     Vocabulary,
-    module_named,
+    get_module,
 )
 from extrapolate.tasks.mathematics.random_numbers import in_decimals
-from extrapolate.tasks.mathematics.terms import apart, format_terms, simplified
+from extrapolate.tasks.mathematics.terms import apart, format_terms, simplify
 
 SYMBOLS = {letter: sympy.Symbol(letter) for letter in "abcdfghijklmnopqrstuvwxyz"}
 NUMBER = r"-?\d+(?:[./]\d+)?"
@@ -159,7 +159,7 @@ def test_terms_sum_to_the_coefficients(coefficients: list[int], more: int, entro
 @given(st.dictionaries(st.tuples(*[st.integers(0, 3)] * 3), st.integers(-20, 20).filter(bool), min_size=1))
 @settings(max_examples=50)
 def test_polynomials_are_written_as_sympy_writes_them(coefficients: dict[tuple[int, ...], int]) -> None:
-    text = simplified(coefficients, "axz")
+    text = simplify(coefficients, "axz")
     assert text == highest_first(expression(text))
     a, x, z = (SYMBOLS[letter] for letter in "axz")
     terms = [number * a**i * x**j * z**k for (i, j, k), number in coefficients.items()]
@@ -217,7 +217,7 @@ def test_official_files_of_every_module_are_found(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: module_named("sorting"), UserError, "unknown module 'sorting': did you mean sort"),
+        (lambda: get_module("sorting"), UserError, "unknown module 'sorting': did you mean sort"),
         (lambda: drawn("sort", "harder", 1), UserError, "unknown difficulty 'harder': did you mean hard"),
         (lambda: Generated(test_count=0), ValueError, "test_count=0"),
         (lambda: Official(Path(), 0), ValueError, "test_count=0"),

@@ -92,8 +92,8 @@ def test_published_scan_files_are_read_in_their_order(tmp_path: Path, layout: st
         assert Scan(folder=tmp_path).split(split) == expected
     task = Scan(name="length", folder=tmp_path)
     commands, actions = task.splits()["test"]
-    assert Scan.decoded(commands, actions) == ROWS[1][:30]
-    sampled = {command for command, _ in Scan.decoded(*task.sample(400, torch.tensor([0, 0, 0])))}
+    assert Scan.decode(commands, actions) == ROWS[1][:30]
+    sampled = {command for command, _ in Scan.decode(*task.sample(400, torch.tensor([0, 0, 0])))}
     assert sampled == {command for command, _ in ROWS[0][:30]}
 
 

@@ -115,7 +115,7 @@ def test_rows_come_back_from_their_tokens_in_their_order(rows: list[ScanRow]) ->
     commands, actions = Scan.encode(rows)
     assert (commands.shape, actions.shape) == ((len(rows), 10), (len(rows), 49))
     assert commands.dtype == actions.dtype == torch.int64
-    assert Scan.decoded(commands, actions) == rows
+    assert Scan.decode(commands, actions) == rows
 
 
 def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
@@ -126,7 +126,7 @@ def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
         ends = tokens == names.index(".")
         assert ends[:, -1].any(), "the longest fit with their end"
         assert (ends.sum(1) == 1).all()
-    assert Scan.decoded(commands[1:], torch.tensor([[2, 2, 2]])) == [("run", ("I_RUN",) * 3)]
+    assert Scan.decode(commands[1:], torch.tensor([[2, 2, 2]])) == [("run", ("I_RUN",) * 3)]
 
 
 @pytest.mark.parametrize(

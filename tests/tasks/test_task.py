@@ -15,7 +15,7 @@ import extrapolate.tasks.task as task_module
 from bits import assert_equal
 from extrapolate import tasks
 from extrapolate._runtime.errors import UserError
-from extrapolate.experiments import experiment_named
+from extrapolate.experiments import get_experiment
 from extrapolate.experiments.training import Training
 from extrapolate.tasks import Task
 from extrapolate.tasks.mathematics import task as mathematics_task
@@ -177,7 +177,7 @@ class Recorder(nn.Module):
 
 
 def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
-    found = experiment_named(experiment)
+    found = get_experiment(experiment)
     settings = found.presets["smoke"]
     chosen = list(found.jobs(settings).values())[part]
     assert isinstance(chosen, Training)

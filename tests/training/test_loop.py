@@ -19,7 +19,7 @@ from torch.func import vmap
 from bits import assert_equal
 from extrapolate import nn, ops
 from extrapolate.training import History, Penalty, Replicas, Warmup
-from extrapolate.training.compiled import compiled
+from extrapolate.training.compiled import compile_or_eager
 from extrapolate.training.evaluation import FixedData, regression_errors
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
@@ -104,7 +104,7 @@ def scored(solved: Any = None, watch: Watching | None = None) -> tuple[Replicas,
         return {"validation": row, "test": row + 10}
 
     measured = {"evaluate": evaluate, "eval_every": 2, "monitor": "validation", "solved": solved}
-    history = run_training(replicas, config(loss=output, optimizer=sgd(0.5), **measured), watch=watch)
+    history = run_training(replicas, config(loss=output, optimizer=sgd(0.5), **measured), progress=watch)
     return replicas, history, weights
 
 
@@ -181,8 +181,8 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, Any], mes
 def test_progress_counts_the_solved_replicas() -> None:
     watch = Watching(stop_at=-1)
     scored(solved=lambda measures: measures["validation"] < 3.5, watch=watch)
-    assert watch.told[0] == (1, None)
-    assert watch.told[-1] == (8, 2)
+    assert watch.updates[0] == (1, "")
+    assert watch.updates[-1] == (8, "2/2 solved")
 
 
 def product_plan(compile: bool) -> TrainConfig:
@@ -198,13 +198,13 @@ def test_any_number_of_functions_is_compiled(compilations: list[torch.fx.GraphMo
     """Also of those that are made by one line of code, of which the compiler itself takes eight."""
     x = torch.ones(3)
     for factor in range(9):
-        assert torch.equal(compiled(vmap(lambda x, factor=factor: factor * x))(x), factor * x)
+        assert torch.equal(compile_or_eager(vmap(lambda x, factor=factor: factor * x))(x), factor * x)
         assert len(compilations) == factor + 1
 
 
 def test_compiling_leaves_what_the_user_has_compiled(compilations: list[torch.fx.GraphModule]) -> None:
-    mine, ours, x = torch.compile(doubled), compiled(doubled), torch.ones(3)
-    for function in (mine, ours, mine, compiled(vmap(doubled)), mine, ours):
+    mine, ours, x = torch.compile(doubled), compile_or_eager(doubled), torch.ones(3)
+    for function in (mine, ours, mine, compile_or_eager(vmap(doubled)), mine, ours):
         assert torch.equal(function(x), 2 * x)
     assert len(compilations) == 3
 

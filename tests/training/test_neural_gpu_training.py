@@ -37,8 +37,8 @@ def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
     assert bins.lengths(Addition(), 4) == [21, 23, 25]
     assert bins.lengths(Addition(), 5) == [27]
     assert bins.lengths(Copy(), 1) == [9, 10, 11, 12]
-    assert bins.used(Addition()) == list(range(9))
-    assert LengthBins((1, 2, 3)).used(Addition()) == [2]
+    assert bins.select(Addition()) == list(range(9))
+    assert LengthBins((1, 2, 3)).select(Addition()) == [2]
 
 
 def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
@@ -159,7 +159,7 @@ def test_adaptive_values_set_rates_and_are_found_again_when_resumed(
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            run_training(halved, toy_plan(halved), checkpoint=path, watch=Watching(stop))
+            run_training(halved, toy_plan(halved), checkpoint=path, progress=Watching(stop))
         history = run_training(resumed, toy_plan(resumed), checkpoint=path)
         assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])

@@ -15,7 +15,7 @@ class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
     """A watch asked to stop; the state is saved where there is a checkpoint."""
 
 
-def unknown_name(kind: str, name: str, known: Sequence[str]) -> UserError:
+def unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
     """The error for a misspelt name: offers the nearest one there is, or all of them."""
     spelt = {each.casefold(): each for each in known}
     near = get_close_matches(name.casefold(), list(spelt), 1, cutoff=0.4)

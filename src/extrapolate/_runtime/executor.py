@@ -74,7 +74,7 @@ class _Started:
 class _Progress:
     index: int
     step: int
-    solved: int | None
+    status: str
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _hear(messages: Any, watches: dict[int, Progress], monitor: Monitor) -> None
         match message:
             case _Started(index):
                 watches[index] = monitor.started(index)
-            case _Progress(index, step, solved):
-                watches[index].progress(step, solved)
+            case _Progress(index, step, status):
+                watches[index].update(step, status)
             case _Warned(text, category):
                 warnings.warn(text, category, stacklevel=2)
 
@@ -186,8 +186,8 @@ class _Sender:
 
     index: int
 
-    def progress(self, step: int, solved: int | None) -> None:
-        _Link.messages.put(_Progress(self.index, step, solved))
+    def update(self, step: int, status: str = "") -> None:
+        _Link.messages.put(_Progress(self.index, step, status))
 
     def stop_requested(self) -> bool:
         parent = multiprocessing.parent_process()

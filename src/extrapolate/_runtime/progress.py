@@ -1,4 +1,4 @@
-"""What the loop tells while it runs, and how it is asked to stop."""
+"""Progress reports of long computations, and requests to stop them."""
 
 import signal
 import threading
@@ -11,10 +11,10 @@ from extrapolate._runtime.errors import Interrupted as Interrupted
 
 
 class Progress(Protocol):
-    """Told about progress between steps, a few times a second; asked whether to stop."""
+    """Receives reports between steps, a few times per second, and may ask to stop."""
 
-    def progress(self, step: int, solved: int | None) -> None:
-        """``step`` steps are done; at the last evaluation ``solved`` replicas were solved."""
+    def update(self, step: int, status: str = "") -> None:
+        """Report that ``step`` steps are done; ``status`` describes the result so far, such as "3/25 solved"."""
         ...
 
     def stop_requested(self) -> bool: ...
@@ -23,7 +23,7 @@ class Progress(Protocol):
 class NullProgress:
     """Shows nothing and never stops."""
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         pass
 
     def stop_requested(self) -> bool:

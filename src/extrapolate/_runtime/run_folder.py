@@ -40,7 +40,7 @@ class RunFolder:
         return self.path / "parts" / f"{name}.{suffix}"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Hold the folder for this process; the system releases it however the process ends."""
         try:
             self._refuse_strangers()

@@ -73,9 +73,9 @@ def _status(arguments: list[str] | None) -> int:
     try:
         return app(arguments, prog_name="extrapolate", standalone_mode=False) or 0
     except UserError as error:
-        return _failed(str(error))
+        return _report_failure(str(error))
     except TyperException as error:
-        return _misused(error)
+        return _report_misuse(error)
     except Abort:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough
@@ -84,17 +84,17 @@ def _status(arguments: list[str] | None) -> int:
     except KeyboardInterrupt:  # the second one: the first asked the training to stop
         return INTERRUPTED
     except OSError as error:  # a name too long, a file system that is read-only, and the like
-        return _failed(f"{error.filename or 'the operation failed'}: {error.strerror or error}")
+        return _report_failure(f"{error.filename or 'the operation failed'}: {error.strerror or error}")
 
 
-def _misused(error: TyperException) -> int:
+def _report_misuse(error: TyperException) -> int:
     """A wrong option or argument; a bare ``extrapolate`` or ``extrapolate run`` has shown its help already."""
     message, context = error.format_message(), getattr(error, "ctx", None)
     if not message:
         return USAGE
-    return _failed(f"{message} See {context.command_path} --help" if context else message)
+    return _report_failure(f"{message} See {context.command_path} --help" if context else message)
 
 
-def _failed(message: str) -> int:
+def _report_failure(message: str) -> int:
     sys.stderr.write(f"error: {' '.join(message.split())}\n")
     return USAGE

@@ -56,13 +56,13 @@ def compute(
     """
     from extrapolate.cli.compute_page import draw
     from extrapolate.inspect.calculator import Calculator, Question, letters
-    from extrapolate.inspect.expression import parsed
+    from extrapolate.inspect.expression import parse
 
-    left, operation, right = parsed(sys.stdin.read() if expression == "-" else expression)
+    left, operation, right = parse(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))
     _check(question, limit, page)
     states = question.states() if page else [_last_state(question)]
-    found = question.answered(states[-1])
+    found = question.describe_answer(states[-1])
     if page:
         draw(page, question, found, states)
     if as_json:

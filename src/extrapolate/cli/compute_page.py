@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from extrapolate.cli.console import typed_command
+from extrapolate.cli.console import format_command
 from extrapolate.inspect.calculator import Question, letters
 from extrapolate.inspect.expression import decimal
 from extrapolate.report.states_page import Computed, write_states_page
@@ -30,7 +30,7 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
             states=torch.cat(states).numpy(),
             groups=_groups(calculator.model.widths()),
             facts=_facts(question),
-            command=typed_command(),
+            command=format_command(),
         ),
     )
 

@@ -24,7 +24,7 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
-def typed_command() -> str:
+def format_command() -> str:
     """What was typed, as another shell would take it."""
     return shlex.join(["extrapolate", *sys.argv[1:]])
 

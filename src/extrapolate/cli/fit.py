@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.cli.console import print_json, stderr_console, stdout_console, typed_command
+from extrapolate.cli.console import format_command, print_json, stderr_console, stdout_console
 
 if TYPE_CHECKING:
-    from extrapolate.estimator import ArithmeticRegressor, FitData
+    from extrapolate.estimator import ArithmeticRegressor
+    from extrapolate.estimator.table.fit_data import FitData
 
 #: The names of a fit's files in its folder; the page writes its own.
 MODEL, ANSWER, POINTS = "model.json", "fit.json", "points.parquet"
@@ -41,8 +42,8 @@ def fit(
     extrapolate predict applies it to other tables.
     """
     from extrapolate.cli.fit_text import print_fit
-    from extrapolate.estimator import read_fit_data
     from extrapolate.estimator.results import answer
+    from extrapolate.estimator.table.fit_data import read_fit_data
 
     if not seconds > 0:
         raise UserError(f"--seconds {seconds:g}: the search needs more time than that")
@@ -75,8 +76,8 @@ def _search(data: "FitData", seconds: float, seed: int) -> "ArithmeticRegressor"
 
     console = stderr_console()
     try:
-        with stop_on_signals() as stop, display(console, stop) as watch:
-            model = ArithmeticRegressor(time_limit=seconds, random_state=seed, watch=watch)
+        with stop_on_signals() as stop, display(console, stop) as progress:
+            model = ArithmeticRegressor(time_limit=seconds, random_state=seed, progress=progress)
             return model.fit(pl.DataFrame(data.x, schema=list(data.names)), data.y)
     except Interrupted as stopped:
         console.print(f"{stopped}: nothing was written", style="yellow", markup=False, soft_wrap=True)
@@ -110,13 +111,13 @@ def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: d
     import polars as pl
 
     from extrapolate._runtime.files import replacing, write_text
-    from extrapolate.estimator import formula_as_json
+    from extrapolate.estimator.formula.saved import formula_as_json
     from extrapolate.estimator.results import circumstances
     from extrapolate.report.fit_page import write_fit_page
 
     saved = formula_as_json(model.formula_, data.names, found["target"], found=model.found_)
     points = {"actual": data.y, "predicted": model.formula_.predict(data.x), "outer": model.outer_}
-    made = circumstances(typed_command())
+    made = circumstances(format_command())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / MODEL, json.dumps(saved, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

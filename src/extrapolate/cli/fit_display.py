@@ -1,61 +1,58 @@
-"""What a person sees while a formula is searched for: the stage, the formula so far, the time."""
+"""What a person sees during a fit: the stage, the best formula so far, the time."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from extrapolate._runtime.progress import StopFlag
-from extrapolate.estimator import FitWatch
+from extrapolate._runtime.progress import Progress, StopFlag
 
 #: Seconds between two lines where there is no terminal.
 LINE_SECONDS = 10.0
 
 
 class _Bar:
-    """On a terminal: one line that is gone when the search ends."""
+    """On a terminal: one line, removed when the search ends."""
 
-    def __init__(self, progress: Progress, stop: StopFlag) -> None:
-        self.progress, self.stop = progress, stop
-        self.task = progress.add_task("reading", total=None, best="")
+    def __init__(self, display: rich_progress.Progress, stop: StopFlag) -> None:
+        self.display, self.stop = display, stop
+        self.task = display.add_task("reading", total=None)
 
-    def stage(self, name: str, done: int, total: int, best: str) -> None:
-        self.progress.update(self.task, description=name, completed=done, total=total, best=best)
+    def update(self, step: int, status: str = "") -> None:
+        self.display.update(self.task, description=status)
 
     def stop_requested(self) -> bool:
         return bool(self.stop)
 
 
 class _Lines:
-    """Plain lines now and then, for a log file or a pipe."""
+    """Plain lines from time to time, for a log file or a pipe."""
 
     def __init__(self, console: Console, stop: StopFlag) -> None:
-        self.console, self.stop, self.said_at = console, stop, time.monotonic()
+        self.console, self.stop, self.printed_at = console, stop, time.monotonic()
 
-    def stage(self, name: str, done: int, total: int, best: str) -> None:
-        if time.monotonic() - self.said_at >= LINE_SECONDS:
-            self.said_at = time.monotonic()
-            self.console.print(Text(f"{done + 1}/{total} {name}, so far: {best}"), soft_wrap=True)
+    def update(self, step: int, status: str = "") -> None:
+        if time.monotonic() - self.printed_at >= LINE_SECONDS:
+            self.printed_at = time.monotonic()
+            self.console.print(Text(status), soft_wrap=True)
 
     def stop_requested(self) -> bool:
         return bool(self.stop)
 
 
 @contextmanager
-def display(console: Console, stop: StopFlag) -> Iterator[FitWatch]:
-    """The watch that suits ``console``; it asks the search to stop once ``stop`` is set."""
+def display(console: Console, stop: StopFlag) -> Iterator[Progress]:
+    """The progress display that suits ``console``; it asks the search to stop once ``stop`` is set."""
     if not console.is_terminal:
         yield _Lines(console, stop)
         return
     columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=14),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        TextColumn("{task.fields[best]}", style="cyan", markup=False),
+        rich_progress.SpinnerColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("{task.description}", style="cyan", markup=False),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, stop)
+    with rich_progress.Progress(*columns, console=console, transient=True) as bar:
+        yield _Bar(bar, stop)

@@ -15,7 +15,7 @@ def list_experiments(
     from extrapolate.experiments import EXPERIMENTS
 
     if as_json:
-        print_json([_described(each) for each in EXPERIMENTS.values()])
+        print_json([_describe(each) for each in EXPERIMENTS.values()])
         return
     console = stdout_console()
     for each in EXPERIMENTS.values():
@@ -26,8 +26,8 @@ def list_experiments(
         console.print(Text(f"  extrapolate run {each.name} --help"))
 
 
-def _described(experiment: Any) -> dict[str, Any]:
-    from extrapolate.experiments import options_of, serialize_config
+def _describe(experiment: Any) -> dict[str, Any]:
+    from extrapolate.experiments.options import options_of, serialize_config
 
     presets = experiment.presets.items()
     first = next(iter(experiment.presets.values()))

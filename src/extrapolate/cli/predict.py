@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate.cli.console import stderr_console
 
 if TYPE_CHECKING:
-    from extrapolate.estimator import SavedFormula, Table
+    from extrapolate.estimator import SavedFormula
+    from extrapolate.estimator.table.read_file import Table
 
 SEPARATORS = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t"}
 
@@ -47,7 +48,8 @@ def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str
     import numpy as np
     import polars as pl
 
-    from extrapolate.estimator import parse_numbers, read_batches
+    from extrapolate.estimator.table.parse_numbers import parse_numbers
+    from extrapolate.estimator.table.read_file import read_batches
 
     rows, missing, undefined = 0, 0, 0
     name = f"predicted_{formula.target}"
@@ -71,7 +73,7 @@ def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str
 def _check_names(formula: "SavedFormula", table: "Table", name: str) -> None:
     for column in formula.columns:
         if column not in table.names:
-            wrong = unknown_name("column", column, table.names)
+            wrong = unknown_name_error("column", column, table.names)
             raise UserError(f"{table.path} lacks a column the formula needs: {wrong}")
     if name in table.names:
         raise UserError(f"{table.path} already has a column {name!r}: rename it or take it out")

@@ -16,9 +16,8 @@ from extrapolate.cli.pace import Pace
 LINE_SECONDS = 10.0
 
 
-def _state(step: int, steps: int, solved: int | None, replicas: int) -> str:
-    count = "" if solved is None else f", {solved:,}/{replicas:,} solved"
-    return f"{step:,}/{steps:,} steps{count}"
+def _state(step: int, steps: int, status: str) -> str:
+    return ", ".join(filter(None, (f"{step:,}/{steps:,} steps", status)))
 
 
 class _Bars:
@@ -27,7 +26,7 @@ class _Bars:
     def __init__(self, progress: rich_progress.Progress, stop: StopFlag) -> None:
         self.progress, self.stop = progress, stop
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         label = f"{index + 1}/{parts} {name}"
         task = self.progress.add_task(label, total=steps, state="preparing", pace="")
         return _Bar(self, task, Pace(replicas, steps))
@@ -35,7 +34,7 @@ class _Bars:
     def stop_requested(self) -> bool:
         return bool(self.stop)
 
-    def skipped(self, name: str) -> None:
+    def skip_training(self, name: str) -> None:
         self.progress.console.print(Text(f"{name}: finished earlier", style="dim"))
 
 
@@ -43,8 +42,8 @@ class _Bar:
     def __init__(self, bars: _Bars, task: TaskID, pace: Pace) -> None:
         self.bars, self.task, self.pace = bars, task, pace
 
-    def progress(self, step: int, solved: int | None) -> None:
-        state = _state(step, self.pace.steps, solved, self.pace.replicas)
+    def update(self, step: int, status: str = "") -> None:
+        state = _state(step, self.pace.steps, status)
         self.bars.progress.update(self.task, completed=step, state=state, pace=self.pace.at(step))
 
     def stop_requested(self) -> bool:
@@ -57,14 +56,14 @@ class _Lines:
     def __init__(self, console: Console, stop: StopFlag) -> None:
         self.console, self.stop = console, stop
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         self.say(f"{index + 1}/{parts} {name}: {replicas:,} models, {steps:,} steps")
         return _Line(self, name, Pace(replicas, steps))
 
     def stop_requested(self) -> bool:
         return bool(self.stop)
 
-    def skipped(self, name: str) -> None:
+    def skip_training(self, name: str) -> None:
         self.say(f"{name}: finished earlier")
 
     def say(self, text: str) -> None:
@@ -76,12 +75,12 @@ class _Line:
         self.lines, self.name, self.pace = lines, name, pace
         self.said_at = time.monotonic()
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         pace = self.pace.at(step)
         if step < self.pace.steps and time.monotonic() - self.said_at < LINE_SECONDS:
             return
         self.said_at = time.monotonic()
-        parts = (_state(step, self.pace.steps, solved, self.pace.replicas), pace)
+        parts = (_state(step, self.pace.steps, status), pace)
         self.lines.say(f"  {self.name}: {', '.join(filter(None, parts))}")
 
     def stop_requested(self) -> bool:

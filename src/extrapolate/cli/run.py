@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from extrapolate._runtime.errors import unknown_name
-from extrapolate.cli.console import stderr_console, typed_command
+from extrapolate._runtime.errors import unknown_name_error
+from extrapolate.cli.console import format_command, stderr_console
 from extrapolate.cli.plan import print_plan
 from extrapolate.cli.report import print_report
 
@@ -35,10 +35,10 @@ class RunGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the sub-command that is called, with its options."""
-        from extrapolate.experiments import experiment_named
+        from extrapolate.experiments import get_experiment
 
         name, *rest = args
-        return name, command_for(experiment_named(name)), rest
+        return name, command_for(get_experiment(name)), rest
 
 
 def command_for(experiment: Any) -> Any:
@@ -63,14 +63,14 @@ def command_for(experiment: Any) -> Any:
 def _body(experiment: Any) -> Callable[..., None]:
     """The function typer reads the sub-command's options from: their names are known only now."""
     from extrapolate._runtime.machine import cores
-    from extrapolate.experiments import options_of, serialize_config
+    from extrapolate.experiments.options import options_of, serialize_config
 
     defaults = serialize_config(laptop := experiment.presets[DEFAULT_PRESET])
 
     def command(
         preset: str, out: Path | None, workers: int | None, plan: bool, as_json: bool, **options: str | None
     ) -> None:
-        config = _configured(experiment, preset, options)
+        config = _configure(experiment, preset, options)
         count = workers or (cores() if config.device == "cpu" else 1)
         if plan:
             print_plan(experiment, config, count, as_json)
@@ -110,12 +110,12 @@ def _option_info(option: Any, default: str) -> Any:
     return typer.Option(help=escape(option.help), show_default=shown, metavar=option.metavar)
 
 
-def _configured(experiment: Any, preset: str, options: dict[str, str | None]) -> Any:
+def _configure(experiment: Any, preset: str, options: dict[str, str | None]) -> Any:
     """The preset with the options that were given."""
-    from extrapolate.experiments import with_options
+    from extrapolate.experiments.options import with_options
 
     if preset not in experiment.presets:
-        raise unknown_name("preset", preset, list(experiment.presets))
+        raise unknown_name_error("preset", preset, list(experiment.presets))
     texts = {name: text for name, text in options.items() if text is not None}
     return with_options(experiment.presets[preset], texts)
 
@@ -136,7 +136,7 @@ def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, 
                 config,
                 preset=preset,
                 folder=folder,
-                command=typed_command(),
+                command=format_command(),
                 display=shown,
                 workers=workers,
             )
@@ -150,7 +150,7 @@ def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, 
 
 def default_folder(experiment: Any, preset: str, config: Any) -> Path:
     """``runs/NAME-PRESET``; options that differ from the preset add a digest of them, so that runs don't mix."""
-    from extrapolate.experiments import serialize_config
+    from extrapolate.experiments.options import serialize_config
 
     usual = serialize_config(experiment.presets[preset])
     changed = {name: text for name, text in serialize_config(config).items() if text != usual[name]}

@@ -8,13 +8,14 @@ import sympy
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from extrapolate._runtime.progress import NullProgress, Progress
 from extrapolate.estimator.formula.formula import Formula, symbols_for
 from extrapolate.estimator.formula.structure import Array, Structure
 from extrapolate.estimator.search.algebra import polynomial
 from extrapolate.estimator.search.candidates import Pool, ScoredStructure
 from extrapolate.estimator.search.certificate import certify
 from extrapolate.estimator.search.finalize import write
-from extrapolate.estimator.search.progress import Clock, FitWatch, QuietFit
+from extrapolate.estimator.search.progress import Clock
 from extrapolate.estimator.search.search import Search
 from extrapolate.estimator.search.threads import one_thread
 from extrapolate.estimator.table.split import SplitTable
@@ -54,7 +55,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         time_limit: seconds after which the search stops with what it has. The plan is fixed and normally
             ends earlier, so the same table and ``random_state`` give the same formula.
         random_state: an integer; decides the networks' first weights.
-        watch: told about the stages, and asked whether to stop.
+        progress: receives the stages of the search, and may ask to stop.
 
     Attributes:
         found_: whether a formula is claimed.
@@ -73,12 +74,12 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         replicas: int = 64,
         time_limit: float = 60.0,
         random_state: int = 0,
-        watch: FitWatch | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.replicas = replicas
         self.time_limit = time_limit
         self.random_state = random_state
-        self.watch = watch
+        self.progress = progress
 
     def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
         """X (N, I) with N ≥ 2, y (N,)."""
@@ -87,20 +88,20 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
         self.symbols_ = dict(zip(map(str, names), symbols_for([str(name) for name in names]), strict=True))
         whole = SplitTable.of(x, target)
-        table = whole.thinned(np.random.default_rng(self.random_state))
-        clock = Clock(self.time_limit, self.watch or QuietFit())
+        table = whole.thin(np.random.default_rng(self.random_state))
+        clock = Clock(self.time_limit, self.progress or NullProgress())
         pool = Pool(table)
         pool.add(Structure.of([polynomial(table, 0)[0]]))
         symbols = tuple(self.symbols_.values())
         with one_thread():
             Search(table, pool, clock, self.replicas, self.random_state, symbols).run()
             self.outer_ = whole.outer
-            self._conclude(pool if table is whole else _judged_again(pool, whole), whole, clock)
+            self._conclude(pool if table is whole else _judge_again(pool, whole), whole, clock)
         return self
 
     def _conclude(self, pool: Pool, table: SplitTable, clock: Clock) -> None:
         symbols = tuple(self.symbols_.values())
-        ranked = pool.ranked()
+        ranked = pool.rank()
         best = ranked[0]
         formula = write(best, table, symbols)
         self.certificate_ = certify(
@@ -143,10 +144,10 @@ def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
     return sorted(front, key=lambda each: each.score)
 
 
-def _judged_again(pool: Pool, whole: SplitTable) -> Pool:
+def _judge_again(pool: Pool, whole: SplitTable) -> Pool:
     """The best of ``pool``, its front and its sums of columns by all rows."""
     again = Pool(whole)
-    ranked = pool.ranked()
+    ranked = pool.rank()
     for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
         again.add(each.structure)
     return again
@@ -154,7 +155,7 @@ def _judged_again(pool: Pool, whole: SplitTable) -> Pool:
 
 def _fallback(pool: Pool, table: SplitTable, symbols: tuple[sympy.Symbol, ...]) -> Formula:
     """The best sum of columns, or the mean."""
-    return write(_plain(pool.ranked())[0], table, symbols)
+    return write(_plain(pool.rank())[0], table, symbols)
 
 
 def _plain(ranked: list[ScoredStructure]) -> list[ScoredStructure]:

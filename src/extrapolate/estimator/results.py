@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from extrapolate.estimator import ArithmeticRegressor, FitData, render
+from extrapolate.estimator import ArithmeticRegressor
+from extrapolate.estimator.formula.render import render
+from extrapolate.estimator.table.fit_data import FitData
 
 
 def answer(

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extrapolate._runtime.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name_error
 
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
@@ -47,8 +47,8 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
 EXPERIMENTS = Catalog(Path(__file__).parent)
 
 
-def experiment_named(name: str) -> Experiment[Any]:
+def get_experiment(name: str) -> Experiment[Any]:
     """The experiment, or an error that offers the nearest name."""
     if name not in EXPERIMENTS:
-        raise unknown_name("experiment", name, list(EXPERIMENTS))
+        raise unknown_name_error("experiment", name, list(EXPERIMENTS))
     return EXPERIMENTS[name]

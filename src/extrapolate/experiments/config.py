@@ -16,7 +16,7 @@ from extrapolate.experiments.options import (
     Option,
     at_least,
     available_device,
-    known_name,
+    match_name,
     names_from,
     options_of,
     real_between,
@@ -58,7 +58,7 @@ def instead(embedded: str, papers: str) -> Cut:
     return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
 
 
-def number(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
+def integer(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
     """A whole number."""
     return _option(default, help, at_least(least), str, "N", cut)
 
@@ -78,7 +78,7 @@ def real(
 
 def integers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
     """Whole numbers separated by commas: each once, in rising order."""
-    return _option(tuple(default), help, sorted_from(at_least(least)), _joined, "NUMBERS", cut)
+    return _option(tuple(default), help, sorted_from(at_least(least)), _join, "NUMBERS", cut)
 
 
 def reals(
@@ -103,13 +103,13 @@ def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
     def read(text: str) -> tuple[int, ...]:
         return tuple(at_least(1)(part) for part in text.split(","))
 
-    return _option(tuple(default), help, read, _joined, "SIZES", cut)
+    return _option(tuple(default), help, read, _join, "SIZES", cut)
 
 
 def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
     """One of ``known``; ``kind`` is what an error calls one."""
     names = list(known)
-    return _option(default, help, lambda text: known_name(text.strip(), names, kind), str, "NAME", cut)
+    return _option(default, help, lambda text: match_name(text.strip(), names, kind), str, "NAME", cut)
 
 
 def names(
@@ -182,7 +182,7 @@ def _option(
     return field(default=default, metadata={"option": Option(help, read, write, metavar, cut, axis)})
 
 
-def _joined(values: Sequence[int]) -> str:
+def _join(values: Sequence[int]) -> str:
     return ",".join(map(str, values))
 
 
@@ -206,10 +206,10 @@ class Settings:
 class Config(Settings):
     """The options of an experiment that trains models."""
 
-    seeds: int = number(8, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    steps: int = number(50_000, "Training steps of each model.", cut=fewer("steps"))
-    eval_every: int = number(1_000, "Steps between two evaluations.")
-    batch: int = number(128, "Examples per step.", cut=fewer("examples per step"))
+    seeds: int = integer(8, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
+    steps: int = integer(50_000, "Training steps of each model.", cut=fewer("steps"))
+    eval_every: int = integer(1_000, "Steps between two evaluations.")
+    batch: int = integer(128, "Examples per step.", cut=fewer("examples per step"))
     compile: bool = True
 
     def train(

@@ -100,7 +100,7 @@ def _time(job: Job, folder: Path) -> _Timed:
     seconds, history = 0.0, History.of(replicas, "loss")
     if job.train is not None:
         train = job.train
-        seconds += stopwatch.seconds(train.steps, lambda: run_training(replicas, train, watch=stopwatch))
+        seconds += stopwatch.seconds(train.steps, lambda: run_training(replicas, train, progress=stopwatch))
         fresh = job.replicas()
         train.evaluate(fresh, fresh.keys())  # compilers and caches
         began = time.process_time()
@@ -109,7 +109,7 @@ def _time(job: Job, folder: Path) -> _Timed:
     if job.measure_steps:
         if job.train is not None:
             short = replace(job.train, steps=1, eval_every=1, compile=False)  # a history to measure by
-            history = run_training(replicas, short, watch=_Stopwatch())
+            history = run_training(replicas, short, progress=_Stopwatch())
         follow = _Stopwatch()
         trained = Trained(replicas, history, Context(folder / "sample", follow))
         seconds += follow.seconds(job.measure_steps, lambda: job.measure(trained))
@@ -122,7 +122,7 @@ class _Stopwatch:
 
     seen: list[tuple[float, int]] = field(default_factory=list)
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         self.seen.append((time.process_time(), step))
 
     def stop_requested(self) -> bool:

@@ -34,7 +34,7 @@ class Job:
     name: str
     checkpoints: Path
 
-    def __call__(self, watch: Progress) -> Files:
+    def __call__(self, progress: Progress) -> Files:
         """Train and measure, on one core where it is on the CPU.
 
         One core: a step of some hundred small models is too short to share, and the numbers must not depend on how
@@ -44,7 +44,7 @@ class Job:
             Interrupted: ``watch`` asked to stop; the state is saved.
         """
         training = self.experiment.jobs(self.config)[self.name]
-        context = Context(self.checkpoints, watch)
+        context = Context(self.checkpoints, progress)
         with thread_limit(1):
             if isinstance(training, Measurement):
                 return _tables(training.measure(context))
@@ -56,7 +56,7 @@ class Job:
         if training.train is not None:
             steps = training.train.steps
             checkpoint = context.checkpoint("checkpoint")
-            history = run_training(replicas, training.train, checkpoint=checkpoint, watch=context)
+            history = run_training(replicas, training.train, checkpoint=checkpoint, progress=context)
             replicas.load_state_dict(history.best)
         found = training.measure(Trained(replicas, history, context.after(steps)))
         measured = found if isinstance(found, Measured) else Measured(as_rows(training, found))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 
 #: Options that all experiments have: shown after an experiment's own.
 COMMON = ("seeds", "steps", "eval_every", "batch", "device")
@@ -106,7 +106,7 @@ def sorted_from(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
 def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ...]]:
     """Reads names separated by commas, each one of ``known``; offers the nearest for a misspelt one."""
     none = f"no {kind} given: choose from {', '.join(known)}"
-    return lambda text: tuple(known_name(part, known, kind) for part in dict.fromkeys(_parts(text, none)))
+    return lambda text: tuple(match_name(part, known, kind) for part in dict.fromkeys(_parts(text, none)))
 
 
 def _parts(text: str, if_none: str) -> list[str]:
@@ -116,17 +116,17 @@ def _parts(text: str, if_none: str) -> list[str]:
     return parts
 
 
-def known_name(text: str, known: Sequence[str], kind: str) -> str:
+def match_name(text: str, known: Sequence[str], kind: str) -> str:
     """One of ``known`` as it is spelt there."""
     spelt = {each.casefold(): each for each in known}
     if text.casefold() not in spelt:
-        raise unknown_name(kind, text, known)
+        raise unknown_name_error(kind, text, known)
     return spelt[text.casefold()]
 
 
 def available_device(text: str) -> str:
     """Reads ``cpu`` or ``cuda``, and makes sure that there is one."""
-    found = known_name(text, ("cpu", "cuda"), "device")
+    found = match_name(text, ("cpu", "cuda"), "device")
     if found == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device was found here: leave the option out to train on the CPU")
     return found

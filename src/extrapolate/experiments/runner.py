@@ -24,11 +24,11 @@ from extrapolate.experiments.training import Job as Training
 class Display(Protocol):
     """Shows a person how the run goes."""
 
-    def part(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
+    def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         """Training ``index`` of ``parts`` starts; returns what it reports to."""
         ...
 
-    def skipped(self, name: str) -> None:
+    def skip_training(self, name: str) -> None:
         """A training that an earlier run finished."""
         ...
 
@@ -66,7 +66,7 @@ def run(
     end_if_importing_main()
     trainings = experiment.jobs(config)  # before there is a folder: data may be missing
     place = RunFolder(folder)
-    with place.locked():
+    with place.lock():
         manifest = new_manifest(experiment, config, preset, command)
         earlier = place.claim_for(experiment.name, serialize_config(config))
         if earlier is not None:
@@ -127,7 +127,7 @@ class _Run:
 
     def execute(self, executor: Executor) -> None:
         """Execute what is left; aggregate after a training unless that takes over a tenth of the time."""
-        names = self._unfinished()
+        names = self._list_unfinished()
         jobs = [Job(self.experiment, self.config, name, self.folder.path / "parts" / name) for name in names]
         due, aggregated = 0.0, True
         try:
@@ -142,11 +142,11 @@ class _Run:
             if not aggregated:
                 self.aggregate()
 
-    def _unfinished(self) -> list[str]:
+    def _list_unfinished(self) -> list[str]:
         names = []
         for name in self.trainings:
             if self.folder.part(name, ROWS).exists():
-                self.display.skipped(name)
+                self.display.skip_training(name)
             else:
                 names.append(name)
         return names
@@ -192,7 +192,7 @@ class _Monitor:
     def started(self, index: int) -> Progress:
         every, name = list(self.run.trainings), self.names[index]
         own = self.run.trainings[name]
-        return self.run.display.part(name, every.index(name), len(every), own.models, own.steps)
+        return self.run.display.start_training(name, every.index(name), len(every), own.models, own.steps)
 
     def stop_requested(self) -> bool:
         return self.run.display.stop_requested()

@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate._runtime.run_folder import RunFolder, read_table
-from extrapolate.experiments.catalog import experiment_named
+from extrapolate.experiments.catalog import get_experiment
 from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.options import with_options
 from extrapolate.experiments.training import Job, Measurement
@@ -111,7 +111,7 @@ class Run:
 
     def _rows(self) -> list[_Row]:
         """The rows of the parts that are finished, in the order of the results."""
-        experiment, folder = experiment_named(self.manifest["experiment"]), RunFolder(self.path)
+        experiment, folder = get_experiment(self.manifest["experiment"]), RunFolder(self.path)
         try:
             preset = experiment.presets[self.manifest["preset"]]
             settings = with_options(preset, self.manifest["settings"] | {"device": "cpu"})
@@ -146,7 +146,7 @@ def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
     given: list[str] = []
     for name, value in labels.items():
         if not any(name in row.values for row in rows):
-            raise unknown_name("label", name, LABELS)
+            raise unknown_name_error("label", name, LABELS)
         given.append(f"{name}={value!r}")
         kept = [row for row in rows if row.values.get(name) == value]
         if not kept:

@@ -22,10 +22,10 @@ Column = Any
 
 @dataclass(frozen=True)
 class Context:
-    """Where a running training saves its state, and whom it reports its steps to (it is a ``Watch``)."""
+    """Where a running training saves its state, and whom it reports its steps to (it is a ``Progress``)."""
 
     checkpoints: Path  # files begin with this path
-    watch: Progress
+    reporter: Progress
     offset: int = 0
 
     def checkpoint(self, name: str) -> Path:
@@ -34,13 +34,13 @@ class Context:
 
     def after(self, steps: int) -> "Context":
         """For what follows ``steps`` steps more."""
-        return Context(self.checkpoints, self.watch, self.offset + steps)
+        return Context(self.checkpoints, self.reporter, self.offset + steps)
 
-    def progress(self, step: int, solved: int | None) -> None:
-        self.watch.progress(self.offset + step, solved)
+    def update(self, step: int, status: str = "") -> None:
+        self.reporter.update(self.offset + step, status)
 
     def stop_requested(self) -> bool:
-        return self.watch.stop_requested()
+        return self.reporter.stop_requested()
 
 
 @dataclass(frozen=True)

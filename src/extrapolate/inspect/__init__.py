@@ -3,7 +3,7 @@
 :func:`exact` gives the formula with the evidence for it, :func:`sparsity_error` the distance alone. A unit of
 your own becomes readable with :func:`exact_rule`.
 
-Weight masks, for any module: :func:`learn_masks` gives a :class:`Mask` a function; :class:`Learning` says how.
+Weight masks, for any module: :func:`learn_masks` learns one :class:`Mask` per function, as :class:`MaskConfig` says.
 
 Each name is imported when it is first used: masks need no computer algebra.
 """
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from extrapolate.inspect.exact_box import BoxError, InputBox
     from extrapolate.inspect.exact_formula import exact
     from extrapolate.inspect.exact_result import Exact, ExactCertificate
-    from extrapolate.inspect.exact_units import NeverExactError, Snapped, WeightDistance, exact_rule
+    from extrapolate.inspect.exact_units import NeverExactError, exact_rule
     from extrapolate.inspect.exact_untrained import UntrainedChance
     from extrapolate.inspect.masks import (
         JointLearner,
         Mask,
         MaskConfig,
         MaskedModule,
-        MaskLearner,
-        PerLayer,
         is_weight,
         is_weight_or_bias,
         learn_masks,
@@ -40,14 +38,10 @@ __all__ = [
     "JointLearner",
     "Mask",
     "MaskConfig",
-    "MaskLearner",
     "MaskedModule",
     "NeverExactError",
-    "PerLayer",
-    "Snapped",
     "Twin",
     "UntrainedChance",
-    "WeightDistance",
     "exact",
     "exact_rule",
     "is_weight",
@@ -61,18 +55,16 @@ _MODULES = {
     "exact_bounds": ("Twin",),
     "exact_box": ("BoxError", "InputBox"),
     "exact_result": ("Exact", "ExactCertificate"),
-    "exact_units": ("NeverExactError", "Snapped", "WeightDistance", "exact_rule"),
+    "exact_units": ("NeverExactError", "exact_rule"),
     "exact_untrained": ("UntrainedChance",),
     "masks": (
-        "MaskedModule",
         "JointLearner",
-        "Learning",
         "Mask",
-        "MaskLearner",
-        "PerLayer",
+        "MaskConfig",
+        "MaskedModule",
+        "is_weight",
+        "is_weight_or_bias",
         "learn_masks",
-        "weights",
-        "weights_and_biases",
     ),
     "sparsity": ("sparsity_error",),
 }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from extrapolate._runtime.errors import UserError
 from extrapolate.inspect.expression import decimal
-from extrapolate.nn import DiagonalNeuralGPU, NeuralGPUEnsemble, pretrained_config, pretrained_names
+from extrapolate.nn import DiagonalNeuralGPU, NeuralGPUEnsemble, list_pretrained, load_pretrained_config
 from extrapolate.tasks import Addition, Examples, Multiplication
 from extrapolate.tasks.algorithms import PAD, PLUS, TIMES
 
@@ -42,15 +42,13 @@ class Calculator:
             UserError: there is none, or it was trained on something else.
         """
         if source is None:
-            able = [name for name in pretrained_names() if _trained_operator(pretrained_config(name)) == operator]
+            able = [name for name in list_pretrained() if _read_operator(load_pretrained_config(name)) == operator]
             if not able:
                 raise UserError(f"no network for {operator} comes with the package: give one with --model DIR")
             source = able[0]
-        config = pretrained_config(source)
-        if _trained_operator(config) != operator:
-            raise UserError(
-                f"{source} was trained on {_trained_operator(config)}, not {operator}: give another --model"
-            )
+        config = load_pretrained_config(source)
+        if _read_operator(config) != operator:
+            raise UserError(f"{source} was trained on {_read_operator(config)}, not {operator}: give another --model")
         layout = {name: config["task"][name] for name in ("base", "zero_filled") if name in config["task"]}
         several = config.get("model") == NeuralGPUEnsemble.__name__
         kind = NeuralGPUEnsemble if several else DiagonalNeuralGPU
@@ -73,7 +71,7 @@ class Calculator:
         return self.model.read(state)[0].argmax(-1)
 
 
-def _trained_operator(config: dict[str, Any]) -> str:
+def _read_operator(config: dict[str, Any]) -> str:
     task = config.get("task")
     return str(task.get("name")) if isinstance(task, dict) else "nothing that is known"
 
@@ -132,7 +130,7 @@ class Question:
             progress(steps.stop)
         return state
 
-    def answered(self, state: Tensor) -> dict[str, Any]:
+    def describe_answer(self, state: Tensor) -> dict[str, Any]:
         """The object of ``--json``: answer and exact as texts of digits, correct, steps."""
         classes = self.calculator.classes(state)
         number = self.calculator.task.number(classes)

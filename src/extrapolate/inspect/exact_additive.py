@@ -78,7 +78,7 @@ def saturated_shares(exact: Tensor) -> dict[str, Tensor]:
 
 
 @exact_rule(NAU)
-def _boxed_trits(module: nn.Module, tolerance: float) -> Snapped:
+def _snap_boxed_trits(module: nn.Module, tolerance: float) -> Snapped:
     assert isinstance(module, NAU)
     weight = snap_to("weight", module.weight, TRITS, tolerance)
     return affine(weight, parameters={"weight": weight.exact})

@@ -58,11 +58,11 @@ class Interval:
         ends = torch.stack([self.low.clamp_min(0) ** exponent, self.high**exponent])
         return self.between(ends.amin(0), ends.amax(0))
 
-    def widened(self, by: Tensor) -> Self:
+    def widen(self, by: Tensor) -> Self:
         return self.between(self.low - by, self.high + by, (self.away - by).clamp_min(0))
 
 
-def _unbounded_if_nan(gap: Tensor) -> Tensor:
+def _replace_nan(gap: Tensor) -> Tensor:
     return gap.masked_fill(gap.isnan(), torch.inf)
 
 
@@ -106,9 +106,9 @@ class Twin:
         """With the rounding errors of one more operation, and the gap no larger than the intervals allow."""
         size = torch.maximum(self.module.magnitude, self.formula.magnitude)
         slack = ROUNDINGS * EPSILON * size + errors + TINY
-        module, formula = self.module.widened(slack), self.formula.widened(slack)
+        module, formula = self.module.widen(slack), self.formula.widen(slack)
         furthest = torch.maximum(module.high - formula.low, formula.high - module.low)
-        gap = torch.minimum(_unbounded_if_nan(self.gap + slack), _unbounded_if_nan(furthest))
+        gap = torch.minimum(_replace_nan(self.gap + slack), _replace_nan(furthest))
         return type(self)(module, formula, gap * (1 + ROUNDINGS * EPSILON))
 
     def __add__(self, other: Self) -> Self:
@@ -120,13 +120,13 @@ class Twin:
         gap = self.gap * other.module.magnitude + self.formula.magnitude * other.gap
         return type(self)(self.module * other.module, self.formula * other.formula, gap)._with_rounding()
 
-    def scaled(self, factor: float) -> Self:
+    def scale(self, factor: float) -> Self:
         return self * self.constants(*(torch.tensor(factor, dtype=torch.float64),) * 2)
 
     def complement(self) -> Self:
         """1 - v."""
         one = torch.ones((), dtype=torch.float64)
-        return self.constants(one, one) + self.scaled(-1.0)
+        return self.constants(one, one) + self.scale(-1.0)
 
     def sum(self) -> Self:
         """Over the last axis, added in any order."""
@@ -212,13 +212,13 @@ def power(base: Twin, value: Tensor, exact: Tensor) -> Twin:
     below = -low.clamp_max(1).log() * torch.maximum(low.clamp_max(1) ** least, high.clamp_max(1) ** least)
     # m^ξ |ln m| is at most 1/(e ξ) on (0, 1)
     crest = torch.where(least > 0, 1 / (torch.e * least.clamp_min(TINY)), torch.inf)
-    steepest = torch.maximum(above, torch.minimum(_unbounded_if_nan(below), crest))
+    steepest = torch.maximum(above, torch.minimum(_replace_nan(below), crest))
     along_exponent = torch.where(value == exact, 0.0, (value - exact).abs() * steepest)
 
     ends = (torch.minimum(low, base.formula.low.clamp_min(0)), torch.maximum(high, base.formula.high))
     slope = exact.abs() * torch.maximum(ends[0] ** (exact - 1), ends[1] ** (exact - 1))
     root = torch.where((exact > 0) & (exact <= 1), base.gap**exact, torch.inf)
-    along_base = torch.minimum(_unbounded_if_nan(slope * base.gap), root)
+    along_base = torch.minimum(_replace_nan(slope * base.gap), root)
     along_base = torch.where((exact == 0) | (base.gap == 0), 0.0, along_base)
 
     sides = base.module.power(value), base.formula.power(exact)
@@ -226,4 +226,4 @@ def power(base: Twin, value: Tensor, exact: Tensor) -> Twin:
     logarithm = torch.maximum(low.clamp_min(1e-300).log().abs(), high.clamp_min(1e-300).log().abs())
     errors = (ROUNDINGS + 2 * value.shape[-1]) * EPSILON * (1 + most.abs() + least.abs()) * (1 + logarithm)
     size = torch.maximum(*(side.magnitude for side in sides))
-    return Twin(*sides, _unbounded_if_nan(along_exponent + along_base))._with_rounding(errors * size)
+    return Twin(*sides, _replace_nan(along_exponent + along_base))._with_rounding(errors * size)

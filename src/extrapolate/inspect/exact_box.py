@@ -31,7 +31,7 @@ CORNERS, RANDOM = 4096, 2048
 LISTED = 6
 
 
-def _listed(items: Sequence[str]) -> str:
+def _join(items: Sequence[str]) -> str:
     return ", ".join(items[:LISTED]) + (", …" if len(items) > LISTED else "")
 
 
@@ -54,9 +54,9 @@ class InputBox:
             where = f"inputs in [{self.sides[0][0]:g}, {self.sides[0][1]:g}]"
         else:
             sides = zip(names, self.sides, strict=True)
-            where = _listed([f"{name} in [{low:g}, {high:g}]" for name, (low, high) in sides])
+            where = _join([f"{name} in [{low:g}, {high:g}]" for name, (low, high) in sides])
         cut = [f"|{name}| ≥ {away:g}" for name, away in zip(names, self.away, strict=True) if away]
-        return f"{where}{f', {_listed(cut)}' if cut else ''} ({self.origin})"
+        return f"{where}{f', {_join(cut)}' if cut else ''} ({self.origin})"
 
     def ends(self) -> list[list[float]]:
         """Of each input the ends of its interval, or of its two intervals."""
@@ -109,7 +109,7 @@ class BoxError:
         return f"{bound}; largest sampled: {self.sampled:.2g}"
 
     def place_in_words(self) -> str:
-        return _listed([f"{name} = {at:.4g}" for name, at in zip(self.names, self.point, strict=True)])
+        return _join([f"{name} = {at:.4g}" for name, at in zip(self.names, self.point, strict=True)])
 
 
 def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> InputBox:

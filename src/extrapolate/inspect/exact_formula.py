@@ -14,7 +14,7 @@ from extrapolate.inspect.exact_box import Ranges, away_from_poles, box_error, ch
 from extrapolate.inspect.exact_rational import Domain, compare
 from extrapolate.inspect.exact_result import Exact, ExactCertificate
 from extrapolate.inspect.exact_units import Layer, NeverExactError, WeightDistance, snap
-from extrapolate.inspect.exact_untrained import untrained_chance
+from extrapolate.inspect.exact_untrained import estimate_untrained_chance
 
 #: The files whose rules are registered by their import.
 RULES = (exact_additive, exact_multiplicative, exact_log_space, exact_gated)
@@ -80,17 +80,17 @@ def exact(
     if far := [weight for weight in weights if not weight.near]:
         return _none(_far_weights(far, len(weights)), weights)
 
-    formula = _snapped_formula(layers, symbols, seed)
+    formula = _build_formula(layers, symbols, seed)
     region = away_from_poles(region, layers, [str(symbol) for symbol in symbols])
     certificate = replace(
         formula,
         distances=weights,
         error=box_error(plain, layers, formula.snapped or (), symbols, region, allowed=max_error, seed=seed),
-        untrained=untrained_chance(layers, tolerance=tolerance, allowed=max_chance, seed=seed),
+        untrained=estimate_untrained_chance(layers, tolerance=tolerance, allowed=max_chance, seed=seed),
     )
     certificate = replace(certificate, reason=formula.reason or _why_not(certificate))
     expressions = certificate.snapped if certificate.reason is None else None
-    return Exact(expressions, symbols, _snapped_module(module, layers), certificate)
+    return Exact(expressions, symbols, _build_module(module, layers), certificate)
 
 
 def _symbols(names: Sequence[str] | None, width: int) -> tuple[sympy.Symbol, ...]:
@@ -110,7 +110,7 @@ def _far_weights(far: Sequence[WeightDistance], count: int) -> str:
     )
 
 
-def _snapped_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int) -> ExactCertificate:
+def _build_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int) -> ExactCertificate:
     """The formula of the snapped weights, and whether it equals the snapped network in fractions."""
     values: list[sympy.Expr] = list(symbols)
     undefined: list[str] = []
@@ -150,7 +150,7 @@ def _why_not(certificate: ExactCertificate) -> str | None:
     return None
 
 
-def _snapped_module(module: nn.Module, layers: Sequence[Layer]) -> nn.Module | None:
+def _build_module(module: nn.Module, layers: Sequence[Layer]) -> nn.Module | None:
     """A copy of ``module`` with exact weights; None where a rule states none for parameters of its layer."""
     snapped = copy.deepcopy(module).eval()
     for (_, copied), layer in zip(_parts(snapped, ""), layers, strict=True):

@@ -119,7 +119,7 @@ def _power_unit(module: nn.Module, tolerance: float) -> Snapped:
             value = imaginary.double()
             logarithm = Interval.between(r.module.low.clamp_min(0).log(), r.module.high.log())
             angle = angle + Twin.deviation(Interval.between(value, value) * logarithm).sum()
-            decay = Twin.deviation(Interval.between(value, value) * turns.module).sum().scaled(-math.pi)
+            decay = Twin.deviation(Interval.between(value, value) * turns.module).sum().scale(-math.pi)
             magnitude = magnitude * decay.exponential()
         return magnitude * angle.cosine()
 

@@ -67,7 +67,7 @@ def gated_twin(x: Twin, weight: Twin) -> Twin:
 
 def half_turns(negative: Twin, weight: Twin) -> Twin:
     """π Σ_i W_oi k_i, where k_i is 1 for a negative input."""
-    return (weight * negative).sum().scaled(math.pi)
+    return (weight * negative).sum().scale(math.pi)
 
 
 @exact_rule(NMU, MNAC, StochasticNMU, BatchStochasticNMU)

@@ -40,7 +40,9 @@ class UntrainedChance:
         return f"the probability that an untrained module is as near is {probability} ({self.allowed:g} is allowed)"
 
 
-def untrained_chance(layers: Sequence[Layer], *, tolerance: float, allowed: float, seed: int) -> UntrainedChance:
+def estimate_untrained_chance(
+    layers: Sequence[Layer], *, tolerance: float, allowed: float, seed: int
+) -> UntrainedChance:
     """Estimate the chance that untrained ``layers`` are as near to exact.
 
     Nearness is a weight's distance over the distance its exact value allows. Fresh initialisations give the

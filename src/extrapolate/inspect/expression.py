@@ -10,7 +10,7 @@ OPERATORS = {"+": "addition", "*": "multiplication", "×": "multiplication", "·
 _SIGNS = re.compile("[" + re.escape("".join(OPERATORS)) + "]")
 
 
-def parsed(text: str) -> tuple[int, str, int]:
+def parse(text: str) -> tuple[int, str, int]:
     """``(left, operation, right)`` of e.g. ``"12 + 30"``; digits may be parted by underscores.
 
     Raises:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from extrapolate.nn import Arithmetic
+from extrapolate.nn.contract import Arithmetic
 
 
 @torch.no_grad()

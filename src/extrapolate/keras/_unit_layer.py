@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from extrapolate.nn import boxes, penalty
+from extrapolate.nn import penalty
+from extrapolate.nn.contract import boxes
 
 
 @keras.saving.register_keras_serializable(package="extrapolate")

@@ -6,15 +6,6 @@ masks or samples: torch's own have no rule for it. What training must respect (a
 random numbers) is stated by the module; see the contract functions.
 """
 
-from extrapolate.nn._contract import (
-    Arithmetic,
-    Boxed,
-    Penalised,
-    boxes,
-    clamp_to_box_,
-    key_names,
-    penalty,
-)
 from extrapolate.nn._conv_encoder import ConvEncoder
 from extrapolate.nn._encoder_decoder import (
     EncoderDecoder,
@@ -25,9 +16,8 @@ from extrapolate.nn._encoder_decoder import (
 )
 from extrapolate.nn._mlp import MLP
 from extrapolate.nn._pretrained import (
-    Pretrained,
-    pretrained_config,
-    pretrained_names,
+    list_pretrained,
+    load_pretrained_config,
 )
 from extrapolate.nn.arithmetic._gnalu import GNALU
 from extrapolate.nn.arithmetic._inalu import INALU
@@ -45,6 +35,10 @@ from extrapolate.nn.arithmetic._npu import NPU
 from extrapolate.nn.arithmetic._nru import NRU, NRUSeparateSign
 from extrapolate.nn.arithmetic._real_npu import ModifiedRealNPU, RealNPU
 from extrapolate.nn.arithmetic._stochastic_nmu import BatchStochasticNMU, StochasticNMU
+from extrapolate.nn.contract import (
+    clamp_to_box_,
+    penalty,
+)
 from extrapolate.nn.neural_gpu._diagonal_cell import DiagonalCGRU
 from extrapolate.nn.neural_gpu._diagonal_neural_gpu import DiagonalNeuralGPU
 from extrapolate.nn.neural_gpu._ensemble import NeuralGPUEnsemble
@@ -114,16 +108,10 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "ConvEncoder",
     "MLP",
     # trained networks in a folder
-    "Pretrained",
-    "pretrained_config",
-    "pretrained_names",
+    "load_pretrained_config",
+    "list_pretrained",
     # the contract between a unit and a training loop
-    "Arithmetic",
-    "Boxed",
-    "Penalised",
-    "boxes",
     "clamp_to_box_",
-    "key_names",
     "l1_norm",
     "penalty",
 ]

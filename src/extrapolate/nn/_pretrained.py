@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate._runtime.files import replacing, write_text
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -42,7 +42,7 @@ class Pretrained(nn.Module, ABC):
         Raises:
             UserError: there is none, it is damaged, or it is of another kind.
         """
-        place, config = pretrained_folder(source), pretrained_config(source)
+        place, config = find_pretrained(source), load_pretrained_config(source)
         if config.get("model") != cls.__name__:
             raise UserError(f"{source} holds a {config.get('model')}, not a {cls.__name__}")
         try:
@@ -56,31 +56,31 @@ class Pretrained(nn.Module, ABC):
         return model.eval()
 
 
-def pretrained_names() -> list[str]:
+def list_pretrained() -> list[str]:
     """The networks that come with the package."""
     return sorted(each.parent.name for each in _shipped().glob(f"*/{CONFIG}"))
 
 
-def pretrained_folder(source: str | Path) -> Path:
+def find_pretrained(source: str | Path) -> Path:
     """Where the network ``source`` lies.
 
     Raises:
         UserError: it is neither a folder nor a name.
     """
-    if str(source) in pretrained_names():
+    if str(source) in list_pretrained():
         return _shipped() / str(source)
     if not Path(source).is_dir():
-        raise unknown_name("network", str(source), [*pretrained_names(), "a folder"])
+        raise unknown_name_error("network", str(source), [*list_pretrained(), "a folder"])
     return Path(source)
 
 
-def pretrained_config(source: str | Path) -> dict[str, Any]:
+def load_pretrained_config(source: str | Path) -> dict[str, Any]:
     """What ``config.json`` says of a network: its arguments, its task, how it was made.
 
     Raises:
         UserError: there is none, or it is no JSON object.
     """
-    path = pretrained_folder(source) / CONFIG
+    path = find_pretrained(source) / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

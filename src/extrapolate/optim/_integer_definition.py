@@ -23,7 +23,7 @@ def next_keys(entry: Entry) -> Tensor:
     return keys(entry.state["seed"].reshape(-1), entry.position, steps)
 
 
-def decoded(parameter: Tensor, state: Mapping[str, Tensor], group: Mapping[str, Any]) -> Tensor:
+def decode(parameter: Tensor, state: Mapping[str, Tensor], group: Mapping[str, Any]) -> Tensor:
     """The float values of a parameter's integers, in the parameter's shape."""
     codes, bound = state["codes"], state["bound"]
     return _codes.unpack_floats(codes, bound, base_of(group), group["bits"], parameter.shape)

@@ -36,7 +36,7 @@ DROPPED = _codes.DROPPED
 
 
 @njit(inline="always")
-def _mixed(x):
+def _mix(x):
     x = uint32(uint32(x ^ uint32(x >> uint32(16))) * uint32(0x85EBCA6B))
     x = uint32(uint32(x ^ uint32(x >> uint32(13))) * uint32(0xC2B2AE35))
     return uint32(x ^ uint32(x >> uint32(16)))
@@ -47,9 +47,9 @@ def _keys(seeds, stream, steps):
     """``_words.keys`` of steps that have been counted already."""
     keys = np.empty((seeds.shape[0], 2), np.uint32)
     for r in range(seeds.shape[0]):
-        key = _mixed(uint32(_mixed(uint32(seeds[r])) + uint32(stream * STREAM)))
-        key = _mixed(uint32(key + uint32(uint32(steps[r]) * uint32(STEP))))
-        keys[r] = key, _mixed(uint32(key + uint32(SECOND)))
+        key = _mix(uint32(_mix(uint32(seeds[r])) + uint32(stream * STREAM)))
+        key = _mix(uint32(key + uint32(uint32(steps[r]) * uint32(STEP))))
+        keys[r] = key, _mix(uint32(key + uint32(SECOND)))
     return keys
 
 
@@ -80,7 +80,7 @@ def _move_words(words, bits, second, gradient, first, keys, correction, factor, 
     top = int32(1 << (bits - 1))
     take, largest, tiny = settings[TAKE], settings[LARGEST], settings[TINY]
     for i in range(words.shape[0]):
-        draw = _mixed(_mixed(uint32(first + i) ^ keys[0]) ^ keys[1])
+        draw = _mix(_mix(uint32(first + i) ^ keys[0]) ^ keys[1])
         g = gradient[i]
         old = np.int32(int32(second[i]) << int32(DROPPED)).view(np.float32)
         moment = old + take * (g * g - old)

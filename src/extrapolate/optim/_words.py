@@ -19,7 +19,7 @@ def _times(x: Tensor, factor: int) -> Tensor:
     return (high + x * (factor & 0xFFFF)) & _WORD
 
 
-def _mixed(x: Tensor) -> Tensor:
+def _mix(x: Tensor) -> Tensor:
     x = _times(x ^ (x >> 16), 0x85EBCA6B)
     x = _times(x ^ (x >> 13), 0xC2B2AE35)
     return x ^ (x >> 16)
@@ -39,12 +39,12 @@ def seeds_of(seed: int | Sequence[int], models: int) -> Tensor:
 
 def keys(seeds: Tensor, stream: int, steps: Tensor) -> Tensor:
     """What words follow from, int64 (R, 2), for ``seeds`` and ``steps`` (R,), int64, used modulo 2**32."""
-    key = _mixed((_mixed(seeds & _WORD) + stream * STREAM) & _WORD)
-    key = _mixed((key + _times(steps & _WORD, STEP)) & _WORD)
-    return torch.stack([key, _mixed((key + SECOND) & _WORD)], -1)
+    key = _mix((_mix(seeds & _WORD) + stream * STREAM) & _WORD)
+    key = _mix((key + _times(steps & _WORD, STEP)) & _WORD)
+    return torch.stack([key, _mix((key + SECOND) & _WORD)], -1)
 
 
 def words(keys: Tensor, count: int) -> Tensor:
     """Words in [0, 2**32), int64 (R, count), for each of ``keys`` (R, 2)."""
     index = torch.arange(count, device=keys.device)
-    return _mixed(_mixed(index ^ keys[:, :1]) ^ keys[:, 1:])
+    return _mix(_mix(index ^ keys[:, :1]) ^ keys[:, 1:])

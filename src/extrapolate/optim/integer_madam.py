@@ -15,7 +15,7 @@ from extrapolate.optim._formulas import (
     root_mean_square,
     zeros_in,
 )
-from extrapolate.optim._integer_definition import base_of, decoded, move
+from extrapolate.optim._integer_definition import base_of, decode, move
 from extrapolate.optim._step import Entry, State, StepwiseOptimizer
 from extrapolate.optim._words import seeds_of
 
@@ -164,14 +164,14 @@ class IntegerMadam(StepwiseOptimizer):
                 continue
             move(each)
             if not packed:
-                each.parameter.copy_(decoded(each.parameter, each.state, each.group))
+                each.parameter.copy_(decode(each.parameter, each.state, each.group))
 
     @torch.no_grad()
     def pack(self) -> None:
         """Drops the parameters' floats: only the integers stay. Read meanwhile, parameters are NaN."""
         for _, parameter, group, state in self.begun():
             if not _is_packed(parameter) and parameter.numel() > 1:
-                parameter.copy_(decoded(parameter, state, group))  # what a view of it sees from now on
+                parameter.copy_(decode(parameter, state, group))  # what a view of it sees from now on
                 parameter.data = parameter.new_full((), torch.nan).expand(parameter.shape)
 
     @torch.no_grad()
@@ -179,10 +179,10 @@ class IntegerMadam(StepwiseOptimizer):
         """Gives the parameters the floats of their integers again."""
         for _, parameter, group, state in self.begun():
             if _is_packed(parameter):
-                parameter.data = decoded(parameter, state, group)
+                parameter.data = decode(parameter, state, group)
 
     @contextmanager
-    def unpacked(self) -> Iterator[None]:
+    def unpack_state(self) -> Iterator[None]:
         """Inside, the parameters hold the integers' values; outside, the integers alone are kept."""
         self.unpack()
         try:
@@ -196,7 +196,7 @@ class IntegerMadam(StepwiseOptimizer):
         with torch.no_grad():
             for _, parameter, group, state in self.begun():
                 if not _is_packed(parameter):
-                    parameter.copy_(decoded(parameter, state, group))
+                    parameter.copy_(decode(parameter, state, group))
 
     def begun(self) -> Iterator[tuple[str, Tensor, dict[str, Any], State]]:
         """Every parameter with its name (or ""), group and state; those without a state get one."""

@@ -4,8 +4,8 @@ Reads the files that `extrapolate run` leaves in its output folder, and never a 
 """
 
 from extrapolate.report.files import Claim, Folder, Manifest, ReportError, read
-from extrapolate.report.markdown import as_markdown
+from extrapolate.report.markdown import render_markdown
 from extrapolate.report.page import write_page
 from extrapolate.report.table import print_summary
 
-__all__ = ["Claim", "Folder", "Manifest", "ReportError", "as_markdown", "print_summary", "read", "write_page"]
+__all__ = ["Claim", "Folder", "Manifest", "ReportError", "print_summary", "read", "render_markdown", "write_page"]

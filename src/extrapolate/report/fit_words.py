@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from extrapolate.report.words import listed, number, shorten, value
+from extrapolate.report.words import join_words, number, shorten, value
 
 #: Beyond this a power of ten says more.
 REACH = 1e300
@@ -39,7 +39,7 @@ def evidence(found: dict[str, Any]) -> list[str]:
         )
     if found["found"]:
         places = certificate["undefined"]
-        told.append(f"Undefined where {listed(list(places))}." if places else "Defined everywhere.")
+        told.append(f"Undefined where {join_words(list(places))}." if places else "Defined everywhere.")
     if certificate["time_limit_struck"]:
         told.append("The time limit cut the search short: more --seconds may find another formula.")
     return told

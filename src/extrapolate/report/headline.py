@@ -2,21 +2,21 @@
 
 from extrapolate.report.files import Folder
 from extrapolate.report.success import Success, successes
-from extrapolate.report.words import all_of, listed, operation_name
+from extrapolate.report.words import all_of, join_words, operation_name
 
 
 def headline(folder: Folder) -> str:
     """One sentence: the findings that hold, or who is best, or that there is nothing yet."""
     parts = [part for part in (_findings(folder), *_bests(folder)) if part]
     if not parts:
-        return _nothing_judged(folder)
+        return _describe_unjudged(folder)
     sentence = "; ".join(parts)
     if not folder.finished:
         return f"So far: {sentence}."
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _nothing_judged(folder: Folder) -> str:
+def _describe_unjudged(folder: Folder) -> str:
     if not folder.finished:
         return "Nothing is measured yet."
     return "Measured, but not enough to judge a finding." if folder.claims else "The run left no results to show."
@@ -43,9 +43,9 @@ def _bests(folder: Folder) -> list[str]:
     unsolved = [operation_name(table.task) for table in tables if not _perfect(table)]
     parts = []
     if solved:
-        parts.append(f"{listed(solved)} {'is' if len(solved) == 1 else 'are'} solved in every range")
+        parts.append(f"{join_words(solved)} {'is' if len(solved) == 1 else 'are'} solved in every range")
     if unsolved:
-        parts.append(f"no unit solves {listed(unsolved)} in every range")
+        parts.append(f"no unit solves {join_words(unsolved)} in every range")
     return parts
 
 
@@ -64,7 +64,7 @@ def _best(table: Success) -> str:
     place = all_of(len(table.ranges), "range")
     if perfect:
         names = perfect if len(perfect) <= 4 else [*perfect[:3], f"{len(perfect) - 3} others"]
-        return f"{listed(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {place}"
+        return f"{join_words(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {place}"
     best = table.units[0]
     solved, n = table.total(best)
     if solved == 0:

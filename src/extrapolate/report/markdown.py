@@ -6,7 +6,7 @@ from extrapolate.report.words import duration, interval, value
 MARKS = {True: "holds", False: "**does not hold**", None: "not judged"}
 
 
-def as_markdown(folder: Folder) -> str:
+def render_markdown(folder: Folder) -> str:
     """A section: the command, the machine, a row a finding, and why each that does not hold does not."""
     run = folder.manifest
     versions = ", ".join(f"{name} {run.versions[name]}" for name in sorted(run.versions))

@@ -10,7 +10,7 @@ from rich.text import Text
 from extrapolate.report.files import Claim, Folder, read
 from extrapolate.report.headline import headline
 from extrapolate.report.success import Cell, Success, successes
-from extrapolate.report.words import format_count, listed, operation_title, parts, shorten, value
+from extrapolate.report.words import format_count, join_words, operation_title, parts, shorten, value
 
 WIDEST = 12
 
@@ -48,7 +48,7 @@ def _print_success(success: Success, console: Console) -> None:
         console.print(table)
         console.print()
     if success.failing:
-        console.print(Text(f"No model of {listed(success.failing)} solves it."), soft_wrap=False)
+        console.print(Text(f"No model of {join_words(success.failing)} solves it."), soft_wrap=False)
 
 
 def fit(success: Success, units: list[str], width: int) -> list[list[str]]:

@@ -41,7 +41,7 @@ def operation_title(task: str) -> str:
     return f"{name.capitalize()}, {formula}"
 
 
-def listed(names: list[str]) -> str:
+def join_words(names: list[str]) -> str:
     """`["a", "b", "c"]` as "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 

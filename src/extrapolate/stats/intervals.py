@@ -54,17 +54,17 @@ def difference_of_rates(first: Estimate, second: Estimate) -> Estimate:
 
 def mean_of_positive(values: Sequence[float]) -> Estimate:
     """A mean with the profile-likelihood interval of a Gamma; Student's where that cannot be fitted."""
-    return _profiled(np.asarray(values, float), "gamma")
+    return _profile_interval(np.asarray(values, float), "gamma")
 
 
 def mean_of_sparsity(values: Sequence[float]) -> Estimate:
     """A mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; Student's as above."""
-    scaled = _profiled(np.asarray(values, float) / 0.5, "beta")
+    scaled = _profile_interval(np.asarray(values, float) / 0.5, "beta")
     value, low, high = (None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high))
     return Estimate(value, low, high, scaled.n)
 
 
-def _profiled(values: np.ndarray, family: Literal["gamma", "beta"]) -> Estimate:
+def _profile_interval(values: np.ndarray, family: Literal["gamma", "beta"]) -> Estimate:
     if len(values) == 0:
         return NOTHING
     if len(values) < 3 or np.ptp(values) == 0:

@@ -25,7 +25,7 @@ from extrapolate.tasks.algorithms import (
 from extrapolate.tasks.arithmetic import OPERATIONS, Operation, SingleModule
 from extrapolate.tasks.babi import BABI_TASKS, Babi, Stories, load_babi
 from extrapolate.tasks.cifar import load_cifar
-from extrapolate.tasks.digit_pairs import ByDigit, DigitPairs, paste
+from extrapolate.tasks.digit_pairs import DigitPairs
 from extrapolate.tasks.digit_sequences import DIGIT_RULES, DigitRule, DigitSequence
 from extrapolate.tasks.digits import Digits, DigitSet, load_digits
 from extrapolate.tasks.even_digits import EvenDigits
@@ -48,7 +48,7 @@ from extrapolate.tasks.ranges import (
 )
 from extrapolate.tasks.scan import Scan
 from extrapolate.tasks.sentences import VOCABULARY, Sentences
-from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, Sequences, SubsetFunction, SumFunction
+from extrapolate.tasks.subset_functions import SUM_FUNCTIONS, SubsetFunction
 from extrapolate.tasks.subset_product import SubsetProduct
 from extrapolate.tasks.task import Task
 from extrapolate.tasks.wikitext import Corpus, NextWord, load_wikitext
@@ -67,7 +67,6 @@ __all__ = [
     "Algorithm",
     "BCDMultiplication",
     "Babi",
-    "ByDigit",
     "Copy",
     "Corpus",
     "DigitPairs",
@@ -97,13 +96,11 @@ __all__ = [
     "Reverse",
     "Scan",
     "Sentences",
-    "Sequences",
     "SingleModule",
     "Sort",
     "Stories",
     "SubsetFunction",
     "SubsetProduct",
-    "SumFunction",
     "Task",
     "flip_and_shift",
     "in_words",
@@ -113,5 +110,4 @@ __all__ = [
     "load_wikitext",
     "parse_range",
     "parse_range_pairs",
-    "paste",
 ]

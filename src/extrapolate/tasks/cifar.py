@@ -56,7 +56,7 @@ def _contents(folder: Path) -> dict[str, tuple[Path, bytes]]:
         if any((place / name).is_file() for name in names):
             return {name: (place / name, _content(place / name)) for name in names}
     if (folder / ARCHIVE).is_file():
-        return _unpacked(folder / ARCHIVE, names)
+        return _unpack(folder / ARCHIVE, names)
     for name in PICKLED:
         if (folder / name).exists():
             raise UserError(f"{folder / name} is the pickled Python version, which is not read: {_WANTED}")
@@ -70,7 +70,7 @@ def _content(path: Path) -> bytes:
         raise UserError(f"{path}: {error.strerror}: {_WANTED}") from None
 
 
-def _unpacked(archive: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, bytes]]:
+def _unpack(archive: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, bytes]]:
     found: dict[str, tuple[Path, bytes]] = {}
     try:
         with tarfile.open(archive, "r:gz") as files:

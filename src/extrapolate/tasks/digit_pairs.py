@@ -71,10 +71,10 @@ class DigitPairs:
         seen, unseen = self.pairs
         validation, test = ByDigit.of(self.digits.validation), ByDigit.of(self.digits.test)
         chosen = {"validation": (validation, seen), "interpolation": (test, seen), "test": (test, unseen)}
-        u = self.fixed_numbers()
+        u = self.sample_fixed()
         return {name: _with_products(*self.render(*each, u)) for name, each in chosen.items()}
 
-    def fixed_numbers(self) -> Tensor:
+    def sample_fixed(self) -> Tensor:
         """The numbers in [0, 1) that the pictures of all splits are chosen by, (N, numbers)."""
         u = torch.rand((TESTED, self.draws), generator=torch.Generator().manual_seed(TEST_SEED))
         return u.to(self.digits.training.labels.device)

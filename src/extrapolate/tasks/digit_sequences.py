@@ -55,7 +55,7 @@ class DigitRule:
     tested: tuple[int, ...]
     lowest: int = 0
 
-    def allowed(self, digits: DigitSet) -> DigitSet:
+    def select_allowed(self, digits: DigitSet) -> DigitSet:
         """Those of ``digits`` that may stand in a sequence."""
         return digits.part(digits.labels >= self.lowest) if self.lowest else digits
 
@@ -95,7 +95,7 @@ class DigitSequence:
 
     @cached_property
     def _training(self) -> DigitSet:
-        return self.rule.allowed(self.digits.training)
+        return self.rule.select_allowed(self.digits.training)
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Training images (batch, T, 1, S, S), and the answer after each, (batch, T, outputs)."""
@@ -104,12 +104,12 @@ class DigitSequence:
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Images and answers: ``validation``, as long as in training; ``test``, as long as the longest published."""
         return {
-            "validation": self._fixed(self.digits.validation, self.rule.training, VALIDATED, 1),
-            "test": self._fixed(self.digits.test, self.rule.tested[-1], TESTED, 2),
+            "validation": self._sample_fixed(self.digits.validation, self.rule.training, VALIDATED, 1),
+            "test": self._sample_fixed(self.digits.test, self.rule.tested[-1], TESTED, 2),
         }
 
-    def _fixed(self, digits: DigitSet, length: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        allowed = self.rule.allowed(digits)
+    def _sample_fixed(self, digits: DigitSet, length: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        allowed = self.rule.select_allowed(digits)
         return self._render(allowed, self.rule.draw(count, length, allowed, seed))
 
     def _render(self, digits: DigitSet, samples: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,7 @@ def load_digits(folder: Path | None = None) -> Digits:
         UserError: the folder lacks files, or one is damaged or holds something else.
     """
     if folder is None:
-        return _split(_embedded())
+        return _split(_load_embedded())
     found = {name: _mnist(folder, *files) for name, files in MNIST_FILES.items() if _has_pair(folder, files)}
     if not found:
         wanted = ", ".join(name for files in MNIST_FILES.values() for name in files)
@@ -84,7 +84,7 @@ def load_digits(folder: Path | None = None) -> Digits:
     return Digits(training.part(order[:kept]), training.part(order[kept:]), found["test"])
 
 
-def _embedded() -> DigitSet:
+def _load_embedded() -> DigitSet:
     from sklearn.datasets import load_digits as embedded  # a slow import, for this alone
 
     pixels, labels = embedded(return_X_y=True)

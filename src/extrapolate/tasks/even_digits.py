@@ -55,12 +55,12 @@ class EvenDigits:
         cells = self.side**2
         more = replace(self, fewest=min(self.most + 1, cells), most=cells)
         return {
-            "validation": self._fixed(self.digits.validation, VALIDATED, 1),
-            "interpolation": self._fixed(self.digits.test, TESTED, 2),
-            "test": more._fixed(self.digits.test, TESTED, 2),
+            "validation": self._sample_fixed(self.digits.validation, VALIDATED, 1),
+            "interpolation": self._sample_fixed(self.digits.test, TESTED, 2),
+            "test": more._sample_fixed(self.digits.test, TESTED, 2),
         }
 
-    def _fixed(self, digits: DigitSet, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    def _sample_fixed(self, digits: DigitSet, count: int, seed: int) -> tuple[Tensor, Tensor]:
         u = torch.rand((count, self.draws), generator=torch.Generator().manual_seed(seed))
         return self.render(digits, u.to(digits.labels.device))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate.tasks.scan_files import read_rows
 from extrapolate.tasks.scan_grammar import (
     END,
@@ -69,7 +69,7 @@ class Scan:
 
     def __post_init__(self) -> None:
         if self.name not in SCAN_SPLITS:
-            raise unknown_name("split", self.name, SCAN_SPLITS)
+            raise unknown_name_error("split", self.name, SCAN_SPLITS)
         _order(len(language()), self.seed)  # made here: under vmap nothing can be shuffled
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,7 +114,7 @@ class Scan:
             case "all":
                 return rows, []
             case _:
-                raise unknown_name("split", name, SCAN_SPLITS)
+                raise unknown_name_error("split", name, SCAN_SPLITS)
 
     @staticmethod
     def encode(rows: Sequence[ScanRow]) -> tuple[Tensor, Tensor]:
@@ -126,11 +126,11 @@ class Scan:
         Raises:
             UserError: a word or an action that the language lacks, or a sequence that is too long.
         """
-        commands = _padded([command.split() for command, _ in rows], "word", SCAN_WORDS, LONGEST_COMMAND)
-        return commands, _padded([actions for _, actions in rows], "action", SCAN_ACTIONS, LONGEST_ANSWER)
+        commands = _pad([command.split() for command, _ in rows], "word", SCAN_WORDS, LONGEST_COMMAND)
+        return commands, _pad([actions for _, actions in rows], "action", SCAN_ACTIONS, LONGEST_ANSWER)
 
     @staticmethod
-    def decoded(commands: Tensor, actions: Tensor) -> list[ScanRow]:
+    def decode(commands: Tensor, actions: Tensor) -> list[ScanRow]:
         """The rows of tokens (N, any length) each: what stands before the first end mark, or all without one."""
         pairs = zip(commands.tolist(), actions.tolist(), strict=True)
         return [(" ".join(_read(said, SCAN_WORDS)), _read(done, SCAN_ACTIONS)) for said, done in pairs]
@@ -154,7 +154,7 @@ def _first_alone(phrase: str) -> tuple[list[ScanRow], list[ScanRow]]:
     return training + [alone] * (len(training) // 9), test
 
 
-def _padded(sequences: Sequence[Sequence[str]], kind: str, known: tuple[str, ...], longest: int) -> Tensor:
+def _pad(sequences: Sequence[Sequence[str]], kind: str, known: tuple[str, ...], longest: int) -> Tensor:
     token = {each: index for index, each in enumerate(known)}
     tokens = torch.full((len(sequences), longest + 1), token[PADDING])
     for row, own in enumerate(sequences):

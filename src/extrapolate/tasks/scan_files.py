@@ -3,7 +3,7 @@
 import zlib
 from pathlib import Path
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate._runtime.files import open_text
 from extrapolate.tasks.scan_grammar import ScanRow, interpret
 
@@ -31,7 +31,7 @@ def read_rows(folder: Path, split: str) -> tuple[list[ScanRow], list[ScanRow]]:
         UserError: an unknown split; a file that is missing or damaged.
     """
     if split not in FILES:
-        raise unknown_name("split", split, list(FILES))
+        raise unknown_name_error("split", split, list(FILES))
     own, names = FILES[split]
     training, *test = (_read(folder, own, name) for name in names)
     return training, test[0] if test else []
@@ -55,14 +55,14 @@ def _read(folder: Path, own: str, name: str) -> list[ScanRow]:
 def _row(line: str, path: Path, number: int) -> ScanRow:
     command, out, actions = line.removeprefix("IN:").partition(" OUT: ")
     row = (command.strip(), tuple(actions.split()))
-    if not line.endswith("\n") or not out or not line.startswith("IN:") or _interpreted(row[0]) != row[1]:
+    if not line.endswith("\n") or not out or not line.startswith("IN:") or _interpret(row[0]) != row[1]:
         raise UserError(
             f"{path} is damaged (line {number} is no command with its actions): download it again from {ARCHIVE}"
         )
     return row
 
 
-def _interpreted(command: str) -> tuple[str, ...] | None:
+def _interpret(command: str) -> tuple[str, ...] | None:
     try:
         return interpret(command)
     except UserError:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 
 #: What each verb does; "turn" does nothing but the turn that every direction begins with.
 _VERBS = {"walk": ("I_WALK",), "look": ("I_LOOK",), "run": ("I_RUN",), "jump": ("I_JUMP",), "turn": ()}
@@ -86,4 +86,4 @@ def check_known(sequence: Sequence[str], kind: str, known: tuple[str, ...]) -> N
     """Raises UserError for a word or an action that the language lacks."""
     for each in sequence:
         if each not in known[:-2]:
-            raise unknown_name(f"{kind} of SCAN", each, known[:-2])
+            raise unknown_name_error(f"{kind} of SCAN", each, known[:-2])

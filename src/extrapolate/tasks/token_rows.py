@@ -25,7 +25,7 @@ class TokenRows:
             ValueError: a token is above 255, or there is no part.
         """
         inputs, targets = zip(*((_bytes(one), _bytes(other)) for one, other in parts), strict=True)
-        return cls(_joined(inputs, pad), _joined(targets, pad))
+        return cls(_join(inputs, pad), _join(targets, pad))
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -64,6 +64,6 @@ def _bytes(tokens: Tensor) -> Tensor:
     return tokens.to(torch.uint8)
 
 
-def _joined(parts: Sequence[Tensor], pad: int) -> Tensor:
+def _join(parts: Sequence[Tensor], pad: int) -> Tensor:
     longest = max(part.shape[1] for part in parts)
     return torch.cat([F.pad(part, (0, longest - part.shape[1]), value=pad) for part in parts])

@@ -22,7 +22,7 @@ _reasons: ContextVar[list[str] | None] = ContextVar("_reasons", default=None)
 
 
 @contextmanager
-def warned_once() -> Iterator[None]:
+def warn_once() -> Iterator[None]:
     """While inside, only the first function that cannot be compiled says so."""
     token = _reasons.set([])
     try:
@@ -31,7 +31,7 @@ def warned_once() -> Iterator[None]:
         _reasons.reset(token)
 
 
-def compiled(function: Callable[..., Any], eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def compile_or_eager(function: Callable[..., Any], eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """``function`` fused at its first call, and again for other shapes; eager, with a warning, where it cannot be.
 
     ``eager`` is called instead where that is quicker than ``function`` uncompiled, and gives the same.

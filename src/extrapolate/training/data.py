@@ -17,7 +17,7 @@ from extrapolate.training.feeds import (
     NoData,
     OwnRows,
     TaskFeed,
-    moved,
+    move,
 )
 from extrapolate.training.vectorize import stack
 
@@ -38,9 +38,9 @@ def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: tor
         if batch_size is not None:
             raise ValueError("batch_size has no meaning without data: the loss makes its own examples")
         return NoData()
-    tensors = fixed_tensors(data)
+    tensors = fix_tensors(data)
     if tensors is not None:
-        return FixedRows(moved(tensors, device), batch)
+        return FixedRows(move(tensors, device), batch)
     if is_task(data):
         return TaskFeed(data, batch, device)
     if isinstance(data, list):
@@ -69,7 +69,7 @@ def _each(feeds: list[Feed]) -> Feed:
     return EachItsOwn(feeds)
 
 
-def fixed_tensors(data: Any) -> Any:
+def fix_tensors(data: Any) -> Any:
     """Tensors, a TensorDataset, or a mapping of tensors as a tuple or dict of tensors; None for anything else.
 
     Raises:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from extrapolate.training.compiled import compiled
+from extrapolate.training.compiled import compile_or_eager
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.replicas import Replicas
 
@@ -43,7 +43,7 @@ def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: b
         if shapes not in by_shape:
             call = replicas.functionalize(mean_squared_error, training=False, dtype=torch.float64)
             mapped = vmap(call, in_dims=(0, 0, None, None, None))
-            by_shape[shapes] = compiled(mapped) if compile else mapped
+            by_shape[shapes] = compile_or_eager(mapped) if compile else mapped
         parameters = {n: v[rows] for n, v in replicas.parameters.items()}
         buffers = {n: v[rows] for n, v in replicas.buffers.items()}
         return by_shape[shapes](parameters, buffers, None, x, y)

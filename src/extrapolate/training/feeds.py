@@ -37,7 +37,7 @@ class Feed(Protocol):
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-def joined(own: Any, shared_batch: Any) -> Any:
+def join(own: Any, shared_batch: Any) -> Any:
     """The two halves of a batch as one; where neither is empty both are mappings."""
     if _is_nothing(own):
         return shared_batch
@@ -133,7 +133,7 @@ class TaskFeed(Stateless):
             except (RuntimeError, ValueError):  # it samples with a torch.Generator, for one
                 self.mappable = False
         samples = [tuple(self.task.sample(self.batch, key)) for key in keys.cpu()]
-        return moved(stack(samples), self.device), NOTHING
+        return move(stack(samples), self.device), NOTHING
 
 
 class LoaderFeed:
@@ -155,7 +155,7 @@ class LoaderFeed:
                 self.batches, self.taken = iter(self.loader), 0
             for batch in self.batches:
                 self.taken += 1
-                return moved(dict(batch) if isinstance(batch, Mapping) else batch, self.device)
+                return move(dict(batch) if isinstance(batch, Mapping) else batch, self.device)
             if not self.taken and not self.may_be_at_its_end:
                 break
             self.batches, self.may_be_at_its_end = None, False
@@ -210,7 +210,7 @@ class EachItsOwn:
             feed.restore(state[str(row)])
 
 
-def moved(values: Any, device: torch.device) -> Any:
+def move(values: Any, device: torch.device) -> Any:
     """A tree with its tensors on ``device``."""
     return pytree.tree_map(lambda value: value.to(device) if isinstance(value, Tensor) else value, values)
 

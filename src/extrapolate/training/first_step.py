@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from extrapolate.training.gradients import Gradients, loop_gradients, mapped_eagerly, vmap_gradients
+from extrapolate.training.gradients import Gradients, loop_gradients, vmap_gradients, vmap_gradients_eagerly
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
@@ -46,7 +46,7 @@ class FirstStep:
             if chosen is not None:
                 return chosen(*args)
             chosen = self._choose(replicas, config, args)
-            with _announced() if config.compile else nullcontext():
+            with _announce() if config.compile else nullcontext():
                 return chosen(*args)
 
         return compute
@@ -71,7 +71,7 @@ class FirstStep:
         with _leaving_no_trace(replicas):
             try:
                 with without_slow_fallback():
-                    _try(mapped_eagerly(replicas, config), args, work)
+                    _try(vmap_gradients_eagerly(replicas, config), args, work)
                 return True
             except Exception as error:
                 failure = error
@@ -83,7 +83,7 @@ class FirstStep:
             ) from failure
         with _leaving_no_trace(replicas), without_slow_fallback():
             layer = failing_layer(
-                replicas.template, lambda: _try(mapped_eagerly(replicas, config), args, WorkCounter())
+                replicas.template, lambda: _try(vmap_gradients_eagerly(replicas, config), args, WorkCounter())
             )
         replicas.vectorized = False
         warn_one_by_one(failure, layer)
@@ -112,7 +112,7 @@ def _leaving_no_trace(replicas: Replicas) -> Iterator[None]:
 
 
 @contextmanager
-def _announced() -> Iterator[None]:
+def _announce() -> Iterator[None]:
     """While inside, a compilation of over :data:`ANNOUNCE_SECONDS` says what takes so long."""
     text = "compiling the training step, once for each shape of a batch: this can take a minute\n"
     timer = threading.Timer(ANNOUNCE_SECONDS, lambda: sys.stderr.write(text))

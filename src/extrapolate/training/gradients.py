@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
-from extrapolate.training.compiled import compiled
-from extrapolate.training.feeds import joined
+from extrapolate.training.compiled import compile_or_eager
+from extrapolate.training.feeds import join
 from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.vectorize import row_of
 
@@ -31,17 +31,17 @@ IN_DIMS = (0, 0, 0, 0, None, None)
 
 def vmap_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
     """All replicas in one call, mapped by ``vmap`` and, if the config says so, fused by ``torch.compile``."""
-    eager = mapped_eagerly(replicas, config)
-    return compiled(_differentiated_inside(replicas, config), eager) if config.compile else eager
+    eager = vmap_gradients_eagerly(replicas, config)
+    return compile_or_eager(_differentiated_inside(replicas, config), eager) if config.compile else eager
 
 
-def mapped_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients:
+def vmap_gradients_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients:
     """The losses by ``vmap``, their gradients by ordinary ``autograd``: a third less time than ``vmap(grad)``.
 
     A replica's loss depends on its own parameters only, so the gradient of the sum is that of each.
     """
     losses_of = vmap(_call(replicas, config), in_dims=IN_DIMS, randomness="different")
-    bounded = vmap(lambda slopes: _bounded(slopes, config)) if config.grad_clip else None
+    bounded = vmap(lambda slopes: _bound(slopes, config)) if config.grad_clip else None
 
     def step(trained: State, *rest: Any) -> tuple[State, Tensor]:
         leaves = {name: value.detach().requires_grad_() for name, value in trained.items()}
@@ -61,7 +61,7 @@ def _differentiated_inside(replicas: Replicas, config: TrainConfig) -> Gradients
 
     def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
         slopes, (_, value) = grad_and_value(call, has_aux=True)(trained, *rest)
-        return _bounded(slopes, config), value
+        return _bound(slopes, config), value
 
     return vmap(one, in_dims=IN_DIMS, randomness="different")
 
@@ -85,7 +85,7 @@ def loop_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
                 total, loss = call(leaves, row_of(fixed, row), key, row_of(own, row), shared_batch, scales)
                 found = _gradients(total, list(leaves.values()))
             losses[row] = loss.detach()
-            for name, slope in _bounded(dict(zip(leaves, found, strict=True)), config).items():
+            for name, slope in _bound(dict(zip(leaves, found, strict=True)), config).items():
                 slopes[name][row] = slope
         return slopes, losses
 
@@ -117,7 +117,7 @@ def _call(replicas: Replicas, config: TrainConfig) -> Callable[..., tuple[Tensor
     def one(
         trained: State, fixed: State, key: Tensor, own: Any, shared_batch: Any, scales: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return call(trained, fixed, key, key, joined(own, shared_batch), scales)
+        return call(trained, fixed, key, key, join(own, shared_batch), scales)
 
     return one
 
@@ -132,5 +132,5 @@ def _check_scalar(value: Any) -> None:
         )
 
 
-def _bounded(slopes: State, config: TrainConfig) -> State:
+def _bound(slopes: State, config: TrainConfig) -> State:
     return config.grad_clip(slopes) if config.grad_clip else slopes

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from extrapolate._runtime.progress import Interrupted, NullProgress, Progress
-from extrapolate.nn import boxes
+from extrapolate.nn.contract import boxes
 from extrapolate.training import checkpoint as checkpoints
 from extrapolate.training.callbacks import Callbacks
 from extrapolate.training.checkpoint import CheckpointError
-from extrapolate.training.compiled import warned_once
+from extrapolate.training.compiled import warn_once
 from extrapolate.training.history import History
 from extrapolate.training.replicas import EVALUATION_STREAM, Replicas
 from extrapolate.training.state import TrainingState
@@ -27,7 +27,7 @@ PROGRESS_SECONDS = 0.2
 
 
 def run_training(
-    replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, watch: Progress | None = None
+    replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, progress: Progress | None = None
 ) -> History:
     """Train ``replicas`` in place by ``config``; returns what was measured. The replicas hold their last weights.
 
@@ -41,12 +41,12 @@ def run_training(
             longer one.
     """
     state = TrainingState.of(replicas, config)
-    with warned_once(), _own_generators(replicas):
+    with warn_once(), _own_generators(replicas):
         if checkpoint is not None and checkpoint.exists():
             state.restore(checkpoints.read(checkpoint), str(checkpoint))
         if state.step > config.steps:
             raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
-        _Run(state, config, checkpoint, watch or NullProgress()).execute()
+        _Run(state, config, checkpoint, progress or NullProgress()).execute()
     return state.history
 
 
@@ -67,7 +67,7 @@ class _Run:
     state: TrainingState
     config: TrainConfig
     checkpoint: Path | None
-    watch: Progress
+    progress: Progress
     saved_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -85,13 +85,13 @@ class _Run:
             completed = self._run_until(target)
             if completed:
                 self._evaluate()
-            stop = not completed or self.watch.stop_requested()
+            stop = not completed or self.progress.stop_requested()
             self._save_after(0.0 if stop else CHECKPOINT_SECONDS)
             if stop and state.step < config.steps and not self._done():
                 raise Interrupted(f"stopped at step {state.step:,} of {config.steps:,}")
         if state.step > resumed_at:
             self._save_after(0.0)
-        self.watch.progress(state.step, self._count_solved())
+        self.progress.update(state.step, self._status())
 
     def _evaluate(self) -> None:
         state, config = self.state, self.config
@@ -121,23 +121,23 @@ class _Run:
 
     def _run_until(self, target: int) -> bool:
         """Steps up to ``target``; False if asked to stop before it."""
-        solved, told_at = self._count_solved(), 0.0
+        status, reported_at = self._status(), 0.0
         for step in range(self.state.step, target):
             self.take_step(step)
             self.state.step = step + 1
-            if time.monotonic() - told_at > PROGRESS_SECONDS:
-                told_at = time.monotonic()
-                self.watch.progress(self.state.step, solved)
-                if self.watch.stop_requested() and self.state.step < target:
+            if time.monotonic() - reported_at > PROGRESS_SECONDS:
+                reported_at = time.monotonic()
+                self.progress.update(self.state.step, status)
+                if self.progress.stop_requested() and self.state.step < target:
                     return False
                 self._save_after(CHECKPOINT_SECONDS_BETWEEN)
         return True
 
-    def _count_solved(self) -> int | None:
+    def _status(self) -> str:
         history, solved = self.state.history, self.config.solved
         if solved is None or not len(history.steps):
-            return None
-        return int(solved(history.latest()).sum())
+            return ""
+        return f"{int(solved(history.latest()).sum()):,}/{len(self.state.replicas):,} solved"
 
 
 def _stepper(state: TrainingState, config: TrainConfig, callbacks: Callbacks) -> Callable[[int], None]:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from extrapolate._runtime.batches import call_on_batch
-from extrapolate.training.data import DEFAULT_BATCH, fixed_tensors, is_task
-from extrapolate.training.feeds import NOTHING, count_of, joined, moved
+from extrapolate.training.data import DEFAULT_BATCH, fix_tensors, is_task
+from extrapolate.training.feeds import NOTHING, count_of, join, move
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.vectorize import stack
 
@@ -72,10 +72,10 @@ def _on(functions: Metrics, sets: Sets) -> Evaluate:
         for own, shared in sets():
 
             def measure(model: nn.Module, own: Any, shared_batch: Any = shared) -> dict[str, Tensor]:
-                batch = joined(own, shared_batch)
+                batch = join(own, shared_batch)
                 return {name: _scalar(name, call_on_batch(f, model, batch)) for name, f in functions.items()}
 
-            count = count_of(joined(own, shared))
+            count = count_of(join(own, shared))
             if not count:
                 continue
             for name, value in replicas.vmap(measure, own).items():
@@ -102,7 +102,7 @@ def _scalar(name: str, value: Any) -> Tensor:
 
 def _of_training(data: Any) -> Any:
     """What metrics without validation data are measured on."""
-    if is_task(data) or fixed_tensors(data) is not None:
+    if is_task(data) or fix_tensors(data) is not None:
         return data
     raise ValueError("metrics are measured on validation data: give validation=")
 
@@ -110,13 +110,13 @@ def _of_training(data: Any) -> Any:
 def _sets(held_out: Any, replicas: int, device: torch.device, batch: int) -> Sets:
     tensors = _tensors(held_out)
     if tensors is not None:
-        fixed = moved(tensors, device)
+        fixed = move(tensors, device)
         return lambda: [(NOTHING, fixed)]
     if isinstance(held_out, list | tuple):
         own = [_tensors(each) for each in held_out]
         if len(own) != replicas or any(each is None for each in own):
             raise ValueError(f"a list of validation data holds tensors for each of the {replicas} replicas")
-        stacked = moved(stack(own), device)
+        stacked = move(stack(own), device)
         return lambda: [(stacked, NOTHING)]
     loader = DataLoader(held_out, batch) if isinstance(held_out, Dataset) else held_out
     if not isinstance(loader, Iterable) or isinstance(loader, Iterator):
@@ -124,14 +124,14 @@ def _sets(held_out: Any, replicas: int, device: torch.device, batch: int) -> Set
             f"validation data of type {type(held_out).__name__} cannot be read at every evaluation: give tensors, "
             "a Dataset, a DataLoader or a Task"
         )
-    return lambda: ((NOTHING, moved(dict(b) if isinstance(b, Mapping) else b, device)) for b in loader)
+    return lambda: ((NOTHING, move(dict(b) if isinstance(b, Mapping) else b, device)) for b in loader)
 
 
 def _tensors(held_out: Any) -> Any:
     """The tensors of one batch; None where there are several."""
     if not is_task(held_out):
-        return fixed_tensors(held_out)
+        return fix_tensors(held_out)
     splits = held_out.splits()
     if "validation" not in splits:
         raise ValueError(f"the task has no validation split, only {', '.join(splits)}: give one of their tensors")
-    return fixed_tensors(splits["validation"])
+    return fix_tensors(splits["validation"])

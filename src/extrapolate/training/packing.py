@@ -17,20 +17,20 @@ def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
     """
     tensors: dict[str, Tensor] = {}
 
-    def packed(value: Any, path: str) -> Any:
+    def pack_tree(value: Any, path: str) -> Any:
         if isinstance(value, Tensor):
             tensors[path] = value
             return {TENSOR: path}
         if isinstance(value, Mapping):
-            items = [(key, packed(each, f"{path}/{key}" if path else str(key))) for key, each in value.items()]
+            items = [(key, pack_tree(each, f"{path}/{key}" if path else str(key))) for key, each in value.items()]
             return dict(items) if all(isinstance(key, str) for key in value) else {PAIRS: items}
         if isinstance(value, list | tuple):
-            return [packed(each, f"{path}/{index}") for index, each in enumerate(value)]
+            return [pack_tree(each, f"{path}/{index}") for index, each in enumerate(value)]
         if value is None or isinstance(value, bool | int | float | str):
             return value
         raise TypeError(f"{path}: {type(value).__name__} cannot be saved in a checkpoint")
 
-    return tensors, packed(tree, "")
+    return tensors, pack_tree(tree, "")
 
 
 def unpack(tensors: Mapping[str, Tensor], value: Any) -> Any:

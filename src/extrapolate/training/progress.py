@@ -24,13 +24,13 @@ class TrainingProgress:
         self.began = time.monotonic()
         self.visible = sys.stderr.isatty()
 
-    def progress(self, step: int, solved: int | None) -> None:
+    def update(self, step: int, status: str = "") -> None:
         if not self.visible or time.monotonic() - self.began < QUIET_SECONDS:
             return
-        self.bar = self.bar or self._opened()
+        self.bar = self.bar or self._open()
         self.bar.update(self.task, completed=step)
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         from rich.console import Console  # a slow import, for terminals alone
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

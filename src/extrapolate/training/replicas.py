@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.files import replacing
-from extrapolate.nn import key_names
+from extrapolate.nn.contract import key_names
 from extrapolate.training.architecture import check_alike
 from extrapolate.training.vectorize import (
     failing_layer,
@@ -67,8 +67,8 @@ class Replicas:
         if next(modules[0].parameters(), None) is None:
             raise ValueError(f"{type(modules[0]).__name__} has no parameters: there is nothing to train")
         check_alike(modules)
-        self.parameters = _stacked([dict(each.named_parameters()) for each in modules])
-        self.buffers = _stacked([dict(each.named_buffers()) for each in modules])
+        self.parameters = _stack([dict(each.named_parameters()) for each in modules])
+        self.buffers = _stack([dict(each.named_buffers()) for each in modules])
         self.vectorized = True
         self.template = copy.deepcopy(modules[0])
 
@@ -123,7 +123,7 @@ class Replicas:
     def __repr__(self) -> str:
         count = sum(value[0].numel() for value in self.parameters.values())
         return (
-            f"Replicas of {type(self.template).__name__}: {len(self)} with seeds {_shortened(self.seeds)}, "
+            f"Replicas of {type(self.template).__name__}: {len(self)} with seeds {_shorten(self.seeds)}, "
             f"{count:,} parameters each, on {self.device}"
         )
 
@@ -263,11 +263,11 @@ class Replicas:
 
 
 @torch.no_grad()
-def _stacked(values: Sequence[Mapping[str, Tensor]]) -> State:
+def _stack(values: Sequence[Mapping[str, Tensor]]) -> State:
     return {name: torch.stack([each[name] for each in values]) for name in values[0]}
 
 
-def _shortened(seeds: Sequence[int]) -> str:
+def _shorten(seeds: Sequence[int]) -> str:
     """``0 to 24`` where they follow one another."""
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
         return f"{seeds[0]} to {seeds[-1]}"

@@ -149,7 +149,7 @@ def train(
         compile=compile,
         gradients=first,
     )
-    path = None if checkpoint is None else _checked_path(Path(checkpoint))
+    path = None if checkpoint is None else _check_path(Path(checkpoint))
     with thread_limit(1 if share else num_threads):
         history = _run(replicas, config, path)
     if restore_best and len(history.steps):
@@ -196,7 +196,7 @@ def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None
         raise ValueError("without data the loss takes a key: give metrics to measure on the validation data")
 
 
-def _checked_path(path: Path) -> Path:
+def _check_path(path: Path) -> Path:
     """A path that can be written to: an error now, not at the first checkpoint."""
     if path.is_dir():
         raise ValueError(f"checkpoint={str(path)!r} is a folder: give a file")
@@ -248,11 +248,11 @@ def _run(replicas: Replicas, config: TrainConfig, checkpoint: Path | None) -> Hi
     """The loop, with progress on a terminal; with a checkpoint the first Ctrl-C or SIGTERM saves it."""
     with terminal_progress(config.steps) as progress:
         if checkpoint is None:
-            return run_training(replicas, config, watch=progress)
+            return run_training(replicas, config, progress=progress)
         with stop_on_signals() as flag:
             progress.stops = lambda: bool(flag)
             try:
-                history = run_training(replicas, config, checkpoint=checkpoint, watch=progress)
+                history = run_training(replicas, config, checkpoint=checkpoint, progress=progress)
                 message = f"stopped at its last step; it is saved in {checkpoint}"
             except Interrupted as stopped:
                 history, message = None, f"{stopped}; run it again to continue from {checkpoint}"

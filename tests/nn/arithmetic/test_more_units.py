@@ -14,6 +14,7 @@ from torch.func import functional_call
 import reference
 from extrapolate import nn
 from extrapolate.inspect import sparsity_error
+from extrapolate.nn.contract import Arithmetic, boxes
 from reference import nac_weight, sigmoid
 from unit_cases import built, inputs, set_, values
 
@@ -225,7 +226,7 @@ def test_exact_weights_give_exact_answers_for_every_sign(
     # the power units read |x| + 2^-23
     shift = 2 * EPS32 / scale if isinstance(module, nn.NPU | nn.RealNPU) else 0.0
     torch.testing.assert_close(module(x)[:, 0], expected, rtol=1e-13 + shift, atol=1e-12)
-    assert isinstance(module, nn.Arithmetic)
+    assert isinstance(module, Arithmetic)
     assert operation in module.operations
     torch.testing.assert_close(module.effective_weight(), torch.tensor(effective, dtype=torch.float64))
     assert sparsity_error(module) == pytest.approx(0.0, abs=1e-12)
@@ -271,7 +272,7 @@ def test_input_of_weight_zero_or_closed_gate_is_ignored(
     module = set_(unit(3, 1, dtype=torch.float64), **parameters).train(training)
     x = inputs(unit.__name__, 20, 3) * 1e5
     torch.testing.assert_close(module(x)[:, 0], x[:, 0] / x[:, 2], rtol=rtol, atol=0)
-    assert isinstance(module, nn.Arithmetic)
+    assert isinstance(module, Arithmetic)
     assert module.effective_weight().tolist() == [[1.0, 0.0, -1.0]]
 
 
@@ -331,7 +332,7 @@ def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
     for parameter in module.parameters():
         parameter.data = torch.linspace(-5, 5, parameter.numel()).view_as(parameter)
     nn.clamp_to_box_(module)
-    held = dict(nn.boxes(module))
+    held = dict(boxes(module))
     assert held.keys() == dict(module.named_parameters()).keys()
     for name, (low, high) in held.items():
         assert module.get_parameter(name).min() == low

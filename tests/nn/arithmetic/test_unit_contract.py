@@ -9,6 +9,7 @@ from torch import Tensor
 
 import reference
 from extrapolate import nn
+from extrapolate.nn.contract import Arithmetic, boxes, key_names
 from unit_cases import set_
 
 NMUS = [nn.NMU, nn.StochasticNMU, nn.BatchStochasticNMU]
@@ -46,7 +47,7 @@ def test_penalty_is_zero_exactly_at_exact_weights_of_the_box(
     _, exact, box = PENALISED[unit_class]
     weights = data.draw(st.lists(st.sampled_from(exact), min_size=1, max_size=20))
     unit = set_(unit_class(len(weights), 1), weight=torch.tensor([weights]))
-    assert dict(nn.boxes(unit)) == {"weight": box}
+    assert dict(boxes(unit)) == {"weight": box}
     assert float(nn.penalty(unit)) == 0.0
     nearly = torch.tensor([weights])
     nearly[0, 0] = 0.999 if weights[0] else 0.001
@@ -68,7 +69,7 @@ def test_penalty_pulls_each_weight_to_the_nearest_exact_one(unit_class: type[nn.
 @pytest.mark.parametrize("unit_class", UNPENALISED)
 def test_units_without_a_published_penalty_have_none(unit_class: type[torch.nn.Module]) -> None:
     assert nn.penalty(unit_class(3, 2)) == 0.0
-    assert list(nn.boxes(unit_class(3, 2))) == []
+    assert list(boxes(unit_class(3, 2))) == []
 
 
 @torch.no_grad()
@@ -89,7 +90,7 @@ def test_clamping_moves_only_what_has_left_its_box(seed: int, reach: float) -> N
     places = {name: value.data_ptr() for name, value in model.named_parameters()}
     nn.clamp_to_box_(model)
     boxed = {"add.weight": (-1.0, 1.0), "deep.0.weight": (0.0, 1.0)}
-    assert dict(nn.boxes(model)) == boxed
+    assert dict(boxes(model)) == boxed
     for name, value in model.named_parameters():
         low, high = boxed.get(name, (-np.inf, np.inf))
         expected = np.clip(before[name].numpy(), low, high)
@@ -105,9 +106,9 @@ def test_only_parts_that_draw_random_numbers_want_a_key() -> None:
             "noisy": torch.nn.Sequential(nn.StochasticNMU(2, 1), nn.BatchStochasticNMU(1, 1)),
         }
     )
-    assert nn.key_names(model) == ["noisy.0.key", "noisy.1.key"]
-    assert nn.key_names(nn.StochasticNMU(2, 1)) == ["key"]
-    assert nn.key_names(nn.MLP(2, 1)) == []
+    assert key_names(model) == ["noisy.0.key", "noisy.1.key"]
+    assert key_names(nn.StochasticNMU(2, 1)) == ["key"]
+    assert key_names(nn.MLP(2, 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_only_parts_that_draw_random_numbers_want_a_key() -> None:
 )
 def test_unit_names_the_operations_its_exact_weights_give(unit_class: type[nn.NMU], operations: set[str]) -> None:
     unit = unit_class(4, 3)
-    assert isinstance(unit, nn.Arithmetic)
+    assert isinstance(unit, Arithmetic)
     assert unit.operations == operations
     assert unit.effective_weight().shape == (3, 4)
 

@@ -17,7 +17,7 @@ from bits import assert_equal
 from extrapolate import nn
 from extrapolate.nn.arithmetic._hard import cutoff_sigmoid, hard_sigmoid, hard_tanh, saturation
 from extrapolate.nn.neural_gpu import _diagonal_fused
-from extrapolate.nn.neural_gpu._neural_gpu import length_scaled
+from extrapolate.nn.neural_gpu._neural_gpu import scale_to_length
 from extrapolate.training import Replicas
 
 KEY = torch.tensor([3, 1, 7])
@@ -210,7 +210,7 @@ def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
 
 
 def test_original_drops_less_of_longer_sequences() -> None:
-    shares = [round(length_scaled(0.15, n), 3) for n in (4, 8, 20, 41)]
+    shares = [round(scale_to_length(0.15, n), 3) for n in (4, 8, 20, 41)]
     assert shares == [0.15, 0.15, 0.06, 0.029]
 
 
@@ -342,7 +342,7 @@ def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.
     monkeypatch.setattr(_diagonal_fused, "_record", watched)
     gc.disable()
     try:
-        logits, cost = model.saturated_together([(SYMBOLS, SYMBOLS > 0)] * 2)
+        logits, cost = model.measure_saturations([(SYMBOLS, SYMBOLS > 0)] * 2)
         torch.testing.assert_close(*logits)
         assert any(each() is not None for each in left)
         del logits, cost
@@ -367,7 +367,7 @@ def test_batches_side_by_side_are_as_each_alone(
         symbols = torch.randint(1, 5, (2, length))
         symbols[1, length - length // 3 :] = 0
         batches.append((symbols, symbols != 0))
-    logits, cost = model.saturated_together(batches)
+    logits, cost = model.measure_saturations(batches)
     expected, costs = zip(*(model.measure_saturation(symbols, span=span) for symbols, span in batches), strict=True)
     sides = (tuple(logits), cost), (expected, torch.stack(costs).mean())
     torch.testing.assert_close(*sides)
@@ -382,7 +382,7 @@ def test_batches_side_by_side_are_as_each_alone(
 def test_batches_side_by_side_have_as_many_sequences(counts: tuple[int, ...]) -> None:
     batches = [(torch.ones(count, 4, dtype=torch.int64), torch.ones(count, 4).bool()) for count in counts]
     with pytest.raises(ValueError, match="same number of sequences"):
-        nn.DiagonalNeuralGPU(5, 3, 6).saturated_together(batches)
+        nn.DiagonalNeuralGPU(5, 3, 6).measure_saturations(batches)
 
 
 def test_replicas_map_the_network() -> None:

@@ -8,6 +8,7 @@ import torch
 
 from extrapolate import nn
 from extrapolate._runtime.errors import UserError
+from extrapolate.nn._pretrained import Pretrained
 
 SYMBOLS = torch.tensor([[1, 2, 3, 4, 0]])
 
@@ -19,13 +20,13 @@ SYMBOLS = torch.tensor([[1, 2, 3, 4, 0]])
         nn.NeuralGPU(5, 3, 4, 2, copies=3, dropout=0.1),
     ],
 )
-def test_a_network_comes_back_as_it_was(model: nn.Pretrained, tmp_path: Path) -> None:
+def test_a_network_comes_back_as_it_was(model: Pretrained, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "mine", {"task": {"name": "copy"}})
     again = type(model).from_pretrained(tmp_path / "mine")
     assert again.arguments() == model.arguments()
     assert not again.training
     torch.testing.assert_close(again(SYMBOLS), model.eval()(SYMBOLS), rtol=0, atol=0)
-    assert nn.pretrained_config(tmp_path / "mine")["task"] == {"name": "copy"}
+    assert nn.load_pretrained_config(tmp_path / "mine")["task"] == {"name": "copy"}
 
 
 def test_what_is_written_is_no_pickle(tmp_path: Path) -> None:
@@ -63,9 +64,9 @@ def test_refusals_name_what_to_do(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", nn.pretrained_names())
+@pytest.mark.parametrize("name", nn.list_pretrained())
 def test_what_ships_is_small_and_says_how_it_was_made(name: str) -> None:
-    config = nn.pretrained_config(name)
+    config = nn.load_pretrained_config(name)
     assert {"task", "made"} <= set(config)
     kind = {each.__name__: each for each in (nn.DiagonalNeuralGPU, nn.NeuralGPUEnsemble)}[config["model"]]
     model = kind.from_pretrained(name)

@@ -47,7 +47,7 @@ def families(width: int, most: int) -> tasks.Examples:
     ("name", "experiment"), [(ADDER, "neural-gpu-addition"), (MULTIPLIER, "neural-gpu-multiplication")]
 )
 def test_it_says_how_it_was_made(name: str, experiment: str) -> None:
-    about = nn.pretrained_config(name)
+    about = nn.load_pretrained_config(name)
     assert about["task"]["trained_bits"] == TRAINED_BITS
     assert experiment in about["made"]["command"]
     assert name != ADDER or about["made"]["seeds_trained"] >= 5

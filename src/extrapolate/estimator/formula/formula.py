@@ -84,7 +84,7 @@ class Formula:
         roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]
 
-    def undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
+    def list_undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
         """In words, where the formula has no value."""
         found = []
         for index, symbol in enumerate(symbols):

@@ -95,8 +95,8 @@ def load_formula(path: Path) -> SavedFormula:
 
 
 def _read(content: dict[str, Any]) -> SavedFormula:
-    columns = [_typed(name, str) for name in _typed(content["columns"], list)]
-    root, sign = _typed(content["root"], int), _typed(content["sign"], int)
+    columns = [_check_type(name, str) for name in _check_type(content["columns"], list)]
+    root, sign = _check_type(content["root"], int), _check_type(content["sign"], int)
     if root not in (1, 2) or sign not in (1, -1) or len(set(columns)) != len(columns):
         raise ValueError("impossible root, sign or columns")
     numerator, above = _terms(content["numerator"], len(columns))
@@ -104,8 +104,8 @@ def _read(content: dict[str, Any]) -> SavedFormula:
     if not numerator or len(denominator) == 1:
         raise ValueError("terms are missing")
     return SavedFormula(
-        target=_typed(content["target"], str),
-        found=_typed(content["found"], bool),
+        target=_check_type(content["target"], str),
+        found=_check_type(content["found"], bool),
         columns=tuple(columns),
         structure=Structure(numerator, denominator, root, sign),
         above=above,
@@ -115,18 +115,20 @@ def _read(content: dict[str, Any]) -> SavedFormula:
 
 def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
     monomials, coefficients = [], []
-    for item in _typed(items, list):
-        coefficient, exponents = item["coefficient"], _typed(item["exponents"], list)
+    for item in _check_type(items, list):
+        coefficient, exponents = item["coefficient"], _check_type(item["exponents"], list)
         if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or len(exponents) != columns:
             raise ValueError("a term is damaged")
-        if not math.isfinite(coefficient) or not all(EXPONENT.fullmatch(_typed(each, str)) for each in exponents):
+        if not math.isfinite(coefficient) or not all(
+            EXPONENT.fullmatch(_check_type(each, str)) for each in exponents
+        ):
             raise ValueError("a number is damaged")
         monomials.append(tuple(map(Fraction, exponents)))
         coefficients.append(float(coefficient))
     return tuple(monomials), np.array(coefficients)
 
 
-def _typed(value: Any, kind: type) -> Any:
+def _check_type(value: Any, kind: type) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{value!r:.40} where a {kind.__name__} is expected")
     return value

@@ -135,7 +135,7 @@ class Pool:
                 self.best = found
         return self.judged[structure]
 
-    def ranked(self) -> list[ScoredStructure]:
+    def rank(self) -> list[ScoredStructure]:
         """Best first."""
         found = [candidate for candidate in self.judged.values() if candidate is not None]
         return sorted(found, key=_rank)

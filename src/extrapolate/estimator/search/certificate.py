@@ -101,7 +101,7 @@ def certify(
         agrees_in_fractions=agreement.equal,
         checked_points=agreement.points,
         checked_reach=agreement.reach,
-        undefined=formula.undefined(symbols),
+        undefined=formula.list_undefined(symbols),
         time_limit_struck=time_limit_struck,
         reason=reason,
     )
@@ -119,10 +119,10 @@ def why_not(candidate: ScoredStructure, table: SplitTable, residual: float | Non
         return "no formula explains the target better than its mean"
     if candidate.exact:
         return None
-    left = unexplained(candidate, table)
+    left = measure_unexplained(candidate, table)
     if left > UNEXPLAINED:
         return f"the best formula leaves {left:.0%} of the variance unexplained"
-    bulk = _unexplained_bulk(candidate, table)
+    bulk = _measure_bulk(candidate, table)
     if bulk > BULK:
         return f"the best formula explains few large values: it leaves {bulk:.0%} of the others' variance"
     outer = _outer_ratio(candidate, table)
@@ -133,13 +133,13 @@ def why_not(candidate: ScoredStructure, table: SplitTable, residual: float | Non
     return None
 
 
-def unexplained(candidate: ScoredStructure, table: SplitTable) -> float:
+def measure_unexplained(candidate: ScoredStructure, table: SplitTable) -> float:
     """The share of the target's variance that is left, inside or outside, whichever is larger."""
     spread = float(np.std(table.y)) / table.size
     return (max(candidate.inner_error, candidate.outer_error) / spread) ** 2 if spread else 0.0
 
 
-def _unexplained_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
+def _measure_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
     """The share of the variance that is left among the rows without the ``EXTREME`` share furthest out."""
     distance = np.abs(table.y - np.median(table.y))
     bulk = distance <= np.quantile(distance, 1 - EXTREME)
@@ -150,14 +150,14 @@ def _unexplained_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
 
 def _outer_ratio(candidate: ScoredStructure, table: SplitTable) -> float:
     """Outer over inner errors, each as a share of the noise expected there."""
-    error = _standardised(candidate, table)
+    error = _standardize(candidate, table)
     inner, outer = error[~table.outer], error[table.outer]
     if not len(outer):
         return 1.0
     return float(np.sqrt(np.mean(np.square(outer)) / max(float(np.mean(np.square(inner))), 1e-300)))
 
 
-def _standardised(candidate: ScoredStructure, table: SplitTable) -> np.ndarray:
+def _standardize(candidate: ScoredStructure, table: SplitTable) -> np.ndarray:
     value = candidate.fit.predict(table.x)
     profile = noise_profile(value, table.size) if candidate.proportional else np.ones(len(value))
     return (table.y - value) / profile
@@ -167,7 +167,7 @@ def residual_structure(candidate: ScoredStructure, table: SplitTable, seed: int)
     """The share of the errors' variance that trees explain on rows they have not seen."""
     if len(table.y) < ENOUGH_ROWS:
         return None
-    error = _standardised(candidate, table)
+    error = _standardize(candidate, table)
     trees = ExtraTreesRegressor(
         n_estimators=100,
         min_samples_leaf=5,

@@ -57,7 +57,7 @@ def fit(structure: Structure, x: Array, y: Array, noise_std: Array) -> Fit | Non
         if not (np.isfinite(n).all() and np.isfinite(d).all()) or len(y) <= structure.free_coefficients:
             return None
         target = y if structure.root == 1 else y * y
-        start = _linearised(structure, n, d, target, noise_std)
+        start = _linearize(structure, n, d, target, noise_std)
         if start is None:
             return None
         above, below = start
@@ -72,7 +72,7 @@ def fit(structure: Structure, x: Array, y: Array, noise_std: Array) -> Fit | Non
         return Fit(structure, above, below, _covariance(slopes / noise_std[:, None]))
 
 
-def _linearised(
+def _linearize(
     structure: Structure, n: Array, d: Array, target: Array, noise_std: Array
 ) -> tuple[Array, Array] | None:
     """target·D = N is linear in the coefficients; its weights follow the last D (Sanathanan & Koerner)."""

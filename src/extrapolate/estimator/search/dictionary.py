@@ -97,7 +97,7 @@ class Dictionary:
         return Structure.of([*base, *numerator], [zero, *denominator] if denominator else [], root, sign)
 
 
-def projected(features: Array, base: Array) -> Array:
+def project(features: Array, base: Array) -> Array:
     """``features`` without what ``base`` explains, each scaled to length 1; those it explains become 0."""
     q, _ = np.linalg.qr(base)
     length = np.linalg.norm(features, axis=0)
@@ -110,8 +110,8 @@ def projected(features: Array, base: Array) -> Array:
 
 def best_pairs(dictionary: Dictionary, base: Array, keep: int) -> Iterator[tuple[int, ...]]:
     """The pairs of features that explain most of the target beside ``base``, best first; and single ones."""
-    features = projected(dictionary.features, base)
-    target = projected(dictionary.target[:, None], base)[:, 0]
+    features = project(dictionary.features, base)
+    target = project(dictionary.target[:, None], base)[:, 0]
     along = features.T @ target
     scores: list[tuple[float, tuple[int, ...]]] = []
     singles = np.argsort(-np.abs(along), kind="stable")[: max(4, keep // 4)]
@@ -135,7 +135,7 @@ def best_pairs(dictionary: Dictionary, base: Array, keep: int) -> Iterator[tuple
 
 def best_additions(dictionary: Dictionary, base: Array, keep: int) -> list[tuple[int, ...]]:
     """The single columns that explain most of what ``base`` leaves of the target."""
-    features = projected(dictionary.features, base)
-    target = projected(dictionary.target[:, None], base)[:, 0]
+    features = project(dictionary.features, base)
+    target = project(dictionary.target[:, None], base)[:, 0]
     along = np.abs(features.T @ target)
     return [(int(index),) for index in np.argsort(-along, kind="stable")[:keep]]

@@ -31,7 +31,7 @@ def write(candidate: ScoredStructure, table: SplitTable, symbols: Sequence[sympy
     noise = np.ones(len(table.y))
     if candidate.proportional:
         noise = noise_profile(candidate.fit.predict(table.x), table.size)
-    choices = [_refitted(candidate, lead, table, noise) for lead in _leads(candidate.structure)]
+    choices = [_refit(candidate, lead, table, noise) for lead in _leads(candidate.structure)]
     if candidate.exact:
         fitted, deviation = max(choices, key=lambda each: _count_neat(*each))
         return _neat_exact(fitted, deviation, table, symbols)
@@ -57,7 +57,7 @@ def _leads(structure: Structure) -> list[Structure]:
     return [replace(structure, denominator=order) for order in orders] or [structure]
 
 
-def _refitted(
+def _refit(
     candidate: ScoredStructure, structure: Structure, table: SplitTable, noise_std: Array
 ) -> tuple[Fit, Array]:
     """The fit on all rows, and the standard errors of its free coefficients."""

@@ -1,35 +1,14 @@
-"""What a fit tells while it runs, and how it is asked to stop."""
+"""The time limit of a fit, and requests to stop it."""
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from extrapolate._runtime.progress import Interrupted
-
-
-class FitWatch(Protocol):
-    """Told when a stage of the search begins; asked whether to stop."""
-
-    def stage(self, name: str, done: int, total: int, best: str) -> None:
-        """``done`` of ``total`` stages are over, ``name`` begins; ``best`` is the formula so far."""
-        ...
-
-    def stop_requested(self) -> bool: ...
-
-
-class QuietFit:
-    """Shows nothing and never stops."""
-
-    def stage(self, name: str, done: int, total: int, best: str) -> None:
-        pass
-
-    def stop_requested(self) -> bool:
-        return False
+from extrapolate._runtime.progress import Interrupted, Progress
 
 
 @dataclass
 class Clock:
-    """The time a fit may take, and its watch.
+    """The time limit of a fit, and its progress.
 
     Attributes:
         limit: seconds; a guard. The search has a fixed plan and normally ends long before.
@@ -37,7 +16,7 @@ class Clock:
     """
 
     limit: float
-    watch: FitWatch
+    progress: Progress
     started: float = field(default_factory=time.monotonic)
     struck: bool = False
 
@@ -49,9 +28,9 @@ class Clock:
         """Whether to end the search now.
 
         Raises:
-            Interrupted: the watch asked to stop.
+            Interrupted: the progress asked to stop.
         """
-        if self.watch.stop_requested():
+        if self.progress.stop_requested():
             raise Interrupted(f"stopped after {self.seconds:.1f} seconds")
         self.struck = self.struck or self.seconds > self.limit
         return self.struck

@@ -49,7 +49,7 @@ def train_powers(data: Scaled, shape: tuple[int, int], seeds: range, steps: int,
     replicas = Replicas.build(lambda: PowerFraction(columns, *shape), seeds)
     with torch.no_grad():
         for name in ("weight", "divisor_weight"):
-            replicas.parameters[name].copy_(_allowed_start(replicas.parameters[name], data.table))
+            replicas.parameters[name].copy_(_sample_initial(replicas.parameters[name], data.table))
         _solve_coefficients(replicas, data)
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
@@ -61,7 +61,7 @@ def train_sums(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, s
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
 
-def _allowed_start(weight: Tensor, table: SplitTable) -> Tensor:
+def _sample_initial(weight: Tensor, table: SplitTable) -> Tensor:
     """No negative power where a column has a zero; whole powers where it has a negative number."""
     weight = weight.clone()
     for index, column in enumerate(table.columns):
@@ -130,14 +130,14 @@ def _round_exponents(row: Tensor, table: SplitTable, denominator: int | None) ->
 @torch.no_grad()
 def read_sums(model: LinearProduct, data: Scaled, root: int, sign: int) -> Structure | None:
     """A trained network of sums multiplied out, without the columns that hardly count in a sum."""
-    above = _multiplied(model.above, data)
-    below = _multiplied(model.below, data) if model.below is not None else set()
+    above = _multiply(model.above, data)
+    below = _multiply(model.below, data) if model.below is not None else set()
     if not above or (model.below is not None and not below) or len(above) + len(below) > MOST_TERMS:
         return None
     return Structure.of(above, below, root, sign)
 
 
-def _multiplied(layer: nn.Linear, data: Scaled) -> set[Monomial]:
+def _multiply(layer: nn.Linear, data: Scaled) -> set[Monomial]:
     zero = tuple(Fraction(0) for _ in data.scale)
     spread = data.x.std(0, unbiased=False)
     terms = {zero}

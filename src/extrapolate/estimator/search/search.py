@@ -15,7 +15,7 @@ from extrapolate.estimator.formula.structure import Monomial, Structure, evaluat
 from extrapolate.estimator.search import algebra
 from extrapolate.estimator.search import dictionary as dictionaries
 from extrapolate.estimator.search.candidates import Pool, ScoredStructure
-from extrapolate.estimator.search.certificate import residual_structure, unexplained, why_not
+from extrapolate.estimator.search.certificate import measure_unexplained, residual_structure, why_not
 from extrapolate.estimator.search.dictionary import Dictionary
 from extrapolate.estimator.search.finalize import sketch
 from extrapolate.estimator.search.network import LinearProduct, PowerFraction
@@ -93,7 +93,8 @@ class Search:
                 return
             if unchanged >= PATIENCE and name != GROW and best is not None and self._is_noise(best):
                 continue
-            self.clock.watch.stage(name, done, len(stages), "" if best is None else sketch(best, self.symbols))
+            found = "" if best is None else f"; best so far: {sketch(best, self.symbols)}"
+            self.clock.progress.update(done, f"stage {done + 1}/{len(stages)}, {name}{found}")
             self._consider(stage())
             before, best = best, self.pool.best
             unchanged = unchanged + 1 if best is before else 0
@@ -104,7 +105,7 @@ class Search:
         """Whether ``best`` leaves only noise, and little of it; asked once a formula."""
         if best.structure not in self._noise_only:
             residual = residual_structure(best, self.table, self.seed)
-            clean = why_not(best, self.table, residual) is None and unexplained(best, self.table) < LITTLE
+            clean = why_not(best, self.table, residual) is None and measure_unexplained(best, self.table) < LITTLE
             self._noise_only[best.structure] = clean and residual is not None and residual < 0
         return self._noise_only[best.structure]
 
@@ -205,13 +206,13 @@ class Search:
         choices = dictionaries.monomials(self.sample.columns)
         for target in self.targets:
             book = Dictionary.of(self.sample, choices, target.values, divisors=600)
-            growing = [each for each in self.pool.ranked() if each.structure.root == target.root][:GROWING]
+            growing = [each for each in self.pool.rank() if each.structure.root == target.root][:GROWING]
             for candidate in growing:
-                yield from self._grown(candidate, book, target)
+                yield from self._extend(candidate, book, target)
                 if self.clock.over():
                     return
 
-    def _grown(self, candidate: ScoredStructure, book: Dictionary, target: Target) -> Iterator[Structure]:
+    def _extend(self, candidate: ScoredStructure, book: Dictionary, target: Target) -> Iterator[Structure]:
         structure = candidate.structure
         lead = structure.denominator[:1]
         base = [evaluate(structure.numerator, self.sample.x)]

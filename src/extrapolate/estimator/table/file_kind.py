@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 
 Kind = Literal["parquet", "text"]
 
@@ -56,5 +56,5 @@ def _missing(path: Path) -> UserError:
     names = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
     if not names:
         return UserError(f"no such file: {path}")
-    hint = str(unknown_name("file", path.name, names)).partition(": ")[2]
+    hint = str(unknown_name_error("file", path.name, names)).partition(": ")[2]
     return UserError(f"no such file: {path}" + (f"; {hint}" if hint.startswith("did you mean") else ""))

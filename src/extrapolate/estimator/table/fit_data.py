@@ -7,7 +7,7 @@ from typing import cast
 
 import polars as pl
 
-from extrapolate._runtime.errors import UserError, unknown_name
+from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate.estimator.formula.structure import Array
 from extrapolate.estimator.table.parse_numbers import parse_numbers
 from extrapolate.estimator.table.read_file import Table, read_sheet
@@ -67,7 +67,7 @@ def _check_names(table: Table, target: str, ignore: Sequence[str]) -> None:
         raise UserError(f"{table.path} begins with numbers: its first line must name the columns")
     for name in (target, *ignore):
         if name not in table.names:
-            raise unknown_name("column", name, table.names)
+            raise unknown_name_error("column", name, table.names)
     if target in ignore:
         raise UserError(f"{target!r} is the target and cannot be ignored")
 

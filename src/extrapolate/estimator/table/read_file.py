@@ -53,12 +53,12 @@ def read_sheet(path: Path) -> Table:
     """
     large = path.stat().st_size > LARGEST if path.is_file() else False
     if kind_of(path) == "parquet":
-        return _parquet_sample(path) if large else Table(path, _numbered(_parquet(path).collect()), None)
+        return _parquet_sample(path) if large else Table(path, _add_row_numbers(_parquet(path).collect()), None)
     if large:
         return _text_sample(path)
     layout = layout_of(path)
     frame = _parse(path, path.read_bytes(), layout)
-    return Table(path, _without_blanks(_numbered(frame), layout), layout)
+    return Table(path, _without_blanks(_add_row_numbers(frame), layout), layout)
 
 
 def read_batches(path: Path) -> Iterator[Table]:
@@ -80,11 +80,11 @@ def read_batches(path: Path) -> Iterator[Table]:
         raise _unreadable(path, error, layout) from error
 
 
-def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+def _add_row_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_row_index(ROW, offset=1)
 
 
-def _unnumbered(frame: pl.DataFrame) -> pl.DataFrame:
+def _drop_row_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.lit(None, pl.UInt32).alias(ROW), pl.all())
 
 
@@ -118,8 +118,8 @@ def _text_sample(path: Path) -> Table:
             piece = file.read(LARGEST // (2 * BLOCKS))
             begin = piece.find(b"\n") + 1 if place else 0
             pieces.append(piece[begin : piece.rfind(b"\n") + 1])
-    frame = _without_blanks(_unnumbered(_parse(path, b"".join(pieces), layout)), layout)
-    return Table(path, frame, layout, (_sampled(size, f"{len(frame):,} of its rows"),))
+    frame = _without_blanks(_drop_row_numbers(_parse(path, b"".join(pieces), layout)), layout)
+    return Table(path, frame, layout, (_sample(size, f"{len(frame):,} of its rows"),))
 
 
 def _parquet(path: Path) -> pl.LazyFrame:
@@ -136,11 +136,11 @@ def _parquet_sample(path: Path) -> Table:
     rows = int(lazy.select(pl.len()).collect().item())
     length = max(1, rows * LARGEST // size // (2 * BLOCKS))
     frame = pl.concat(lazy.slice(rows * place // BLOCKS, length).collect() for place in range(BLOCKS))
-    note = _sampled(size, f"{len(frame):,} of its {rows:,} rows")
-    return Table(path, _unnumbered(frame), None, (note,))
+    note = _sample(size, f"{len(frame):,} of its {rows:,} rows")
+    return Table(path, _drop_row_numbers(frame), None, (note,))
 
 
-def _sampled(size: int, rows: str) -> str:
+def _sample(size: int, rows: str) -> str:
     return f"the file is large ({size / 2**20:,.1f} MiB): read in a spread sample, {rows}"
 
 

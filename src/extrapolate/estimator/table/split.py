@@ -51,7 +51,7 @@ class SplitTable:
         keep = ~self.outer
         return SplitTable(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
 
-    def thinned(self, rng: np.random.Generator) -> "SplitTable":
+    def thin(self, rng: np.random.Generator) -> "SplitTable":
         """At most ``JUDGED_ROWS`` of the rows, inner and outer ones alike; itself where it has no more."""
         if len(self.x) <= JUDGED_ROWS:
             return self

@@ -121,10 +121,10 @@ class GridTimeConfig(lab.Config):
     """Advantage actor-critic, Adam, rate 3e-3; T from 5 to 12 in training, on a grid of 5 × 5."""
 
     agents: tuple[str, ...] = lab.names(CLOCKS, "Agents to train", "agent", axis="kind of agent")
-    batch: int = lab.number(64, "Episodes per training step.", cut=lab.fewer("episodes per step"))
-    episodes: int = lab.number(400, "Test episodes per T.")
-    latest: int = lab.number(25, "The largest T of the test.", least=LAST)
-    hidden: int = lab.number(32, "Size of the LSTM's state.", cut=lab.fewer("LSTM units"))
+    batch: int = lab.integer(64, "Episodes per training step.", cut=lab.fewer("episodes per step"))
+    episodes: int = lab.integer(400, "Test episodes per T.")
+    latest: int = lab.integer(25, "The largest T of the test.", least=LAST)
+    hidden: int = lab.integer(32, "Size of the LSTM's state.", cut=lab.fewer("LSTM units"))
     compile: bool = False  # twelve unrolled steps are more code than a compiler can fuse in a minute
 
 

@@ -53,7 +53,7 @@ PAPER = {
 class ArithmeticConfig(NeuralGPUConfig):
     """AdaMax at 0.01 · 48/channels; operands of up to 20 bits in training."""
 
-    together: int = lab.number(1, "Networks that are trained at once; on a GPU many take as long as one.")
+    together: int = lab.integer(1, "Networks that are trained at once; on a GPU many take as long as one.")
     dropout: float = lab.real(0.1, "Dropout of the candidate state in training.", least=0, below=1)
     operands: str = lab.name(
         "varied",
@@ -68,7 +68,7 @@ class ArithmeticConfig(NeuralGPUConfig):
         "errors on a validation set. 0: no rounding (published).",
         least=0,
     )
-    extra_steps: int = lab.number(
+    extra_steps: int = lab.integer(
         0,
         "Extra steps after one step per position, so that late carries finish. In training sampled from "
         "[slack/4, slack]. Published: 0.",
@@ -80,10 +80,10 @@ class ArithmeticConfig(NeuralGPUConfig):
         least=4,
         cut=longest(lab.fewer("bits tested")),
     )
-    pairs: int = lab.number(256, "Random pairs of each width but the last.", cut=lab.fewer("pairs per width"))
-    long_pairs: int = lab.number(16, "Those of the last width.", cut=lab.fewer("pairs at the last width"))
-    family_pairs: int = lab.number(32, "Most pairs of a hard family.", cut=lab.fewer("pairs per family"))
-    bins: int = lab.number(5, "Bins of lengths per step, of nine.", cut=lab.fewer("bins of lengths per step"))
+    pairs: int = lab.integer(256, "Random pairs of each width but the last.", cut=lab.fewer("pairs per width"))
+    long_pairs: int = lab.integer(16, "Those of the last width.", cut=lab.fewer("pairs at the last width"))
+    family_pairs: int = lab.integer(32, "Most pairs of a hard family.", cut=lab.fewer("pairs per family"))
+    bins: int = lab.integer(5, "Bins of lengths per step, of nine.", cut=lab.fewer("bins of lengths per step"))
 
 
 Pairs = list[tuple[int, int]]

@@ -29,8 +29,8 @@ TRAINING, FIXED, EXTRA_STEPS = 0, 1, 2
 class NeuralGPUConfig(lab.Config):
     """The options of all Neural GPU experiments."""
 
-    channels: int = lab.number(48, "Channels per position.", cut=lab.fewer("channels"))
-    batch: int = lab.number(32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin"))
+    channels: int = lab.integer(48, "Channels per position.", cut=lab.fewer("channels"))
+    batch: int = lab.integer(32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin"))
     compile: bool = False  # hundreds of steps of a loop would be compiled for minutes
 
 
@@ -56,7 +56,7 @@ class LengthBins:
         begin = self.ends[index - 1] if index else 0
         return [length for length in range(begin + 1, self.ends[index] + 1) if task.takes(length)]
 
-    def used(self, task: Algorithm) -> list[int]:
+    def select(self, task: Algorithm) -> list[int]:
         """The bins in which ``task`` has any length."""
         return [index for index in range(len(self.ends)) if self.lengths(task, index)]
 
@@ -68,12 +68,12 @@ class LengthBins:
         for some, lengths in ((count - few, self.lengths(task, index)), (few, below)):
             if some:
                 length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
-                made.append(task.examples(some, length, generator).padded(self.ends[index]))
+                made.append(task.examples(some, length, generator).pad(self.ends[index]))
         return together(made)
 
     def sample_bins(self, task: Algorithm, count: int, generator: torch.Generator) -> list[int]:
         """``count`` bins: the longest, one of the two shortest, and others at random; all if there are no more."""
-        used = self.used(task)
+        used = self.select(task)
         if count >= len(used):
             return used
         first = used[int(torch.randint(min(2, len(used) - 1), (), generator=generator))]
@@ -141,7 +141,7 @@ class Recipe:
         keys = torch.tensor([[self.seeds[0], each, step] for each in (stream, EXTRA_STEPS + stream)])
         generator, extra = map(generator_of, keys)
         if stream == FIXED:
-            bins = self.bins.used(self.task) * 4
+            bins = self.bins.select(self.task) * 4
         else:
             bins = self.bins.sample_bins(self.task, self.bins_per_step, generator)
         batches = []
@@ -180,7 +180,7 @@ def costs(model: nn.Module, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the saturation, each the mean over the batches in ``inputs``."""
     assert isinstance(model, DiagonalNeuralGPU)
     pairs = [(symbols, span) for symbols, span, _ in inputs["batches"]]
-    logits, saturation = model.saturated_together(pairs, int(inputs["extra_steps"]))
+    logits, saturation = model.measure_saturations(pairs, int(inputs["extra_steps"]))
     entropies = [
         F.cross_entropy(each.flatten(0, 1).float(), answer.flatten())
         for each, (_, _, answer) in zip(logits, inputs["batches"], strict=True)

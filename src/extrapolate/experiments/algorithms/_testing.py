@@ -112,7 +112,7 @@ def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
 
 
 def run_tests(
-    models: Sequence[nn.Module], test_sets: Sequence[TestSet], checkpoint: Path, watch: Progress
+    models: Sequence[nn.Module], test_sets: Sequence[TestSet], checkpoint: Path, progress: Progress
 ) -> list[dict[str, int | None]]:
     """For each network the number of wrong sequences by test set; None where it was not tested on it.
 
@@ -130,11 +130,11 @@ def run_tests(
                 continue
             found = own.setdefault(each.name, [])
             for batch in each.batches()[len(found) :] if len(found) < each.num_batches else []:
-                if watch.stop_requested():
+                if progress.stop_requested():
                     raise Interrupted(f"stopped in the test set {each.name}")
                 found.append(count_errors(model, batch))
                 write(checkpoint, Checkpoint({"models": torch.tensor(len(done))}, {"errors": done}))
-                watch.progress(sum(len(counts) for every in done for counts in every.values()), None)
+                progress.update(sum(len(counts) for every in done for counts in every.values()))
     return [{each.name: sum(own[each.name]) if each.name in own else None for each in test_sets} for own in done]
 
 

@@ -28,7 +28,7 @@ class AdditionConfig(arithmetic.ArithmeticConfig):
         (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200),
         "Lengths of carries that are tested.",
     )
-    carry_pairs: int = lab.number(16, "Pairs of each class at each carry.", cut=lab.fewer("pairs per carry"))
+    carry_pairs: int = lab.integer(16, "Pairs of each class at each carry.", cut=lab.fewer("pairs per carry"))
 
 
 @dataclass(frozen=True)

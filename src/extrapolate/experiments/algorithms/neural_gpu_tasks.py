@@ -23,7 +23,7 @@ class TasksConfig(recipes.NeuralGPUConfig):
     """A batch from every bin of lengths in each step; AdaMax at 0.01 · 48/channels by default."""
 
     tasks: tuple[str, ...] = lab.names(TASKS, "Tasks to train on", "task")
-    steps: int = lab.number(
+    steps: int = lab.integer(
         6_000,
         "Largest number of training steps; a training ends once its checks are perfect.",
         cut=lab.fewer("steps"),
@@ -40,11 +40,11 @@ class TasksConfig(recipes.NeuralGPUConfig):
         least=2,
         cut=recipes.longest(lab.fewer("positions tested")),
     )
-    sequences: int = lab.number(256, "Sequences at other lengths.", cut=lab.fewer("sequences per length"))
-    long_sequences: int = lab.number(
+    sequences: int = lab.integer(256, "Sequences at other lengths.", cut=lab.fewer("sequences per length"))
+    long_sequences: int = lab.integer(
         64, "Sequences of the last length.", cut=lab.fewer("sequences at the last length")
     )
-    kinds: int = lab.number(2, "Kinds of symbols.", cut=lab.fewer("kinds of symbols"))
+    kinds: int = lab.integer(2, "Kinds of symbols.", cut=lab.fewer("kinds of symbols"))
     optimizer: str = lab.name("AdaMax", recipes.OPTIMIZERS, "AdaMax, Adam or Madam.", "optimizer")
 
 

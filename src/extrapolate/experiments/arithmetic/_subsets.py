@@ -24,10 +24,10 @@ PENALTY = 10.0
 class SubsetConfig(lab.Config):
     """The published 100 inputs need millions of steps until the two sums are told apart; 16 need far fewer."""
 
-    in_features: int = lab.number(
+    in_features: int = lab.integer(
         16, "Input size; each of the two sums is over a quarter of it.", least=8, cut=lab.fewer("inputs")
     )
-    samples: int = lab.number(
+    samples: int = lab.integer(
         1_000,
         "Samples of the validation and of the extrapolation set.",
         least=2,

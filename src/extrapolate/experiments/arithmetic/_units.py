@@ -124,16 +124,16 @@ class SingleModuleConfig(lab.Config):
     units: tuple[str, ...] = lab.names(UNITS, "Units to train", "unit", default=MULTIPLIERS)
     operations: tuple[str, ...] = lab.names(OPERATIONS, "Operations to learn", "operation", default=("mul",))
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES)
-    eval_every: int = lab.number(
+    eval_every: int = lab.integer(
         1_000, "Steps between two evaluations.", cut=lab.larger("evaluated every {:,} steps, not {:,}")
     )
-    in_features: int = lab.number(
+    in_features: int = lab.integer(
         2,
         "Input size. The first two inputs determine the target; the rest are distractors.",
         least=2,
         cut=lab.other("{} inputs instead of {}"),
     )
-    samples: int = lab.number(
+    samples: int = lab.integer(
         10_000,
         "Samples of the validation and of the extrapolation set.",
         least=2,

@@ -14,7 +14,8 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Layer, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.arithmetic._units import errors_and_steps
 from extrapolate.stats import Estimate
-from extrapolate.tasks import PUBLISHED_RANGES, SUM_FUNCTIONS, RangePair, Sequences, SubsetFunction
+from extrapolate.tasks import PUBLISHED_RANGES, SUM_FUNCTIONS, RangePair, SubsetFunction
+from extrapolate.tasks.subset_functions import Sequences
 from extrapolate.training import Warmup
 
 PLAIN, BATCH_NOISE = "NAU-NMU", "NAU-BatchStochasticNMU"
@@ -35,10 +36,10 @@ class ArithmeticDatasetConfig(SubsetConfig):
 
     networks: tuple[str, ...] = lab.names(NETWORKS, "Networks to train", "network")
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES, cut=lab.missing("ranges"))
-    penalty_start: int = lab.number(
+    penalty_start: int = lab.integer(
         75_000, "Step at which the penalty begins.", least=0, cut=lab.fewer("steps before the penalty grows")
     )
-    penalty_end: int = lab.number(100_000, "Step at which the penalty reaches its full weight.")
+    penalty_end: int = lab.integer(100_000, "Step at which the penalty reaches its full weight.")
 
     def __post_init__(self) -> None:
         if self.penalty_end <= self.penalty_start:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic import functions_static as static
 from extrapolate.experiments.cells import LSTM
-from extrapolate.tasks import Sequences, parse_range
+from extrapolate.tasks import parse_range
+from extrapolate.tasks.subset_functions import Sequences
 
 
 class Recurrent(nn.Module):

@@ -20,7 +20,8 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.arithmetic._subsets import PENALTY, Layer, Static, SubsetConfig, SumsTraining
 from extrapolate.experiments.summary import Means
 from extrapolate.stats import Estimate, student
-from extrapolate.tasks import SUM_FUNCTIONS, Sequences, SubsetFunction, parse_range
+from extrapolate.tasks import SUM_FUNCTIONS, SubsetFunction, parse_range
+from extrapolate.tasks.subset_functions import Sequences
 from extrapolate.training import Warmup
 
 #: By the name of a model: the layer that makes the sums, and the one that makes the answer.
@@ -46,7 +47,7 @@ class FunctionsConfig(SubsetConfig):
 
     models: tuple[str, ...] = lab.names(LAYERS, "Models to train", "model")
     functions: tuple[str, ...] = lab.names(SUM_FUNCTIONS, "Functions of the two sums", "function")
-    hidden: int = lab.number(
+    hidden: int = lab.integer(
         32, "Units between the layers of networks that are not arithmetic.", cut=lab.fewer("hidden units")
     )
 

@@ -10,6 +10,7 @@ from torch import nn as torch_nn
 from extrapolate import nn
 from extrapolate.experiments.cells import GRU, LSTM, RNN
 from extrapolate.experiments.digits._images import DeepEncoder
+from extrapolate.nn.contract import Arithmetic
 from extrapolate.tasks import DIGIT_RULES, DigitRule
 
 #: Makes a layer with that many inputs and outputs.
@@ -36,7 +37,7 @@ class Accumulator(torch_nn.Module):
 
         x̄ is the mean of the weight's input: an input that the unit leaves out is driven to ``start``.
         """
-        assert isinstance(self.layer, nn.Arithmetic)
+        assert isinstance(self.layer, Arithmetic)
         before = torch.cat([torch.full_like(answers[:1], self.initial), answers[:-1]])
         inputs = torch.cat([before, features], -1).mean((0, 1))
         return ((1 - self.layer.effective_weight().abs()) * (self.initial - inputs).square()).mean()
@@ -46,7 +47,7 @@ class LinearAccumulator(Accumulator):
     """The same for a unit y = W x: W is computed once, and its product with the features once for all images."""
 
     def forward(self, features: Tensor) -> Tensor:
-        assert isinstance(self.layer, nn.Arithmetic)
+        assert isinstance(self.layer, Arithmetic)
         own, of_features = self.layer.effective_weight().chunk(2, -1)
         given = features @ of_features.mT
         answer, answers = torch.full_like(given[0], self.initial), []

@@ -12,7 +12,8 @@ from torch import nn as torch_nn
 from extrapolate import nn, ops
 from extrapolate.experiments import lab
 from extrapolate.experiments.digits._images import DeepEncoder, DigitConfig, adam, digits_of
-from extrapolate.tasks import ByDigit, DigitPairs
+from extrapolate.tasks import DigitPairs
+from extrapolate.tasks.digit_pairs import ByDigit
 from extrapolate.training import LinearDecay, Penalty, Replicas, Warmup
 
 #: The share of products of unseen pairs that must be right.
@@ -165,7 +166,7 @@ def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab
     pairs = [replace(task, fold=seed).pairs for seed in range(config.seeds)]
     seen, unseen = (torch.stack(each) for each in zip(*pairs, strict=True))
     training, validation, test = map(ByDigit.of, (digits.training, digits.validation, digits.test))
-    u = task.fixed_numbers()
+    u = task.sample_fixed()
 
     def loss(model: torch_nn.Module, key: Tensor, inputs: dict[str, Tensor]) -> Tensor:
         chosen = ops.uniform(key, (config.batch, task.draws))

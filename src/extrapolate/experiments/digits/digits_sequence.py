@@ -36,10 +36,10 @@ class DigitsSequenceConfig(DigitConfig):
         MODELS, "Models to train", "model", default=("LSTM", "NAC", "NALU", "NAU", "NMU", "StochasticNMU")
     )
     tasks: tuple[str, ...] = lab.names(DIGIT_RULES, "Tasks to learn", "task")
-    steps: int = lab.number(
+    steps: int = lab.integer(
         6_000, "Training steps of each model; counting takes four times as many.", cut=lab.fewer("steps")
     )
-    longest: int = lab.number(
+    longest: int = lab.integer(
         1_000,
         "Images in the longest test sequences, at most.",
         cut=lab.fewer("images in the longest test sequence"),
@@ -154,7 +154,7 @@ def train_model(config: DigitsSequenceConfig, model: str, rule: DigitRule) -> la
     """One network on one rule, all seeds at once; ``config`` has the steps of this rule."""
     kind, lengths = KINDS[model], config.lengths(rule)
     digits = digits_of(config.data, config.device)
-    images, test = rule.allowed(digits.training), rule.allowed(digits.test)
+    images, test = rule.select_allowed(digits.training), rule.select_allowed(digits.test)
     validation = rule.draw(200, rule.training, images, seed=1)
 
     def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:

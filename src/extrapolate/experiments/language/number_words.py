@@ -74,7 +74,7 @@ class NumberWordsConfig(lab.Config):
     """Adam, rate 3e-3, mean absolute error at the last word; 169 of the numbers 0 to 1,000 to train on."""
 
     models: tuple[str, ...] = lab.names(READ_OUTS, "Models to train", "model")
-    hidden: int = lab.number(32, "Size of the LSTM's state.", cut=lab.other("a state of {} instead of {}"))
+    hidden: int = lab.integer(32, "Size of the LSTM's state.", cut=lab.other("a state of {} instead of {}"))
 
 
 def notes(config: NumberWordsConfig) -> list[str]:

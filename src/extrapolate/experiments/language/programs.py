@@ -32,16 +32,16 @@ class ProgramsConfig(lab.Config):
         "How a number is read: whole (in one step, with its value) or digits (digit by digit).",
         "way to read numbers",
     )
-    limit: int = lab.number(
+    limit: int = lab.integer(
         10,
         "Numbers in training are below N; at test up to 100 times larger.",
         least=2,
         cut=lab.fewer("numbers in training"),
     )
-    eval_every: int = lab.number(250, "Steps between two evaluations.")
-    batch: int = lab.number(64, "Programs per step.", cut=lab.fewer("programs per step"))
-    samples: int = lab.number(1_000, "Programs in the validation set, and in each test.", least=2)
-    hidden: int = lab.number(32, "Size of the cell's state.", cut=lab.fewer("units in the cell"))
+    eval_every: int = lab.integer(250, "Steps between two evaluations.")
+    batch: int = lab.integer(64, "Programs per step.", cut=lab.fewer("programs per step"))
+    samples: int = lab.integer(1_000, "Programs in the validation set, and in each test.", least=2)
+    hidden: int = lab.integer(32, "Size of the cell's state.", cut=lab.fewer("units in the cell"))
     compile: bool = False  # the unrolled steps are more code than a compiler can fuse in a minute
 
 

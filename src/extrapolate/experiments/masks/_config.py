@@ -48,11 +48,11 @@ def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> 
 class StudyConfig(lab.Config):
     """Weights and masks are trained by Adam; four masks are drawn per step."""
 
-    seeds: int = lab.number(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.number(20_000, "Training steps of each network's weights.", cut=lab.fewer("steps"))
-    mask_steps: int = lab.number(20_000, "Training steps of each mask.", cut=lab.fewer("steps of each mask"))
+    seeds: int = lab.integer(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.integer(20_000, "Training steps of each network's weights.", cut=lab.fewer("steps"))
+    mask_steps: int = lab.integer(20_000, "Training steps of each mask.", cut=lab.fewer("steps of each mask"))
     strength: float = lab.real(1e-4, "Sparsity penalty of the masks (β).", least=0, below=1)
-    eval_every: int = lab.number(1_000, "Steps between two evaluations of the weights.")
+    eval_every: int = lab.integer(1_000, "Steps between two evaluations of the weights.")
     batch: int = batch(128, MASKS)
     compile: bool = False  # a single network of wide layers: there is nothing to fuse
 

@@ -71,7 +71,7 @@ def dense_study(
         train=train_weights(config, loss, error),
         sample=task.sample_pairs,
         loss=batch_loss,
-        learning=published_learning(config, seed),
+        mask_config=published_mask_config(config, seed),
         rounds=[masks],
         evaluate=evaluate,
     )
@@ -84,7 +84,7 @@ def build_dense(config: DenseConfig, task: TableTask) -> nn.Sequential:
     return nn.Sequential(*parts[:-1])
 
 
-def published_learning(config: StudyConfig, seed: int, learning_rate: float = 1e-2) -> MaskConfig:
+def published_mask_config(config: StudyConfig, seed: int, learning_rate: float = 1e-2) -> MaskConfig:
     """Masks as published for dense networks and the classifier of images."""
     penalty = config.strength / PUBLISHED_BATCH
     return MaskConfig(masks=MASKS, sparsity_penalty=penalty, learning_rate=learning_rate, seed=seed)

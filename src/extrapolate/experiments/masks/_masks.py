@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from extrapolate import ops
 from extrapolate.experiments import lab
 from extrapolate.experiments.masks._config import StudyConfig
-from extrapolate.inspect import Mask, MaskConfig, MaskLearner, PerLayer, is_weight
+from extrapolate.inspect import Mask, MaskConfig, is_weight
 from extrapolate.inspect.masks import learn
 from extrapolate.inspect.masks.batched import MaskedLosses
-from extrapolate.inspect.masks.choice import Choice
+from extrapolate.inspect.masks.choice import ParameterFilter
+from extrapolate.inspect.masks.learner import MaskLearner
+from extrapolate.inspect.masks.mask import PerLayer
 
 #: Streams of random numbers of the masks' batches begin here: those of the drawn masks begin at 0 and are few.
 BATCHES = 1_000_000
@@ -45,7 +47,7 @@ class MaskSpec:
 
     name: str
     functions: tuple[str, ...]
-    choose: Choice = is_weight
+    parameters: ParameterFilter = is_weight
     network: Callable[[nn.Module, Masks], nn.Module] = lambda network, earlier: network
     complete: Callable[[Mask, Masks], Mask] = lambda mask, earlier: mask
 
@@ -96,7 +98,7 @@ class MaskStudy:
     train: lab.TrainConfig
     sample: Callable[[Tensor, tuple[str, ...]], tuple[Tensor, ...]]
     loss: Callable[..., Tensor]
-    learning: MaskConfig
+    mask_config: MaskConfig
     rounds: Sequence[Sequence[MaskSpec]]
     evaluate: Callable[[Model], Iterable[dict[str, Any]]]
     name: str = "seed"
@@ -140,14 +142,14 @@ def _learn_round(
     study: MaskStudy, number: int, network: nn.Module, earlier: Masks, context: lab.Context
 ) -> dict[str, Mask]:
     """The masks of round ``number``, on the device of the network."""
-    make = partial(MaskLearner, loss=study.loss, learning=study.learning, losses=study.losses)
+    make = partial(MaskLearner, loss=study.loss, config=study.mask_config, losses=study.losses)
     learners, batches = [], []
     for index, spec in enumerate(study.rounds[number], len(earlier)):
         masked = spec.network(network, earlier)
-        learners.append(make(masked, name=spec.name, index=index, choose=spec.choose))
+        learners.append(make(masked, name=spec.name, index=index, parameters=spec.parameters))
         batches.append(partial(_batch, study, spec, index))
     steps, checkpoint = study.config.mask_steps, context.checkpoint(f"masks-{number}")
-    learn(learners, batches, steps, checkpoint=checkpoint, watch=context.after(number * steps))
+    learn(learners, batches, steps, checkpoint=checkpoint, progress=context.after(number * steps))
     pairs = zip(study.rounds[number], learners, strict=True)
     return {spec.name: spec.complete(learner.mask(), earlier) for spec, learner in pairs}
 

@@ -31,12 +31,12 @@ def data_folder(files: str, published: str) -> Any:
 class SequenceConfig(StudyConfig):
     """Learning rates are constant."""
 
-    width: int = lab.number(128, "Width of the network's layers.", cut=lab.fewer("units per layer"))
-    layers: int = lab.number(1, "Layers of the encoder, and as many of the decoder.", cut=lab.fewer("layers"))
+    width: int = lab.integer(128, "Width of the network's layers.", cut=lab.fewer("units per layer"))
+    layers: int = lab.integer(1, "Layers of the encoder, and as many of the decoder.", cut=lab.fewer("layers"))
     dropout: float = lab.real(0.0, "Dropout while the weights are trained.", least=0, below=1)
     learning_rate: float = lab.real(1e-3, "Learning rate of the weights.", above=0)
     mask_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
-    examined: int = lab.number(
+    examined: int = lab.integer(
         10_000, "Largest number of test examples of each set.", cut=lab.fewer("test examples of each set")
     )
 
@@ -91,7 +91,7 @@ def sequence_study(
     tested: tuple[str, ...],
     pad: int,
     split: str,
-    learning: MaskConfig,
+    mask_config: MaskConfig,
     masks: Sequence[MaskSpec],
     teacher_forcing: float = 1.0,
 ) -> MaskStudy:
@@ -148,13 +148,13 @@ def sequence_study(
         build=build,
         train=replace(
             config.train(loss_of_weights, optimizer, error, "error"),
-            grad_clip=Clip(norm=learning.grad_clip),
+            grad_clip=Clip(norm=mask_config.grad_clip),
             solved=lambda measures: measures["error"] <= 1 - ABLE,
             gradients=loop_gradients,
         ),
         sample=sample,
         loss=loss,
-        learning=learning,
+        mask_config=mask_config,
         rounds=[masks],
         evaluate=evaluate,
         views=lambda network, masks: unmasked_and_under(network.to(config.device), masks),

@@ -24,7 +24,7 @@ from extrapolate.experiments.masks._config import (
     networks_and_masks,
     widths,
 )
-from extrapolate.experiments.masks._dense import published_learning, train_weights
+from extrapolate.experiments.masks._dense import published_mask_config, train_weights
 from extrapolate.experiments.masks._masks import MaskSpec, MaskStudy, Model, mask_training
 from extrapolate.inspect import Mask, is_weight_or_bias
 from extrapolate.stats import Estimate, student
@@ -53,7 +53,7 @@ class ClassRemovalConfig(StudyConfig):
     )
     channels: tuple[int, ...] = widths((32, 64, 128, 256), "Channels of the convolutions")
     dropout: float = lab.real(0.5, "Dropout at the end; half of it a convolution before.", least=0, below=1)
-    removed: int = lab.number(10, "Classes to remove in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes"))
+    removed: int = lab.integer(10, "Classes to remove in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes"))
     mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
 
 
@@ -78,13 +78,13 @@ def other_loses(results: pl.DataFrame) -> lab.Found:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = others / own
     means = ratios.mean(1)
-    worst = removed(results)[int(means.argmax())]
+    worst = list_removed(results)[int(means.argmax())]
     return lab.Found(student(ratios.mean(0)), f"worst for class {worst}: {means.max():.1%}")
 
 
 def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """What a removed class loses, and at most another one, at least 0: (removed classes, networks) each."""
-    drops = {int(name): relative_drops(results, name) for name in removed(results)}
+    drops = {int(name): relative_drops(results, name) for name in list_removed(results)}
     own = [each[:, place] for place, each in drops.items()]
     others = [np.delete(each, place, 1).max(1).clip(0) for place, each in drops.items()]
     return np.array(own), np.array(others)
@@ -111,7 +111,7 @@ def answers(results: pl.DataFrame, view: str) -> np.ndarray:
     return rows.select(GIVEN + each for each in CLASSES).to_numpy().reshape(-1, len(CLASSES), len(CLASSES))
 
 
-def removed(results: pl.DataFrame) -> list[str]:
+def list_removed(results: pl.DataFrame) -> list[str]:
     units = results["model"].unique(maintain_order=True)
     return [unit.removeprefix(WITHOUT) for unit in units if unit.startswith(WITHOUT)]
 
@@ -119,7 +119,7 @@ def removed(results: pl.DataFrame) -> list[str]:
 def confusions(rows: pl.DataFrame) -> pl.DataFrame:
     """One network's differences to the control mask, a row per removed class, class asked and class given."""
     lines = []
-    for name in removed(rows):
+    for name in list_removed(rows):
         (difference,) = answers(rows, WITHOUT + name) - answers(rows, CONTROL)
         lines += [(name, *map(str, places), value) for places, value in np.ndenumerate(difference)]
     schema = {"mask": pl.String, "class": pl.String, "answer": pl.String, "value": pl.Float64}
@@ -213,7 +213,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         train=replace(train_weights(config, loss, error), gradients=loop_gradients),
         sample=sample,
         loss=lambda model, images, labels: F.cross_entropy(model(images), labels),
-        learning=published_learning(config, seed, config.mask_learning_rate),
+        mask_config=published_mask_config(config, seed, config.mask_learning_rate),
         rounds=mask_rounds(config.removed),
         evaluate=partial(evaluate, config.data),
         tables=lambda rows: {"confusions": confusions(rows)},
@@ -241,13 +241,13 @@ def mask_rounds(count: int) -> list[list[MaskSpec]]:
         MaskSpec(
             WITHOUT + each,
             tuple(other for other in CLASSES if other != each),
-            choose=lambda name, parameter, owner: name not in LAST,
+            parameters=lambda name, parameter, owner: name not in LAST,
             network=lambda network, earlier: earlier[CONTROL].only(*LAST).prune(network),
             complete=lambda mask, earlier: Mask({**mask, **earlier[CONTROL].only(*LAST)}),
         )
         for each in CLASSES[:count]
     ]
-    return [[MaskSpec(CONTROL, CLASSES, choose=is_weight_or_bias)], without]
+    return [[MaskSpec(CONTROL, CLASSES, parameters=is_weight_or_bias)], without]
 
 
 SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}

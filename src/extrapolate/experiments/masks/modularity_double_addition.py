@@ -69,7 +69,7 @@ def notes(config: DenseConfig) -> list[str]:
 
 
 @torch.no_grad()
-def copied(network: nn.Module) -> nn.Module:
+def copy_weights(network: nn.Module) -> nn.Module:
     """A copy in which the first pair is computed by the second one's weights of the first and the last layer."""
     found = copy.deepcopy(network)
     first, *_, last = (layer for layer in found.modules() if isinstance(layer, nn.Linear))
@@ -88,7 +88,7 @@ def evaluate(model: studies.Model) -> Iterator[dict[str, Any]]:
 
 def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedView]:
     """Of the network and its copy: unmasked, under each mask, and without each pair's."""
-    for start, each in (("", network), (COPIED, copied(network))):
+    for start, each in (("", network), (COPIED, copy_weights(network))):
         own = {name: masks[start + name] for name in (CONTROL, *PAIRS)}
         first, *_, last = own[CONTROL]
         outer = own[CONTROL].only(first, last)
@@ -101,7 +101,7 @@ def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedVi
 def mask_specs() -> list[studies.MaskSpec]:
     """Masks of both pairs and of each, over the network and over its copy."""
     own = [studies.MaskSpec(CONTROL, PAIRS), *(studies.MaskSpec(each, (each,)) for each in PAIRS)]
-    return own + [replace(each, name=COPIED + each.name, network=lambda net, _: copied(net)) for each in own]
+    return own + [replace(each, name=COPIED + each.name, network=lambda net, _: copy_weights(net)) for each in own]
 
 
 @lab.experiment(

@@ -41,11 +41,11 @@ class MathematicsConfig(SequenceConfig):
 
     modules: tuple[str, ...] = lab.names(MODULES, "Modules of problems", "module")
     data: str = sequences.data_folder("the unpacked archive of the Mathematics Dataset", "the published problems")
-    problems: int = lab.number(
+    problems: int = lab.integer(
         40_000, "Generated problems to train on.", cut=lab.fewer("problems of each difficulty")
     )
-    heads: int = lab.number(4, "Heads of attention; the width is a multiple of it.")
-    feedforward: int = lab.number(
+    heads: int = lab.integer(4, "Heads of attention; the width is a multiple of it.")
+    feedforward: int = lab.integer(
         128, "Width of the dense layers after attention.", cut=lab.fewer("units after attention")
     )
     batch: int = batch(32, MASKS)
@@ -132,7 +132,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
         split="problems not trained on",
-        learning=MaskConfig(MASKS, pressure, config.mask_rate, grad_clip=0.1, seed=seed),
+        mask_config=MaskConfig(MASKS, pressure, config.mask_rate, grad_clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
     unmasked = f"{module}, unmasked"

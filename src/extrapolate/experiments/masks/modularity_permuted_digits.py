@@ -19,8 +19,9 @@ from extrapolate.experiments.digits._images import DigitConfig, digits_of
 from extrapolate.experiments.masks._config import ABLE, batch, widths
 from extrapolate.experiments.masks._dense import PUBLISHED_BATCH
 from extrapolate.experiments.masks._masks import BATCHES, Line, accuracies, by_layer, table
-from extrapolate.inspect import JointLearner, Mask, MaskConfig, PerLayer, is_weight_or_bias
+from extrapolate.inspect import JointLearner, Mask, MaskConfig, is_weight_or_bias
 from extrapolate.inspect.masks import learn
+from extrapolate.inspect.masks.mask import PerLayer
 from extrapolate.stats import student
 from extrapolate.tasks.permuted_digits import PermutedDigits
 
@@ -39,9 +40,9 @@ class PermutedDigitsConfig(DigitConfig):
 
     hidden: tuple[int, ...] = widths((800, 800, 64))
     starts: tuple[str, ...] = lab.names(STARTS, "First logits of weights that no earlier task has kept", "start")
-    tasks: int = lab.number(11, "Number of tasks, one after another.", least=2, cut=lab.fewer("tasks"))
-    seeds: int = lab.number(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.number(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
+    tasks: int = lab.integer(11, "Number of tasks, one after another.", least=2, cut=lab.fewer("tasks"))
+    seeds: int = lab.integer(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.integer(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
     strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β).", least=0, below=1)
     batch: int = batch(128, MASKS)
     eval_every: int = 0  # tasks are evaluated in the end
@@ -88,7 +89,7 @@ class Chain(nn.Module):
         return self.of(len(self.firsts) - 1)(x)
 
 
-def used(masks: Sequence[Mask]) -> Mask | None:
+def union_of(masks: Sequence[Mask]) -> Mask | None:
     """What these tasks keep of the layers that all tasks share; None of no tasks."""
     if not masks:
         return None
@@ -143,7 +144,7 @@ def train_chain(config: PermutedDigitsConfig, init: str, seed: int) -> lab.Train
         assert isinstance(chain, Chain)
         masks: list[Mask] = []
         for number in range(config.tasks):
-            kept = used(masks)
+            kept = union_of(masks)
             initialize_unkept(chain.of(number), kept, seed, number)
             first = KEPT_START if kept is None else STARTS[init]
             learner = JointLearner(
@@ -156,11 +157,11 @@ def train_chain(config: PermutedDigitsConfig, init: str, seed: int) -> lab.Train
                 frozen_start=KEPT_START,
                 name=f"task {number + 1}",
                 index=number,
-                choose=is_weight_or_bias,
+                parameters=is_weight_or_bias,
             )
             context = trained.context.after(number * config.steps)
             checkpoint = context.checkpoint(f"masks-{number}")
-            learn([learner], [batches(number)], config.steps, checkpoint=checkpoint, watch=context)
+            learn([learner], [batches(number)], config.steps, checkpoint=checkpoint, progress=context)
             chain.of(number).load_state_dict(learner.trained_weights())
             masks.append(learner.mask())
         trained.replicas.load_state_dict({name: value[None] for name, value in chain.state_dict().items()})
@@ -210,7 +211,7 @@ def measure_overlaps(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | N
     Old weights are those that an earlier mask keeps. ``old``: their share of all weights, which a mask that chose
     blindly would have. None: there is no earlier task, or the mask keeps nothing.
     """
-    names, old = matrices(mask)[1:], used(earlier)
+    names, old = matrices(mask)[1:], union_of(earlier)
     columns = [*(f"share_{layer}" for layer in range(2, len(names) + 2)), "share", "old"]
     if old is None:
         return dict.fromkeys(columns)

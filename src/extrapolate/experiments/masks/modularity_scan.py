@@ -154,7 +154,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         tested=SPLITS,
         pad=PAD,
         split="commands that the split's training lacks",
-        learning=MaskConfig(MASKS, config.strength / 256, config.mask_rate, grad_clip=5.0, seed=seed),
+        mask_config=MaskConfig(MASKS, config.strength / 256, config.mask_rate, grad_clip=5.0, seed=seed),
         masks=[MaskSpec(CONTROL, (ALL,)), *(MaskSpec(each, (each,)) for each in LACKING)],
         teacher_forcing=network.teacher_forcing,
     )

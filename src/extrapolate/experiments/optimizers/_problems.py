@@ -138,7 +138,7 @@ class Problem:
     decay_at: tuple[float, ...] = (0.7,)
     tested_at_once: int = 0
 
-    def prepared(self, data: str, device: str) -> tuple[Callable[..., Tensor], OnTest]:
+    def prepare(self, data: str, device: str) -> tuple[Callable[..., Tensor], OnTest]:
         """The loss of a step, and what measures a model on the test set by a function of outputs and targets."""
         task = self.task(data, device)
         task.sample(1, torch.zeros(3, dtype=torch.int64, device=device))  # data are made here, not under vmap

@@ -23,16 +23,16 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         self.path = nn.Sequential(
-            *_convolved(in_channels, channels, 3, stride), nn.ReLU(), *_convolved(channels, channels, 3)
+            *_convolution(in_channels, channels, 3, stride), nn.ReLU(), *_convolution(channels, channels, 3)
         )
         same = stride == 1 and in_channels == channels
-        self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolved(in_channels, channels, 1, stride))
+        self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolution(in_channels, channels, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.path(x) + self.shortcut(x))
 
 
-def _convolved(in_channels: int, channels: int, size: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+def _convolution(in_channels: int, channels: int, size: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
     """Madam cannot train what begins at 0: the batch norms have no parameters, as in the paper's code."""
     convolution = nn.Conv2d(in_channels, channels, size, stride, size // 2, bias=False)
     return convolution, nn.BatchNorm2d(channels, affine=False)
@@ -47,7 +47,7 @@ def resnet18() -> nn.Sequential:
         for block in (ResidualBlock(before, channels, stride), ResidualBlock(channels, channels, 1))
     ]
     ends = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)
-    return nn.Sequential(*_convolved(3, 64, 3), nn.ReLU(), *blocks, *ends)
+    return nn.Sequential(*_convolution(3, 64, 3), nn.ReLU(), *blocks, *ends)
 
 
 class TextTransformer(nn.Module):

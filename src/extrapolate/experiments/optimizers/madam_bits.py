@@ -42,9 +42,9 @@ class BitsConfig(lab.Settings):
         "The folder with CIFAR-10's binary files, for cifar10-resnet18.",
         cut=lab.instead("scikit-learn's digits", "CIFAR-10"),
     )
-    seeds: int = lab.number(10, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.number(5_000, "Training steps of each model; 0: as published.", least=0, cut=fewer_steps)
-    eval_every: int = lab.number(500, "Steps between two evaluations.")
+    seeds: int = lab.integer(10, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.integer(5_000, "Training steps of each model; 0: as published.", least=0, cut=fewer_steps)
+    eval_every: int = lab.integer(500, "Steps between two evaluations.")
     compile: bool = True
 
 
@@ -80,7 +80,7 @@ def notes(config: BitsConfig) -> list[str]:
 
 def train_weights(config: BitsConfig, kind: str) -> lab.Training:
     problem, seeds, (bits, rounding) = PROBLEMS[config.problem], list(range(config.seeds)), WEIGHTS[kind]
-    loss, on_test = problem.prepared(config.data, config.device)
+    loss, on_test = problem.prepare(config.data, config.device)
     steps, (operation, images) = config.steps or problem.steps, TITLES[config.problem]
 
     def wrong(outputs: Tensor, labels: Tensor) -> Tensor:

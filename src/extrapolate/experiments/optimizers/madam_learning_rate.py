@@ -53,8 +53,8 @@ class LearningRateConfig(lab.Settings):
         cut=lab.missing("learning rates"),
         axis="rate",
     )
-    seeds: int = lab.number(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.number(
+    seeds: int = lab.integer(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.integer(
         1_000, "Training steps of each model; 0: a long training, as published.", least=0, cut=fewer_steps
     )
 
@@ -147,7 +147,7 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
     )
 
 
-def published_rates(optimizer: str) -> pl.DataFrame:
+def read_published_rates(optimizer: str) -> pl.DataFrame:
     """Of figure 1 of arXiv 2006.14560 (its notebook), a row for each task and rate.
 
     ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, or infinity.
@@ -159,7 +159,7 @@ def published_rates(optimizer: str) -> pl.DataFrame:
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
     """Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``: the same weights and examples at every rate."""
     problem = PROBLEMS[problem_name]
-    loss, on_test = problem.prepared(config.data, config.device)
+    loss, on_test = problem.prepare(config.data, config.device)
     steps = config.steps or problem.steps
     rates = [rate for rate in config.rates for _ in range(config.seeds)]
     rate_of_each, errors = (
@@ -176,7 +176,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
             "steps": steps,
         }
         once = problem_name == config.problems[0]
-        tables = {"published_rates": published_rates(optimizer)} if once else {}
+        tables = {"published_rates": read_published_rates(optimizer)} if once else {}
         return lab.Measured(lab.as_rows(training, columns), tables)
 
     training = lab.Training(

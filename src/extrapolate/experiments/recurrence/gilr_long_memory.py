@@ -71,21 +71,21 @@ class LongMemoryConfig(lab.Settings):
     lstm_lengths: tuple[int, ...] = lab.integers(
         (1_024, 8_192), "Lengths at which the LSTM is trained as well.", least=2
     )
-    seeds: int = lab.number(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    seeds_alone: int = lab.number(2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM"))
-    iterations: int = lab.number(600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations"))
-    lstm_iterations: int = lab.number(  # one takes about half the time
+    seeds: int = lab.integer(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    seeds_alone: int = lab.integer(2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM"))
+    iterations: int = lab.integer(600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations"))
+    lstm_iterations: int = lab.integer(  # one takes about half the time
         1_200, "Iterations after which an LSTM is given up.", cut=lab.fewer("iterations of the LSTM")
     )
-    longest: int = lab.number(2**20, "Length of the one sequence that measures memory.", least=2)
-    longest_iterations: int = lab.number(3, "Iterations at that length, of one GILR-LSTM.")
-    hidden: int = lab.number(32, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
-    hidden_alone: int = lab.number(
+    longest: int = lab.integer(2**20, "Length of the one sequence that measures memory.", least=2)
+    longest_iterations: int = lab.integer(3, "Iterations at that length, of one GILR-LSTM.")
+    hidden: int = lab.integer(32, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    hidden_alone: int = lab.integer(
         16, "Units per layer at lengths without the LSTM.", cut=lab.fewer("units per layer without the LSTM")
     )
     learning_rate: float = lab.real(0.003, "Learning rate.", above=0)
     rate_alone: float = lab.real(0.01, "Learning rate at lengths without the LSTM.", above=0)
-    batch: int = lab.number(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
+    batch: int = lab.integer(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
 
 
 #: The longest time constant of fresh forget gates, in lengths of the sequence.
@@ -95,7 +95,7 @@ REACH = 4.0
 MINIBATCHES = 5
 
 
-def converged(history: History) -> bool:
+def has_converged(history: History) -> bool:
     last = history.metrics["error"][-MINIBATCHES:]
     return len(last) == MINIBATCHES and not last.any()
 
@@ -119,7 +119,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
         return {"error": (~task.solved(answer, positive)).float().mean()[None]}
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        history, solved = trained.history, converged(trained.history)
+        history, solved = trained.history, has_converged(trained.history)
         iterations, seconds = int(history.steps[-1]), history.seconds_so_far
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10  # the most of this process so far
         if trained.replicas.device.type == "cuda":
@@ -151,7 +151,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
             eval_every=1,
             monitor="error",
             grad_clip=Clip(norm=1.0),
-            stop_when=converged,
+            stop_when=has_converged,
             gradients=loop_gradients,  # vmap cannot map torch's LSTM, and our fused layer is faster without it
         ),
         measure=measure,

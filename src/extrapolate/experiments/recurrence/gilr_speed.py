@@ -60,9 +60,9 @@ class SpeedConfig(lab.Settings):
         cut=lambda own, paper: lab.fewer("steps per sequence")(own[-1], paper[-1]),
     )
     features: tuple[int, ...] = lab.integers((4, 32, 128), "Widths of the recurrence, separated by commas.")
-    elements: int = lab.number(65_536, "Steps of all sequences together, in every measurement of a layer.")
-    hidden: int = lab.number(64, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
-    repeats: int = lab.number(5, "Timed repetitions, after one warm-up run.")
+    elements: int = lab.integer(65_536, "Steps of all sequences together, in every measurement of a layer.")
+    hidden: int = lab.integer(64, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    repeats: int = lab.integer(5, "Timed repetitions, after one warm-up run.")
 
 
 #: What is timed, by the name of its column.
@@ -126,7 +126,7 @@ def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
                 steps = f"{labels['length']:,} steps"
                 found.append({**labels, "split": steps, "seed": turn, "lstm_ms": None, **times})
         write(checkpoint, Checkpoint({}, {"found": found}))
-        context.progress(count, None)
+        context.update(count)
         if context.stop_requested() and count < len(every):
             raise Interrupted(f"stopped after {count} of {len(every)} comparisons")
     columns = "model", "task", "split", "seed", "length", "batch", "ours_ms", "loop_ms", "lstm_ms"

@@ -11,7 +11,7 @@ from extrapolate._runtime.errors import UserError
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def saved(kind: str, values: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def save(kind: str, values: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Copies of the values, under names that begin with their ``kind``, and of what Adam keeps of each."""
     state = {}
     for name, value in values.items():

@@ -57,7 +57,7 @@ class MaskedLosses:
             raise UserError(f"the loss must be a scalar tensor, the mean over the batch; it gave {_shorten(value)}")
         return value
 
-    def looped(self, samples: SampledMasks, parts: Batch) -> Tensor:
+    def loop(self, samples: SampledMasks, parts: Batch) -> Tensor:
         """The same as the mapped call, mask by mask; ``parts`` (K, B/K, ...)."""
         rows = range(len(next(iter(samples.values()))))
         alone = [pytree.tree_map(lambda value, row=row: value[row], (samples, parts)) for row in rows]
@@ -72,10 +72,10 @@ class MaskedLosses:
             raise
         except Exception as error:
             # what is wrong with the loss or the data is wrong in a loop too, and is said better there
-            self.looped(samples, parts)
+            self.loop(samples, parts)
             text = f"{type(self._module).__name__} cannot be mapped over masks ({_reason(error)})"
             warnings.warn(f"{text}: a loop over them gives the same, slower", RuntimeWarning, stacklevel=2)
-            return self.looped
+            return self.loop
         return self._vmapped
 
 
@@ -84,7 +84,7 @@ class LoopedLosses(MaskedLosses):
 
     def __init__(self, module: nn.Module, loss: Loss) -> None:
         super().__init__(module, loss)
-        self._way = self.looped
+        self._way = self.loop
 
 
 @contextmanager

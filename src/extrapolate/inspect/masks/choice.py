@@ -8,7 +8,7 @@ from extrapolate._runtime.errors import UserError
 
 #: ``choose(name, parameter, owner)``: whether to mask a parameter; ``name`` is its full name, ``owner`` the
 #: part of the module that holds it.
-Choice = Callable[[str, nn.Parameter, nn.Module], bool]
+ParameterFilter = Callable[[str, nn.Parameter, nn.Module], bool]
 
 _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
@@ -26,7 +26,7 @@ def is_weight_or_bias(name: str, parameter: nn.Parameter, owner: nn.Module) -> b
     return not isinstance(owner, _EMBEDDINGS)
 
 
-def maskable(module: nn.Module, choose: Choice) -> dict[str, Tensor]:
+def maskable(module: nn.Module, parameters: ParameterFilter) -> dict[str, Tensor]:
     """The chosen parameters of ``module`` by name, detached; a tied one only if every owner's is chosen.
 
     Raises:
@@ -35,7 +35,7 @@ def maskable(module: nn.Module, choose: Choice) -> dict[str, Tensor]:
     wanted: dict[int, bool] = {}
     for prefix, owner in module.named_modules():
         for leaf, parameter in owner.named_parameters(prefix, recurse=False):
-            chosen = choose(leaf, parameter, owner)
+            chosen = parameters(leaf, parameter, owner)
             wanted[id(parameter)] = chosen and wanted.get(id(parameter), True)
     found = {name: value for name, value in module.named_parameters() if wanted[id(value)]}
     if not found:

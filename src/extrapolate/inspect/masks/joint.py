@@ -6,9 +6,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from extrapolate.inspect.masks.adam import put_back, saved
+from extrapolate.inspect.masks.adam import put_back, save
 from extrapolate.inspect.masks.batched import Loss, MaskedLosses
-from extrapolate.inspect.masks.choice import Choice, is_weight
+from extrapolate.inspect.masks.choice import ParameterFilter, is_weight
 from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 
@@ -32,16 +32,16 @@ class JointLearner(MaskLearner):
         self,
         module: nn.Module,
         loss: Loss,
-        learning: MaskConfig,
+        config: MaskConfig,
         *,
         frozen: Mask | None = None,
         frozen_start: float = 2.0,
         name: str = "the function",
         index: int = 0,
-        choose: Choice = is_weight,
+        parameters: ParameterFilter = is_weight,
         losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
-        super().__init__(module, loss, learning, name=name, index=index, choose=choose, losses=losses)
+        super().__init__(module, loss, config, name=name, index=index, parameters=parameters, losses=losses)
         if frozen is not None:
             frozen.apply(module)  # says what does not fit
         self._trained = {
@@ -63,7 +63,7 @@ class JointLearner(MaskLearner):
         return {name: laid.back(laid.weight.detach()) for name, laid in self._trained.items()}
 
     def state(self) -> dict[str, Tensor]:
-        moving = saved("weights", self._moving, self._optimizer)
+        moving = save("weights", self._moving, self._optimizer)
         return super().state() | {f"joint/{name}": value for name, value in moving.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

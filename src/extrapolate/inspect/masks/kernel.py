@@ -140,7 +140,7 @@ def odds(logits: Tensor) -> Tensor:
     return out
 
 
-def masked(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
+def apply_mask(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
     """What :func:`.sampling.masked` gives with the numbers of ``key``; contiguous float32 on the CPU."""
     out = torch.empty((masks, *weight.shape), dtype=torch.float32)
     _over_fours(_draw, key, odds, weight, out, None)

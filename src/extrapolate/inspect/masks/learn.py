@@ -14,7 +14,7 @@ from extrapolate._runtime.errors import Interrupted, UserError
 from extrapolate._runtime.files import replacing
 from extrapolate._runtime.progress import NullProgress, Progress
 from extrapolate.inspect.masks.batched import Batch, Loss, ready
-from extrapolate.inspect.masks.choice import Choice, is_weight
+from extrapolate.inspect.masks.choice import ParameterFilter, is_weight
 from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 
@@ -32,9 +32,9 @@ def learn_masks(
     functions: Mapping[str, Batches],
     *,
     steps: int = 20_000,
-    learning: MaskConfig | None = None,
-    choose: Choice = is_weight,
-    watch: Progress | None = None,
+    config: MaskConfig | None = None,
+    parameters: ParameterFilter = is_weight,
+    progress: Progress | None = None,
 ) -> dict[str, Mask]:
     """Which of a trained module's weights each function needs: its masks by function.
 
@@ -60,10 +60,10 @@ def learn_masks(
     if not functions:
         raise UserError("no function given: name at least one and give its batches")
     learners = [
-        MaskLearner(module, loss, learning or MaskConfig(), name=name, index=place, choose=choose)
+        MaskLearner(module, loss, config or MaskConfig(), name=name, index=place, parameters=parameters)
         for place, name in enumerate(functions)
     ]
-    learn(learners, list(functions.values()), steps, watch=watch)
+    learn(learners, list(functions.values()), steps, progress=progress)
     return {learner.name: learner.mask() for learner in learners}
 
 
@@ -73,7 +73,7 @@ def learn(
     steps: int,
     *,
     checkpoint: Path | None = None,
-    watch: Progress | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Takes learners to step ``steps``, each with its batches; their modules are in evaluation mode meanwhile.
 
@@ -84,7 +84,7 @@ def learn(
         UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
         Interrupted: ``watch`` asked to.
     """
-    watch = watch or NullProgress()
+    progress = progress or NullProgress()
     if checkpoint is not None and checkpoint.exists():
         _read_states(checkpoint, learners)
     streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
@@ -98,8 +98,8 @@ def learn(
             stop, now = False, time.monotonic()
             if now - told_at > PROGRESS_SECONDS:
                 told_at = now
-                watch.progress(step, None)
-                stop = watch.stop_requested() and step < steps
+                progress.update(step)
+                stop = progress.stop_requested() and step < steps
             if checkpoint is not None and (stop or now - saved_at > CHECKPOINT_SECONDS):
                 saved_at = now
                 _write_states(checkpoint, learners)
@@ -107,7 +107,7 @@ def learn(
                 raise Interrupted(f"stopped at step {step:,} of {steps:,}")
     if checkpoint is not None:
         _write_states(checkpoint, learners)
-    watch.progress(steps, None)
+    progress.update(steps)
 
 
 def _from(batches: Batches, learner: MaskLearner) -> Iterator[Batch]:

@@ -10,9 +10,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.utils import _pytree as pytree
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.inspect.masks.adam import put_back, saved
+from extrapolate.inspect.masks.adam import put_back, save
 from extrapolate.inspect.masks.batched import Batch, Loss, MaskedLosses
-from extrapolate.inspect.masks.choice import Choice, is_weight, maskable
+from extrapolate.inspect.masks.choice import ParameterFilter, is_weight, maskable
 from extrapolate.inspect.masks.mask import Mask
 from extrapolate.inspect.masks.sampling import draw
 
@@ -63,27 +63,27 @@ class MaskLearner:
         self,
         module: nn.Module,
         loss: Loss,
-        learning: MaskConfig,
+        config: MaskConfig,
         *,
         name: str = "the function",
         index: int = 0,
-        choose: Choice = is_weight,
+        parameters: ParameterFilter = is_weight,
         losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
-        self.learning, self.name, self.steps_done = learning, name, 0
-        self._laid_out = {key: Laid.out(value) for key, value in maskable(module, choose).items()}
+        self.learning, self.name, self.steps_done = config, name, 0
+        self._laid_out = {key: Laid.out(value) for key, value in maskable(module, parameters).items()}
         self._logits = {
-            key: torch.full(laid.weight.shape, learning.init_logit, device=laid.weight.device).requires_grad_()
+            key: torch.full(laid.weight.shape, config.init_logit, device=laid.weight.device).requires_grad_()
             for key, laid in self._laid_out.items()
         }
         self._losses = losses(module, loss)
         device = next(iter(self._logits.values())).device
         self._optimizer = torch.optim.Adam(
-            list(self._logits.values()), lr=learning.learning_rate, fused=device.type in ("cpu", "cuda")
+            list(self._logits.values()), lr=config.learning_rate, fused=device.type in ("cpu", "cuda")
         )
-        streams = -(-learning.masks // 4)
+        streams = -(-config.masks // 4)
         self._keys = [
-            torch.tensor([learning.seed, (index * len(self._logits) + i) * streams, 0])
+            torch.tensor([config.seed, (index * len(self._logits) + i) * streams, 0])
             for i in range(len(self._logits))
         ]
         self.module = module
@@ -112,7 +112,7 @@ class MaskLearner:
         return Mask({name: self._laid_out[name].back(value >= 0) for name, value in self._logits.items()})
 
     @torch.no_grad()
-    def undecided(self) -> float:
+    def count_undecided(self) -> float:
         """The fraction of the weights that are kept with a probability between 0.1 and 0.9."""
         between = [int((value.abs() < math.log(9)).sum()) for value in self._logits.values()]
         return sum(between) / sum(value.numel() for value in self._logits.values())
@@ -123,7 +123,7 @@ class MaskLearner:
 
     def state(self) -> dict[str, Tensor]:
         """Tensors by name, for :meth:`restore`."""
-        return {"steps": torch.tensor(self.steps_done)} | saved("logits", self._logits, self._optimizer)
+        return {"steps": torch.tensor(self.steps_done)} | save("logits", self._logits, self._optimizer)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Goes on from a :meth:`state`, with the numbers of an undisturbed training.

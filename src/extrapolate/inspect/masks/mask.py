@@ -110,7 +110,7 @@ class Mask(Mapping[str, Tensor]):
         both = self._counts(self & other)
         mine, others = self._counts(self), self._counts(other.only(*self))
         layers = self._ratio(both, [min(pair) for pair in zip(mine, others, strict=True)]).layers
-        return PerLayer(layers, _divided(sum(both), min(sum(mine), sum(others))))
+        return PerLayer(layers, _divide(sum(both), min(sum(mine), sum(others))))
 
     def share(self, *others: "Mask") -> PerLayer:
         """What part of this mask is also in one of the others: \\|A ∧ (B ∨ C ∨ …)\\| / \\|A\\|."""
@@ -192,21 +192,22 @@ class Mask(Mapping[str, Tensor]):
         return [int(mask[name].sum()) for name in self]
 
     def _ratio(self, above: list[int], below: list[int]) -> PerLayer:
-        ratios = [_divided(a, b) for a, b in zip(above, below, strict=True)]
-        return PerLayer(dict(zip(self, ratios, strict=True)), _divided(sum(above), sum(below)))
+        ratios = [_divide(a, b) for a, b in zip(above, below, strict=True)]
+        return PerLayer(dict(zip(self, ratios, strict=True)), _divide(sum(above), sum(below)))
 
 
-class MaskedModule:
-    """A module seen through a mask, with the weights and the mode that it has when called."""
+class MaskedModule(nn.Module):
+    """A module under a mask: called with the weights and the mode that ``module`` has at the time of the call."""
 
     def __init__(self, mask: Mask, module: nn.Module) -> None:
+        super().__init__()
         mask._over(module)  # what does not fit is said at once
         self.mask, self.module = mask, module
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         return functional_call(self.module, {**buffers, **self.mask._over(self.module)}, args, kwargs)
 
 
-def _divided(above: int, below: int) -> float:
+def _divide(above: int, below: int) -> float:
     return above / below if below else float("nan")

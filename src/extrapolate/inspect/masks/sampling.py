@@ -35,7 +35,7 @@ def odds(logits: Tensor) -> Tensor:
     return logits.neg().exp_().clamp_max_(LARGEST_ODDS)
 
 
-def masked(odds: Tensor, weight: Tensor, u: Tensor) -> Tensor:
+def apply_mask(odds: Tensor, weight: Tensor, u: Tensor) -> Tensor:
     """The weight under each mask, (masks, *shape): ``weight`` where kept, 0 elsewhere."""
     return torch.where(u > odds * (1 - u), weight, 0)
 
@@ -60,10 +60,10 @@ class _Draw(Function):
             from extrapolate.inspect.masks import kernel  # its compiler is a slow import
 
             against = kernel.odds(logits)
-            drawn = kernel.masked(against, weight, key, masks)
+            drawn = kernel.apply_mask(against, weight, key, masks)
         else:
             against = odds(logits)
-            drawn = masked(against, weight, uniform(key, masks, logits.shape))
+            drawn = apply_mask(against, weight, uniform(key, masks, logits.shape))
         ctx.save_for_backward(against, weight, key)
         return drawn
 

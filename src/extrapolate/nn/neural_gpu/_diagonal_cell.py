@@ -33,7 +33,7 @@ class Treatment:
     probability: float | Tensor = 1.0
     grid: Grid | None = None
 
-    def dropped(self, x: Tensor, step: int) -> Tensor:
+    def apply_dropout(self, x: Tensor, step: int) -> Tensor:
         return x if self.dropout_mask is None else x * self.dropout_mask(x, step) / self.probability
 
     def round(self, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Treatment:
 AS_IT_IS = Treatment()
 
 
-def shifted(state: Tensor) -> Tensor:
+def shift(state: Tensor) -> Tensor:
     """(B, n, m): of the maps a third, rounded down, come from the left neighbour, the last third from the right one.
 
     The first maps stay; zeros enter at the ends.
@@ -73,7 +73,7 @@ class DiagonalCGRU(nn.Module):
         self.gates = nn.Linear(3 * channels, 2 * channels)
         self.candidate = nn.Linear(3 * channels, channels)
         for layer in (self.gates, self.candidate):
-            unit_scaled_(layer)
+            scale_unit_(layer)
 
     def forward(self, state: Tensor) -> Tensor:
         return diagonal_step(state, *self.tensors())[0]
@@ -95,8 +95,8 @@ def diagonal_step(
     reset, update = F.linear(neighbourhood(state, 1), gates, gates_bias).chunk(2, -1)
     reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
     new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
-    keep, value = hard_sigmoid(update), treatment.dropped(hard_tanh(new), step)
-    after = treatment.round(keep * shifted(state) + (1 - keep) * value)
+    keep, value = hard_sigmoid(update), treatment.apply_dropout(hard_tanh(new), step)
+    after = treatment.round(keep * shift(state) + (1 - keep) * value)
     return after, saturation(reset) + saturation(update) + saturation(new)
 
 
@@ -119,7 +119,7 @@ def diagonal_steps(
     return state, total
 
 
-def unit_scaled_(layer: nn.Linear) -> None:
+def scale_unit_(layer: nn.Linear) -> None:
     """U(-a, a) with a = sqrt(3 / inputs), and no bias: an output begins with its inputs' mean square."""
     bound = math.sqrt(3 / layer.in_features)
     nn.init.uniform_(layer.weight, -bound, bound)

@@ -15,7 +15,7 @@ from extrapolate.nn.neural_gpu._diagonal_cell import (
     Treatment,
     diagonal_step,
     diagonal_steps,
-    unit_scaled_,
+    scale_unit_,
 )
 
 
@@ -63,7 +63,7 @@ class DiagonalNeuralGPU(CellularNetwork):
         self.cell = DiagonalCGRU(channels)
         self.answer = nn.Linear(channels, classes)
         for layer in (self.embedding, self.answer):
-            unit_scaled_(layer)
+            scale_unit_(layer)
         self.to(device, dtype)
 
     def arguments(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class DiagonalNeuralGPU(CellularNetwork):
     def _begin(self, symbols: Tensor, span: Tensor, treatment: Treatment) -> tuple[Tensor, Tensor]:
         """The first state, and the saturation of the embedding at every place."""
         entering = F.embedding(symbols, self.embedding.weight.T) + self.embedding.bias
-        state = treatment.round(treatment.dropped(hard_tanh(entering), -1))
+        state = treatment.round(treatment.apply_dropout(hard_tanh(entering), -1))
         return state * span[..., None], saturation(entering)
 
     def cell_at(self, step: int) -> DiagonalCGRU:
@@ -118,10 +118,10 @@ class DiagonalNeuralGPU(CellularNetwork):
         """
         span = span_of(symbols) if span is None else span
         steps = self.default_steps(symbols, span) if steps is None else steps
-        (logits,), cost = self.saturated_together([(symbols, span)], steps - symbols.shape[1], rounding)
+        (logits,), cost = self.measure_saturations([(symbols, span)], steps - symbols.shape[1], rounding)
         return logits, cost
 
-    def saturated_together(
+    def measure_saturations(
         self,
         batches: Sequence[tuple[Tensor, Tensor]],
         extra_steps: int | None = None,

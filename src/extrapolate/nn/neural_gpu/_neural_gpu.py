@@ -65,7 +65,7 @@ def _around(state: Tensor) -> Tensor:
 class _Pair(nn.Sequential):
     """Two CGRUs: one step. Places outside ``span`` are zero after each of them."""
 
-    def masked(self, state: Tensor, span: Tensor) -> Tensor:
+    def step_in_span(self, state: Tensor, span: Tensor) -> Tensor:
         for cell in self:
             state = cell(state) * spread(span, state)
         return state
@@ -143,8 +143,8 @@ class NeuralGPU(CellularNetwork):
         return span.sum(1)
 
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
-        state = self.cell_at(step).masked(state, span)
-        share = length_scaled(self.dropout, state.shape[1])
+        state = self.cell_at(step).step_in_span(state, span)
+        share = scale_to_length(self.dropout, state.shape[1])
         if self.training and share:
             state = state * self.dropout_mask(state, 1 - share, step) / (1 - share)
         return state
@@ -152,7 +152,7 @@ class NeuralGPU(CellularNetwork):
     def copy_distance(self) -> Tensor:
         """Σ_i ‖θ_i - mean_j θ_j‖² over the copies of the cell: a sum, so its strength grows with m."""
         return sum(
-            ((each - each.mean(0)).square().sum() for each in self._stacked()),
+            ((each - each.mean(0)).square().sum() for each in self._stack()),
             start=self.answer.bias.new_zeros(()),
         )
 
@@ -164,7 +164,7 @@ class NeuralGPU(CellularNetwork):
             for each in values:
                 each.copy_(mean)
 
-    def _stacked(self) -> list[Tensor]:
+    def _stack(self) -> list[Tensor]:
         cells = [list(cell.parameters()) for cell in self.cells]
         return [torch.stack(values) for values in zip(*cells, strict=True)]
 
@@ -172,6 +172,6 @@ class NeuralGPU(CellularNetwork):
         return f"{super().extra_repr()}, width={self.width}, copies={self.copies}"
 
 
-def length_scaled(dropout: float, length: int, at: int = DROPOUT_LENGTH) -> float:
+def scale_to_length(dropout: float, length: int, at: int = DROPOUT_LENGTH) -> float:
     """dropout · at/length: a state that is dropped after every step is kept as often, whatever the length."""
     return min(dropout * at / length, dropout)

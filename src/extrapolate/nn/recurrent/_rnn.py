@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extrapolate._runtime.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name_error
 from extrapolate.nn.recurrent._stack import RecurrentStack, State, Weights
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
@@ -42,7 +42,7 @@ class RNN(RecurrentStack):
         dtype: torch.dtype | None = None,
     ) -> None:
         if nonlinearity not in NONLINEARITIES:
-            raise unknown_name("nonlinearity", nonlinearity, list(NONLINEARITIES))
+            raise unknown_name_error("nonlinearity", nonlinearity, list(NONLINEARITIES))
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
         )

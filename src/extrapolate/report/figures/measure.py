@@ -7,7 +7,7 @@ from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
 from extrapolate.report.figures.whiskers import KEYS, Whisker, finite, outcome, panel
 from extrapolate.report.files import Folder, has
 from extrapolate.report.success import Success, successes
-from extrapolate.report.words import interval, listed, number, operation_name, operation_title, short_number
+from extrapolate.report.words import interval, join_words, number, operation_name, operation_title, short_number
 
 NAMES = {"sparsity_error": "Sparsity error", "solved_at": "Steps to solve"}
 
@@ -59,7 +59,7 @@ def _group(success: Success, positions: Places, name: str, prefix: str) -> Group
         told = "; ".join(f"{row.label}: {row.note}" for row in rows)
         label = f"{name} of {unit} in {operation}. {told}"
         panels.append(Panel(unit, "", panel(rows, axis, label, f"{prefix}-{place}")))
-    note = f"Not drawn, because no model of theirs was solved: {listed(absent)}." if absent else ""
+    note = f"Not drawn, because no model of theirs was solved: {join_words(absent)}." if absent else ""
     return Group(operation_title(success.task), tuple(panels), _table(success, positions, name), note=note)
 
 

@@ -5,7 +5,7 @@ from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
 from extrapolate.report.figures.whiskers import KEYS, Whisker, outcome, panel
 from extrapolate.report.files import Folder
 from extrapolate.report.success import Success, successes
-from extrapolate.report.words import listed, operation_name, operation_title, percents
+from extrapolate.report.words import join_words, operation_name, operation_title, percents
 
 
 def success_rate(folder: Folder) -> Figure | None:
@@ -31,7 +31,7 @@ def _group(table: Success, number: int) -> Group:
         label = f"Success rate of {unit} in {operation_name(table.task)}. {told}"
         svg = panel(rows, PERCENT, label, f"success-{number}-{place}", stem=True)
         panels.append(Panel(unit, f"{solved} of {n}", svg))
-    note = f"No model of {listed(table.failing)} solves it." if table.failing else ""
+    note = f"No model of {join_words(table.failing)} solves it." if table.failing else ""
     return Group(operation_title(table.task), tuple(panels), _table(table), table_first=True, note=note)
 
 

@@ -94,11 +94,11 @@ def _attributes(attributes: dict[str, str], used: set[str], prefix: str) -> dict
             kept[key] = f"#{prefix}-{text[1:]}"
         else:
             text = REFERENCE.sub(lambda found: f"url(#{prefix}-{found[1]})", text)
-            kept[key] = _themed(text) if key == "style" else text
+            kept[key] = _apply_theme(text) if key == "style" else text
     return kept
 
 
-def _themed(css: str) -> str:
+def _apply_theme(css: str) -> str:
     for colour, variable in VARIABLES.items():
         css = css.replace(colour, f"var({variable}, {colour})")
     return css

@@ -20,15 +20,15 @@ def addition_families(width: int, most: int = 64, seed: int = 0) -> dict[str, Pa
     Raises:
         UserError: ``width`` is below 4 or ``most`` below 1.
     """
-    return _chosen(_ADDITION, width, most, seed)
+    return _choose(_ADDITION, width, most, seed)
 
 
 def multiplication_families(width: int, most: int = 64, seed: int = 0) -> dict[str, Pairs]:
     """As :func:`addition_families`, for products."""
-    return _chosen(_MULTIPLICATION, width, most, seed)
+    return _choose(_MULTIPLICATION, width, most, seed)
 
 
-def _chosen(families: dict[str, _Family], width: int, most: int, seed: int) -> dict[str, Pairs]:
+def _choose(families: dict[str, _Family], width: int, most: int, seed: int) -> dict[str, Pairs]:
     if width < 4 or most < 1:
         raise UserError(f"width={width} and most={most}: give at least 4 bits and 1 pair")
     return {

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extrapolate.tasks.algorithms.digits import (
-    added,
+    add,
     check_base,
     digits_of,
-    multiplied,
+    multiply,
     numbers_of,
     significant,
 )
@@ -38,7 +38,7 @@ class _Arithmetic(Algorithm):
         super().__post_init__()
 
     @abstractmethod
-    def computed(self, a: Tensor, b: Tensor) -> Tensor:
+    def compute(self, a: Tensor, b: Tensor) -> Tensor:
         """The digits of the results, int64 (B, d + 1) or (B, 2 d), from those of operands (B, d)."""
 
     @property
@@ -72,7 +72,7 @@ class _Arithmetic(Algorithm):
 
     def of_digits(self, a: Tensor, b: Tensor) -> Examples:
         """The examples of operands given by their digits, int64 (B, d) each."""
-        answer = self._filled(self.computed(a, b), 2 * a.shape[1] + 1)
+        answer = self._fill(self.compute(a, b), 2 * a.shape[1] + 1)
         operator = a.new_full((len(a), 1), self.operator)
         if not self.aligned:
             return Examples(torch.cat([a + 1, operator, b + 1], 1), answer)
@@ -80,7 +80,7 @@ class _Arithmetic(Algorithm):
         first, second = F.pad(a + 1, (0, space)), torch.cat([b + 1, operator], 1)
         return Examples(torch.stack([first, F.pad(second, (0, space - 1))], -1), answer)
 
-    def _filled(self, digits: Tensor, length: int) -> Tensor:
+    def _fill(self, digits: Tensor, length: int) -> Tensor:
         classes = F.pad(digits, (0, length - digits.shape[1])) + 1
         if self.zero_filled:
             return classes
@@ -106,8 +106,8 @@ class Addition(_Arithmetic):
     name: ClassVar[str] = "addition"
     operator: ClassVar[int] = PLUS
 
-    def computed(self, a: Tensor, b: Tensor) -> Tensor:
-        return added(a, b, self.base)
+    def compute(self, a: Tensor, b: Tensor) -> Tensor:
+        return add(a, b, self.base)
 
 
 @dataclass(frozen=True)
@@ -127,5 +127,5 @@ class Multiplication(_Arithmetic):
     name: ClassVar[str] = "multiplication"
     operator: ClassVar[int] = TIMES
 
-    def computed(self, a: Tensor, b: Tensor) -> Tensor:
-        return multiplied(a, b, self.base)
+    def compute(self, a: Tensor, b: Tensor) -> Tensor:
+        return multiply(a, b, self.base)

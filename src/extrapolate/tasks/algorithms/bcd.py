@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extrapolate.tasks.algorithms.digits import digits_of, multiplied
+from extrapolate.tasks.algorithms.digits import digits_of, multiply
 from extrapolate.tasks.algorithms.examples import SYMBOLS, TIMES, Algorithm, Examples
 from extrapolate.tasks.algorithms.operands import Draw, uniform_operands
 
@@ -54,11 +54,11 @@ class BCDMultiplication(Algorithm):
     def of_digits(self, a: Tensor, b: Tensor) -> Examples:
         """The examples of operands given by their decimal digits, int64 (B, k) each."""
         operator = a.new_full((len(a), 1), TIMES)
-        symbols = torch.cat([_coded(a) + 1, operator, _coded(b) + 1], 1)
-        return Examples(symbols, F.pad(_coded(multiplied(a, b, BASE)) + 1, (0, 1)))
+        symbols = torch.cat([_code(a) + 1, operator, _code(b) + 1], 1)
+        return Examples(symbols, F.pad(_code(multiply(a, b, BASE)) + 1, (0, 1)))
 
 
-def _coded(digits: Tensor) -> Tensor:
+def _code(digits: Tensor) -> Tensor:
     """(B, k) decimal digits to (B, 4 k) bits, each fourth raised."""
     bits = digits[..., None] >> torch.arange(BITS, device=digits.device) & 1
     bits[..., -1] += END

@@ -55,7 +55,7 @@ def _value(row: list[int], base: int) -> int:
     return value
 
 
-def rippled(values: Tensor, base: int) -> Tensor:
+def ripple(values: Tensor, base: int) -> Tensor:
     """Digits of Σ values_i · base^i from values (B, k) that may exceed digits; what leaves the last place is lost."""
     out = torch.empty_like(values)
     carry = values.new_zeros(len(values))
@@ -66,25 +66,25 @@ def rippled(values: Tensor, base: int) -> Tensor:
     return out
 
 
-def added(a: Tensor, b: Tensor, base: int = 2) -> Tensor:
+def add(a: Tensor, b: Tensor, base: int = 2) -> Tensor:
     """The digits of sums, (B, d + 1), from those of operands (B, d)."""
-    return rippled(torch.nn.functional.pad(a + b, (0, 1)), base)
+    return ripple(torch.nn.functional.pad(a + b, (0, 1)), base)
 
 
-def multiplied(a: Tensor, b: Tensor, base: int = 2) -> Tensor:
+def multiply(a: Tensor, b: Tensor, base: int = 2) -> Tensor:
     """The digits of products, (B, 2 d), from those of operands (B, d)."""
     width = a.shape[1]
     total = a.new_zeros(len(a), 2 * width)
     for place in range(width):
         total[:, place : place + width] += a[:, place : place + 1] * b
-    return rippled(total, base)
+    return ripple(total, base)
 
 
-def incremented(a: Tensor, base: int = 2) -> Tensor:
+def increment(a: Tensor, base: int = 2) -> Tensor:
     """The digits of a + 1 modulo base^d, (B, d)."""
     more = a.clone()
     more[:, :1] += 1
-    return rippled(more, base)
+    return ripple(more, base)
 
 
 def significant(digits: Tensor) -> Tensor:

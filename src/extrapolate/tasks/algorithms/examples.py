@@ -32,7 +32,7 @@ class Examples(NamedTuple):
         there = self.symbols != PAD
         return (there if there.dim() == 2 else there.any(-1)) | (self.answer != PAD)
 
-    def padded(self, length: int) -> "Examples":
+    def pad(self, length: int) -> "Examples":
         """With padding behind, up to ``length`` places."""
         more = length - self.answer.shape[1]
         if more < 0:
@@ -121,7 +121,7 @@ class Algorithm(ABC):
         """Training sequences, padded to ``longest``. Takes one key at a time: ``vmap`` cannot map it."""
         generator, lengths = generator_of(key), self.lengths
         length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
-        symbols, answer = self.examples(batch, length, generator).padded(self.longest)
+        symbols, answer = self.examples(batch, length, generator).pad(self.longest)
         return Examples(symbols.to(key.device), answer.to(key.device))
 
     def splits(self) -> dict[str, Examples]:

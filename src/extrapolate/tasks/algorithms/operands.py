@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.tasks.algorithms.digits import incremented
+from extrapolate.tasks.algorithms.digits import increment
 
 Pair = tuple[Tensor, Tensor]
 
@@ -40,7 +40,7 @@ def hard_operands(count: int, width: int, base: int, generator: torch.Generator)
     is_run, is_power = kind < RUNS, kind >= 1 - POWERS
     a = torch.where(is_run, run, torch.where(is_power, one, a))
     b = torch.where(is_run, small, torch.where(is_power, other, b))
-    return swapped(a, b, generator)
+    return swap(a, b, generator)
 
 
 #: Of the examples of :func:`varied_operands` that are of blocks, how likely a digit differs from the one below.
@@ -65,7 +65,7 @@ def rippling_operands(count: int, width: int, base: int, generator: torch.Genera
     hi is the width in half of them: nothing is left of the sum but a carry at its very end. Not published.
     """
     a, b = varied_operands(count, width, base, generator)
-    ripples = swapped(*_ripples(a, base, generator), generator)
+    ripples = swap(*_ripples(a, base, generator), generator)
     chosen = torch.rand(count, 1, generator=generator) < RIPPLES
     first, second = (torch.where(chosen, *each) for each in zip(ripples, (a, b), strict=True))
     return first, second
@@ -118,10 +118,10 @@ def _not_zero(digits: Tensor, power: Tensor) -> Tensor:
 def _complements(own: Tensor, power: Tensor, exact: Tensor, base: int) -> Pair:
     """``own`` and what is missing from it to base^power where ``exact``, to one less elsewhere."""
     rest = (base - 1 - own) * (torch.arange(own.shape[1]) < power)
-    return own, torch.where(exact, incremented(rest, base), rest)
+    return own, torch.where(exact, increment(rest, base), rest)
 
 
-def swapped(a: Tensor, b: Tensor, generator: torch.Generator) -> Pair:
+def swap(a: Tensor, b: Tensor, generator: torch.Generator) -> Pair:
     """The operands of every pair in an order drawn anew."""
     turn = torch.rand(len(a), 1, generator=generator) < 0.5
     return torch.where(turn, b, a), torch.where(turn, a, b)
@@ -153,11 +153,11 @@ def carry_operands(
     own = _not_zero(digits, power) if overflow else digits
     pair = _complements(own, power, torch.full((count, 1), overflow), base)
     move = torch.randint(max(1, width - carry), (count, 1), generator=generator)
-    a, b = (_moved(each, move, width) for each in pair)
-    return swapped(a, b, generator)
+    a, b = (_move(each, move, width) for each in pair)
+    return swap(a, b, generator)
 
 
-def _moved(digits: Tensor, move: Tensor, width: int) -> Tensor:
+def _move(digits: Tensor, move: Tensor, width: int) -> Tensor:
     """``digits`` (B, c) in a field of ``width``, each row's moved up by ``move`` (B, 1)."""
     out = digits.new_zeros(len(digits), width)
     return out.scatter_(1, torch.arange(digits.shape[1]) + move, digits)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.tasks.algorithms.digits import check_base, incremented
+from extrapolate.tasks.algorithms.digits import check_base, increment
 from extrapolate.tasks.algorithms.examples import Algorithm, Examples
 
 
@@ -81,7 +81,7 @@ class Duplicate(_OnSequences):
         """``count`` examples of ``length`` places, half of them symbols."""
         self.check_length(length)
         half = torch.randint(1, self.kinds + 1, (count, length // 2), generator=generator)
-        return self.of(half).padded(length)
+        return self.of(half).pad(length)
 
     def of(self, symbols: Tensor) -> Examples:
         return Examples(F.pad(symbols, (0, symbols.shape[1])), torch.cat([symbols, symbols], 1))
@@ -111,4 +111,4 @@ class Increment(_OnSequences):
         super().__post_init__()
 
     def of(self, symbols: Tensor) -> Examples:
-        return Examples(symbols, incremented(symbols - 1, self.kinds) + 1)
+        return Examples(symbols, increment(symbols - 1, self.kinds) + 1)

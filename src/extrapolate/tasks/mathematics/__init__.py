@@ -5,7 +5,7 @@ Five of the modules of the Mathematics Dataset in three difficulties: :data:`MOD
 task of its problems, whose :class:`Vocabulary` makes tensors of them and judges answers.
 """
 
-from extrapolate.tasks.mathematics.modules import MODULES, Module, module_named
+from extrapolate.tasks.mathematics.modules import MODULES, Module, get_module
 from extrapolate.tasks.mathematics.problem import DIFFICULTIES, Problem
 from extrapolate.tasks.mathematics.sources import Generated, Official, Source, Split
 from extrapolate.tasks.mathematics.task import Mathematics
@@ -22,5 +22,5 @@ __all__ = [
     "Source",
     "Split",
     "Vocabulary",
-    "module_named",
+    "get_module",
 ]

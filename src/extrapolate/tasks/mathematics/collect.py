@@ -5,7 +5,7 @@ from random import Random
 
 from extrapolate.tasks.mathematics.problem import Problem
 from extrapolate.tasks.mathematics.random_numbers import split_total
-from extrapolate.tasks.mathematics.terms import LETTERS, apart, format_terms, polynomial, simplified
+from extrapolate.tasks.mathematics.terms import LETTERS, apart, format_terms, polynomial, simplify
 
 
 def collect(rng: Random, entropy: float) -> Problem:
@@ -22,4 +22,4 @@ def collect(rng: Random, entropy: float) -> Problem:
     terms = [(each, number) for each, own in zip(powers, numbers, strict=True) for number in own]
     rng.shuffle(terms)
     letter = rng.choice(LETTERS)
-    return Problem(f"Collect the terms in {format_terms(terms, letter)}.", simplified(answer, letter))
+    return Problem(f"Collect the terms in {format_terms(terms, letter)}.", simplify(answer, letter))

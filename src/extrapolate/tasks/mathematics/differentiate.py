@@ -4,7 +4,7 @@ from math import log10, perm
 from random import Random
 
 from extrapolate.tasks.mathematics.problem import Problem
-from extrapolate.tasks.mathematics.terms import LETTERS, Polynomial, polynomial, simplified
+from extrapolate.tasks.mathematics.terms import LETTERS, Polynomial, polynomial, simplify
 
 _ORDINALS = {1: "first", 2: "second", 3: "third"}
 _ANY = ("Find the {nth} derivative of {f} wrt {x}.", "What is the {nth} derivative of {f} wrt {x}?")
@@ -23,7 +23,7 @@ def differentiate(rng: Random, entropy: float) -> Problem:
     own = rng.randrange(count)
     degrees = [rng.randint(1, 3) for _ in range(count)]
     degrees[own] = rng.randint(0, 3)
-    staying = _raised(polynomial(rng, degrees, entropy), own, order)
+    staying = _raise_power(polynomial(rng, degrees, entropy), own, order)
     degrees[own] = order - 1
     vanishing = polynomial(rng, degrees, entropy)
     letters = sorted(rng.sample(LETTERS, count))
@@ -31,13 +31,13 @@ def differentiate(rng: Random, entropy: float) -> Problem:
     if count == 1:
         templates += _ONE_LETTER + (_FIRST_ONE_LETTER if order == 1 else ())
     question = rng.choice(templates).format(
-        nth=_ORDINALS[order], f=simplified(staying | vanishing, letters), x=letters[own]
+        nth=_ORDINALS[order], f=simplify(staying | vanishing, letters), x=letters[own]
     )
     derivative = {powers: number * perm(powers[own], order) for powers, number in staying.items()}
-    return Problem(question, simplified(_raised(derivative, own, -order), letters))
+    return Problem(question, simplify(_raise_power(derivative, own, -order), letters))
 
 
-def _raised(coefficients: Polynomial, letter: int, by: int) -> Polynomial:
+def _raise_power(coefficients: Polynomial, letter: int, by: int) -> Polynomial:
     """Times a power of one letter."""
     return {
         (*powers[:letter], powers[letter] + by, *powers[letter + 1 :]): number

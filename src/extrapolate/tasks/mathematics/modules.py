@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from extrapolate._runtime.errors import unknown_name
+from extrapolate._runtime.errors import unknown_name_error
 from extrapolate.tasks.mathematics.add_or_sub import add_or_sub
 from extrapolate.tasks.mathematics.collect import collect
 from extrapolate.tasks.mathematics.differentiate import differentiate
@@ -52,7 +52,7 @@ class Module:
             UserError: a difficulty that is not in ``DIFFICULTIES``.
         """
         if difficulty not in DIFFICULTIES:
-            raise unknown_name("difficulty", difficulty, DIFFICULTIES)
+            raise unknown_name_error("difficulty", difficulty, DIFFICULTIES)
         low, high = self.entropy
         step = (high - low) / len(DIFFICULTIES)
         level = DIFFICULTIES.index(difficulty)
@@ -83,12 +83,12 @@ MODULES: dict[str, Module] = {
 }
 
 
-def module_named(name: str) -> Module:
+def get_module(name: str) -> Module:
     """One of ``MODULES``.
 
     Raises:
         UserError: there is none of this name.
     """
     if name not in MODULES:
-        raise unknown_name("module", name, list(MODULES))
+        raise unknown_name_error("module", name, list(MODULES))
     return MODULES[name]

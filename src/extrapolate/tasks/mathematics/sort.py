@@ -27,9 +27,9 @@ def sort(rng: Random, entropy: float) -> Problem:
         numbers = [rng.choice(kinds)(rng, max(1.0, part)) for part in parts]
     down = rng.random() < 0.5
     ordered = sorted(numbers, key=lambda number: number.value, reverse=down)
-    question = rng.choice(_DOWN if down else _UP).format(numbers=_listed(numbers))
-    return Problem(question, _listed(ordered))
+    question = rng.choice(_DOWN if down else _UP).format(numbers=_join(numbers))
+    return Problem(question, _join(ordered))
 
 
-def _listed(values: list[Number]) -> str:
+def _join(values: list[Number]) -> str:
     return ", ".join(number.text for number in values)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from extrapolate._runtime.errors import UserError
-from extrapolate.tasks.mathematics.modules import Module, module_named
+from extrapolate.tasks.mathematics.modules import Module, get_module
 from extrapolate.tasks.mathematics.problem import DIFFICULTIES, Problem
 from extrapolate.tasks.mathematics.vocabulary import Vocabulary
 
@@ -74,7 +74,7 @@ class Generated:
         Raises:
             UserError: an unknown module, or it has not so many different problems.
         """
-        drawn, known = module_named(module), set[str]()
+        drawn, known = get_module(module), set[str]()
         return _split([self._distinct(drawn, each, known) for each in DIFFICULTIES], self.test_count)
 
     def _distinct(self, module: Module, difficulty: str, known: set[str]) -> list[Problem]:
@@ -124,7 +124,7 @@ class Official:
         Raises:
             UserError: an unknown module, a file that is not there or damaged, or with too few problems.
         """
-        read, known = module_named(module), set[str]()
+        read, known = get_module(module), set[str]()
         return _split([self._distinct(read, each, known) for each in DIFFICULTIES], self.test_count)
 
     def _distinct(self, module: Module, difficulty: str, known: set[str]) -> list[Problem]:

@@ -80,7 +80,7 @@ def _summing(rng: Random, total: int, count: int, entropy: float) -> list[int]:
     return summing
 
 
-def simplified(coefficients: Polynomial, letters: Sequence[str]) -> str:
+def simplify(coefficients: Polynomial, letters: Sequence[str]) -> str:
     """Highest powers first, of the first letter before the second: ``-x + 24`` too, and never ``24 - x``.
 
     Args:
