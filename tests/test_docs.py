@@ -75,6 +75,6 @@ def is_solved(loop: str, pair: tuple[float, float], seed: int) -> bool:
     space: dict[str, object] = {}
     exec("import torch\nfrom torch.nn import functional as F\nfrom extrapolate import nn", space)
     exec(loop, space)
-    unit, far = space["model"], torch.empty(1_000, 2).uniform_(-1e3, 1e3)
+    unit, far = space["unit"], torch.empty(1_000, 2).uniform_(-1e3, 1e3)
     assert isinstance(unit, nn.StochasticNMU)
     return torch.allclose(unit.eval()(far), far[:, :1] * far[:, 1:], rtol=1e-5)

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extrapolate import threads
+from extrapolate._runtime import threads
 from extrapolate._runtime.threads import CHUNK, CHUNKS, WORTH_SHARING, at_once, cut, share, thread_limit
 
 

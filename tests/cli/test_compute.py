@@ -59,8 +59,8 @@ def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.Captu
         (["1 + 2 + 3"], "2 operators"),
         (["1 * 2"], "was trained on addition, not multiplication"),
         (["1 + 2", "--limt", "3"], "--limt"),
-        ([f"{10**300} + 1", "--show", "states.html"], "--show draws up to 1448 places"),
-        (["1 + 2", "--show", "missing/states.html"], "missing is not a folder"),
+        ([f"{10**300} + 1", "--page", "states.html"], "--page draws up to 1448 places"),
+        (["1 + 2", "--page", "missing/states.html"], "missing is not a folder"),
         (["1 + 2", "--model", "binary-adition"], "unknown network 'binary-adition'"),
     ],
 )
@@ -87,7 +87,7 @@ def test_page_of_states_stands_alone_and_escapes(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "states.html"
-    run(capsys, "3 + 1", "--model", untrained, "--show", page)
+    run(capsys, "3 + 1", "--model", untrained, "--page", page)
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
     assert "script-src 'sha256-" in text
@@ -112,7 +112,7 @@ def test_networks_that_answer_together_are_drawn_side_by_side(
     arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=2).arguments()]
     about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}
     nn.NeuralGPUEnsemble(arguments, [(0, 3, False), (0, 3, True)]).save_pretrained(folder, about)
-    _, out, _ = run(capsys, "6 * 5", "--model", folder, "--show", page, "--json")
+    _, out, _ = run(capsys, "6 * 5", "--model", folder, "--page", page, "--json")
     found = json.loads(out)
     assert found["exact"] == "30"
     assert found["steps"] == 2 * 3 + 1 + 2

@@ -39,7 +39,7 @@ def test_subsets_are_runs_that_overlap_by_half_wherever_they_begin(seed: int) ->
 def test_subsets_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         SubsetProduct(PUBLISHED_RANGES[6], subset_ratio=0.9, overlap_ratio=0.1)
-    with pytest.raises(ValueError, match="start=63: choose 0 to 62"):
+    with pytest.raises(ValueError, match="offset=63: choose 0 to 62"):
         SubsetProduct(PUBLISHED_RANGES[6], offset=63)
 
 

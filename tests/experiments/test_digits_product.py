@@ -63,7 +63,7 @@ def test_spatial_transformer_samples_as_torch_does() -> None:
     torch.testing.assert_close(sample(images, theta, 8), known)
 
 
-@pytest.mark.parametrize("model", UNITS)
+@pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(("canvas", "shape"), [(None, (3, 2, 1, 8, 8)), (12, (3, 2, 12, 12))])
 def test_every_network_gives_labels_and_product(unit: str, canvas: int | None, shape: tuple) -> None:
     labels, product = Multiplier(unit, 8, canvas)(torch.rand(shape))

@@ -36,7 +36,7 @@ def test_sequences_are_sampled_from_the_allowed_digits(rule: DigitRule) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "model", "task"),
+    ("kind", "unit", "task"),
     [
         (Accumulator, nn.NAU, "count"),
         (LinearAccumulator, nn.NAU, "count"),

@@ -24,7 +24,7 @@ from extrapolate.training.gradients import loop_gradients, vmap_gradients
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 from made_up import judged
-from watching import Watching
+from recording_progress import RecordingProgress
 
 TASKS = get_experiment("neural-gpu-tasks")
 ADDITION = get_experiment("neural-gpu-addition")
@@ -86,7 +86,7 @@ def test_seeds_may_be_trained_together() -> None:
     assert models == {"addition-0-to-1": 2, "addition-2-to-3": 2, "addition-4": 1}
 
 
-RECIPE = copy_recipe(800, levels=(4,), stop_when=lambda history: bool(history.metrics["error"][-1] == 0))
+RECIPE = copy_recipe(800, quantization_levels=(4,), stop_when=lambda history: bool(history.metrics["error"][-1] == 0))
 CHECKS = [copies("check-8", 8), copies("check-64", 64)]
 TRIALS = [copies("trial-8", 8, if_exact=True), copies("trial-32", 32, if_exact=True)]
 
@@ -109,7 +109,7 @@ def test_rounded_states_have_few_values_and_copy_at_any_length(trained: tuple[Re
 
 
 def measured(trained: tuple[Replicas, History], levels: tuple[int, ...], path: Path, watch: Progress) -> Any:
-    recipe = replace(RECIPE, levels=levels)
+    recipe = replace(RECIPE, quantization_levels=levels)
     training = testing.train_and_test(recipe, CHECKS, [copies("length-16", 16)], TRIALS)
     assert len(levels) > 1 or training.measure_steps == 1, "a single rounding needs no trial"
     return training.measure(Trained(*trained, Context(path, watch)))
@@ -120,7 +120,7 @@ def test_the_coarsest_rounding_without_an_error_is_tested_and_a_single_one_is_us
 ) -> None:
     """Rounded to whole numbers the network fails; without rounding it copies too."""
     with pytest.raises(Interrupted):  # resumed below
-        measured(trained, (0, 1, 4), tmp_path / "x", Watching(3))
+        measured(trained, (0, 1, 4), tmp_path / "x", RecordingProgress(3))
     columns = measured(trained, (0, 1, 4), tmp_path / "x", NullProgress())
     assert columns["quantization_levels"] == [4]
     assert columns["length-16/wrong"].to_list() == [0]
@@ -167,7 +167,7 @@ def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
     whole, first, second = (Adds(stumbles=1) for _ in range(3))
     expected = testing.run_tests([whole], test_sets, tmp_path / "whole", NullProgress())
     with pytest.raises(Interrupted):
-        testing.run_tests([first], test_sets, tmp_path / "x", Watching(4))
+        testing.run_tests([first], test_sets, tmp_path / "x", RecordingProgress(4))
     assert testing.run_tests([second], test_sets, tmp_path / "x", NullProgress()) == expected
     assert (first.calls, second.calls, whole.calls) == (4, 2, 6)
 

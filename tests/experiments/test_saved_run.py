@@ -82,12 +82,12 @@ ROW = {"model": "NMU", "split": "U[1,2]", "seed": 1}
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ({}, "8 rows match no labels: also give unit, one of 'NMU', 'StochasticNMU'; range, one of "),
+        ({}, "8 rows match no labels: also give model, one of 'NMU', 'StochasticNMU'; split, one of "),
         (
             {"model": "NMU", "seed": 1},
-            "2 rows match model='NMU' and seed=1: also give range, one of 'U[0.1,0.2]', 'U[1,2]'",
+            "2 rows match model='NMU' and seed=1: also give split, one of 'U[0.1,0.2]', 'U[1,2]'",
         ),
-        ({"model": "NMUU"}, "no row has model='NMUU': unit is one of 'NMU', 'StochasticNMU'"),
+        ({"model": "NMUU"}, "no row has model='NMUU': model is one of 'NMU', 'StochasticNMU'"),
         ({"split": "U[1,2]", "seed": "1"}, "no row has split='U[1,2]' and seed='1': seed is one of 0, 1"),
         ({"sed": 1}, "unknown label 'sed': did you mean seed?"),
     ],

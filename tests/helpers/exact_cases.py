@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from extrapolate import nn as units
+from extrapolate.nn.contract import boxes as boxes_of
 
 a, b = sympy.symbols("a b")
 
@@ -25,7 +26,7 @@ class Case:
 def near(unit: nn.Module, noise: float, **parameters: list) -> nn.Module:
     """``unit`` with the given parameters, each up to ``noise`` away, inside its box."""
     rng = torch.Generator().manual_seed(1)
-    boxes = dict(units.boxes(unit))
+    boxes = dict(boxes_of(unit))
     for name, values in parameters.items():
         exact = torch.tensor(values)
         off = noise * (2 * torch.rand(exact.shape, generator=rng) - 1)

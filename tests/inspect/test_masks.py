@@ -20,9 +20,9 @@ from extrapolate.inspect.masks import kernel, learn, ready, sampling
 from extrapolate.inspect.masks.batched import MaskedLosses
 from extrapolate.inspect.masks.choice import maskable
 from extrapolate.inspect.masks.learner import MaskLearner
+from recording_progress import RecordingProgress
 from sums import mse
 from unit_cases import set_
-from watching import Watching
 
 KEY, STREAM = torch.tensor([3, 4, 5]), torch.tensor([0, 1, 0])
 
@@ -243,7 +243,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     batches, path = [data, lambda step: data[step % 2]], tmp_path / "masks.safetensors"
     learn(whole, batches, 8)
     with pytest.raises(Interrupted, match="step 1 of 8"):
-        learn(first, batches, 8, checkpoint=path, progress=Watching(stop_at=0))
+        learn(first, batches, 8, checkpoint=path, progress=RecordingProgress(stop_at=0))
     learn(rest, batches, 8, checkpoint=path)
     for one, other in zip(whole, rest, strict=True):
         assert_equal(one.logits(), other.logits())
@@ -264,7 +264,7 @@ def test_the_same_masks_whoever_is_learned_beside() -> None:
 
 
 def test_watch_is_told_and_may_stop() -> None:
-    watch = Watching(stop_at=0)
+    watch = RecordingProgress(stop_at=0)
     with pytest.raises(Interrupted, match="step 1 of 50"):
         learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, progress=watch)
     assert watch.seen == 1

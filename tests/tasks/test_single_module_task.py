@@ -19,7 +19,7 @@ from silent import smoke_run
 
 ANSWERS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
 
-every_operation = pytest.mark.parametrize("task", ANSWERS)
+every_operation = pytest.mark.parametrize("operation", ANSWERS)
 
 
 def task(operation: str, pair: RangePair = PUBLISHED_RANGES[4], in_features: int = 2) -> SingleModule:

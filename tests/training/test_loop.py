@@ -23,7 +23,7 @@ from extrapolate.training.compiled import compile_or_eager
 from extrapolate.training.evaluation import FixedData, regression_errors
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from watching import Watching
+from recording_progress import RecordingProgress
 
 
 def product_loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -72,7 +72,7 @@ def test_penalty_rises_linearly_between_start_and_end(scale: float, start: int, 
     assert step < start + length or at == scale
 
 
-@pytest.mark.parametrize(("model", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
+@pytest.mark.parametrize(("unit", "low", "high"), [(nn.NMU, 0.0, 1.0), (nn.NAU, -1.0, 1.0)])
 def test_weights_are_in_their_box_after_every_step(unit: type[nn.NMU | nn.NAU], low: float, high: float) -> None:
     replicas = Replicas.build(lambda: torch_nn.Sequential(unit(2, 3), torch_nn.Linear(3, 1)), (0, 1))
     seen = []
@@ -94,7 +94,7 @@ NO = torch.nan
 SCORES = torch.tensor([[5.0, 1.0, NO, NO], [3.0, 2.0, 4.0, NO], [4.0, 3.0, NO, NO], [3.0, 0.5, torch.inf, NO]])
 
 
-def scored(solved: Any = None, watch: Watching | None = None) -> tuple[Replicas, History, list[Tensor]]:
+def scored(solved: Any = None, watch: RecordingProgress | None = None) -> tuple[Replicas, History, list[Tensor]]:
     """Four replicas whose single weight falls by 0.5 a step, measured by a table; their weights when measured."""
     replicas, weights = Replicas([Scalar(start) for start in (0.0, 10.0, 20.0, 30.0)]), []
 
@@ -179,10 +179,10 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(wrong: dict[str, Any], mes
 
 
 def test_progress_counts_the_solved_replicas() -> None:
-    watch = Watching(stop_at=-1)
+    watch = RecordingProgress(stop_at=-1)
     scored(solved=lambda measures: measures["validation"] < 3.5, watch=watch)
     assert watch.updates[0] == (1, "")
-    assert watch.updates[-1] == (8, "2/2 solved")
+    assert watch.updates[-1] == (8, "2/4 solved")
 
 
 def product_plan(compile: bool) -> TrainConfig:

@@ -21,7 +21,7 @@ from extrapolate.training import History, Penalty, Replicas, Warmup, loop
 from extrapolate.training.gradients import loop_gradients
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
-from watching import Watching
+from recording_progress import RecordingProgress
 
 
 def history_of(**metrics: list[float]) -> History:
@@ -115,9 +115,9 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
-        return {"apart": replicas.vmap(lambda model: model.disagreement())}
+        return {"apart": replicas.vmap(lambda model: model.copy_distance())}
 
-    pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.disagreement())  # type: ignore[operator]
+    pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.copy_distance())  # type: ignore[operator]
     sgd = partial(torch.optim.SGD, lr=0.1)
     plan = TrainConfig(
         loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=loop_gradients
@@ -159,7 +159,7 @@ def test_adaptive_values_set_rates_and_are_found_again_when_resumed(
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            run_training(halved, toy_plan(halved), checkpoint=path, progress=Watching(stop))
+            run_training(halved, toy_plan(halved), checkpoint=path, progress=RecordingProgress(stop))
         history = run_training(resumed, toy_plan(resumed), checkpoint=path)
         assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])

@@ -20,7 +20,7 @@ from extrapolate.training import Clip, Growth, History, Penalty, Replicas, Step,
 from extrapolate.training.loop import run_training
 from extrapolate.training.restart import RestartOnPlateau
 from extrapolate.training.train_config import TrainConfig
-from watching import Watching
+from recording_progress import RecordingProgress
 
 
 class Level(torch_nn.Module):
@@ -165,5 +165,5 @@ def test_restarts_are_the_same_when_stopped_in_between(tmp_path: Path, monkeypat
     path = tmp_path / "checkpoint"
     for stop in (25, 47):
         with pytest.raises(Interrupted):
-            restarted(checkpoint=path, watch=Watching(stop))
+            restarted(checkpoint=path, progress=RecordingProgress(stop))
     assert_equal(restarted(checkpoint=path).parameters, restarted().parameters)

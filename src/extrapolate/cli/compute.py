@@ -96,9 +96,9 @@ def _check(question: "Question", limit: float, page: Path | None) -> None:
     places = question.positions
     drawn = math.isqrt(DRAWN // sum(question.calculator.model.widths()))
     if page is not None and places > drawn:
-        raise UserError(f"--show draws up to {drawn} places, and these operands need {places:,}: give smaller ones")
+        raise UserError(f"--page draws up to {drawn} places, and these operands need {places:,}: give smaller ones")
     if page is not None and not page.absolute().parent.is_dir():
-        raise UserError(f"{page.parent} is not a folder: give another --show")
+        raise UserError(f"{page.parent} is not a folder: give another --page")
     if places <= QUICK:
         return
     seconds = question.calculator.seconds(places)

@@ -45,7 +45,7 @@ class UnitLayer(keras.layers.Layer):
         penalty_scale: times the unit's own penalty, added to the model's loss.
         name, trainable, dtype: as of every Keras layer.
 
-    A subclass says in :meth:`unit` which one it is.
+    A subclass says in :meth:`build_module` which one it is.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class UnitLayer(keras.layers.Layer):
         self.names = {}
         for name, parameter in unit.named_parameters():
             start = parameter.detach().clone()
-            self.names[f"unit.{name}"] = self.add_weight(
+            self.names[f"module.{name}"] = self.add_weight(
                 name=name.replace(".", "_"),
                 shape=tuple(start.shape),
                 initializer=lambda shape, dtype=None, value=start: value,

@@ -72,7 +72,7 @@ class SubsetFunction:
     Johansen 2020.
 
     Args:
-        start: the input that the first run begins with.
+        offset: the input that the first run begins with.
     """
 
     function: SumFunction
@@ -89,7 +89,7 @@ class SubsetFunction:
 
     def place_subsets(self, generator: torch.Generator) -> "SubsetFunction":
         """This task with its runs at a random place."""
-        return replace(self, start=self.sums.place_subsets(generator).offset)
+        return replace(self, offset=self.sums.place_subsets(generator).offset)
 
     @property
     def subsets(self) -> Tensor:

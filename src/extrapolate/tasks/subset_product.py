@@ -22,7 +22,7 @@ class SubsetProduct:
     squared error on the wider range is below :meth:`threshold`.
 
     Args:
-        start: the input that the first subset begins with.
+        offset: the input that the first subset begins with.
 
     Raises:
         ValueError: the subsets do not fit into the inputs.
@@ -62,7 +62,7 @@ class SubsetProduct:
     def place_subsets(self, generator: torch.Generator) -> "SubsetProduct":
         """This task with its subsets at a random place."""
         start = int(torch.randint(self.in_features - self.span + 1, (), generator=generator))
-        return replace(self, start=start)
+        return replace(self, offset=start)
 
     @property
     def subsets(self) -> Tensor:
@@ -106,7 +106,7 @@ class SubsetProduct:
 @lru_cache(maxsize=64)
 def _threshold(task: SubsetProduct, epsilon: float, count: int) -> float:
     generator = torch.Generator().manual_seed(0)
-    exact = replace(task, start=0).subsets.double()
+    exact = replace(task, offset=0).subsets.double()
     nearly = exact + epsilon * (1 - 2 * exact)
     total = 0.0
     for done in range(0, count, CHUNK):

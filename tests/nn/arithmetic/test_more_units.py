@@ -213,7 +213,7 @@ EXACT = [
 DISCRETE: list[Unit] = [nn.NRU, nn.NRUSeparateSign, nn.NMRU, nn.GatedNMRU, nn.ModifiedRealNPU]
 
 
-@pytest.mark.parametrize(("model", "task", "parameters", "effective"), EXACT)
+@pytest.mark.parametrize(("unit", "operation", "parameters", "effective"), EXACT)
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
 def test_exact_weights_give_exact_answers_for_every_sign(
     unit: Unit, operation: str, parameters: dict, effective: list, scale: float
@@ -232,7 +232,7 @@ def test_exact_weights_give_exact_answers_for_every_sign(
     assert sparsity_error(module) == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize(("task", "weight"), [("add", ADD), ("sub", SUB), ("mul", MUL), ("div", DIV)])
+@pytest.mark.parametrize(("operation", "weight"), [("add", ADD), ("sub", SUB), ("mul", MUL), ("div", DIV)])
 def test_gnalu_is_exact_for_positive_inputs_and_loses_signs_in_products(operation: str, weight: list) -> None:
     gate = BIG if operation in ("add", "sub") else -BIG
     module = nn.GNALU(2, 1, dtype=torch.float64)
@@ -259,7 +259,7 @@ POWER_OFF = {"weight": [[1.0, 0.7, -1.0]], "gate": [1.0, 0.0, 1.0]}
 
 
 @pytest.mark.parametrize(
-    ("model", "parameters", "rtol"),
+    ("unit", "parameters", "rtol"),
     [
         *[(unit, {"weight": [[1.0, 0.0, -1.0]]}, 1e-13) for unit in (nn.NRU, nn.NRUSeparateSign)],
         *[(unit, POWER_OFF, 1e-6) for unit in (nn.NPU, nn.RealNPU, nn.ModifiedRealNPU)],
@@ -276,7 +276,7 @@ def test_input_of_weight_zero_or_closed_gate_is_ignored(
     assert module.effective_weight().tolist() == [[1.0, 0.0, -1.0]]
 
 
-@pytest.mark.parametrize("model", [nn.NPU, nn.RealNPU, nn.MulMCFCSignRealNPU])
+@pytest.mark.parametrize("unit", [nn.NPU, nn.RealNPU, nn.MulMCFCSignRealNPU])
 def test_zero_has_the_phase_of_a_positive_number(unit: Unit) -> None:
     module = set_(unit(2, 1, dtype=torch.float64), gate=1.0)
     zero, tiny = module(torch.tensor([[0.0, 3.0], [1e-300, 3.0]], dtype=torch.float64))
@@ -291,7 +291,7 @@ def test_nmru_reciprocal_is_shifted_only_while_training() -> None:
     assert module(torch.zeros(1, 1, dtype=torch.float64)).item() == pytest.approx(2.0**23)
 
 
-@pytest.mark.parametrize(("model", "parameters"), [(each[0], each[2]) for each in EXACT if each[0] in DISCRETE])
+@pytest.mark.parametrize(("unit", "parameters"), [(each[0], each[2]) for each in EXACT if each[0] in DISCRETE])
 def test_penalty_is_zero_at_exact_weights_and_positive_between(unit: Unit, parameters: dict) -> None:
     module = set_(unit(2, 1, dtype=torch.float64), **parameters)
     assert nn.penalty(module) == 0.0
@@ -326,7 +326,7 @@ def test_l1_norm_sums_all_magnitudes() -> None:
     assert nn.l1_norm(module).item() == pytest.approx(sum(abs(v).sum() for v in values(module).values()))
 
 
-@pytest.mark.parametrize("model", DISCRETE)
+@pytest.mark.parametrize("unit", DISCRETE)
 def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
     module = unit(3, 2)
     for parameter in module.parameters():

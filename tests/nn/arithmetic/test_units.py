@@ -169,7 +169,7 @@ numbers = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 
 
 @pytest.mark.parametrize(
-    ("model", "parameters", "answers"),
+    ("unit", "parameters", "answers"),
     [
         (nn.NMU, {"weight": [[1, 1], [1, 0], [0, 0]]}, lambda a, b: [a * b, a, 1]),
         (nn.NAU, {"weight": [[1, 1], [1, -1], [0, -1]]}, lambda a, b: [a + b, a - b, -b]),

@@ -75,7 +75,7 @@ def findings(config: SingleModuleConfig) -> Iterator[lab.Finding]:
         yield solved_in("{model}/mul/solves-every-range", unit, "mul", ALL, every(1))
     yield solved_in("NMU/mul/solves-seven-ranges", "NMU", "mul", EASY_FOR_NMU, every(1))
     for name in HARD_FOR_NMU:
-        yield solved_in("NMU/mul/fails-in-{range}", "NMU", "mul", (name,), interval_excludes_one)
+        yield solved_in("NMU/mul/fails-in-{split}", "NMU", "mul", (name,), interval_excludes_one)
     for unit in ("NACMul", "NALU"):
         yield solved_in("{model}/mul/only-some-positive-ranges", unit, "mul", ALL, only_some_positive)
     for name in OPERATIONS:

@@ -35,7 +35,7 @@ class SequenceConfig(StudyConfig):
     layers: int = lab.integer(1, "Layers of the encoder, and as many of the decoder.", cut=lab.fewer("layers"))
     dropout: float = lab.real(0.0, "Dropout while the weights are trained.", least=0, below=1)
     learning_rate: float = lab.real(1e-3, "Learning rate of the weights.", above=0)
-    mask_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
+    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
     examined: int = lab.integer(
         10_000, "Largest number of test examples of each set.", cut=lab.fewer("test examples of each set")
     )

@@ -19,7 +19,7 @@ TASK = ModularArithmetic()
 def findings(config: DenseConfig) -> Iterator[lab.Finding]:
     for each in MODULAR_OPERATIONS:
         control = lab.mean("accuracy", **row_labels(CONTROL, each))
-        yield lab.Finding("control/{operation}", control, {"task": each})
+        yield lab.Finding("control/{task}", control, {"task": each})
     for mask, other in (("add", "mul"), ("mul", "add")):
         words = {"mask": mask, "other": other}
         yield lab.Finding("{mask}-mask/{mask}", lab.mean("accuracy", **row_labels(mask, mask)), words)

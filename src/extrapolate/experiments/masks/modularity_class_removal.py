@@ -258,7 +258,8 @@ SMOKE = {"seeds": 1, "steps": 10, "mask_steps": 4, "eval_every": 5, "batch": 32}
     laptop=ClassRemovalConfig(
         channels=(16, 32, 64, 64), seeds=3, steps=2_000, mask_steps=3_000, strength=3e-3, eval_every=200
     ),
-    paper=PAPER | {"data": lab.REQUIRED, "channels": (32, 64, 128, 256), "strength": 3e-4, "rate": 1e-3},
+    paper=PAPER
+    | {"data": lab.REQUIRED, "channels": (32, 64, 128, 256), "strength": 3e-4, "mask_learning_rate": 1e-3},
     smoke=SMOKE | {"channels": (4, 4, 4, 4), "removed": 2},
     findings=findings,
     notes=notes,

@@ -37,7 +37,7 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
     yield lab.Finding("trained/other", without_hidden("", PAIRS[::-1]))
     for name, what, pairs in (("own", "a pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
         words = {"evaluated": name, "what": what}
-        yield lab.Finding("copied/{asked}", without_hidden(COPIED, pairs), words)
+        yield lab.Finding("copied/{evaluated}", without_hidden(COPIED, pairs), words)
     yield lab.Finding("hidden/iou", overlap_gain)
 
 

@@ -98,7 +98,7 @@ def notes(config: MathematicsConfig) -> list[str]:
         f"{config.steps:,} steps, dropout {config.dropout:g}, gradients of norm 0.1 at most; "
         f"every {config.eval_every:,} steps they are "
         "evaluated on up to 1,000 test problems, and the best are kept. Masks: Adam, rate "
-        f"{config.mask_rate:g}, {config.mask_steps:,} steps, {MASKS} drawn per step, strength β = "
+        f"{config.mask_learning_rate:g}, {config.mask_steps:,} steps, {MASKS} drawn per step, strength β = "
         f"{config.strength:g}; embeddings, which the logits are made of too, and biases are not masked.",
         "Published: width 512, 8 heads, 2,048 after attention, 6 layers each of encoder and decoder, dropout 0.1; "
         f"here {config.width}, {config.heads}, {config.feedforward:,}, {config.layers}. Published for {published}.",
@@ -132,7 +132,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
         split="problems not trained on",
-        mask_config=MaskConfig(MASKS, pressure, config.mask_rate, grad_clip=0.1, seed=seed),
+        mask_config=MaskConfig(MASKS, pressure, config.mask_learning_rate, grad_clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
     unmasked = f"{module}, unmasked"
@@ -154,7 +154,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         steps=8_000,
         learning_rate=2e-3,
         mask_steps=3_000,
-        mask_rate=3e-2,
+        mask_learning_rate=3e-2,
         strength=3e-4,
         eval_every=500,
         examined=1_000,
@@ -170,7 +170,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "dropout": 0.1,
         "seeds": 5,
         "steps": 30_000,
-        "rate": 1e-4,
+        "learning_rate": 1e-4,
         "mask_steps": 30_000,
         "strength": 2e-5,
         "eval_every": 1_000,
@@ -184,7 +184,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         "heads": 2,
         "feedforward": 16,
         "dropout": 0.1,
-        "rate": 1e-4,
+        "learning_rate": 1e-4,
         "strength": 2e-5,
     },
     findings=findings,

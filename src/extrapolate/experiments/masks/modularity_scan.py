@@ -120,8 +120,8 @@ def notes(config: ScanConfig) -> list[str]:
         "are evaluated on up to 1,000 test commands of the simple split; the best are kept.",
         f"Weights: Adam, rate {config.learning_rate:g} (published: 0.001), {config.steps:,} steps "
         f"(published: 25,000), dropout {config.dropout:g}, batch {config.batch} (published: 256), "
-        f"gradients of norm 5 at most. Masks: "
-        f"Adam, rate {config.mask_rate:g} (published: 0.01), {config.mask_steps:,} steps (published: 25,000), "
+        f"gradients of norm 5 at most. Masks: Adam, learning rate {config.mask_learning_rate:g} (published: 0.01), "
+        f"{config.mask_steps:,} steps (published: 25,000), "
         f"{MASKS} drawn per step, strength β = {config.strength:g}; embeddings and biases are not masked.",
         f"Published sizes of this network: {network.sizes}. The decoder gets the right tokens before in "
         f"{100 * network.teacher_forcing:g} % of the batches, of weights and masks alike, as published.",
@@ -154,7 +154,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         tested=SPLITS,
         pad=PAD,
         split="commands that the split's training lacks",
-        mask_config=MaskConfig(MASKS, config.strength / 256, config.mask_rate, grad_clip=5.0, seed=seed),
+        mask_config=MaskConfig(MASKS, config.strength / 256, config.mask_learning_rate, grad_clip=5.0, seed=seed),
         masks=[MaskSpec(CONTROL, (ALL,)), *(MaskSpec(each, (each,)) for each in LACKING)],
         teacher_forcing=network.teacher_forcing,
     )
@@ -174,7 +174,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         steps=5_000,
         learning_rate=3e-3,
         mask_steps=2_500,
-        mask_rate=3e-2,
+        mask_learning_rate=3e-2,
         strength=3e-4,
         eval_every=500,
         batch=64,
@@ -186,13 +186,13 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         "layers": 2,
         "dropout": 0.5,
         "steps": 25_000,
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
         "mask_steps": 25_000,
-        "mask_rate": 1e-2,
+        "mask_learning_rate": 1e-2,
         "strength": 3e-5,
         "batch": 256,
     },
-    smoke=sequences.SMOKE | {"rate": 1e-3, "mask_rate": 1e-2, "strength": 3e-5},
+    smoke=sequences.SMOKE | {"learning_rate": 1e-3, "mask_learning_rate": 1e-2, "strength": 3e-5},
     findings=findings,
     notes=notes,
     outline=lambda config: networks_and_masks(config, 4, f"{config.network} network"),

@@ -120,7 +120,7 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
     papers=["2006.14560"],
     laptop=BitsConfig(),
     paper={"problem": "cifar10-resnet18", "data": lab.REQUIRED, "steps": 0, "eval_every": 1_000},
-    smoke={"weights": ("float32", "12-bit"), "steps": 10, "eval_every": 5},
+    smoke={"weight_types": ("float32", "12-bit"), "steps": 10, "eval_every": 5},
     findings=findings,
     notes=notes,
     means=["accuracy", "error"],

@@ -150,15 +150,15 @@ def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
     """The findings at the greatest length, then every ratio beside the published one."""
     longest = config.lengths[-1]
     for layer in config.layers:
-        words = {"layer": layer, "length": longest}
-        yield lab.Finding("{layer}/faster", over("loop", layer, longest), words)
+        words = {"model": layer, "length": longest}
+        yield lab.Finding("{model}/faster", over("loop", layer, longest), words)
     over_lstm = over("lstm", "GILR-LSTM", longest)
     yield lab.Finding("GILR-LSTM/faster-than-LSTM", over_lstm, {"length": longest})
     for side in ("loop", "lstm"):
         for labels, _ in comparisons(config):
             if side == "loop" or labels["model"] in LAYERS:
                 ratio = over(side, labels["model"], labels["length"])
-                yield lab.Finding(f"{{unit}}/{{length}}/over-{side}", ratio, labels)
+                yield lab.Finding(f"{{model}}/{{length}}/over-{side}", ratio, labels)
 
 
 def notes(config: SpeedConfig) -> list[str]:

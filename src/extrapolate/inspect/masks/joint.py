@@ -44,13 +44,13 @@ class JointLearner(MaskLearner):
         super().__init__(module, loss, config, name=name, index=index, parameters=parameters, losses=losses)
         if frozen is not None:
             frozen.apply(module)  # says what does not fit
-        self._trained = {
-            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._trained.items()
+        self._laid_out = {
+            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._laid_out.items()
         }
-        self._moving = {name: laid.weight for name, laid in self._trained.items()}
+        self._moving = {name: laid.weight for name, laid in self._laid_out.items()}
         self._frozen = {
             name: laid.like(frozen[name])
-            for name, laid in self._trained.items()
+            for name, laid in self._laid_out.items()
             if frozen is not None and name in frozen
         }
         with torch.no_grad():
@@ -60,7 +60,7 @@ class JointLearner(MaskLearner):
 
     def trained_weights(self) -> dict[str, Tensor]:
         """The values by name, in the shapes of their parameters."""
-        return {name: laid.back(laid.weight.detach()) for name, laid in self._trained.items()}
+        return {name: laid.back(laid.weight.detach()) for name, laid in self._laid_out.items()}
 
     def state(self) -> dict[str, Tensor]:
         moving = save("weights", self._moving, self._optimizer)

@@ -67,7 +67,7 @@ class _Cell:
         self.candidate(self.passed, new)
         total += self.kernels.mix(x, a, left, self.scale, s, self.inside, self.worth, out)
         if self.grid is not None:
-            self.kernels.rounded(out, *self.grid)
+            self.kernels.round_to_grid(out, *self.grid)
         return total
 
 

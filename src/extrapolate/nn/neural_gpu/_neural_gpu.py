@@ -84,7 +84,7 @@ class NeuralGPU(CellularNetwork):
         maps: numbers of a place, m.
         width: of the mental image, w.
         copies: relaxation of parameter sharing: so many copies of the cell's parameters, used in turn. They are held
-            together by :meth:`disagreement`, added to the loss with a growing weight, and made one by :meth:`merge_`.
+            together by :meth:`copy_distance`, added to the loss with a growing weight. :meth:`merge_` makes them one.
         dropout: of the whole state after each step while training, for sequences of length 8; ``dropout · 8/n`` for
             others.
 

@@ -1,14 +1,14 @@
 """A progress for tests: it records its updates and stops at a step."""
 
 
-class Watching:
+class RecordingProgress:
     """Stops at a step; -1: never."""
 
     def __init__(self, stop_at: int) -> None:
         self.stop_at, self.seen, self.total = stop_at, 0, 0
         self.updates: list[tuple[int, str]] = []
 
-    def begin(self, replicas: int, steps: int) -> "Watching":
+    def begin(self, replicas: int, steps: int) -> "RecordingProgress":
         self.total = steps
         return self
 
