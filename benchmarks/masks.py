@@ -72,7 +72,7 @@ def fastest(steps: dict[str, Step], rounds: int) -> dict[str, float]:
     return best
 
 
-def told(line: dict[str, object]) -> None:
+def print_result(line: dict[str, object]) -> None:
     print(json.dumps({**line, "threads": torch.get_num_threads(), "torch": torch.__version__}), flush=True)
 
 
@@ -92,7 +92,7 @@ def times(rounds: int) -> None:
         best = fastest(steps, rounds)
     for theirs in ("Adam(fused=True)", "Adam"):
         milliseconds = {"ms_ours": round(1e3 * best["masks"], 2), "ms_theirs": round(1e3 * best[theirs], 2)}
-        told(
+        print_result(
             {
                 "what": "step",
                 "theirs": theirs,
@@ -119,7 +119,7 @@ def memory() -> None:
         for _ in range(4):
             learner.step(data())
     above = highest_mb() - before
-    told({"what": "memory", "mb": round(above), "ratio": round(above / ASKED_MB, 3)})
+    print_result({"what": "memory", "mb": round(above), "ratio": round(above / ASKED_MB, 3)})
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ def together(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor
     return model.measure_saturations([(symbols, symbols > 0) for symbols, _ in batches])
 
 
-def one_by_one(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
+def loop(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
     logits, costs = zip(*(model.measure_saturation(symbols) for symbols, _ in batches), strict=True)
     return list(logits), torch.stack(costs).mean()
 
@@ -122,7 +122,7 @@ def lines(repeats: int) -> Iterator[dict[str, object]]:
     batches = [(torch.randint(1, 3, (EACH, n)), torch.randint(3, (EACH, n))) for n in GROUPS]
     groups: dict[str, Work] = {
         "together": lambda: train_groups(model, batches, together),
-        "one_by_one": lambda: train_groups(model, batches, one_by_one),
+        "loop": lambda: train_groups(model, batches, loop),
     }
     facts = {"lengths": GROUPS, "sequences": EACH, "maps": MAPS}
     yield line("training step of five lengths", groups, repeats, **facts)

@@ -72,7 +72,7 @@ def state_of(optimizer: Optimizer) -> list[Tensor]:
     return [value for state in optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
 
 
-def told(what: str, ours: str, theirs: str, ratio: float, details: dict[str, Any]) -> None:
+def print_result(what: str, ours: str, theirs: str, ratio: float, details: dict[str, Any]) -> None:
     line = {"what": what, "ours": ours, "theirs": theirs, "ratio": round(ratio, 3), **details}
     print(json.dumps({**line, "threads": torch.get_num_threads(), "torch": torch.__version__}), flush=True)
 
@@ -82,7 +82,7 @@ def times(rounds: int) -> None:
     for ours in OURS:
         for theirs in THEIRS:
             details = {"ms_ours": round(1e3 * best[ours], 2), "ms_theirs": round(1e3 * best[theirs], 2)}
-            told("time", ours, theirs, best[ours] / best[theirs], details)
+            print_result("time", ours, theirs, best[ours] / best[theirs], details)
 
 
 def bytes_kept() -> None:
@@ -93,9 +93,9 @@ def bytes_kept() -> None:
         if isinstance(optimizer, IntegerMadam):
             optimizer.pack()
         ours = allocated(state_of(optimizer))
-        told("state", name, "Adam", ours / theirs, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
+        print_result("state", name, "Adam", ours / theirs, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
         ours, total = allocated([*state_of(optimizer), *params]), theirs + allocated(adam_params)
-        told("weights and state", name, "Adam", ours / total, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
+        print_result("weights and state", name, "Adam", ours / total, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
 
 
 def main() -> None:

@@ -54,9 +54,9 @@ class Stopwatch:
         return (end - start) / (last - first)
 
 
-def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
+def ours(size: int, model_name: str, seconds: float) -> dict[str, Any]:
     """Microseconds of a run-step, and the process's peak memory."""
-    training = train_unit(config_for(*SIZES[size]), unit, "mul")
+    training = train_unit(config_for(*SIZES[size]), model_name, "mul")
     assert training.train is not None
     watch = Stopwatch(seconds)
     with suppress(Interrupted):
@@ -65,7 +65,7 @@ def ours(size: int, unit: str, seconds: float) -> dict[str, Any]:
     return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
 
 
-def usual(unit: str, seconds: float) -> dict[str, Any]:
+def usual(model_name: str, seconds: float) -> dict[str, Any]:
     """The loop everybody writes."""
     torch.manual_seed(0)
     config = config_for(1, 1)

@@ -79,9 +79,9 @@ def layer(pass_: Callable[[torch.nn.Module, Tensor], None], batch: int, width: i
     return partial(pass_, model, torch.randn(batch, length, width))
 
 
-def diagonal(maps: int) -> Work:
+def diagonal(channels: int) -> Work:
     """nn: 41 steps of the diagonal Neural GPU on 32 sequences of 41 symbols, and the way back."""
-    model, state, span = nn.DiagonalNeuralGPU(13, 3, maps), torch.rand(32, 41, maps), torch.ones(32, 41)
+    model, state, span = nn.DiagonalNeuralGPU(13, 3, channels), torch.rand(32, 41, channels), torch.ones(32, 41)
     weights = list(model.cell.parameters())
     return lambda: torch.autograd.grad(model.advance_steps(state, span, range(41)), weights, state)
 

@@ -29,10 +29,10 @@ TESTS: dict[str, Any] = {
 }
 
 
-def test_sets(operation: str, pairs: int, long_pairs: int) -> list[TestSet]:
+def test_sets(task: str, pairs: int, long_pairs: int) -> list[TestSet]:
     """Those of the laptop preset with other numbers of random pairs; all of them are used."""
-    laptop = get_experiment(f"neural-gpu-{operation}").presets["laptop"]
-    tests = TESTS[operation](replace(laptop, pairs=pairs, long_pairs=long_pairs)).tests()
+    laptop = get_experiment(f"neural-gpu-{task}").presets["laptop"]
+    tests = TESTS[task](replace(laptop, pairs=pairs, long_pairs=long_pairs)).tests()
     return [replace(each, if_exact=False) for each in tests]
 
 

@@ -14,7 +14,7 @@ import torch
 from extrapolate import nn
 from extrapolate.cli.app import main
 from extrapolate.inspect.expression import decimal
-from extrapolate.report.states_page import Computed, render
+from extrapolate.report.states_page import Computation, render
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def test_page_of_states_stands_alone_and_escapes(
     assert "script-src 'sha256-" in text
     hostile = "<script>alert(1)</script>"
     words = dict.fromkeys(("question", "answer", "command"), hostile)
-    read = {"input": "1 ", "exact": "1 ", "read": ["1 "], "numbers": [hostile], "correct": False}
+    read = {"input": "1 ", "exact": "1 ", "read": ["1 "], "values": [hostile], "correct": False}
     states: dict[str, Any] = {"states": np.zeros((1, 2, 3)), "groups": [("stay", 3)], "facts": {"a": hostile}}
-    assert hostile not in render(Computed(**words, **read, **states))
+    assert hostile not in render(Computation(**words, **read, **states))
 
 
 @pytest.mark.parametrize("digits", [1, 10, 3_999, 20_000])

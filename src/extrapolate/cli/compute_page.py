@@ -9,7 +9,7 @@ from torch import Tensor
 from extrapolate.cli.console import format_command
 from extrapolate.inspect.calculator import Question, letters
 from extrapolate.inspect.expression import decimal
-from extrapolate.report.states_page import Computed, write_states_page
+from extrapolate.report.states_page import Computation, write_states_page
 
 
 def draw(path: Path, question: Question, found: dict[str, Any], states: list[Tensor]) -> None:
@@ -19,7 +19,7 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
     numbers = [calculator.task.number(reading) for reading in readings]
     write_states_page(
         path,
-        Computed(
+        Computation(
             question=question.text,
             answer=found["answer"] or "no number",
             correct=found["correct"],

@@ -18,7 +18,7 @@ HALF = 127
 
 
 @dataclass(frozen=True)
-class Computed:
+class Computation:
     """What a network did with a sequence of n places in T steps.
 
     ``given`` and ``exact``: a letter a place. ``read``: the T + 1 answers as they would be read after each step, a
@@ -39,7 +39,7 @@ class Computed:
     command: str
 
 
-def write_states_page(path: Path, computed: Computed) -> Path:
+def write_states_page(path: Path, computed: Computation) -> Path:
     """Writes the page and returns its path. An old one stays until the new one is whole.
 
     Raises:
@@ -52,7 +52,7 @@ def write_states_page(path: Path, computed: Computed) -> Path:
     return path
 
 
-def render(computed: Computed) -> str:
+def render(computed: Computation) -> str:
     """The page as a string of HTML."""
     script = resources.files("extrapolate.report").joinpath("templates/states.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
