@@ -54,17 +54,21 @@ def compute(
     The network works in binary on both operands, a place a bit, and takes about as many steps as there are places;
     nothing else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
     """
-    from extrapolate.cli.compute_page import draw
     from extrapolate.inspect.calculator import Calculator, Question, letters
     from extrapolate.inspect.expression import parse
 
     left, operation, right = parse(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))
     _check(question, limit, page)
-    states = question.states() if page else [_last_state(question)]
-    found = question.describe_answer(states[-1])
     if page:
+        from extrapolate.cli.compute_page import draw
+
+        states = question.states()
+        found = question.describe_answer(states[-1])
         draw(page, question, found, states)
+    else:
+        states = [_last_state(question)]
+        found = question.describe_answer(states[-1])
     if as_json:
         print_json(found)
         return
