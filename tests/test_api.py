@@ -1,6 +1,7 @@
 """``docs/api.md`` has every public name and its first sentence."""
 
 import pytest
+
 from make_api import PACKAGES, PAGE, public_names, render
 
 
