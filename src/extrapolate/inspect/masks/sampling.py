@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.ops.random.reference import WORD, threefry2x32
 
 #: Keeps the odds and their sums finite in float32. It is reached at logits below -69, which are never kept.
@@ -105,4 +106,4 @@ def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
 
 
 def _fused(logits: Tensor, weight: Tensor) -> bool:
-    return logits.device.type == "cpu" and weight.dtype == torch.float32
+    return logits.device.type == "cpu" and weight.dtype == torch.float32 and numba_is_installed()
