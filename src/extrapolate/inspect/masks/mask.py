@@ -47,7 +47,7 @@ class Mask(Mapping[str, Tensor]):
             raise UserError("a mask needs at least one tensor")
         for name, value in tensors.items():
             if value.dtype != torch.bool:
-                raise UserError(f"the mask of {name!r} has dtype {value.dtype}: pass bool, True where a weight is kept")
+                raise UserError(f"the mask of {name!r} has dtype {value.dtype}: pass bool, True to keep a weight")
         self._tensors = {name: value.detach() for name, value in tensors.items()}
 
     def __getitem__(self, name: str) -> Tensor:

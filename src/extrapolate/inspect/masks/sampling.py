@@ -20,11 +20,11 @@ LARGEST_ODDS = 1e30
 
 
 def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
-    """Sample the numbers ``u`` for the masks of one tensor, float32 (masks, *shape): odd multiples of 2^-17 in (0, 1).
+    """Sample the numbers ``u`` for the masks of one tensor: odd multiples of 2^-17 in (0, 1).
 
-    Threefry returns two words for the counter (step, weight index) under the key (seed, ``key[1] + j``). Masks 4j to
-    4j + 3 use the four half words, each word's upper half first. Half words cost half the time, and 16 bits are
-    enough for a mask.
+    Returns float32 (masks, *shape). Threefry returns two words for the counter (step, weight index) under the key
+    (seed, ``key[1] + j``). Masks 4j to 4j + 3 use the four half words, each word's upper half first. Half words
+    cost half the time, and 16 bits are enough for a mask.
     """
     seed, stream, step = (word & WORD for word in key.unbind())
     weights = torch.arange(shape.numel(), device=key.device)
