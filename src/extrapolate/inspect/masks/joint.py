@@ -49,7 +49,7 @@ class JointLearner(MaskLearner):
         self._layouts = {
             name: replace(each, weight=each.weight.clone().requires_grad_()) for name, each in self._layouts.items()
         }
-        self._weights = {name: layout.weight for name, layout in self._layouts.items()}
+        self._weight_tensors = {name: layout.weight for name, layout in self._layouts.items()}
         self._frozen = {
             name: layout.like(frozen[name])
             for name, layout in self._layouts.items()
@@ -58,24 +58,24 @@ class JointLearner(MaskLearner):
         with torch.no_grad():
             for name, is_frozen in self._frozen.items():
                 self._logits[name].masked_fill_(is_frozen, frozen_start)
-        self._optimizer.add_param_group({"params": list(self._weights.values())})
+        self._optimizer.add_param_group({"params": list(self._weight_tensors.values())})
 
     def trained_weights(self) -> dict[str, Tensor]:
         """Return the current weights by name, in the shapes of their parameters."""
         return {name: layout.back(layout.weight.detach()) for name, layout in self._layouts.items()}
 
     def state(self) -> dict[str, Tensor]:
-        weights = save("weights", self._weights, self._optimizer)
+        weights = save("weights", self._weight_tensors, self._optimizer)
         return super().state() | {f"joint/{name}": value for name, value in weights.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         weights = {name.removeprefix("joint/"): value for name, value in state.items() if name.startswith("joint/")}
-        put_back("weights", self._weights, self._optimizer, weights, self.name)
+        put_back("weights", self._weight_tensors, self._optimizer, weights, self.name)
         super().restore(state)
 
     def _bound(self) -> None:
         """Set the gradients of frozen weights to 0. Adam then never changes them, since its moments stay 0."""
         for name, is_frozen in self._frozen.items():
-            if (slope := self._weights[name].grad) is not None:
+            if (slope := self._weight_tensors[name].grad) is not None:
                 slope.masked_fill_(is_frozen, 0)
         super()._bound()
