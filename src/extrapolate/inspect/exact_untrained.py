@@ -23,8 +23,8 @@ class UntrainedChance:
     """Probability that an untrained module is as near to exact values as this one.
 
     Attributes:
-        chance: probability that every weight of an untrained module (same kind, shape and default
-            initialisation) is at most as far from an exact value as the furthest weight of this module.
+        chance: probability that every weight of an untrained module is at most as far from an exact value as the
+            furthest weight of this module. The kind, shape and default initialisation are the same.
         allowed: the largest ``chance`` of a module that counts as exact.
     """
 
