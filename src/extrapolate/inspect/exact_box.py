@@ -108,7 +108,7 @@ class BoxError:
             bound = f"at most {self.bound:.2g}, {share} (allowed: {self.allowed:g})"
         return f"{bound}; largest sampled: {self.sampled:.2g}"
 
-    def place_in_words(self) -> str:
+    def describe_point(self) -> str:
         return _join([f"{name} = {at:.4g}" for name, at in zip(self.names, self.point, strict=True)])
 
 

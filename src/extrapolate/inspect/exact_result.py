@@ -98,7 +98,7 @@ def _evidence(certificate: ExactCertificate, snapped: Sequence[sympy.Expr]) -> l
     lines = [f"  Formula of the snapped weights: {formula}; {agrees}."]
     if (error := certificate.error) is not None:
         lines.append(f"  |module - formula| of y{error.output} for {error.box.words(error.names)}:")
-        lines.append(f"    {error.words()} at {error.place_in_words()}.")
+        lines.append(f"    {error.words()} at {error.describe_point()}.")
     if certificate.untrained is not None:
         lines.append(f"  The distance of the weights from exact values is at most {certificate.distance or 0.0:.2g};")
         lines.append(f"    {certificate.untrained.words()}.")

@@ -16,7 +16,7 @@ from torch import Tensor
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.files import replacing
 
-FORMAT = "extrapolate-checkpoint-1"
+FORMAT = "extrapolate-checkpoint-2"
 
 
 class CheckpointError(UserError):
@@ -59,7 +59,7 @@ def serialize(checkpoint: Checkpoint) -> bytes:
 def _packed(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
     metadata = json.dumps(checkpoint.metadata, sort_keys=True)
-    return tensors, {"format": FORMAT, "about": metadata, "digest": _digest(tensors, metadata)}
+    return tensors, {"format": FORMAT, "metadata": metadata, "digest": _digest(tensors, metadata)}
 
 
 def read(path: Path) -> Checkpoint:
@@ -75,9 +75,9 @@ def read(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-        if metadata.get("digest") != _digest(tensors, metadata["about"]):
+        if metadata.get("digest") != _digest(tensors, metadata["metadata"]):
             raise ValueError("its contents do not match its digest")
-        return Checkpoint(tensors, json.loads(metadata["about"]))
+        return Checkpoint(tensors, json.loads(metadata["metadata"]))
     except (SafetensorError, ValueError, KeyError) as error:
         aside = _move_aside(path)
         raise CheckpointError(

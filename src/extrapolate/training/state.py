@@ -92,7 +92,7 @@ class TrainingState:
                 ],
                 "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
                 "feed": self.feed.state(),
-                "settled": self.first_step,
+                "first_step": self.first_step,
                 "step": self.step,
                 "of": self._identity(),
             }
@@ -159,7 +159,7 @@ class TrainingState:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].copy_(torch.as_tensor(rate))
         self.feed.restore(saved["feed"])
-        self.first_step.update(saved["settled"])
+        self.first_step.update(saved["first_step"])
         self.step = saved["step"]
         torch.set_rng_state(saved["torch_rng"])
         if saved["cuda_rng"] is not None:
