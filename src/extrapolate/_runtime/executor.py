@@ -161,7 +161,7 @@ def _start_worker(messages: Any, stop: Any) -> None:
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT. A worker started inside inherits the signal mask, so no Ctrl-C ends it before it ignores them."""
+    """Block SIGINT. Workers started inside inherit this mask: Ctrl-C cannot end one before it ignores SIGINT."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -46,7 +46,7 @@ def compute(
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="Write a page that shows the state after every step; for numbers of up to a few hundred bits.",
+            help="Write a page that shows the state after every step; for numbers of up to about 100 bits.",
         ),
     ] = None,
     limit: Annotated[
@@ -102,10 +102,10 @@ def _check(question: "Question", limit: float, page: Path | None) -> None:
     from extrapolate.cli.pace import in_words
 
     positions = question.positions
-    limit_of_page = math.isqrt(MAX_PAGE_VALUES // sum(question.calculator.model.widths()))
-    if page is not None and positions > limit_of_page:
+    max_positions = math.isqrt(MAX_PAGE_VALUES // sum(question.calculator.model.widths()))
+    if page is not None and positions > max_positions:
         raise UserError(
-            f"--page shows at most {limit_of_page} positions, but these operands need {positions:,}: "
+            f"--page shows at most {max_positions} positions, but these operands need {positions:,}: "
             "use smaller numbers"
         )
     if page is not None and not page.absolute().parent.is_dir():

@@ -34,7 +34,7 @@ def fit(
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Skip rows with missing, NaN or infinite cells.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="a folder in runs/")
     ] = None,

@@ -9,7 +9,7 @@ from extrapolate.cli.console import print_json, stdout_console
 
 
 def list_experiments(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the experiments as one JSON list.")] = False,
 ) -> None:
     """List the experiments, what each preset trains, and the papers they reproduce."""
     from extrapolate.experiments import EXPERIMENTS

@@ -14,7 +14,7 @@ from extrapolate.cli.fit import ANSWER
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or a fit.")],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object: the claims, or the formula.")
+        bool, typer.Option("--json", help="Print one JSON object: the findings of a run, or the formula of a fit.")
     ] = False,
 ) -> None:
     """Rebuild DIR/report.html from the files of a run or a fit, and print the results."""

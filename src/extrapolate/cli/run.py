@@ -83,7 +83,7 @@ def _body(experiment: Any) -> Callable[..., None]:
 
     presets = f"Set of settings: {', '.join(experiment.presets)}; see above."
     workers = "Number of training processes (one core each)."
-    plan = "Estimate the number of trainings, CPU hours and memory of the run, and exit. Times a few trainings."
+    plan = "Estimate the processor time and memory of the run by timing a few trainings, and exit."
     parameters = [
         parameter("preset", str, DEFAULT_PRESET, typer.Option(help=presets, metavar="NAME")),
         *(
@@ -98,7 +98,7 @@ def _body(experiment: Any) -> Callable[..., None]:
             typer.Option(help=workers, min=1, metavar="N", show_default="number of cores; 1 on a GPU"),
         ),
         parameter("plan", bool, False, typer.Option("--plan", help=plan)),
-        parameter("as_json", bool, False, typer.Option("--json", help="Print one JSON object at the end.")),
+        parameter("as_json", bool, False, typer.Option("--json", help="Print the results as one JSON object.")),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
