@@ -62,17 +62,21 @@ def compute(
     The network receives both operands in binary, one position per bit, and runs for about as many steps as
     positions. No other arithmetic is used. Published and shipped networks are trained on at most 20 bits.
     """
-    from extrapolate.cli.compute_page import write_page
     from extrapolate.inspect.calculator import Calculator, Question, letters
     from extrapolate.inspect.expression import parse
 
     left, operation, right = parse(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))
     _check(question, limit, page)
-    states = question.states() if page else [_last_state(question)]
-    found = question.describe_answer(states[-1])
     if page:
+        from extrapolate.cli.compute_page import write_page
+
+        states = question.states()
+        found = question.describe_answer(states[-1])
         write_page(page, question, found, states)
+    else:
+        states = [_last_state(question)]
+        found = question.describe_answer(states[-1])
     if as_json:
         print_json(found)
         return
