@@ -21,6 +21,7 @@ class Estimate:
     n: int
 
 
+#: The estimate from no models.
 NOTHING = Estimate(None, None, None, 0)
 
 
