@@ -1,4 +1,4 @@
-"""The core dependencies are enough for layers, training, masks and the command; extras are named where needed."""
+"""Layers, training, masks and the command work with the core dependencies; errors name a missing extra."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: Python then finds no installed distribution but the core's.
+#: Makes the import of all modules outside the core fail.
 HOOK = """
 import sys
 sys.modules |= dict.fromkeys({refused})
@@ -49,7 +49,7 @@ print("trained")
 
 
 def modules_outside_the_core(*without: str) -> set[str]:
-    """The importable names of all installed distributions but the core dependencies and what these require."""
+    """Return the modules of all installed distributions except the core dependencies and their requirements."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pending = [requirement_name(each) for each in project["dependencies"]]
     core = {"extrapolate", "optree"}  # torch imports optree if it finds the metadata of that distribution
@@ -58,7 +58,7 @@ def modules_outside_the_core(*without: str) -> set[str]:
         if name in core or name in without:
             continue
         core.add(name)
-        with suppress(PackageNotFoundError):  # a requirement of another system
+        with suppress(PackageNotFoundError):  # a requirement for another operating system
             pending += [requirement_name(each) for each in requires(name) or [] if "extra ==" not in each]
     owners = {module: set(map(requirement_name, names)) for module, names in packages_distributions().items()}
     return {module for module, names in owners.items() if not names & core}

@@ -1,4 +1,4 @@
-"""Every command on a page of the documentation, and of a kept result, has the options of today."""
+"""Every command in the documentation and in docs/results has valid options."""
 
 import json
 import re
@@ -22,17 +22,17 @@ RESULTS = sorted((ROOT / "docs" / "results").glob("*/manifest.json"))
 
 
 def commands(page: Path) -> list[str]:
-    """Whole commands only: ``extrapolate run`` alone names a command, ``NAME`` stands for any name."""
+    """Return the complete commands of a page: not ``extrapolate run`` alone, nor commands with ``NAME``."""
     text = page.read_text(encoding="utf-8")
     found = re.findall(r"`(extrapolate [a-z]+ [^`]+)`", text) + re.findall(
         r"^[ $]*(extrapolate [a-z]+ .*)$", text, re.M
     )
-    whole = [" ".join(each.partition("#")[0].split()) for each in found]
-    return [each for each in whole if not re.search(r"NAME|--help|\brun --", each)]
+    complete = [" ".join(each.partition("#")[0].split()) for each in found]
+    return [each for each in complete if not re.search(r"NAME|--help|\brun --", each)]
 
 
 def parse(command: str) -> None:
-    """Read a command as the program does, without running it."""
+    """Parse a command as the program does, without running it."""
     group: Any = typer.main.get_command(app)
     _, *arguments = shlex.split(command)
     context = group.make_context("extrapolate", arguments)
@@ -40,10 +40,10 @@ def parse(command: str) -> None:
     if isinstance(part, TyperGroup):
         run: Any = part
         name, part, rest = run.resolve_command(context, rest)
-        given = part.make_context(name, rest).params
+        options = part.make_context(name, rest).params
         experiment = get_experiment(name)
-        preset = experiment.presets[given["preset"]]
-        with_options(preset, {key: text for key in options_of(preset) if (text := given[key]) is not None})
+        preset = experiment.presets[options["preset"]]
+        with_options(preset, {key: text for key in options_of(preset) if (text := options[key]) is not None})
     else:
         part.make_context(name, rest)
 
@@ -55,15 +55,15 @@ def test_commands_on_a_page_are_valid(page: Path) -> None:
 
 
 @pytest.mark.parametrize("manifest", RESULTS, ids=lambda path: path.parent.name)
-def test_the_command_and_settings_of_a_kept_result_are_valid(manifest: Path) -> None:
-    kept = json.loads(manifest.read_text(encoding="utf-8"))
-    parse(kept["command"])
-    preset = get_experiment(kept["experiment"]).presets[kept["preset"]]
-    assert kept["settings"].keys() == options_of(preset).keys()
-    with_options(preset, kept["settings"])
+def test_the_command_and_settings_of_a_result_are_valid(manifest: Path) -> None:
+    result = json.loads(manifest.read_text(encoding="utf-8"))
+    parse(result["command"])
+    preset = get_experiment(result["experiment"]).presets[result["preset"]]
+    assert result["settings"].keys() == options_of(preset).keys()
+    with_options(preset, result["settings"])
 
 
-def test_the_pages_have_commands_and_wrong_ones_are_found() -> None:
+def test_the_pages_have_commands_and_wrong_commands_are_found() -> None:
     assert sum(len(commands(page)) for page in PAGES) > 20
     for wrong in ("extrapolate run single-module --bogus 3", "extrapolate fit"):
         with pytest.raises(TyperException):

@@ -1,4 +1,4 @@
-"""The Python snippets of the pages on one subject run, on small data that stand for the reader's own."""
+"""The Python snippets of each subject page run, with small data instead of the reader's data."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-#: What each page leaves to the reader, in small.
+#: Code that a page expects from the reader, with small data.
 BEFORE = {
     "masks.md": """
 import torch
@@ -55,7 +55,7 @@ y = frame[:, 0] * frame[:, 1]
 """,
 }
 
-#: Uses of what a page only defines.
+#: Checks of definitions that a page does not use itself.
 AFTER = {
     "linear-recurrence.md": "assert MinGRU(64, 8, batch_first=True)(x)[0].shape == (2, 5, 8)\n",
     "masks.md": "assert set(masks) == {'questions', 'answers'}\n",

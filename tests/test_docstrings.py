@@ -25,7 +25,7 @@ def documented_arguments(node: Definition) -> list[str]:
 
 
 def arguments(node: Definition) -> set[str]:
-    """Those of the function or of ``__init__``, and the fields of a dataclass."""
+    """Return the arguments of the function or of ``__init__``, and the fields of a dataclass."""
     if isinstance(node, ast.FunctionDef):
         names = node.args
         listed = [*names.posonlyargs, *names.args, *names.kwonlyargs, names.vararg, names.kwarg]

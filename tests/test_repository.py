@@ -1,4 +1,4 @@
-"""The repository as a whole: no large files, one place for the version."""
+"""The repository has no large files, and one definition of the version."""
 
 import subprocess
 import tomllib
@@ -34,7 +34,7 @@ def test_no_file_is_large() -> None:
     assert {name: size for name, size in large.items() if size > LARGEST_KIB} == {}, "KiB; runs belong in runs/"
 
 
-def test_the_version_has_one_place() -> None:
+def test_the_version_is_defined_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "version" not in project
     assert version("extrapolate") == extrapolate.__version__
