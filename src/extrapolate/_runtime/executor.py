@@ -76,6 +76,11 @@ class _Started:
 
 
 @dataclass(frozen=True)
+class _Finished:
+    index: int
+
+
+@dataclass(frozen=True)
 class _Progress:
     index: int
     step: int
@@ -93,6 +98,7 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
     context = multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
     progress: dict[int, Progress] = {}
+    finished: set[int] = set()
     with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(messages, stop)) as pool:
         others = set(multiprocessing.active_children())
         with _sigint_blocked():
@@ -102,13 +108,14 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
         started = [each for each in multiprocessing.active_children() if each not in others]
         try:
             while running:
-                _forward_messages(messages, progress, monitor)
+                finished |= _forward_messages(messages, progress, monitor)
                 if monitor.stop_requested():
-                    finished = len(jobs) - len(running)
-                    raise Interrupted(f"stopped with {finished} of {len(jobs)} trainings finished")
+                    count = len(jobs) - len(running)
+                    raise Interrupted(f"stopped with {count} of {len(jobs)} trainings finished")
                 for future in [each for each in running if each.done()]:
-                    index = running.pop(future)
-                    yield index, future.result()
+                    # a result may arrive before the last messages of its job, which are in another pipe
+                    if running[future] in finished or future.exception() is not None:
+                        yield running.pop(future), future.result()
         except BrokenProcessPool:
             pool.shutdown()  # waits for the workers, so that their exit codes are known
             raise UserError(explain_ended_workers([each.exitcode for each in started])) from None
@@ -117,14 +124,14 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
             pool.shutdown(cancel_futures=True)
 
 
-def _forward_messages(messages: Any, progress: dict[int, Progress], monitor: Monitor) -> None:
-    """Forward all messages of the workers; wait up to ``POLL_SECONDS`` for the first."""
-    wait = POLL_SECONDS
+def _forward_messages(messages: Any, progress: dict[int, Progress], monitor: Monitor) -> set[int]:
+    """Forward all messages of the workers; wait up to ``POLL_SECONDS`` for the first. Return the finished jobs."""
+    wait, finished = POLL_SECONDS, set()
     while True:
         try:
             message = messages.get(timeout=wait)
         except queue.Empty:
-            return
+            return finished
         wait = 0.0
         match message:
             case _Started(index):
@@ -133,6 +140,8 @@ def _forward_messages(messages: Any, progress: dict[int, Progress], monitor: Mon
                 progress[index].update(step, status)
             case _Warned(text, category):
                 warnings.warn(text, category, stacklevel=2)
+            case _Finished(index):
+                finished.add(index)
 
 
 class _Link:
@@ -182,7 +191,9 @@ def _end_with_parent() -> None:
 
 def _work(index: int, job: Job) -> Any:
     _Link.messages.put(_Started(index))
-    return job(_Sender(index))
+    result = job(_Sender(index))
+    _Link.messages.put(_Finished(index))
+    return result
 
 
 @dataclass(frozen=True)

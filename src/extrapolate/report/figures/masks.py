@@ -53,13 +53,15 @@ def _frame(folder: Folder) -> pl.DataFrame | None:
     if frame is None:
         return None
     frame = frame.with_columns(pl.col("value").cast(pl.Float64, strict=False))
-    frame = frame.filter(pl.col("measure").is_in(list(TITLES)))
+    frame = frame.filter(pl.col("measure").str.strip_suffix(BY_STRENGTH).is_in(list(TITLES)))
     return frame if frame.height else None
 
 
 def _group(rows: pl.DataFrame, prefix: str) -> Group:
-    measure = str(rows["measure"][0])
-    title = TITLES[measure]
+    name = str(rows["measure"][0])
+    measure = name.removesuffix(BY_STRENGTH)
+    title = f"{TITLES[measure]}, by strength of the sparsity penalty" if measure != name else TITLES[measure]
+    first_column = "Strength" if measure != name else FIRST_COLUMNS.get(measure, "Layer")
     by_mask = {printable(str(mask)): _whiskers(own) for (mask,), own in rows.group_by("mask", maintain_order=True)}
     values = [line.value for lines in by_mask.values() for line in lines if line.value is not None]
     axis = axis_for(values) if measure.startswith(KEPT) else PERCENT
@@ -70,17 +72,10 @@ def _group(rows: pl.DataFrame, prefix: str) -> Group:
     found = [{line.label: line for line in lines} for lines in by_mask.values()]
     table = Table(
         title,
-        (FIRST_COLUMNS.get(measure, "Layer"), *by_mask),
+        (first_column, *by_mask),
         tuple((Entry(layer), *(_entry(own.get(layer)) for own in found)) for layer in layers),
     )
     return Group(title, tuple(panels), table)
-
-
-def _head(measure: str) -> str:
-    """Return the name of the rows of a measure's table."""
-    if measure.endswith(BY_STRENGTH):
-        return "Strength"
-    return "Task" if measure in ("accuracy", "answers") else "Layer"
 
 
 def _whiskers(rows: pl.DataFrame) -> list[Whisker]:
