@@ -70,9 +70,9 @@ TRAIN = "qa1_single-supporting-fact_train.txt"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is cut short"),
-        (BABI_TRAIN[:-1], r"is cut short \(line 7"),
-        (BABI_TRAIN[: BABI_TRAIN.rindex("2 Where")], r"is cut short \(line 6"),
+        ("", "is truncated"),
+        (BABI_TRAIN[:-1], r"is truncated \(line 7"),
+        (BABI_TRAIN[: BABI_TRAIN.rindex("2 Where")], r"is truncated \(line 6"),
         (BABI_TRAIN.replace("2 John", "3 John"), r"is damaged \(line 2 must have number 2 or 1"),
         (BABI_TRAIN.replace("\tbathroom", ""), r"is damaged \(line 3 is neither"),
         (BABI_TRAIN.replace("room\t1", "room\t3"), r"is damaged \(the supporting statements of line 3"),

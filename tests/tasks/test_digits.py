@@ -107,8 +107,8 @@ def test_damaged_files_get_one_line(damage: str, packed: bool, name: str, tmp_pa
     [
         (IMAGES, idx(2052, np.zeros((2, 2, 2, 2))), "is not MNIST's"),
         (IMAGES, idx(2051, np.zeros((50, 32, 32))), "32 × 32 pixels instead of 28 × 28"),
-        (LABELS, idx(2049, np.zeros(49)), "not the labels"),
-        (LABELS, idx(2049, np.full(50, 10)), "not the labels"),
+        (LABELS, idx(2049, np.zeros(49)), "does not match"),
+        (LABELS, idx(2049, np.full(50, 10)), "does not match"),
         (LABELS, None, f"has t10k-images-idx3-ubyte but lacks {LABELS}"),
     ],
 )

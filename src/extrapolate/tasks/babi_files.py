@@ -73,7 +73,7 @@ def read_stories(path: Path) -> Iterator[Story]:
     except (EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}): download {ARCHIVE} again") from None
     if not story or not story[-1].answer or not text.endswith("\n"):
-        raise UserError(f"{path} is cut short (line {index} does not end a story): download {ARCHIVE} again")
+        raise UserError(f"{path} is truncated (line {index} does not end a story): download {ARCHIVE} again")
     yield tuple(story)
 
 

@@ -87,7 +87,7 @@ class DigitPairs:
         return (prediction.round() == target)[..., 0]
 
     def render(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pictures of ``pairs`` (P, 2) and their digits, int64 (N, 2); ``u`` (N, draws) in [0, 1) is random."""
+        """Return N pictures of ``pairs`` (P, 2) and their digits, int64 (N, 2), from ``u`` (N, draws) in [0, 1)."""
         labels = pairs[(u[:, 0] * len(pairs)).long()]
         images = digits.render(labels, u[:, 1:3])
         if self.canvas is None:
@@ -109,7 +109,7 @@ class ByDigit:
         return cls(digits.part(digits.labels.argsort(stable=True)), count.cumsum(0) - count, count)
 
     def render(self, labels: Tensor, u: Tensor) -> Tensor:
-        """Return one image (..., 1, S, S) for each digit in ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
+        """Return an image (..., 1, S, S) of each digit of ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
         return self.digits.images[self.first[labels] + (u * self.count[labels]).long()]
 
 

@@ -126,7 +126,7 @@ def _mnist(folder: Path, images: str, labels: str) -> DigitSet:
         size = " × ".join(str(side) for side in pixels.shape[1:])
         raise UserError(f"{folder / images} has images of {size} pixels instead of {MNIST_SIZE} × {MNIST_SIZE}")
     if len(pixels) != len(names) or not len(names) or names.max() > 9:
-        raise UserError(f"{folder / labels} has not the labels of {images} (one digit per image)")
+        raise UserError(f"{folder / labels} does not match {images}: each image needs one label from 0 to 9")
     return DigitSet(torch.from_numpy(pixels.copy()).float().unsqueeze(1) / 255, torch.from_numpy(names.copy()).long())
 
 

@@ -56,7 +56,7 @@ class GridTimeEnv(gymnasium.Env[Observation, np.int64]):
 class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
     """The environment with ``num_envs`` episodes: :class:`GridTimeEnv` with a leading axis, computed in batches.
 
-    After an episode ends, the next step resets it: that step ignores the action, and its reward has no meaning.
+    After an episode ends, the next step resets it: this step ignores its action, and its reward is 0.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
