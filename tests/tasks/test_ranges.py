@@ -120,11 +120,11 @@ def test_pairs_are_read_in_order_and_published_ones_may_be_given_another_test_ra
 
 
 BAD_PAIRS = {
-    "U[3,4]": r"behind a slash.*U\[3,4\]/",
+    "U[3,4]": r"after a slash.*U\[3,4\]/",
     "U[1,2]; U[1,2]": "twice",
     "U[1,2]; [1.0,2]/U[3,4]": "twice",
-    "": "no range given",
-    " ; ": "no range given",
+    "": "no range: write",
+    " ; ": "no range: write",
     "U[1,2]/": "write it like",
     "/U[1,2]": "write it like",
     "U[1,2]/U[4,3]": "less than",

@@ -121,7 +121,7 @@ AGAIN, NEW = ".*download it again from", "problems that are new"
     [
         ("no cifar", "data_batch_1.bin", None, f"lacks data_batch_1.bin: .*{ARCHIVE}"),
         ("cifar", "data_batch_1.bin", None, f"data_batch_1.bin: No such file .*{ARCHIVE}"),
-        ("cifar", "data_batch_4.bin", -1, r"data_batch_4\.bin is not a file of .*or is damaged"),
+        ("cifar", "data_batch_4.bin", -1, r"data_batch_4\.bin is damaged or not a file of"),
         ("archive", ARCHIVE, 500, f"{ARCHIVE} is damaged"),
         ("archive", ARCHIVE, slice(100, 200), f"{ARCHIVE} is damaged"),
         ("archive", ARCHIVE, gzip.compress(bytes(10_240), mtime=0), f"{ARCHIVE} lacks data_batch_1.bin"),

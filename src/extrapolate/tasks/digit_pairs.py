@@ -109,7 +109,7 @@ class ByDigit:
         return cls(digits.part(digits.labels.argsort(stable=True)), count.cumsum(0) - count, count)
 
     def render(self, labels: Tensor, u: Tensor) -> Tensor:
-        """Return an image (..., 1, S, S) of each digit of ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
+        """Return one image (..., 1, S, S) per digit in ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
         return self.digits.images[self.first[labels] + (u * self.count[labels]).long()]
 
 
