@@ -225,10 +225,10 @@ def test_official_files_of_every_module_are_found(tmp_path: Path, name: str) -> 
         (
             lambda: Vocabulary("12").encode([Problem("12", "2"), Problem("1x", "2")]),
             UserError,
-            "lacks 'x': make it of all problems",
+            "lacks 'x': create it from all problems",
         ),
         (lambda: Vocabulary("12").encode([Problem("1\0", "2")]), UserError, "lacks"),
-        *((partial(Vocabulary, each), ValueError, "in order and none twice") for each in ("", "21", "11")),
+        *((partial(Vocabulary, each), ValueError, "sorted and unique") for each in ("", "21", "11")),
     ],
 )
 def test_bad_input_is_refused(make: Callable[[], object], error: type[Exception], message: str) -> None:
