@@ -134,7 +134,7 @@ def test_every_length_has_examples_that_follow_from_the_generator_or_is_refused(
     assert any(map(task.takes, range(1, 30)))
     for length in range(30):
         if not task.takes(length):
-            with pytest.raises(UserError, match=f"{task.name} has no sequences of {length} places: "):
+            with pytest.raises(UserError, match=f"{task.name} has no sequences of length {length}: "):
                 task.examples(1, length, seeded())
             continue
         examples, again, other = (task.examples(16, length, seeded(seed)) for seed in (3, 3, 4))

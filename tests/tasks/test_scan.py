@@ -72,9 +72,9 @@ UNKNOWN = "^unknown word of SCAN '{}': .*{}".format
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        *((each, r"^'.*' is no phrase of SCAN: .+$") for each in REFUSED.split("|")),
-        ("walk and walk and walk", r"^'.*' is no phrase of SCAN: .+$"),
-        ("walk and walk after walk", r"^'.*' is no phrase of SCAN: .+$"),
+        *((each, r"^'.*' is not a phrase of SCAN: .+$") for each in REFUSED.split("|")),
+        ("walk and walk and walk", r"^'.*' is not a phrase of SCAN: .+$"),
+        ("walk and walk after walk", r"^'.*' is not a phrase of SCAN: .+$"),
         ("jump and walks", UNKNOWN("walks", "did you mean walk")),
         ("jump and fly", UNKNOWN("fly", "choose from")),
         ("jump and .", UNKNOWN(".", "choose from")),

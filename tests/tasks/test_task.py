@@ -148,10 +148,10 @@ def test_training_sequences_have_every_length_and_right_answers() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
+        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of length 200: .*odd"),
         (lambda: tasks.Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
         (lambda: tasks.BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
-        (lambda: tasks.Copy(tested=()), "copy is tested on no length: give one in `tested`"),
+        (lambda: tasks.Copy(tested=()), "copy has no test lengths: set `tested`"),
     ],
 )
 def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(make: Callable[[], Task], message: str) -> None:
