@@ -51,7 +51,7 @@ class Examples(NamedTuple):
 
 
 def generator_of(key: Tensor) -> torch.Generator:
-    """Return a CPU generator seeded with a hash of ``key``, int64 (3,); it uses only 32 bits of its seed."""
+    """Return a CPU generator for ``key``, int64 (3,). Its seed is a hash, because only 32 bits of a seed count."""
     words = np.random.SeedSequence([word % 2**32 for word in key.tolist()]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
