@@ -3,10 +3,10 @@
 python scripts/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 python scripts/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
-The best network has the fewest errors on all test sets, among those tested on the most sets. Its states are rounded as
-in the run. ``--answers SEED:LEVELS`` selects the network of this seed, with states rounded to multiples of 1/LEVELS.
-Several of them form an ensemble, in which each network gets the operands in both orders. ``config.json`` describes
-the run; ``ask_pretrained.py`` adds the errors of the saved network.
+The best network has the fewest errors on all test sets, among those tested on the most sets. Its states are rounded
+as in the run. ``--answers SEED:LEVELS`` selects the network of this seed, with states rounded to multiples of
+1/LEVELS. Several of them form an ensemble, in which each network gets the operands in both orders. ``config.json``
+describes the run; ``ask_pretrained.py`` adds the errors of the saved network.
 """
 
 import argparse
@@ -38,7 +38,12 @@ def test_sets(row: dict[str, Any]) -> dict[str, str]:
 def together(
     answers: list[tuple[int, int]], networks: dict[int, nn.DiagonalNeuralGPU]
 ) -> nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble:
-    """Return one network, or the ensemble of several; ``answers`` are pairs of a seed and its levels."""
+    """Return one network, or an ensemble with each of several twice (operands swapped).
+
+    Args:
+        answers: pairs of a seed and its levels.
+        networks: networks by seed.
+    """
     if len(answers) == 1:
         ((seed, levels),) = answers
         networks[seed].quantization_levels = levels or None

@@ -79,9 +79,7 @@ class Vocabulary:
         tokens = table[np.minimum(codes, len(table) - 1)]
         if not tokens.all():
             character = joined[int((tokens == 0).argmax())]
-            raise UserError(
-                f"the vocabulary lacks {character!r}: create it from all problems that you encode"
-            )
+            raise UserError(f"the vocabulary lacks {character!r}: create it from all problems that you encode")
         return tokens.reshape(len(texts), width), lengths
 
     def text(self, tokens: Tensor) -> str:
