@@ -106,7 +106,7 @@ if __name__ == "__main__":
         default=[],
         type=parse_answer,
         metavar="SEED:LEVELS",
-        help="seeds of the networks, with states rounded to multiples of 1/LEVELS (0: no rounding)",
+        help="seeds of the networks, with states rounded to multiples of 1/LEVELS; one network: 0 for no rounding",
     )
     arguments = parser.parse_args()
     main(arguments.run, arguments.name, arguments.answers)
