@@ -34,7 +34,7 @@ def in_words(number: int) -> list[str]:
         ValueError: the number is out of this range.
     """
     if not 0 <= number <= LARGEST:
-        raise ValueError(f"number={number}: choose 0 to {LARGEST}")
+        raise ValueError(f"number={number} must be from 0 to {LARGEST}")
     if number == LARGEST:
         return ["one", "thousand"]
     hundreds, rest = divmod(number, 100)
@@ -76,8 +76,8 @@ class NumberWords:
         least = len(self._always)
         if self.training < least + len(TENS) or self.training + self.validation > LARGEST:
             raise ValueError(
-                f"training={self.training} and validation={self.validation}: training must be at least "
-                f"{least + len(TENS)}, and the sum at most {LARGEST}, to leave numbers for the test"
+                f"training={self.training} and validation={self.validation} must leave some of the "
+                f"{LARGEST + 1} numbers for the test, and training must be at least {least + len(TENS)}"
             )
         _ = self.split  # fill the cache: vmap allows no shuffling
 

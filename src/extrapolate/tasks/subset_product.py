@@ -46,7 +46,7 @@ class SubsetProduct:
             )
         if not 0 <= self.offset <= self.in_features - self.span:
             raise ValueError(
-                f"offset={self.offset}: the subsets do not fit; choose 0 to {self.in_features - self.span}"
+                f"offset={self.offset}: choose 0 to {self.in_features - self.span}, so that the subsets fit"
             )
 
     @property
