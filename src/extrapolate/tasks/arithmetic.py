@@ -98,7 +98,7 @@ class SingleModule:
         return {name: (x, self.op(x)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar, as published."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:

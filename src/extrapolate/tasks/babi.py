@@ -124,7 +124,7 @@ class Babi:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all answers of a story, int64 (N, T), are right: bool (N,). Other positions are ignored."""
+        """Return whether all answers of a story, int64 (N, T), are right: bool (N,). Other positions are ignored."""
         return ((prediction == target) | (target == BLANK)).all(-1)
 
 

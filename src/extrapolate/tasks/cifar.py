@@ -29,7 +29,7 @@ _HELD_OUT_SEED, _HELD_OUT = 0xC1CAFA52, 0.2
 
 
 def has_cifar(folder: Path) -> bool:
-    """Whether the folder has a file of CIFAR-10, of the binary or the Python version."""
+    """Return whether the folder has a file of CIFAR-10, of the binary or the Python version."""
     names = (TRAINING_FILES[0], UNPACKED, ARCHIVE, *PICKLED)
     return any((folder / name).exists() for name in names)
 

@@ -83,7 +83,7 @@ class DigitPairs:
         return u.to(self.digits.training.labels.device)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the prediction (N, 1), rounded, is the product: bool (N,)."""
+        """Return whether the prediction (N, 1), rounded, is the product: bool (N,)."""
         return (prediction.round() == target)[..., 0]
 
     def render(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:

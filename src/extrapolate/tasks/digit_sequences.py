@@ -116,6 +116,6 @@ class DigitSequence:
         return digits.images[samples.T], answers.movedim(0, 1)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the last answer of each sequence (T, outputs) is right: bool (N,)."""
+        """Return whether the last answer of each sequence (T, outputs) is right: bool (N,)."""
         error = (prediction - target)[:, -1].abs()
         return (error <= 0.5 + 1e-5 * target[:, -1].abs()).all(-1)

@@ -102,7 +102,7 @@ def _split(digits: DigitSet) -> Digits:
 
 
 def _has_pair(folder: Path, files: tuple[str, str]) -> bool:
-    """Whether both files exist.
+    """Return whether both files exist.
 
     Raises:
         UserError: only one of them exists.

@@ -69,7 +69,7 @@ class EvenDigits:
         return self.render(digits, u.to(digits.labels.device))
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the prediction, rounded, is right: bool (N,)."""
+        """Return whether the prediction, rounded, is right: bool (N,)."""
         return prediction.round() == target
 
     def render(self, digits: DigitSet, u: Tensor) -> tuple[Tensor, Tensor]:

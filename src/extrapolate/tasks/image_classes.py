@@ -27,7 +27,7 @@ class ImageClasses:
         return {"validation": _pair(self.images.validation), "test": _pair(self.images.test)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the predicted class is right: bool (N,)."""
+        """Return whether the predicted class is right: bool (N,)."""
         return prediction == target
 
 

@@ -34,7 +34,7 @@ class LongDependency:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the predicted probability of +1, float32 (N,), rounds to the target: bool (N,)."""
+        """Return whether the predicted probability of +1, float32 (N,), rounds to the target: bool (N,)."""
         return prediction.round() == target
 
     def sequences(self, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -93,7 +93,7 @@ class NumberWords:
         return {name: self.encode(numbers) for name, numbers in zip(names, self.split, strict=True)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the error is below 0.5: bool (N,)."""
+        """Return whether the error is below 0.5: bool (N,)."""
         return (prediction - target).abs() < self.threshold
 
     @property

@@ -66,7 +66,7 @@ class TwoNumbers(ABC):
         return {"validation": (x, answer), **tables, "test": (x, answer)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all elements of an answer are right: bool (N,)."""
+        """Return whether all elements of an answer are right: bool (N,)."""
         return (prediction == target).all(-1)
 
     def sample_pairs(self, u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -88,7 +88,7 @@ class TwoNumbers(ABC):
         return F.cross_entropy(self.read(logits, answer).flatten(0, 1), answer[..., -self.digits :].flatten())
 
     def right(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """Whether all digits are right: bool (N,)."""
+        """Return whether all digits are right: bool (N,)."""
         return (self.read(logits, answer).argmax(-1) == answer[..., -self.digits :]).all(-1)
 
 

@@ -15,9 +15,9 @@ from extrapolate.tasks.digits import Digits, DigitSet
 class PermutedDigits:
     """Classify digits after a permutation of the pixels: input i of task p is pixel π(i) of the image.
 
-    All tasks have the same 10 classes. Task 0 has the identity as permutation. Example: with π = (3, 2, 0, 1), the
-    pixels (a, b, c, d) become (d, c, a, b). Pixels are normalised with the mean and the standard deviation of all
-    training pixels. Inputs are on the device of ``digits``.
+    All tasks have the same 10 classes. The permutation of task 0 is the identity. Example: for images of four pixels,
+    task 1 has π = (3, 2, 0, 1), so (a, b, c, d) becomes (d, c, a, b). Pixels are normalised with the mean and the
+    standard deviation of all training pixels. Inputs are on the device of ``digits``.
 
     Args:
         digits: the images.
@@ -42,7 +42,7 @@ class PermutedDigits:
         return {"validation": self._rows(self.digits.validation), "test": self._rows(self.digits.test)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the predicted label, int64 (N,), is right: bool (N,)."""
+        """Return whether the predicted label, int64 (N,), is right: bool (N,)."""
         return prediction == target
 
     @property

@@ -15,9 +15,10 @@ VALIDATED = 1_000
 
 @dataclass(frozen=True)
 class Picture:
-    """Predict the colour at a point of the unit square: a shaded disk before waves of several frequencies.
+    """Predict the colour, in [0, 1], at a point of the unit square.
 
-    Training and test pixels alternate as on a chessboard. Papers define no criterion for a right colour; here all
+    The picture is a shaded disk with a sharp edge in front of waves of several frequencies. Training and test
+    pixels alternate as on a chessboard. Papers define no criterion for a right colour; here all
     three components must be within ``tolerance``.
     """
 
@@ -41,7 +42,7 @@ class Picture:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all three components of a colour are within ``tolerance``: bool (N,)."""
+        """Return whether all three components of a colour are within ``tolerance``: bool (N,)."""
         return ((prediction - target).abs() <= self.tolerance).all(-1)
 
     def _pixels(self, *, held_out: bool) -> tuple[Tensor, Tensor]:

@@ -57,8 +57,8 @@ class Programs:
 
     There are three kinds. ``add``: ``3 + 7 =`` gives 10. ``if``: ``if 5 == 5 : 3 + 4 else 8 - 9 =`` gives 7; if the
     compared numbers differ, it gives -1. Each operator is + or -, equally likely. ``if-times``: the same with +, -
-    and ×. Numbers are independent and uniform integers from 0 to ``limit`` - 1. In half of the programs the second
-    number of the comparison is a copy of the first; in the others they may be equal by chance.
+    and ×. Numbers are independent and uniform integers from 0 to ``limit`` - 1. In half of the programs the compared
+    numbers are equal by construction; in the others they may be equal by chance.
 
     A whole number is one symbol with a value. With ``digits`` it has the length of ``limit`` - 1, with leading zeros:
     if the largest number is 99, 7 is ``07``. All programs of one kind and limit have the same length.
@@ -110,7 +110,7 @@ class Programs:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the prediction, rounded, is right: bool (N,)."""
+        """Return whether the prediction, rounded, is right: bool (N,)."""
         return prediction.round() == target
 
     def sample_programs(self, u: Tensor) -> tuple[Tensor, ...]:

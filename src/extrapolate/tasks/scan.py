@@ -88,7 +88,7 @@ class Scan:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all actions and the end mark, int64 (N, 49), are right: bool (N,). Padding is ignored."""
+        """Return whether all actions and the end mark, int64 (N, 49), are right: bool (N,). Padding is ignored."""
         return ((prediction == target) | (target == SCAN_ACTIONS.index(PADDING))).all(-1)
 
     def split(self, name: str) -> tuple[list[ScanRow], list[ScanRow]]:

@@ -56,7 +56,7 @@ class Sentences:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether every next word is right: bool (N,). This is rare, because the sentences are random."""
+        """Return whether every next word is right: bool (N,). This is rare, because the sentences are random."""
         return (prediction == target).all(-1)
 
 

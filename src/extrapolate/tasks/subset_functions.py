@@ -126,7 +126,7 @@ class SubsetFunction:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar, as published."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 5_000) -> float:

@@ -99,7 +99,7 @@ class SubsetProduct:
         return {name: (x, self.answer(x, self.subsets)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar, as published."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 100_000) -> float:

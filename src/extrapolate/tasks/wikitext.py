@@ -67,7 +67,7 @@ class NextWord:
         return words[:whole].view(-1, self.length), words[1 : whole + 1].view(-1, self.length)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether every next word of a passage is right: bool (N,). This is rare; papers compare perplexities."""
+        """Return whether every next word of a passage is right: bool (N,). Papers compare perplexities instead."""
         return (prediction == target).all(-1)
 
 

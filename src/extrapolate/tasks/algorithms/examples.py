@@ -46,7 +46,7 @@ class Examples(NamedTuple):
         return Examples(torch.cat([self.symbols, extra], 1), torch.cat([self.answer, none], 1))
 
     def wrong(self, logits: Tensor) -> Tensor:
-        """Whether any class, padding included, of ``logits`` (B, n, classes) is wrong: bool (B,)."""
+        """Return whether any class, padding included, of ``logits`` (B, n, classes) is wrong: bool (B,)."""
         return (logits.argmax(-1) != self.answer).any(-1)
 
 
@@ -106,7 +106,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def takes(self, length: int) -> bool:
-        """Whether the task has examples of this length."""
+        """Return whether the task has examples of this length."""
 
     def check_length(self, length: int) -> None:
         """Raise UserError if there are no examples of this length."""
@@ -136,5 +136,5 @@ class Algorithm(ABC):
         return {name: self.examples(FIXED, length, generator) for name, length in lengths.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all classes of a sequence are right: bool (B,), from int64 (B, n) each."""
+        """Return whether all classes of a sequence are right: bool (B,), from int64 (B, n) each."""
         return (prediction == target).all(-1)

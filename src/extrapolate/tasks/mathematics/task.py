@@ -77,5 +77,5 @@ class Mathematics:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether all characters and the end mark of an answer, int64 (N, T), are right: bool (N,)."""
+        """Return whether all characters and the end mark of an answer, int64 (N, T), are right: bool (N,)."""
         return self.vocabulary.right(prediction, target)

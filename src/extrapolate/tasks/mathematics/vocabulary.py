@@ -92,7 +92,7 @@ class Vocabulary:
         return "".join(characters)
 
     def right(self, outputs: Tensor, answers: Tensor) -> Tensor:
-        """Whether all characters and the end mark of ``outputs`` (..., T) match ``answers`` (..., T): bool (...).
+        """Return whether the characters and end marks of ``outputs`` (..., T) match ``answers`` (..., T): bool (...).
 
         Outputs after the end mark are ignored.
         """
