@@ -51,7 +51,7 @@ def together(
     seeds = list(networks)
     model = nn.NeuralGPUEnsemble(
         [each.arguments() for each in networks.values()],
-        [(seeds.index(seed), levels, swapped) for seed, levels in answers for swapped in (False, True)],
+        [(seeds.index(seed), levels or None, swapped) for seed, levels in answers for swapped in (False, True)],
     )
     for member, trained in zip(model.networks, networks.values(), strict=True):
         member.load_state_dict(trained.state_dict())

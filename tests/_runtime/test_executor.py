@@ -63,8 +63,7 @@ def test_results_steps_and_warnings_of_every_job_are_returned(workers: int) -> N
     with pytest.warns(UserWarning, match="two is even"):
         found = dict(LocalExecutor(workers).submit([Square(value) for value in range(5)], monitor))
     assert found == {index: index**2 for index in range(5)}
-    if workers == 1:
-        assert monitor.steps == dict.fromkeys(range(5), 3)
+    assert monitor.steps == dict.fromkeys(range(5), 3)
 
 
 @WORKERS

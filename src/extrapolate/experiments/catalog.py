@@ -44,6 +44,7 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
             return next(lines).strip().strip('"').rstrip(".")
 
 
+#: All experiments by name. Each is imported when it is first used.
 EXPERIMENTS = Catalog(Path(__file__).parent)
 
 

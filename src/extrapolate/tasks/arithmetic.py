@@ -49,6 +49,7 @@ class Operation:
         return self.apply(*_relevant(x))
 
 
+#: The four operations by name: add, sub, mul, div.
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (

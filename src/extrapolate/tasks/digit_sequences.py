@@ -70,6 +70,7 @@ class DigitRule:
         return (ops.uniform(key, (self.training, count)) * images).long()
 
 
+#: The rules on sequences of digit images, by name.
 DIGIT_RULES: dict[str, DigitRule] = {
     each.name: each
     for each in (

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from extrapolate.tasks.one_hot import TwoNumbers, digits_of, one_hot
 
+#: The names of the operations of :class:`ModularArithmetic`.
 MODULAR_OPERATIONS = ("add", "mul")
 
 

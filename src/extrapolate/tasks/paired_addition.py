@@ -7,6 +7,7 @@ from torch import Tensor
 
 from extrapolate.tasks.one_hot import TwoNumbers, digits_of, one_hot
 
+#: The names of the two pairs of :class:`PairedAddition`.
 PAIRS = ("pair 1", "pair 2")
 
 

@@ -36,6 +36,7 @@ def _root(a: Tensor, b: Tensor) -> Tensor:
     return a.sqrt()
 
 
+#: The functions of two sums a and b of :class:`SubsetFunction`, by name.
 SUM_FUNCTIONS: dict[str, SumFunction] = {
     each.name: each
     for each in (
