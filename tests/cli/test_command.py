@@ -64,7 +64,7 @@ SMOKE = ("run", "single-module", "--preset", "smoke")
         ((*SMOKE, "--ranges", "U[2,1]"), "the low end must be less than the high end"),
         ((*SMOKE, "--ranges", "U[1,1]"), "the low end must be less than the high end"),
         ((*SMOKE, "--ranges", "U[nan,1]/U[1,2]"), "must be finite numbers"),
-        ((*SMOKE, "--ranges", "U[3,4]"), "give the range to test on"),
+        ((*SMOKE, "--ranges", "U[3,4]"), "add a test range after a slash"),
         ((*SMOKE, "--ranges", "3 to 4"), "write it like U[-2,2]"),
         ((*SMOKE, "--seeds", "0"), "--seeds: 0 is too small"),
         ((*SMOKE, "--seeds", "many"), "is not a whole number"),
@@ -145,6 +145,16 @@ def test_a_folder_of_another_setting_is_refused(run) -> None:
     manifest = Path("here/manifest.json")
     manifest.write_text(manifest.read_text().replace('"single-module"', '"neural-gpu"'))
     assert "'neural-gpu'" in run(*SMOKE, *SHORT, "--out", "here").refusal, "another experiment"
+
+
+def test_the_folder_of_another_version_is_refused_and_not_changed(run) -> None:
+    assert run(*SMOKE, *SHORT, "--out", "here").status == 0
+    manifest = Path("here/manifest.json")
+    old = manifest.read_text().replace('"format": 2,', "")
+    manifest.write_text(old)
+    for command in ((*SMOKE, *SHORT, "--out", "here"), ("report", "here")):
+        assert "another version of extrapolate" in run(*command).refusal
+    assert manifest.read_text() == old
 
 
 def test_a_foreign_folder_a_file_and_a_folder_in_use_are_refused_and_not_changed(run) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from extrapolate._runtime.run_folder import FORMAT
 from extrapolate.report import read, render_markdown
 
 FINDING = {
@@ -16,7 +17,7 @@ FINDING = {
     "preset": "laptop",
     "why": "10 of 25 seeds were run",
 }
-MANIFEST = {"experiment": "x", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
+MANIFEST = {"format": FORMAT, "experiment": "x", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
 
 
 def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_path: Path) -> None:

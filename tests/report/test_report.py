@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.run_folder import FORMAT
 from extrapolate.experiments.summary import summarize
 from extrapolate.report import ReportError, print_summary, read, write_page
 from extrapolate.report import page as page_module
@@ -81,6 +82,7 @@ def surface(unit: str, name: str, solved: bool, points: int = 41, operation: str
 
 def manifest(**changes: object) -> dict[str, object]:
     return {
+        "format": FORMAT,
         "experiment": "single-module",
         "title": "Single module task",
         "source": "Mistry, Farrahi and Hare, “A Primer for Neural Arithmetic Logic Modules”, JMLR 2022",

@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.files import replacing, write_text
 
+#: Version of a run's files. It increases if columns, options or keys change.
+FORMAT = 2
+
 #: Keys that a manifest needs so that its run can be resumed.
 MANIFEST_NEEDS = {
     "experiment": str,
@@ -97,7 +100,7 @@ class RunFolder:
         """Read the manifest.
 
         Raises:
-            UserError: the manifest is missing or damaged.
+            UserError: the manifest is missing, damaged, or of another format.
         """
         try:
             found = json.loads(self.manifest.read_text(encoding="utf-8"))
@@ -107,10 +110,20 @@ class RunFolder:
             raise UserError(f"{self.manifest} cannot be read ({error})") from None
         if not isinstance(found, dict):
             raise UserError(f"{self.manifest} is not the manifest of a run")
+        check_format(self.manifest, found)
         for name, kind in MANIFEST_NEEDS.items():
             if name not in found or not isinstance(found[name], kind):
                 raise UserError(f"{self.manifest} is damaged (it has no valid {name})")
         return found
+
+
+def check_format(path: Path, manifest: dict[str, Any]) -> None:
+    """Raise a UserError if the run of this manifest has another format."""
+    if (found := manifest.get("format", 1)) != FORMAT:
+        raise UserError(
+            f"{path} was written by another version of extrapolate (format {found}, this version reads {FORMAT}): "
+            "run the experiment again in another folder"
+        )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,7 +13,7 @@ from extrapolate._runtime.files import replacing
 from extrapolate._runtime.machine import cpu_seconds, describe_machine, now, versions
 from extrapolate._runtime.main_guard import end_if_importing_main
 from extrapolate._runtime.progress import Progress
-from extrapolate._runtime.run_folder import RunFolder, read_table, write_json, write_table
+from extrapolate._runtime.run_folder import FORMAT, RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
@@ -86,6 +86,7 @@ def run(
 def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command: str) -> dict[str, Any]:
     """What was run, with what, on what: enough to run it again. The runner fills in its end."""
     return {
+        "format": FORMAT,
         "experiment": experiment.name,
         "title": experiment.title,
         "source": experiment.source,

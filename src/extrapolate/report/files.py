@@ -9,6 +9,7 @@ from typing import Any, cast
 import polars as pl
 
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.run_folder import check_format
 from extrapolate.experiments.ledger import Claim
 from extrapolate.report.words import printable, value
 
@@ -96,6 +97,7 @@ def read(folder: Path) -> Folder:
 
     Raises:
         ReportError: there is no such folder or manifest, or a file is damaged.
+        UserError: the run has another format.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -133,6 +135,7 @@ def _manifest(path: Path) -> Manifest:
     if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
         raise ReportError(f"{path}: names no experiment; choose the output folder of an `extrapolate run`")
     content = cast(dict[str, Any], content)
+    check_format(path, content)
     notes = content.get("notes") or []
     finished = content.get("finished")
     return Manifest(
