@@ -35,7 +35,7 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
             yield lab.Finding(id, control, {"pair": pair})
     yield lab.Finding("trained/own", without_hidden("", PAIRS))
     yield lab.Finding("trained/other", without_hidden("", PAIRS[::-1]))
-    for name, what, pairs in (("own", "a pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
+    for name, what, pairs in (("own", "that pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
         words = {"evaluated": name, "what": what}
         yield lab.Finding("copied/{evaluated}", without_hidden(COPIED, pairs), words)
     yield lab.Finding("hidden/iou", overlap_gain)
