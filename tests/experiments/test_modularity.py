@@ -72,7 +72,7 @@ def test_tables_and_page_show_what_masks_keep_and_share(tmp_path: Path) -> None:
     shown = lines.filter(measure="kept", mask="add")
     by_layer = shown.filter(pl.col("layer") != "all")["value"]
     assert shown.filter(layer="all")["value"][0] == by_layer.sum() == kept["add"]
-    answers = lines.filter(measure="answers", mask="add mask, mul asked")
+    answers = lines.filter(measure="answers", mask="add mask, inputs of mul")
     assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
     page = write_page(tmp_path).read_text(encoding="utf-8")
     for title in ("Mask by mask", "Right answers under a mask", "Weights kept", "intersection over union"):
