@@ -97,8 +97,8 @@ Pairs = list[tuple[int, int]]
 class ArithmeticTests:
     """The test sets of an operation: random pairs of every width, and families of hard pairs.
 
-    ``families(width, most)`` returns at most ``most`` pairs of each family, by name. ``carries``, ``full_carries`` and
-    ``carry_checks`` return further test sets of sums.
+    ``families(width, most)`` returns at most ``most`` pairs of each family, by name. ``carries``, ``full_carries``
+    and ``carry_checks`` return further test sets of sums.
     """
 
     task: ClassVar[Addition | Multiplication]
@@ -106,7 +106,7 @@ class ArithmeticTests:
     config: ArithmeticConfig
 
     def tests(self) -> list[TestSet]:
-        """Return random pairs first, then hard ones. Sets of the last width are for networks without an error so far."""
+        """Return random pairs, then hard ones. Sets of the last width are for networks without an error so far."""
         *widths, last = self.config.widths
         found = [self._random(f"random-{width}", width, self.config.pairs) for width in widths]
         found.append(self._random(f"random-{last}", last, self.config.long_pairs, if_exact=bool(widths)))
@@ -181,12 +181,12 @@ def exactness(config: ArithmeticConfig, task: str, kind: str = "random") -> Iter
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:
-    """Return notes on training and tests; ``dropout``: published value, ``carries``: text on those of an evaluation."""
+    """Return notes on training and tests. ``dropout``: published value; ``carries``: words on carries evaluated."""
     numbers = CHECK_WIDTHS, CHECK_FAMILIES, config.quantization_levels
     widths, families, levels = (", ".join(map(str, each)) for each in numbers)
     return [
-        "Two operands of equal width, one after the other, least significant bit first; answers are padded with zeros "
-        f"to the whole length. Training operands have up to 20 bits, sampled as '{config.operands}', new in every "
+        "Two operands of equal width, one after the other, least significant bit first; answers are padded with "
+        f"zeros to the whole length. Training operands have up to 20 bits, sampled as '{config.operands}', new in every "
         "step (published: a fixed pool).",
         f"A diagonal Neural GPU of {config.channels} channels, dropout {config.dropout:g} (published: {dropout:g}). "
         f"{config.batch} pairs per step from each of {config.bins} out of nine bins of lengths (published: 32 from "

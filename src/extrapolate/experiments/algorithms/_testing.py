@@ -83,7 +83,7 @@ def error_rates(model: nn.Module, test_sets: Sequence[TestSet]) -> list[float]:
 
 
 def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
-    """Return an evaluation: costs on the fixed batches, largest error rate on ``checks``, and the score to minimize."""
+    """Return an evaluation: costs on the fixed batches, largest error rate on ``checks``, score (lower is better)."""
     fixed = cache(lambda: recipe.inputs(FIXED, 0))
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from extrapolate.stats import student
 from extrapolate.tasks import Addition, Examples
 from extrapolate.tasks.algorithms import addition_families, carry_operands
 
-#: Classes of sums that test a carry over n bits, by overflow: 2^n, and 2^n - 1.
+#: Classes of sums that test a carry over n bits: 2^n (overflow) and 2^n - 1 (no overflow).
 CLASSES = {"overflow": True, "no-overflow": False}
 
 
