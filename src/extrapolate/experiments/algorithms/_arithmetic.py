@@ -181,13 +181,13 @@ def exactness(config: ArithmeticConfig, task: str, kind: str = "random") -> Iter
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:
-    """Return notes on training and tests. ``dropout``: published value; ``carries``: words on carries evaluated."""
+    """Return notes on training and tests; ``dropout`` is published, ``carries`` a text on carries in evaluations."""
     numbers = CHECK_WIDTHS, CHECK_FAMILIES, config.quantization_levels
     widths, families, levels = (", ".join(map(str, each)) for each in numbers)
     return [
         "Two operands of equal width, one after the other, least significant bit first; answers are padded with "
-        f"zeros to the whole length. Training operands have up to 20 bits, sampled as '{config.operands}', new in every "
-        "step (published: a fixed pool).",
+        f"zeros to the whole length. Training operands have up to 20 bits, sampled as '{config.operands}', new in "
+        "every step (published: a fixed pool).",
         f"A diagonal Neural GPU of {config.channels} channels, dropout {config.dropout:g} (published: {dropout:g}). "
         f"{config.batch} pairs per step from each of {config.bins} out of nine bins of lengths (published: 32 from "
         "each of nine). The learning rate falls linearly over the last third of the steps (published: by a third if "

@@ -48,7 +48,7 @@ def deep_on_images(depth: int) -> nn.Module:
 
 
 class FourierFit(nn.Module):
-    """A network from positions (N, 2) to colours (N, 3): waves of fixed random frequencies, :func:`deep`, a sigmoid."""
+    """A network from positions (N, 2) to colours (N, 3): waves of random frequencies, dense layers, a sigmoid."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A network from words (B, T) to logits of each next word (B, T, V): two blocks on embedded words and positions."""
+    """A network from words (B, T) to logits of each next word (B, T, V): embeddings, two transformer blocks."""
 
     def __init__(self, words: int, width: int, length: int) -> None:
         super().__init__()

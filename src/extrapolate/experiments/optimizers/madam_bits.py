@@ -77,9 +77,9 @@ def notes(config: BitsConfig) -> list[str]:
         "digits-cnn: two convolutions (8 and 16 channels) and a dense layer on scikit-learn's digits, batch 64; "
         "learning rate 0.01, divided by 10 after 70 % of the steps. cifar10-resnet18: as published. Loss: "
         "cross-entropy.",
-        "The number of bits includes the sign. In one tensor the largest magnitude is 60 times the smallest, with any "
-        "number of bits. Updates are rounded up or down at random; in the kinds called nearest, to the nearest level "
-        "(published).",
+        "The number of bits includes the sign. In one tensor the largest magnitude is 60 times the smallest, with "
+        "any number of bits. Updates are rounded up or down at random; in the kinds called nearest, to the "
+        "nearest level (published).",
         "Weights begin at the level nearest to their initial float value; the published code samples them "
         "independently. Accuracies are those at the last step.",
         lab.intervals_note("Student's t for accuracies and their differences"),

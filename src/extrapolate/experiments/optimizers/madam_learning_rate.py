@@ -129,8 +129,8 @@ def notes(config: LearningRateConfig) -> list[str]:
         "after 70 % of the steps; in the published problems, as published.",
         f"Digits: scikit-learn's digits, classified by dense ReLU networks of {WIDTH} units (He initialization, no "
         "normalization; depth counts weight matrices) and by two small convolutions; batch 64.",
-        "Text: the next word of generated sentences, predicted by an LSTM and by a transformer of two blocks, both of "
-        f"{TEXT_WIDTH} units; batch 16 passages. Picture: a generated picture, fitted by dense networks on "
+        "Text: the next word of generated sentences, predicted by an LSTM and by a transformer of two blocks, both "
+        f"of {TEXT_WIDTH} units; batch 16 passages. Picture: a generated picture, fitted by dense networks on "
         f"{FREQUENCIES} random waves; batch 256 pixels.",
         "The error is measured on held-out examples at the last step: cross-entropy in nats, for pictures half the "
         "mean squared error. It is infinite if a model diverged. The best learning rate has the lowest mean error "
@@ -162,7 +162,10 @@ def read_published_rates(optimizer: str) -> pl.DataFrame:
 
 
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
-    """Train one replica per rate and seed; a seed has the same initial weights and examples at every rate."""
+    """Return the training; replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``.
+
+    A seed has the same initial weights and examples at every rate.
+    """
     problem = PROBLEMS[problem_name]
     loss, on_test = problem.prepare(config.data, config.device)
     steps = config.steps or problem.steps
