@@ -87,7 +87,9 @@ class ArithmeticConfig(NeuralGPUConfig):
     family_pairs: int = lab.integer(
         32, "Largest number of test pairs per family of hard pairs and width.", cut=lab.fewer("pairs per family")
     )
-    bins: int = lab.integer(5, "Bins of lengths per step, out of nine.", cut=lab.fewer("bins of lengths per step"))
+    bins: int = lab.integer(
+        5, "Bins of lengths per step, out of nine. Published: 9.", cut=lab.fewer("bins of lengths per step")
+    )
 
 
 Pairs = list[tuple[int, int]]

@@ -31,7 +31,7 @@ class NeuralGPUConfig(lab.Config):
 
     channels: int = lab.integer(48, "Channels per position of the state.", cut=lab.fewer("channels"))
     batch: int = lab.integer(
-        32, "Sequences per step from each bin of lengths.", cut=lab.fewer("sequences per step and bin")
+        32, "Sequences per step from each bin of lengths. Published: 32.", cut=lab.fewer("sequences per step and bin")
     )
     compile: bool = False  # compiling a loop of hundreds of steps takes minutes
 

@@ -24,7 +24,7 @@ GENERATED = "generated"
 def data_folder(files: str, published: str) -> Any:
     """An option: the source of the examples, generated or a folder with files."""
     cut = lab.instead(GENERATED, published)
-    return lab.folder(GENERATED, GENERATED, f"{GENERATED}, or a folder with {files}.", cut=cut)
+    return lab.folder(GENERATED, GENERATED, f"Examples: {GENERATED}, or a folder with {files}.", cut=cut)
 
 
 @dataclass(frozen=True, kw_only=True)

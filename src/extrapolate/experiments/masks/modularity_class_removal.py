@@ -48,17 +48,19 @@ class ClassRemovalConfig(StudyConfig):
     data: str = lab.folder(
         EMBEDDED,
         EMBEDDED,
-        f"{EMBEDDED}, or a folder with the files of MNIST or of CIFAR-10's binary version (the paper's images).",
+        f"Images: {EMBEDDED}, or a folder with the files of MNIST or of CIFAR-10's binary version (published).",
         cut=lab.instead(EMBEDDED, "CIFAR-10"),
     )
     channels: tuple[int, ...] = widths((32, 64, 128, 256), "Channels of the convolutions")
     dropout: float = lab.real(
-        0.5, "Dropout after the last convolution; half of it after the one before.", least=0, below=1
+        0.5, "Dropout after the last convolution; half of it after the one before. Published: 0.5.", least=0, below=1
     )
     removed: int = lab.integer(
-        10, "Number of classes to remove, one at a time: 0, 1, 2, ...", cut=lab.fewer("removed classes")
+        10,
+        "Number of classes to remove, one at a time: 0, 1, 2, ... Published: 10.",
+        cut=lab.fewer("removed classes"),
     )
-    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
+    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks. Published: 0.001.", above=0)
 
 
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:

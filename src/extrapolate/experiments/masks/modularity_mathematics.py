@@ -1,4 +1,4 @@
-"""Weight masks: can the weights that easy problems need solve hard problems."""
+"""Weight masks: the weights that easy problems need, tested on hard problems."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

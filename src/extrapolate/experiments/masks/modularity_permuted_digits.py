@@ -1,4 +1,4 @@
-"""Weight masks: does a new task reuse the weights of earlier tasks."""
+"""Weight masks: how much a new task reuses the weights of earlier tasks."""
 
 import itertools
 import math
@@ -40,10 +40,14 @@ class PermutedDigitsConfig(DigitConfig):
 
     hidden: tuple[int, ...] = widths((800, 800, 64))
     starts: tuple[str, ...] = lab.names(STARTS, "Initial logits of the weights that no earlier task keeps", "start")
-    tasks: int = lab.integer(11, "Number of tasks, learned one after another.", least=2, cut=lab.fewer("tasks"))
+    tasks: int = lab.integer(
+        11, "Number of tasks, learned one after another. Published: 11.", least=2, cut=lab.fewer("tasks")
+    )
     seeds: int = lab.integer(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.integer(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
-    strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β).", least=0, below=1)
+    steps: int = lab.integer(
+        30_000, "Training steps of each task. Published: 30,000.", cut=lab.fewer("steps of each task")
+    )
+    strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β). Published: 0.00128.", least=0, below=1)
     batch: int = batch(128, MASKS)
     eval_every: int = 0  # tasks are evaluated once, at the end
 

@@ -1,4 +1,4 @@
-"""Weight masks: can the weights that some commands need carry out other commands."""
+"""Weight masks: the weights that some commands need, tested on other commands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

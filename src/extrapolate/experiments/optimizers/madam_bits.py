@@ -37,7 +37,9 @@ class BitsConfig(lab.Settings):
     weight_types: tuple[str, ...] = lab.names(
         WEIGHTS, "Kinds of weights (bits and rounding)", "kind", axis="kind of weights"
     )
-    problem: str = lab.name("digits-cnn", TITLES, f"Problem to train on: {' or '.join(TITLES)}.", "problem")
+    problem: str = lab.name(
+        "digits-cnn", TITLES, f"Problem to train on: {' or '.join(TITLES)} (published).", "problem"
+    )
     data: str = lab.folder(
         "scikit-learn",
         "scikit-learn",

@@ -48,7 +48,7 @@ class LearningRateConfig(lab.Settings):
     optimizers: tuple[str, ...] = lab.names(OPTIMIZERS, "Optimizers to compare", "optimizer")
     rates: tuple[float, ...] = lab.reals(
         [float(f"{10 ** (power / 2):.3g}") for power in range(-8, 1)],  # from 1e-4 to 1, two per power of ten
-        "Initial learning rates, separated by commas.",
+        "Initial learning rates, separated by commas. Published: 1e-4, 1e-3, 0.01, 0.1, 1.",
         read=real_between(above=0),
         cut=lab.missing("learning rates"),
         axis="rate",
