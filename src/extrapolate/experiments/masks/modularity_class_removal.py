@@ -97,7 +97,7 @@ def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relative_drops(results: pl.DataFrame, name: str) -> np.ndarray:
-    """Return the share of its accuracy that each class loses without class ``name``: (networks, 10).
+    """Return the share of its accuracy that each class loses under the mask without class ``name``: (networks, 10).
 
     The accuracy under the control mask is the reference; NaN where it is 0.
     """

@@ -25,7 +25,7 @@ from extrapolate.tasks.token_rows import TokenRows
 PAD, END = SCAN_ACTIONS.index(""), SCAN_ACTIONS.index(".")
 TOKENS = nn.Tokens(len(SCAN_WORDS), SCAN_WORDS.index(""), len(SCAN_ACTIONS), PAD, END)
 
-#: The split that trains all kinds of commands, and those whose training lacks one kind.
+#: The split whose training set has all kinds of commands, and those whose training set lacks one kind.
 ALL, LACKING = "simple", ("length", "jump", "turn_left")
 SPLITS = (ALL, *LACKING)
 
@@ -134,7 +134,10 @@ def notes(config: ScanConfig) -> list[str]:
 
 
 def removed_outputs(masks: Masks) -> dict[str, float | None]:
-    """Return, by token, the share of the control mask's output weights that the jump mask removes (None of none)."""
+    """Return, by token, the share of the control mask's output weights that the jump mask removes.
+
+    The share is None for a token of which the control mask keeps no weight.
+    """
     before, after = (masks[each]["read_out.weight"] for each in (CONTROL, JUMP))
     counts, lost = before.sum(1), (before & ~after).sum(1)
     return {

@@ -48,7 +48,7 @@ def deep_on_images(depth: int) -> nn.Module:
 
 
 class FourierFit(nn.Module):
-    """A network from positions (N, 2) to colours (N, 3): waves of random frequencies, dense layers, a sigmoid."""
+    """A network from positions (N, 2) to colours (N, 3): fixed random waves, dense layers, a sigmoid."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
