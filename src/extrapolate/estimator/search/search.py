@@ -171,7 +171,7 @@ class Search:
             yield algebra.linear_fraction(self.table, target.root, target.sign)
 
     def _powers(self, target: Target, shape: tuple[int, int], starts: int = 1) -> Iterator[Structure]:
-        """Train ``starts`` × ``replicas`` power networks; large networks need more, as good initial weights are rare."""
+        """Train ``starts`` × ``replicas`` power networks; good initial weights are rarer for large networks."""
         data = Scaled.of(self.sample, target.values)
         seeds = range(self.seed, self.seed + starts * self.replicas)
         trained = train_powers(data, shape, seeds, STEPS, self.clock.over)
