@@ -32,7 +32,7 @@ class Candidate:
         expression: over the column symbols.
         complexity: number of coefficients, columns and exponents.
         inner_error, outer_error: root mean square errors, divided by the root mean square of the target.
-        cost: description length of the table in nats, minus that of the chosen formula.
+        cost: description length of formula and table in nats, minus that of the chosen candidate.
     """
 
     expression: sympy.Expr

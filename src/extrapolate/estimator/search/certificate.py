@@ -49,7 +49,7 @@ class Certificate:
         residual_structure: the share of the errors' variance that trees on all columns explain, out of bag;
             None for an exact formula, or with too few rows.
         agrees_in_fractions: whether the expression equals the formula's equation in rational arithmetic;
-            False without a comparison, which is made only if nothing else speaks against the formula.
+            False without a comparison. Only a formula that passes all other tests is compared.
         checked_points, checked_reach: number of points of that comparison, and the largest magnitude of their
             inputs.
         undefined: one phrase for each condition under which the expression has no value.

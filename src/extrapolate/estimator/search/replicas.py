@@ -142,7 +142,7 @@ def _multiply(layer: nn.Linear, data: Scaled) -> set[Monomial]:
     spread = data.x.std(0, unbiased=False)
     terms = {zero}
     for weight, bias in zip(layer.weight, layer.bias, strict=True):
-        # Compare the bias with each column's contribution: its weight times its standard deviation.
+        # Compare the bias with the contribution of each column: its weight times its standard deviation.
         sizes = torch.cat([weight * spread, bias[None]]).abs()
         kept = (sizes > NEGLIGIBLE * sizes.max()).tolist()
         factor = [zero] if kept[-1] else []

@@ -30,7 +30,7 @@ class SplitTable:
 
     @classmethod
     def of(cls, x: Array, y: Array) -> "SplitTable":
-        """Split by the distance of each row's ranks from the middle rank, which no column's scale affects."""
+        """Split by the distance of each row's ranks from the middle; so the scale of a column does not matter."""
         ranks = np.stack([rankdata(column) / len(x) - 0.5 for column in x.T], 1)
         distance = np.square(ranks).sum(1)
         outer = np.zeros(len(x), bool)
