@@ -15,10 +15,6 @@ from extrapolate.estimator.search.network import LinearProduct, PowerFraction
 from extrapolate.estimator.table.split import SplitTable
 from extrapolate.training import Replicas
 
-#: (products, divisors) of the power networks, and (factors, divisors) of the networks of sums.
-POWERS = ((1, 0), (2, 0), (1, 1), (3, 0), (2, 1))
-SUMS = ((2, 0), (1, 1), (2, 1), (2, 2))
-
 #: Training rows of the networks: enough for their few parameters.
 ROWS = 200
 

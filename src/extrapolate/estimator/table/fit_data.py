@@ -10,7 +10,7 @@ import polars as pl
 from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate.estimator.formula.structure import Array
 from extrapolate.estimator.table.parse_numbers import parse_numbers
-from extrapolate.estimator.table.read_file import Table, read_sheet
+from extrapolate.estimator.table.read_file import Table, read_table
 
 #: Fewest rows; with fewer, a formula may fit by coincidence.
 FEWEST_ROWS = 20
@@ -43,7 +43,7 @@ def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_m
     Raises:
         UserError: the table cannot be fitted; one line with the reason and what to do.
     """
-    table = read_sheet(path)
+    table = read_table(path)
     _check_names(table, target, ignore)
     names = [name for name in table.names if name != target and name not in ignore]
     if not names:

@@ -45,7 +45,7 @@ class Table:
         return [name for name in self.frame.columns if name != ROW]
 
 
-def read_sheet(path: Path) -> Table:
+def read_table(path: Path) -> Table:
     """Read the table in ``path``, or a sample of it if the file is larger than ``LARGEST`` bytes.
 
     Raises:
