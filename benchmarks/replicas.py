@@ -70,9 +70,9 @@ def usual(model_name: str, seconds: float) -> dict[str, Any]:
     torch.manual_seed(0)
     config = config_for(1, 1)
     low, high = config.ranges[0].train.intervals[0]
-    recipe = UNITS[unit].recipe
+    recipe = UNITS[model_name].recipe
     penalties = recipe.penalties(config.steps, "mul")
-    model = UNITS[unit].layer(config.in_features, 1)
+    model = UNITS[model_name].layer(config.in_features, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     warm, began, step = 200, math.inf, 0
     while time.perf_counter() - began < seconds:

@@ -2,22 +2,28 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pkgutil import resolve_name
 from typing import Any
 
+from extrapolate._runtime.extras import needs_extra
 
-def import_lazily(package: str, origins: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+
+def import_lazily(
+    package: str, origins: Mapping[str, str], extra: str | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of ``package``.
 
     ``origins`` maps an attribute's name to where it comes from: ``"a.module"``, or ``"a.module:name"`` for
     one of its objects. An object must not have the name of a submodule of ``package``: importing that submodule
-    would put it in the object's place.
+    would put it in the object's place. ``extra``: the extra whose libraries ``package`` needs, for error messages.
     """
 
     def get_attribute(name: str) -> Any:
         if name not in origins:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
-        value = resolve_name(origins[name])
+        with needs_extra(extra, package) if extra else nullcontext():
+            value = resolve_name(origins[name])
         setattr(sys.modules[package], name, value)  # the next use finds it without this function
         return value
 

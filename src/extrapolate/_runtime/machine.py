@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from extrapolate import __version__
+
 
 def describe_machine(device: str) -> dict[str, str | int]:
     """The machine, and the device that tensors are on."""
@@ -24,7 +26,8 @@ def describe_machine(device: str) -> dict[str, str | int]:
 
 def versions() -> dict[str, str]:
     """Of this package, and of what its numbers depend on."""
-    return {name: version(name) for name in ("extrapolate", "torch", "numpy")} | {"python": platform.python_version()}
+    libraries = {name: version(name) for name in ("torch", "numpy")}
+    return {"extrapolate": __version__, **libraries, "python": platform.python_version()}
 
 
 def now() -> str:

@@ -3,13 +3,14 @@
 import os
 import sys
 import warnings
-from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
 
+from extrapolate import __version__
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.extras import needs_extra
 from extrapolate.cli.compute import compute
 from extrapolate.cli.fit import fit
 from extrapolate.cli.list import list_experiments
@@ -43,7 +44,7 @@ app.command(context_settings={"ignore_unknown_options": True})(compute)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"extrapolate {version('extrapolate')}\n")
+        sys.stdout.write(f"extrapolate {__version__}\n")
         raise typer.Exit
 
 
@@ -70,8 +71,10 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 
 def _status(arguments: list[str] | None) -> int:
+    command = next(iter(sys.argv[1:] if arguments is None else arguments), "")
     try:
-        return app(arguments, prog_name="extrapolate", standalone_mode=False) or 0
+        with needs_extra("fit" if command in ("fit", "predict") else "experiments", f"extrapolate {command}"):
+            return app(arguments, prog_name="extrapolate", standalone_mode=False) or 0
     except UserError as error:
         return _report_failure(str(error))
     except TyperException as error:

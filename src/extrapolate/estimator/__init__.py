@@ -4,10 +4,13 @@
 file to its arrays and from its formula to a file.
 """
 
-from extrapolate.estimator.formula.formula import Coefficient, Formula
-from extrapolate.estimator.formula.saved import SavedFormula, load_formula
-from extrapolate.estimator.regressor import ArithmeticRegressor, Candidate
-from extrapolate.estimator.search.certificate import Certificate
+from extrapolate._runtime.extras import needs_extra
+
+with needs_extra("fit", "extrapolate.estimator"):
+    from extrapolate.estimator.formula.formula import Coefficient, Formula
+    from extrapolate.estimator.formula.saved import SavedFormula, load_formula
+    from extrapolate.estimator.regressor import ArithmeticRegressor, Candidate
+    from extrapolate.estimator.search.certificate import Certificate
 
 __all__ = [
     "ArithmeticRegressor",

@@ -1,13 +1,12 @@
 """What a fit found, as one JSON object: the same for the same table and seed, but for its seconds."""
 
 import math
-import platform
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from extrapolate._runtime.machine import now, versions
 from extrapolate.estimator import ArithmeticRegressor
 from extrapolate.estimator.formula.render import render
 from extrapolate.estimator.table.fit_data import FitData
@@ -60,14 +59,8 @@ def circumstances(command: str) -> dict[str, Any]:
     """What the page says about how it was made."""
     return {
         "command": command,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "extrapolate": version("extrapolate"),
-            "torch": version("torch"),
-            "numpy": version("numpy"),
-            "sympy": version("sympy"),
-            "python": platform.python_version(),
-        },
+        "finished": now(),
+        "versions": versions() | {"sympy": version("sympy")},
     }
 
 

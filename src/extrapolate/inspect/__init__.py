@@ -70,5 +70,7 @@ _MODULES = {
 }
 
 __getattr__, __dir__ = import_lazily(
-    __name__, {name: f"{__name__}.{module}:{name}" for module, names in _MODULES.items() for name in names}
+    __name__,
+    {name: f"{__name__}.{module}:{name}" for module, names in _MODULES.items() for name in names},
+    extra="fit",
 )

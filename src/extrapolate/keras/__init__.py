@@ -4,10 +4,10 @@
 a Keras constraint, its penalty (times ``penalty_scale``) a Keras loss of the layer.
 """
 
-try:
+from extrapolate._runtime.extras import needs_extra
+
+with needs_extra("keras", "extrapolate.keras"):
     import keras
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("extrapolate.keras needs Keras 3: pip install 'extrapolate[keras]'") from error
 
 if keras.backend.backend() != "torch":
     raise ImportError(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate._runtime.threads import cut
 
 #: A layer's computation in plain tensor operations; its kernels return the same outputs.
@@ -17,11 +18,7 @@ def usable(x: Tensor) -> bool:
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
     if not plain or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    try:
-        import numba  # noqa: F401  (it compiles the kernels)
-    except ImportError:
-        return False
-    return True
+    return numba_is_installed()
 
 
 def groups(count: int, least: float, nanoseconds: float) -> list[slice]:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from extrapolate._runtime.compiler import numba_is_installed
+
 State = dict[str, Tensor]
 
 #: What to do with a step whose gradients are not all finite.
@@ -206,7 +208,7 @@ def _usable_models(members: list[Entry], device: torch.device, leading: tuple[in
     """bool (leading): whether the squares of each model's gradients are all finite."""
     gradients = [each.gradient for each in members]
     usable = torch.ones(leading, dtype=torch.bool, device=device)
-    if device.type == "cpu":
+    if device.type == "cpu" and numba_is_installed():
         plain = [each for each in gradients if each.dtype == torch.float32 and each.is_contiguous()]
         gradients = [each for each in gradients if each.dtype != torch.float32 or not each.is_contiguous()]
         if plain:

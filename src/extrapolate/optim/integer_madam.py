@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.optim import _codes
 from extrapolate.optim._formulas import (
     check_positive,
@@ -215,7 +216,7 @@ class IntegerMadam(StepwiseOptimizer):
 def _one_pass(entry: Entry, packed: bool) -> bool:
     """Whether the kernel can take this parameter: contiguous, on the CPU."""
     plain = entry.gradient.is_contiguous() and (packed or entry.parameter.is_contiguous())
-    return entry.parameter.device.type == "cpu" and entry.group["fused"] and plain
+    return entry.parameter.device.type == "cpu" and entry.group["fused"] and plain and numba_is_installed()
 
 
 def _is_packed(parameter: Tensor) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.optim._formulas import (
     check_positive,
     check_rates,
@@ -209,7 +210,7 @@ def move(batch: Sequence[Entry]) -> None:
 def _one_pass(entry: Entry) -> bool:
     """Whether the kernel can take this parameter: contiguous float32 on the CPU, and no absurd step."""
     tensors = (entry.parameter, entry.gradient, entry.state["second_moment"])
-    if entry.parameter.device.type != "cpu" or entry.parameter.dtype != torch.float32:
+    if entry.parameter.device.type != "cpu" or entry.parameter.dtype != torch.float32 or not numba_is_installed():
         return False
     exponent = largest_rate(entry.group["lr"]) * entry.group["gradient_bound"]
     return all(each.is_contiguous() for each in tensors) and exponent < 80

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.extras import needs_extra
 
 #: MNIST's files, images and labels, as distributed; they may also be unpacked, without the ``.gz``.
 MNIST_FILES = {
@@ -85,7 +86,8 @@ def load_digits(folder: Path | None = None) -> Digits:
 
 
 def _load_embedded() -> DigitSet:
-    from sklearn.datasets import load_digits as embedded  # a slow import, for this alone
+    with needs_extra("experiments", "load_digits()"):
+        from sklearn.datasets import load_digits as embedded  # a slow import
 
     pixels, labels = embedded(return_X_y=True)
     images = torch.tensor(np.asarray(pixels), dtype=torch.float32).view(-1, 1, 8, 8) / 16

@@ -7,15 +7,18 @@ Importing this registers ``GridTime-v0``; ``gymnasium.make("extrapolate.tasks.gr
 from dataclasses import fields
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
-from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from extrapolate._runtime.extras import needs_extra
 from extrapolate.tasks.grid_time import MOVES, Episodes, GridTime
+
+with needs_extra("gym", "extrapolate.tasks.grid_time_env"):
+    import gymnasium
+    from gymnasium import spaces
+    from gymnasium.vector import AutoresetMode, VectorEnv
+    from gymnasium.vector.utils import batch_space
 
 Observation = dict[str, Any]  # arrays; the spaces of Gymnasium are typed by their own
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
+from extrapolate._runtime.extras import needs_extra
 from extrapolate.training.replicas import Replicas, State
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class History:
 
     def to_polars(self) -> "pl.DataFrame":
         """One row per evaluation and replica: ``step, seconds, replica, seed, train_loss`` and the metrics."""
-        import polars as pl  # a slow import, for this alone
+        with needs_extra("experiments", "History.to_polars()"):
+            import polars as pl  # a slow import
 
         evaluations, count = self.train_loss.shape
         columns: dict[str, Any] = {

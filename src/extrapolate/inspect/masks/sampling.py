@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.ops.random.reference import WORD, threefry2x32
 
 #: Logits below -69 are as good as there: keeps the odds and their sums finite in float32.
@@ -100,4 +101,4 @@ def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
 
 
 def _fused(logits: Tensor, weight: Tensor) -> bool:
-    return logits.device.type == "cpu" and weight.dtype == torch.float32
+    return logits.device.type == "cpu" and weight.dtype == torch.float32 and numba_is_installed()

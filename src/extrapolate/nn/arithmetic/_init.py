@@ -2,7 +2,6 @@
 
 import math
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +15,11 @@ def _nac_weight_variance(r: float) -> float:
 @cache
 def nac_range(in_features: int, out_features: int) -> float:
     """r with (fan_in + fan_out)·Var(r) = 2, the fan sum taken as 5 at least (below, no r solves it)."""
-    from scipy.optimize import root_scalar  # a slow import, for the NAC and its kin alone
-
     fan = max(5, in_features + out_features)
-    found: Any = root_scalar(lambda r: fan * _nac_weight_variance(r) - 2.0, bracket=(1e-3, 20.0))
-    return float(found.root)
+    low, high = 1e-3, 20.0  # the variance grows with r; halved until no float lies between
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if fan * _nac_weight_variance(middle) < 2 else (low, middle)
+    return high
 
 
 def nac_(hat: Tensor) -> Tensor:

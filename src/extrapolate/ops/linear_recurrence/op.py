@@ -5,6 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate._runtime.errors import UserError
 from extrapolate.ops.linear_recurrence import scan
 
@@ -26,7 +27,7 @@ _adjoint = torch.ops.extrapolate.linear_recurrence_adjoint
 def _kernels(device: torch.device) -> ModuleType:
     """Where this device's kernels are; plain tensor operations where their compiler is missing."""
     try:
-        if device.type == "cpu":
+        if device.type == "cpu" and numba_is_installed():
             from extrapolate.ops.linear_recurrence import cpu as kernels
         elif device.type == "cuda":
             from extrapolate.ops.linear_recurrence import cuda as kernels

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.ops.random import reference
 
 # The low-level registration: torch.library.custom_op costs 150 µs a call, this one a tenth of it.
@@ -14,6 +15,8 @@ _library.define("uniform(Tensor key, int count) -> Tensor")
 
 
 def _uniform_cpu(key: Tensor, count: int) -> Tensor:
+    if not numba_is_installed():
+        return reference.uniform(key, count)
     from extrapolate.ops.random import cpu  # the kernel's compiler is a slow import
 
     rows = key.reshape(-1, 3).numpy()
