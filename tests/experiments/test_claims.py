@@ -1,4 +1,4 @@
-"""Verdicts on published findings, on made-up results whose verdict is obvious."""
+"""How published findings are judged, on made-up results whose verdict is obvious."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ NONE_SOLVED = dict.fromkeys(RANGES, 0)
 
 
 def table(model: str, task: str, solved: Mapping[str, int], seeds: int = SEEDS) -> pl.DataFrame:
-    """Results in which ``solved[range]`` of the seeds solve."""
+    """Return results in which ``solved[range]`` of the seeds solve the task."""
     columns = ["model", "task", "split", "extrapolation_range", "seed", "solved"]
     rows = [
         (model, task, name, TESTED_ON.get(name, "U[4,9]"), seed, seed < count)
@@ -80,13 +80,13 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize("id", VERDICTS)
-def test_verdict_follows_from_how_many_models_solve_which_range(id: str) -> None:
+def test_the_verdict_depends_on_the_number_of_solved_models_by_range(id: str) -> None:
     model, task, _ = id.split("/")
     for holds, tables in zip((True, False), VERDICTS[id], strict=True):
         assert [judged(table(model, task, each))[id].holds for each in tables] == [holds] * len(tables)
 
 
-def test_a_finding_counts_only_the_models_of_its_ranges() -> None:
+def test_a_finding_counts_only_the_models_of_its_own_ranges() -> None:
     claims = judged(table("NMU", "mul", ALL_SOLVED | dict.fromkeys(HARD, 21)))
     assert {id: (claim.measured, claim.n, claim.why) for id, claim in claims.items()} == {
         **{f"NMU/mul/fails-in-{name}": (21 / SEEDS, SEEDS, None) for name in HARD},
@@ -127,7 +127,7 @@ def test_a_finding_is_judged_only_if_its_ranges_were_tested_as_published() -> No
         assert "U[10,20]" in str(claim.why)
 
 
-def test_findings_about_the_ranges_run_are_judged_and_other_ranges_do_not_count() -> None:
+def test_findings_are_judged_on_the_published_ranges_that_were_run_and_on_no_others() -> None:
     ((id, claim),) = judged(table("NMU", "mul", {"U[-2,-1]": 21})).items()
     assert (id, claim.holds) == ("NMU/mul/fails-in-U[-2,-1]", True)
     ((_, claim),) = judged(table("StochasticNMU", "mul", ALL_SOLVED | {"U[3,4]": 0})).items()
@@ -135,7 +135,7 @@ def test_findings_about_the_ranges_run_are_judged_and_other_ranges_do_not_count(
 
 
 @pytest.mark.parametrize("changed", [{"steps": 300}, {"in_features": 10}, {"batch": 16}])
-def test_a_protocol_other_than_published_is_not_judged(changed: dict[str, int]) -> None:
+def test_a_run_with_another_protocol_than_published_is_not_judged(changed: dict[str, int]) -> None:
     claims = judged(table("MLP", "add", NONE_SOLVED), config=replace(PAPER, **changed))
     claim = claims["MLP/add/never-extrapolates"]
     assert claim.holds is None

@@ -1,4 +1,4 @@
-"""The document of results: what a run's findings become in Markdown."""
+"""The document of results: a run's findings in Markdown."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ FINDING = {
 MANIFEST = {"format": FORMAT, "experiment": "x", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
 
 
-def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_path: Path) -> None:
+def test_findings_are_listed_with_their_command_and_failures_with_a_reason(tmp_path: Path) -> None:
     failed = FINDING | {"id": "b", "claim": "NALU learns ÷", "holds": False, "why": "no model did"}
     measurement = FINDING | {"id": "c", "claim": "mean step", "published": None}
     (tmp_path / "claims.json").write_text(json.dumps([FINDING, failed, measurement]))
@@ -29,7 +29,7 @@ def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_pa
     assert "## The task" in text
     assert "`extrapolate run x`" in text
     first, second = (line for line in text.splitlines() if line.startswith("| N"))
-    assert first.startswith("| NMU \\| learns &lt;b>×&lt;/b>"), "words stay words"
+    assert first.startswith("| NMU \\| learns &lt;b>×&lt;/b>"), "markup is escaped"
     assert first.endswith("| in all ranges | 0.96 | 0.8 – 0.99 | 25 | holds |")
     assert "**does not hold**" in second
     assert "* NALU learns ÷: no model did." in text

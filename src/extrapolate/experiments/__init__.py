@@ -1,6 +1,6 @@
-"""Published results, one file each: what to run and what must come out.
+"""Experiments that reproduce published results: one file per experiment, with its trainings and its claims.
 
-Each name is imported when it is first used, so that an unknown experiment is refused without importing torch.
+Each name is imported at first use. An unknown experiment is therefore refused without importing torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The experiments there are, by name: a file each in the packages below. Each is imported when it is looked up."""
+"""The experiments by name: one file per experiment in the packages below, imported when it is looked up."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from extrapolate._runtime.errors import unknown_name_error
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
 
-#: The packages of experiments, as listed. ``FAMILY/two_words.py`` holds the experiment ``two-words`` under the
-#: name ``two_words``; a file whose name begins with an underscore holds what several of them share.
+#: The packages of experiments, in the order of the listing. ``FAMILY/two_words.py`` defines the experiment
+#: ``two-words`` under the name ``two_words``. Files whose names begin with an underscore hold shared code.
 FAMILIES = ("arithmetic", "digits", "language", "agents", "recurrence", "optimizers", "masks", "algorithms")
 
 
 class Catalog(Mapping[str, "Experiment[Any]"]):
-    """Experiments by name; names and titles are known without importing an experiment."""
+    """Experiments by name. Names and titles are known without importing an experiment."""
 
     def __init__(self, folder: Path) -> None:
         paths = [path for family in FAMILIES for path in sorted((folder / family).glob("*.py"))]
@@ -39,17 +39,21 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
         return len(self._paths)
 
     def title(self, name: str) -> str:
-        """The first line of the file: of its docstring."""
+        """Return the title of an experiment: the first line of its module's docstring."""
         with self._paths[name].open(encoding="utf-8") as lines:
             return next(lines).strip().strip('"').rstrip(".")
 
 
-#: All experiments by name. Each is imported when it is first used.
+#: All experiments by name. Each is imported at first use.
 EXPERIMENTS = Catalog(Path(__file__).parent)
 
 
 def get_experiment(name: str) -> Experiment[Any]:
-    """The experiment, or an error that offers the nearest name."""
+    """Return the experiment of this name.
+
+    Raises:
+        UserError: the name is unknown; the message suggests the nearest name.
+    """
     if name not in EXPERIMENTS:
         raise unknown_name_error("experiment", name, list(EXPERIMENTS))
     return EXPERIMENTS[name]

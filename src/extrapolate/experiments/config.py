@@ -1,4 +1,7 @@
-"""The configuration of an experiment: its fields are the options of the command, and know what the paper had."""
+"""The configuration of an experiment: its fields are the options of the command.
+
+A *cut* of a field describes in words how its value falls short of the paper's.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,37 +32,37 @@ from extrapolate.training.train_config import Loss, TrainConfig
 
 
 def fewer(noun: str) -> Cut:
-    """``120,000 of 300,000 steps``."""
+    """Make a cut: ``120,000 of 300,000 steps``, where the own value is the smaller one."""
     return lambda own, paper: f"{own:,} of {paper:,} {noun}" if own < paper else None
 
 
 def larger(text: str) -> Cut:
-    """``text.format(own, paper)`` where the own value is the larger one."""
+    """Make a cut: ``text.format(own, paper)``, where the own value is the larger one."""
     return lambda own, paper: text.format(own, paper) if own > paper else None
 
 
 def other(text: str) -> Cut:
-    """``text.format(own, paper)`` where the values differ."""
+    """Make a cut: ``text.format(own, paper)``, where the values differ."""
     return lambda own, paper: text.format(own, paper) if own != paper else None
 
 
 def missing(noun: str) -> Cut:
-    """``7 of 9 ranges``: of those of the paper."""
+    """Make a cut: ``7 of 9 ranges``, where some of the paper's values are missing."""
 
     def cut(own: Sequence[Any], paper: Sequence[Any]) -> str | None:
-        there = len([each for each in paper if each in own])
-        return f"{there} of {len(paper)} {noun}" if there < len(paper) else None
+        present = len([each for each in paper if each in own])
+        return f"{present} of {len(paper)} {noun}" if present < len(paper) else None
 
     return cut
 
 
 def instead(embedded: str, papers: str) -> Cut:
-    """``scikit-learn instead of MNIST``: the data that come with the package, and those of the paper."""
+    """Make a cut: ``scikit-learn instead of MNIST``, where the data are those of the package, not the paper's."""
     return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
 
 
 def integer(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
-    """A whole number."""
+    """Make an option: a whole number of at least ``least``."""
     return _option(default, help, at_least(least), str, "N", cut)
 
 
@@ -72,12 +75,12 @@ def real(
     below: float = math.inf,
     cut: Cut | None = None,
 ) -> Any:
-    """A number of at least ``least``, above ``above`` and below ``below``."""
+    """Make an option: a number of at least ``least``, above ``above`` and below ``below``."""
     return _option(default, help, real_between(least, above, below), "{:g}".format, "X", cut)
 
 
 def integers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
-    """Whole numbers separated by commas: each once, in rising order."""
+    """Make an option: whole numbers separated by commas, sorted and without duplicates."""
     return _option(tuple(default), help, sorted_from(at_least(least)), _join, "NUMBERS", cut)
 
 
@@ -89,7 +92,7 @@ def reals(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Numbers separated by commas, each read by ``read``: each once, in rising order."""
+    """Make an option: numbers separated by commas, each parsed by ``read``, sorted and without duplicates."""
 
     def write(values: Sequence[float]) -> str:
         return ",".join(f"{each:.6g}" for each in values)
@@ -98,7 +101,7 @@ def reals(
 
 
 def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
-    """Whole numbers separated by commas, in the order given."""
+    """Make an option: whole numbers separated by commas, whose order is significant."""
 
     def read(text: str) -> tuple[int, ...]:
         return tuple(at_least(1)(part) for part in text.split(","))
@@ -107,7 +110,7 @@ def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
 
 
 def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
-    """One of ``known``; ``kind`` is what an error calls one."""
+    """Make an option: one of the names ``known``. ``kind`` is the noun for a name in error messages."""
     names = list(known)
     return _option(default, help, lambda text: match_name(text.strip(), names, kind), str, "NAME", cut)
 
@@ -121,21 +124,22 @@ def names(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Some of ``known`` separated by commas, all by default: models are trained for each of them.
+    """Make an option: some of the names ``known``, separated by commas. Models are trained for each of them.
 
-    ``kind`` is what an error calls one, and the name of the axis unless that is given.
+    All names are the default, unless ``default`` is set. ``kind`` is the noun for a name in error messages, and the
+    axis unless ``axis`` is set.
     """
     every = tuple(known)
-    text = f"{help}, separated by commas, of {', '.join(every)}."
+    text = f"{help}, separated by commas. Choices: {', '.join(every)}."
     chosen = every if default is None else tuple(default)
     return _option(chosen, text, names_from(every, kind), ",".join, "NAMES", cut, axis or kind)
 
 
 def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
-    """Pairs of a training and a test range; models are trained for each of them."""
+    """Make an option: pairs of a training range and a test range. Models are trained for each pair."""
     help = (
-        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range to test on, "
-        "'U[3,4]/U[4,9]'."
+        "Ranges separated by ';'. Each is a published training range such as 'U[-2,-1]', or a training range and a "
+        "test range of your own such as 'U[3,4]/U[4,9]'."
     )
 
     def write(pairs: tuple[RangePair, ...]) -> str:
@@ -144,15 +148,15 @@ def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
     return _option(tuple(default), help, parse_range_pairs, write, "RANGES", cut, "range")
 
 
-#: The value of a folder of data that must be given: the ``paper`` preset's, where the paper's data do not come along.
+#: The value of a data folder that the user must set: that of the ``paper`` preset if the package lacks the data.
 REQUIRED = "required"
 
 
 def require(value: str, what: str) -> str:
-    """A folder, once it is given.
+    """Return a folder that the user has set.
 
     Raises:
-        UserError: it is ``REQUIRED``; says to give ``what``, as "--data DIR with MNIST's four files".
+        UserError: it is still ``REQUIRED``; the message asks for ``what``, "--data DIR with MNIST's four files".
     """
     if value == REQUIRED:
         raise UserError(f"the paper's data are not part of this package: give {what}")
@@ -160,11 +164,11 @@ def require(value: str, what: str) -> str:
 
 
 def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) -> Any:
-    """A folder with data, or ``embedded``: the name of what is used without one; or ``REQUIRED``."""
+    """Make an option: a folder with data, or ``embedded`` (the name of the package's data), or ``REQUIRED``."""
 
     def read(text: str) -> str:
         if text not in (embedded, REQUIRED) and not Path(text).is_dir():
-            raise UserError(f"{text}: no such folder; give one with the files, or {embedded}")
+            raise UserError(f"{text}: no such folder: give a folder with the files, or {embedded}")
         return text
 
     return _option(default, help, read, str, "DIR", cut)
@@ -188,12 +192,12 @@ def _join(values: Sequence[int]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The options of any experiment: a frozen dataclass whose fields are made by the functions of this file."""
+    """The options of any experiment: a frozen dataclass. The functions of this file make its fields."""
 
-    device: str = _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
+    device: str = _option("cpu", "Device to train on: cpu or cuda.", available_device, str, "DEVICE")
 
     def cuts(self, paper: Self) -> dict[str, str]:
-        """By field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
+        """Return by field how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
         pairs = {
             name: option.cut(getattr(self, name), getattr(paper, name))
             for name, option in options_of(self).items()
@@ -206,10 +210,10 @@ class Settings:
 class Config(Settings):
     """The options of an experiment that trains models."""
 
-    seeds: int = integer(8, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    steps: int = integer(50_000, "Training steps of each model.", cut=fewer("steps"))
-    eval_every: int = integer(1_000, "Steps between two evaluations.")
-    batch: int = integer(128, "Examples per step.", cut=fewer("examples per step"))
+    seeds: int = integer(8, "Models trained per combination; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
+    steps: int = integer(50_000, "Training steps per model.", cut=fewer("steps"))
+    eval_every: int = integer(1_000, "Training steps between two evaluations.")
+    batch: int = integer(128, "Examples per training step.", cut=fewer("examples per step"))
     compile: bool = True
 
     def train(
@@ -219,15 +223,15 @@ class Config(Settings):
         evaluate: Evaluate | Mapping[str, Callable[[nn.Module], Tensor]],
         monitor: str = "",
     ) -> TrainConfig:
-        """A training of these steps.
+        """Make the training arguments, with the steps of this configuration.
 
         Args:
-            loss: of one model, ``loss(model, key, batch)``.
+            loss: the loss of one model, ``loss(model, key, batch)``.
             optimizer: makes the optimizer from the stacked parameters.
-            evaluate: what is measured at evaluations: metrics of one model by name, or a function of all replicas.
-            monitor: the metric that marks the best step, whose weights are kept; by default the first.
+            evaluate: the metrics of an evaluation: functions of one model by name, or one function of all replicas.
+            monitor: the metric that selects the best step; by default the first of ``evaluate``.
 
-        ``dataclasses.replace`` adds further arguments of :class:`TrainConfig`.
+        ``dataclasses.replace`` sets further arguments of :class:`TrainConfig`.
         """
         if isinstance(evaluate, Mapping):
             monitor, evaluate = monitor or next(iter(evaluate)), metrics_of_each(evaluate)
@@ -236,7 +240,7 @@ class Config(Settings):
 
 
 def metrics_of_each(metrics: Mapping[str, Callable[[nn.Module], Tensor]]) -> Evaluate:
-    """An evaluation that calls functions of one model for all replicas."""
+    """Make an evaluation that maps functions of one model over all replicas."""
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:

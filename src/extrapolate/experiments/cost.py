@@ -1,4 +1,4 @@
-"""What a run would take: a few of its trainings are timed for a moment, the others are estimated from the nearest."""
+"""The cost of a run, estimated: times some of its trainings briefly, and infers the others from the nearest one."""
 
 import heapq
 import tempfile
@@ -18,13 +18,13 @@ from extrapolate.experiments.training import Context, Job, Measurement, Trained
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
 
-#: Seconds of steps that are timed of one training, and seconds after which no further training is timed.
+#: Seconds that one training is timed for, and seconds after which no further training is timed.
 SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0
 
 
 @dataclass(frozen=True)
 class Cost:
-    """``hours``: processor hours of each training; ``timed``: how many of them were timed."""
+    """The estimated cost of a run. ``hours``: processor hours per training; ``timed``: number of timed trainings."""
 
     hours: Sequence[float]
     models: int
@@ -33,18 +33,18 @@ class Cost:
     weights_mib: float
 
     def wall_hours(self, workers: int) -> float:
-        """The time that ``workers`` processes take, a core each: a free one takes the next training."""
-        free = [0.0] * min(workers, max(len(self.hours), 1))
-        for hours in self.hours:
-            heapq.heapreplace(free, free[0] + hours)
-        return max(free)
+        """Return the hours that ``workers`` processes take, each on its own core."""
+        busy_until = [0.0] * min(workers, max(len(self.hours), 1))
+        for hours in self.hours:  # the first process that is free takes the next training
+            heapq.heapreplace(busy_until, busy_until[0] + hours)
+        return max(busy_until)
 
 
 def estimate_cost(experiment: Experiment[Any], config: Any, tell: Callable[[str], None] = lambda text: None) -> Cost:
-    """Time a few trainings of a run for a moment each; nothing is kept.
+    """Estimate the cost of a run by timing a few of its trainings briefly; writes no files.
 
-    Evaluations and compilation count; measurements after a training do where they report steps of their own.
-    ``tell`` gets a line for each training that is timed.
+    Evaluations and compilation count. Measurements after a training count if they report steps of their own.
+    ``tell`` receives one line per timed training.
     """
     jobs = list(experiment.jobs(_with_data(experiment, config, tell)).values())
     began, found = time.monotonic(), {}
@@ -67,16 +67,16 @@ def estimate_cost(experiment: Experiment[Any], config: Any, tell: Callable[[str]
 
 
 def _with_data(experiment: Experiment[Any], config: Any, tell: Callable[[str], None]) -> Any:
-    """``config`` with the laptop's data in place of data that must be given and were not."""
+    """Return ``config`` with the laptop preset's data instead of data folders that the user has not set."""
     names = [each.name for each in fields(config) if getattr(config, each.name) == REQUIRED]
     own = {name: getattr(experiment.presets["laptop"], name) for name in names}
     for name, value in own.items():
-        tell(f"--{name} is not given: timed on {value}, which may take less time and memory than the paper's data")
+        tell(f"--{name} is not set: timed on {value}, which may take less time and memory than the paper's data")
     return replace(config, **own)
 
 
 def _spread(count: int) -> list[int]:
-    """The indices in an order whose beginnings are spread over all: first, last, middle, quarters."""
+    """Return all indices, in an order that covers the range early: first, last, middle, quarters."""
     order, step = [0, count - 1], max(count // 2, 1)
     while step:
         order += range(0, count, step)
@@ -108,7 +108,7 @@ def _time(job: Job, folder: Path) -> _Timed:
         seconds += (time.process_time() - began) * (train.steps // train.eval_every)
     if job.measure_steps:
         if job.train is not None:
-            short = replace(job.train, steps=1, eval_every=1, compile=False)  # a history to measure by
+            short = replace(job.train, steps=1, eval_every=1, compile=False)  # `measure` needs a history
             history = run_training(replicas, short, progress=_Stopwatch())
         follow = _Stopwatch()
         trained = Trained(replicas, history, Context(folder / "sample", follow))
@@ -118,7 +118,7 @@ def _time(job: Job, folder: Path) -> _Timed:
 
 @dataclass
 class _Stopwatch:
-    """A watch that stops a job soon after its first step, and remembers the steps it has seen."""
+    """A ``Progress`` that stops a job ``SAMPLE_SECONDS`` after its first step, and records the reported steps."""
 
     seen: list[tuple[float, int]] = field(default_factory=list)
 
@@ -129,7 +129,7 @@ class _Stopwatch:
         return bool(self.seen) and time.process_time() - self.seen[0][0] > SAMPLE_SECONDS
 
     def seconds(self, steps: int, work: Callable[[], object]) -> float:
-        """Processor time of ``steps`` steps of ``work``: what comes before the first step, and all steps."""
+        """Estimate the processor seconds of ``steps`` steps of ``work``, and of the work before the first step."""
         began = time.process_time()
         with suppress(Interrupted):
             work()

@@ -1,4 +1,4 @@
-"""A run's folder, read back: what was run, what came out of it, and the trained modules."""
+"""Reads the folder of a run: its manifest, results, claims and trained modules."""
 
 import json
 import warnings
@@ -25,7 +25,7 @@ LABELS = ("model", "task", "split", "seed")
 
 
 class _Row(NamedTuple):
-    """A row of the results: ``position`` is its place among the rows of ``training``."""
+    """A row of the results: ``position`` is its index among the rows of ``training``."""
 
     training: Job
     position: int
@@ -34,10 +34,10 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of a run, as :func:`load_run` opens it. Reads JSON, Parquet and safetensors files only.
+    """The folder of a run, opened by :func:`load_run`. Reads JSON, Parquet and safetensors files only.
 
     ``manifest`` is the content of ``manifest.json``: the experiment, its settings, versions, machine and times.
-    The other files are read at first use; one that is missing or damaged raises :class:`UserError`.
+    The other files are read at first use. A missing or damaged file raises :class:`UserError`.
     """
 
     path: Path
@@ -45,12 +45,12 @@ class Run:
 
     @cached_property
     def results(self) -> pl.DataFrame:
-        """The table ``results.parquet``: one row per trained model, or per question that one was asked."""
+        """The table ``results.parquet``: one row per trained model, or per test set of a model."""
         return read_table(self._require(self.path / "results.parquet"))
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """The claims of ``claims.json``: what was measured, beside what was published."""
+        """The claims of ``claims.json``: the measurements with the published findings."""
         path = self._require(self.path / "claims.json")
         try:
             found = []
@@ -66,9 +66,9 @@ class Run:
         """Build the trained module of one row of the results, on the CPU and in evaluation mode.
 
         ``labels`` are values of columns that together match one row, such as
-        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those that the run kept, of the best
-        evaluation; Madam's experiments measure their results at the last step instead. What an experiment adds
-        to a network afterwards (masks, rounding) is not kept; a warning says where that is so.
+        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those of the best evaluation; Madam's
+        experiments measure their results at the last step instead. What an experiment adds to a network after
+        its training (masks, rounding) is not in the folder; such a module comes with a warning.
 
         Raises:
             UserError: no row or several rows match, or a file of the part is missing, damaged, or was written by
@@ -76,7 +76,7 @@ class Run:
         """
         training, position, _ = _select(self._rows(), labels)
         if isinstance(training, Measurement):
-            raise UserError(f"{training.name} is a measurement: it keeps no trained model")
+            raise UserError(f"{training.name} is a measurement without a trained model: select a row of a training")
         replicas = training.replicas()
         weights = self._require(RunFolder(self.path).part(training.name, "weights.safetensors"))
         try:
@@ -91,11 +91,11 @@ class Run:
         replicas.load_state_dict(state)
         if training.train is not None and training.measure_steps:
             warnings.warn(
-                f"{training.name}: the run used this network further after its training (masks, rounding); "
-                "this is the network as it was trained",
+                f"{training.name}: the run changed this network after its training (masks, rounding); "
+                "the module has the weights from before the change",
                 stacklevel=2,
             )
-        # a part of one network has a row for every question that it was asked
+        # a part with one network has one row per test set
         return replicas[0 if len(replicas) == 1 else position].eval()
 
     @property
@@ -106,11 +106,11 @@ class Run:
 
     def _require(self, path: Path) -> Path:
         if not path.is_file():
-            raise UserError(f"{path}: no such file: {self._remedy}")
+            raise UserError(f"{path}: no such file; {self._remedy}")
         return path
 
     def _rows(self) -> list[_Row]:
-        """The rows of the parts that are finished, in the order of the results."""
+        """Return the rows of the finished parts, in the order of the results."""
         experiment, folder = get_experiment(self.manifest["experiment"]), RunFolder(self.path)
         try:
             preset = experiment.presets[self.manifest["preset"]]
@@ -130,10 +130,10 @@ class Run:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Open the folder of a run: what ``extrapolate run --out`` or :func:`run` wrote.
+    """Open the folder of a run, which ``extrapolate run --out`` or :func:`run` wrote.
 
     Raises:
-        UserError: it is not the folder of a run, or its manifest is damaged.
+        UserError: the path is not the folder of a run, or its manifest is damaged.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -143,23 +143,23 @@ def load_run(folder: str | Path) -> Run:
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
     """Return the one row with these labels."""
-    given: list[str] = []
+    texts: list[str] = []
     for name, value in labels.items():
         if not any(name in row.values for row in rows):
             raise unknown_name_error("label", name, LABELS)
-        given.append(f"{name}={value!r}")
-        kept = [row for row in rows if row.values.get(name) == value]
-        if not kept:
-            raise UserError(f"no row has {' and '.join(given)}: {name} is one of {_list_values(rows, name)}")
-        rows = kept
+        texts.append(f"{name}={value!r}")
+        matches = [row for row in rows if row.values.get(name) == value]
+        if not matches:
+            raise UserError(f"no row has {' and '.join(texts)}: {name} is one of {_list_values(rows, name)}")
+        rows = matches
     if len(rows) > 1:
         open_labels = [name for name in LABELS if len({row.values[name] for row in rows}) > 1]
-        wanted = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
-        raise UserError(f"{len(rows)} rows match {' and '.join(given) or 'no labels'}: also give {wanted}")
+        missing = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
+        raise UserError(f"{len(rows)} rows match {' and '.join(texts) or 'no labels'}: also give {missing}")
     return rows[0]
 
 
 def _list_values(rows: Sequence[_Row], name: str) -> str:
-    """List the values of a label, each once, the first twelve of them."""
+    """List the first twelve different values of a label."""
     values = list(dict.fromkeys(repr(row.values.get(name)) for row in rows))
     return ", ".join([*values[:12], *(["..."] if len(values) > 12 else [])])
