@@ -137,9 +137,9 @@ def test_nac_weights_are_initialised_as_published(
         for name, value in unit_class(in_features, out_features).named_parameters():
             hats.setdefault(name, []).append(value.flatten())
     gate_range = math.sqrt(6 / (in_features + out_features))  # Xavier, gain 1
-    for name, drawn in hats.items():
+    for name, samples in hats.items():
         reach = gate_range if name == "gate" else r
-        assert_uniform(torch.cat(drawn), -reach, reach)
+        assert_uniform(torch.cat(samples), -reach, reach)
 
 
 @pytest.mark.parametrize(

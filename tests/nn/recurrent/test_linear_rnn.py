@@ -91,8 +91,8 @@ def test_shapes_are_those_of_torchs_lstm(batch_first: bool, bidirectional: bool,
         for kind in (nn.GILRLSTM, torch.nn.LSTM)
     )
     for x in (torch.randn(5, 2, 3), torch.randn(5, 3)):
-        (y, (s, c)), (wanted, (h0, c0)) = ours(x), theirs(x)
-        assert (y.shape, s.shape, c.shape) == (wanted.shape, h0.shape, c0.shape)
+        (y, (s, c)), (expected, (h0, c0)) = ours(x), theirs(x)
+        assert (y.shape, s.shape, c.shape) == (expected.shape, h0.shape, c0.shape)
         assert ours(x, (s, c))[0].shape == y.shape
 
 

@@ -112,12 +112,12 @@ def test_lengths_give_what_torch_gives_for_packed_sequences(kind: str, options: 
     x = torch.randn(*((5, 6) if batch_first else (6, 5)), 3, dtype=DOUBLE)
     hx = initial_state(kind, 4 if "bidirectional" in options else 1, 5)
     packed = pack_padded_sequence(x, LENGTHS, batch_first, enforce_sorted=False)
-    packed_output, wanted_final = theirs(packed, hx)
-    wanted, _ = pad_packed_sequence(packed_output, batch_first)
-    assert_same(ours(x, hx, lengths=LENGTHS), (wanted, wanted_final))
+    packed_output, expected_final = theirs(packed, hx)
+    expected, _ = pad_packed_sequence(packed_output, batch_first)
+    assert_same(ours(x, hx, lengths=LENGTHS), (expected, expected_final))
     packed_ours, final = ours(packed, hx)
     assert isinstance(packed_ours, PackedSequence)
-    assert_same((packed_ours.data, final), (packed_output.data, wanted_final))
+    assert_same((packed_ours.data, final), (packed_output.data, expected_final))
     assert_same(packed_ours.unsorted_indices, packed_output.unsorted_indices)
 
 
@@ -198,8 +198,8 @@ def test_vmap_over_replicas_equals_a_loop(kind: str, padded: bool) -> None:
     for index, replica in enumerate(replicas):
         own = None if lengths is None else lengths[index]
         value = loss(dict(replica.named_parameters()), x[index], own)
-        wanted = torch.autograd.grad(value, list(replica.parameters()))
-        assert_same([gradient[index] for gradient in gradients.values()], list(wanted))
+        expected = torch.autograd.grad(value, list(replica.parameters()))
+        assert_same([gradient[index] for gradient in gradients.values()], list(expected))
 
 
 @pytest.mark.parametrize("kind", ALL)

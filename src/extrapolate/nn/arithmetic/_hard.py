@@ -34,7 +34,7 @@ def saturation(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Grid:
-    """Round to multiples of 1/``quantization_levels``.
+    """Grid of multiples of 1/``quantization_levels``, to which numbers are rounded.
 
     ``share``: fraction of the distance to the nearest multiple that a number moves, 0 to 1.
     """

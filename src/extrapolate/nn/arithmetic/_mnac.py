@@ -12,7 +12,7 @@ class MNAC(nn.Module):
 
     It has neither box nor penalty. A weight of 1 multiplies by its input, 0 ignores the input; W reaches both only as
     Ŵ goes to ±∞. Signs and zeros of x are kept. Other texts call the NAC in log space "MNAC": here that is
-    :class:`NACMul`. Source: the code of Madsen & Johansen 2020, where it is the forerunner of the NMU.
+    :class:`NACMul`. Source: the code of Madsen & Johansen 2020, an earlier version of the NMU.
     """
 
     operations = frozenset({"mul"})

@@ -66,8 +66,8 @@ class Gradients:
 def filter_transform(a: float, b: float) -> np.ndarray:
     """Return the matrix (6, 3) from three weights to their values at 0, a, -a, b, -b and infinity; float64.
 
-    A value is the polynomial with these weights as coefficients at a point, divided by the product of the point's
-    distances to the other points.
+    The weights are the coefficients of a polynomial. Its value at each point is divided by the product of the
+    point's distances to the other points.
     """
     points = [0, a, -a, b, -b]
     distances = [np.prod([p - q for q in points if q != p]) for p in points]

@@ -28,7 +28,7 @@ def _row(x, i, zeros):
 
 
 @njit(inline="always")
-def _carried(j, second, third, stay, left, right):
+def _shifted_channel(j, second, third, stay, left, right):
     """Return channel j of the shifted state: the last two thirds come from the left and the right neighbour."""
     return stay if j < second else (left if j < third else right)
 
@@ -83,9 +83,9 @@ def mix(gates, new, keep, scale, state, inside, cost_weight, after):
             s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             out, part = after[b, i], ZERO
             for j in range(width):
-                held = _carried(j, second, third, s[j], left[j], right[j])
+                shifted = _shifted_channel(j, second, third, s[j], left[j], right[j])
                 c = _clamp(a[j]) * (scale * float32(drop[j]))
-                out[j] = mask * (c + _gate(x[j]) * (held - c))
+                out[j] = mask * (c + _gate(x[j]) * (shifted - c))
                 part += _over(x[j]) + _over(a[j])
             total += part * cost_weight[b, i]
     return total
@@ -116,9 +116,9 @@ def mix_adjoint(gates, new, keep, scale, state, inside, cost_weight, error, pull
             s, left, right = state[b, i], _row(state[b], i - 1, zeros), _row(state[b], i + 1, zeros)
             dx, da, mask, back = dgates[b, i, width:], dnew[b, i], inside[b, i], pull * cost_weight[b, i]
             for j in range(width):
-                held = _carried(j, second, third, s[j], left[j], right[j])
+                shifted = _shifted_channel(j, second, third, s[j], left[j], right[j])
                 c = _clamp(a[j]) * (scale * float32(drop[j]))
-                dx[j] = _slope(x[j], HALF * mask * e[j] * (held - c), back)
+                dx[j] = _slope(x[j], HALF * mask * e[j] * (shifted - c), back)
             for j in range(width):
                 e[j] *= mask
                 da[j] = _slope(a[j], e[j] * (ONE - _gate(x[j])) * (scale * float32(drop[j])), back)
@@ -147,4 +147,4 @@ def state_adjoint(gates, carried, dpassed, dstate):
             x, e, out = gates[b, i], dpassed[b, i], dstate[b, i]
             stay, left, right = carried[b, i], _row(carried[b], i + 1, zeros), _row(carried[b], i - 1, zeros)
             for j in range(width):
-                out[j] += _carried(j, second, third, stay[j], left[j], right[j]) + e[j] * _gate(x[j])
+                out[j] += _shifted_channel(j, second, third, stay[j], left[j], right[j]) + e[j] * _gate(x[j])

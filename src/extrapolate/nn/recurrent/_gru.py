@@ -25,7 +25,7 @@ class GRU(RecurrentStack):
     * ``output``: as ``input``, with D·H features.
     * ``hx``: (num_layers·D, B, H), or (num_layers·D, H) unbatched. None: zeros.
     * ``lengths``: int64 (B,), from 0 to T: the length of each padded sequence. The output is 0 after the end of
-      a sequence, the final state is the one at its end, and the reverse direction starts at its end.
+      a sequence. The final state is the one at its end, where the reverse direction starts.
 
     Parameters have torch's names, shapes, gate order (r, z, n) and initial values, so a ``state_dict`` of either
     module loads into the other. Raises UserError for sizes that do not match.

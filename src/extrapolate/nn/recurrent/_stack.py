@@ -62,7 +62,8 @@ class RecurrentStack(nn.Module):
     ) -> None:
         super().__init__()
         if min(input_size, hidden_size, num_layers) < 1:
-            raise UserError("input_size, hidden_size and num_layers must be 1 or more")
+            sizes = f"input_size={input_size}, hidden_size={hidden_size} and num_layers={num_layers}"
+            raise UserError(f"{sizes} must be 1 or more")
         if not 0.0 <= dropout <= 1.0:
             raise UserError(f"dropout must be a probability from 0 to 1, got {dropout}")
         if not 0 <= self.proj_size < hidden_size:
