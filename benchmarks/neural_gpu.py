@@ -115,7 +115,7 @@ def lines(repeats: int) -> Iterator[dict[str, object]]:
         model.key = torch.tensor([0, 1, 0])
         symbols, target = torch.randint(1, 3, (count, length)), torch.randint(3, (count, length))
         work: Work = lambda m=model, x=symbols, y=target: train(m, x, y)  # noqa: E731
-        facts = {"length": length, "sequences": count, "maps": channels}
+        facts = {"length": length, "sequences": count, "channels": channels}
         yield line("training step", {"fused": work, "plain": unfused(work)}, repeats, **facts)
     model = nn.DiagonalNeuralGPU(13, 3, CHANNELS, dropout=0.1)
     model.key = torch.tensor([0, 1, 0])
@@ -124,13 +124,13 @@ def lines(repeats: int) -> Iterator[dict[str, object]]:
         "together": lambda: train_groups(model, batches, together),
         "loop": lambda: train_groups(model, batches, loop),
     }
-    facts = {"lengths": GROUPS, "sequences": EACH, "maps": CHANNELS}
+    facts = {"lengths": GROUPS, "sequences": EACH, "channels": CHANNELS}
     yield line("training step of five lengths", groups, repeats, **facts)
     for length, count, channels in INFERENCE:
         model = nn.DiagonalNeuralGPU(13, 3, channels).eval()
         symbols = torch.randint(1, 3, (count, length))
         outputs: Work = lambda m=model, x=symbols: infer(m, x)  # noqa: E731
-        facts = {"length": length, "sequences": count, "maps": channels}
+        facts = {"length": length, "sequences": count, "channels": channels}
         yield line("answers", {"fused": outputs, "plain": unfused(outputs)}, repeats, **facts)
 
 

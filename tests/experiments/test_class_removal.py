@@ -14,9 +14,9 @@ from extrapolate.experiments.masks.modularity_class_removal import (
     confusions,
     held_out,
     images_of,
+    indices_of,
     mask_rounds,
     modularity_class_removal,
-    places_of,
     relative_drops,
     removal_study,
 )
@@ -55,7 +55,7 @@ def test_images_are_normalized_by_the_training_set_and_sets_are_disjoint() -> No
     assert found.training.images.std() == pytest.approx(1, abs=1e-4)
     assert len(held_out(SMOKE.data)) == len(found.validation) + len(found.test)
     without = tuple(each for each in CLASSES if each != "3")
-    part = found.training.part(places_of(SMOKE.data, without, "cpu"))
+    part = found.training.part(indices_of(SMOKE.data, without, "cpu"))
     assert part.labels.unique().tolist() == [int(each) for each in without]
     assert len(part) == int((found.training.labels != 3).sum())
 

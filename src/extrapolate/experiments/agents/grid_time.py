@@ -72,7 +72,7 @@ class Agent(torch_nn.Module):
     def __init__(self, clock: NoClock | Clock, hidden: int) -> None:
         super().__init__()
         self.clock = clock
-        self.eye = torch_nn.Linear(2 * TASK.positions, hidden)
+        self.encoder = torch_nn.Linear(2 * TASK.positions, hidden)
         self.lstm = LSTM(hidden + clock.out_features, hidden)
         self.actor = torch_nn.Linear(hidden, len(MOVES))
         self.critic = torch_nn.Linear(hidden, 1)
@@ -84,7 +84,7 @@ class Agent(torch_nn.Module):
     def forward(self, planes: Tensor, time: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         sums, *inner = state
         sums = self.clock(torch.stack([time, torch.ones_like(time)], -1), sums)
-        features = torch.relu(self.eye(planes))
+        features = torch.relu(self.encoder(planes))
         h, c = self.lstm.step(self.lstm.from_input(torch.cat([features, sums], -1)), tuple(inner))
         return self.actor(h), self.critic(h)[..., 0], (sums, h, c)
 

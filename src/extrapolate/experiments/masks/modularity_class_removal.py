@@ -169,7 +169,7 @@ def images_of(data: str, device: str = "cpu") -> Digits:
 
 
 @lru_cache(maxsize=16)
-def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
+def indices_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
     """Return the indices of the images of these classes in the training set."""
     wanted = torch.tensor([int(each) for each in classes], device=device)
     return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
@@ -199,7 +199,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
     """Return the study of one network on images sampled with replacement; its error is over all training images."""
 
     def sample(u: Tensor, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-        indices = places_of(config.data, classes, config.device)
+        indices = indices_of(config.data, classes, config.device)
         part = images_of(config.data, config.device).training.part(indices[(u[0] * len(indices)).long()])
         return part.images, part.labels
 

@@ -141,7 +141,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
             "solved_at": pl.Series([iterations if solved else None], dtype=pl.Int64),
             "error": float(history.metrics["error"][-MINIBATCHES:].mean()),
             "seconds": seconds,
-            "seconds_an_iteration": seconds / iterations,
+            "seconds_per_iteration": seconds / iterations,
             "peak_mib": peak / 2**20,
             "batch": config.batch,
             "limit": limit,
@@ -267,7 +267,7 @@ def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFr
     findings=findings,
     notes=notes,
     outline=outline,
-    means=["seconds", "seconds_an_iteration", "peak_mib"],
+    means=["seconds", "seconds_per_iteration", "peak_mib"],
     curves=time_by_length,
 )
 def gilr_long_memory(config: LongMemoryConfig) -> Iterator[lab.Training]:
