@@ -228,7 +228,7 @@ def test_bad_paths_and_names_get_one_clear_line(tmp_path: Path) -> None:
 
 MODEL: dict[str, object] = {
     "format": "extrapolate formula", "version": 1, "target": "y", "found": True, "columns": ["a", "b"], "root": 1,
-    "sign": 1, "numerator": [{"coefficient": 2.0, "written": "2", "exponents": ["1", "-1/2"]}], "denominator": [],
+    "sign": 1, "numerator": [{"coefficient": 2.0, "text": "2", "exponents": ["1", "-1/2"]}], "denominator": [],
 }  # fmt: skip
 
 

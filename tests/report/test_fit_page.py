@@ -25,7 +25,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "noise_grows": True, "residual_structure": -0.1, "agrees_in_fractions": True, "checked_points": 24,
         "checked_reach": 5e5, "undefined": ["b = 0: division by zero"], "time_limit_struck": False, "reason": None,
     }  # fmt: skip
-    coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "written": "2", "estimate": 2.001}
+    coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "text": "2", "estimate": 2.001}
     candidate = {"complexity": 3, "inner_error": 0.01, "outer_error": 0.012}
     return {
         "found": True,

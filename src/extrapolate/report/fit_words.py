@@ -75,7 +75,7 @@ def short(expression: str, width: int) -> str:
 
 def coefficient_value(coefficient: dict[str, Any]) -> str:
     """Return a short coefficient as written, a long one with the digits that its standard error supports."""
-    text: str = coefficient["written"]
+    text: str = coefficient["text"]
     if len(text) <= SHORT:
         return text
     value, error = coefficient["value"], coefficient["standard_error"]
