@@ -1,4 +1,4 @@
-"""A table's file as rows of cells: whole where it fits, in a spread sample where it is very large."""
+"""Read a table's file as rows of cells. A very large file is sampled at evenly spread positions."""
 
 import csv
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.file_kind import kind_of
 from extrapolate.estimator.table.file_layout import Layout, layout_of
 
-#: Bytes above which a file is read in a sample: ``BLOCKS`` pieces, spread evenly, half of this together.
+#: Bytes above which a file is sampled: ``BLOCKS`` evenly spread pieces, together half of ``LARGEST``.
 LARGEST = 256 * 2**20
 BLOCKS = 64
 
-#: Rows of a batch where a file is gone through from end to end.
+#: Rows per batch of ``read_batches``.
 BATCH = 200_000
 
-#: The column that carries each row's number while cells are checked.
+#: The column of row numbers, for error messages.
 ROW = "\x00row"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as the file has them.
+    """The rows of a file, unchanged.
 
     Attributes:
-        path: of the file.
-        frame: a column of text a column for a text file; what parquet stores for parquet. ``ROW`` counts
-            rows from 1, or is null where a sample was read.
-        layout: None for parquet.
-        notes: sentences that a person should know about the reading.
+        path: the file.
+        frame: the columns: text for a text file, the stored types for parquet. ``ROW`` counts rows
+            from 1; it is null if the file was sampled.
+        layout: the layout of a text file; None for parquet.
+        notes: sentences for the user about how the file was read.
     """
 
     path: Path
@@ -46,10 +46,10 @@ class Table:
 
 
 def read_sheet(path: Path) -> Table:
-    """The table in ``path``; in a sample where the file is larger than ``LARGEST``.
+    """Read the table in ``path``; sample it if the file has more than ``LARGEST`` bytes.
 
     Raises:
-        UserError: the file is missing, empty, no table, or has rows of different widths.
+        UserError: the file is missing, is empty, is not a table, or has a row with too many cells.
     """
     large = path.stat().st_size > LARGEST if path.is_file() else False
     if kind_of(path) == "parquet":
@@ -62,7 +62,7 @@ def read_sheet(path: Path) -> Table:
 
 
 def read_batches(path: Path) -> Iterator[Table]:
-    """The whole table, ``BATCH`` rows at a time; the first batch is there even where there are no rows."""
+    """Yield the whole table in batches of ``BATCH`` rows; one empty batch if it has no rows."""
     if kind_of(path) == "parquet":
         layout, lazy = None, _parquet(path)
     else:
@@ -89,7 +89,7 @@ def _drop_row_numbers(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without_blanks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Without empty lines, and without the empty columns that a separator at every line's end makes."""
+    """Remove empty lines, and the empty columns due to a separator at the end of every line."""
     empty = [name for name in layout.nameless if frame[name].is_null().all()]
     return _without_blank_lines(frame.drop(empty))
 
@@ -104,7 +104,7 @@ def _parse(path: Path, content: bytes, layout: Layout) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         raise _unreadable(path, error, layout) from error
     if frame.width != len(layout.names):
-        raise UserError(f"{path}: its first line is not a line of column names")
+        raise UserError(f"{path}: the first line does not hold column names; add a line with one name per column")
     frame.columns = list(layout.names)
     return frame
 
@@ -113,10 +113,10 @@ def _text_sample(path: Path) -> Table:
     layout, size = layout_of(path), path.stat().st_size
     with open(path, "rb") as file:
         pieces = [file.read(layout.first_row)]
-        for place in range(BLOCKS):
-            file.seek(layout.first_row + (size - layout.first_row) * place // BLOCKS)
+        for block in range(BLOCKS):
+            file.seek(layout.first_row + (size - layout.first_row) * block // BLOCKS)
             piece = file.read(LARGEST // (2 * BLOCKS))
-            begin = piece.find(b"\n") + 1 if place else 0
+            begin = piece.find(b"\n") + 1 if block else 0
             pieces.append(piece[begin : piece.rfind(b"\n") + 1])
     frame = _without_blanks(_drop_row_numbers(_parse(path, b"".join(pieces), layout)), layout)
     return Table(path, frame, layout, (_sample(size, f"{len(frame):,} of its rows"),))
@@ -135,17 +135,17 @@ def _parquet_sample(path: Path) -> Table:
     lazy, size = _parquet(path), path.stat().st_size
     rows = int(lazy.select(pl.len()).collect().item())
     length = max(1, rows * LARGEST // size // (2 * BLOCKS))
-    frame = pl.concat(lazy.slice(rows * place // BLOCKS, length).collect() for place in range(BLOCKS))
+    frame = pl.concat(lazy.slice(rows * block // BLOCKS, length).collect() for block in range(BLOCKS))
     note = _sample(size, f"{len(frame):,} of its {rows:,} rows")
     return Table(path, _drop_row_numbers(frame), None, (note,))
 
 
 def _sample(size: int, rows: str) -> str:
-    return f"the file is large ({size / 2**20:,.1f} MiB): read in a spread sample, {rows}"
+    return f"the file is large ({size / 2**20:,.1f} MiB): only a sample was read, {rows} at evenly spread positions"
 
 
 def _unreadable(path: Path, error: Exception, layout: Layout | None) -> UserError:
-    """The line of the file that is to blame, where it can be found."""
+    """Return the error that names the faulty line of the file, if it can be found."""
     if layout is not None and (found := _offending_line(path, layout)):
         return UserError(f"{path}: {found}")
     lines = [line for line in str(error).splitlines() if line.strip()]
