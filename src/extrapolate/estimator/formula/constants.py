@@ -1,25 +1,25 @@
-"""Constants a reader knows: whole numbers, simple fractions, short decimals, multiples of π, roots."""
+"""Recognise simple constants: whole numbers, simple fractions, short decimals, multiples of π, roots."""
 
 import math
 from fractions import Fraction
 
 import sympy
 
-#: Denominators of simple fractions, and significant digits of a short decimal.
+#: Largest denominator of a simple fraction; most significant digits of a short decimal.
 LARGEST_DENOMINATOR, DIGITS = 12, 6
 
-#: A constant is only taken for a neat one if a random number would be with less than this probability.
+#: Largest probability that a random number is as close to a simple constant of the same kind.
 CHANCE = 0.01
 
-#: Numbers below this, and above its reciprocal, are nobody's neat constants.
+#: Magnitudes outside [SMALLEST, 1 / SMALLEST] are never simple constants.
 SMALLEST = 1e-100
 
 
 def recognise(value: float, tolerance: float) -> sympy.Expr | None:
-    """The neat constant within ``tolerance`` of ``value``, or None.
+    """Return a simple constant within ``tolerance`` of ``value``, or None.
 
-    There are more neat constants near a value the more complicated ones are allowed: each kind counts only
-    where the tolerance is too small for one of its kind to lie that near by chance.
+    Complicated constants are dense. A kind is tried only if the tolerance is so small that a random number
+    rarely lies as close to one of this kind (``CHANCE``).
     """
     if not SMALLEST < abs(value) < 1 / SMALLEST:
         return None
@@ -41,17 +41,17 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
 
 
 def _fraction(value: float, tolerance: float) -> Fraction | None:
-    """A fraction of small denominator and not too large numerator."""
+    """Return a fraction within ``tolerance``: denominator at most ``LARGEST_DENOMINATOR``, magnitude below 1000."""
     nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    crowd = 2 * tolerance * LARGEST_DENOMINATOR**2
+    chance = 2 * tolerance * LARGEST_DENOMINATOR**2
     near = abs(float(nearest) - value) <= tolerance
-    return nearest if near and crowd < CHANCE and 0 < abs(nearest) < 1000 else None
+    return nearest if near and chance < CHANCE and 0 < abs(nearest) < 1000 else None
 
 
 def _decimal(value: float, tolerance: float) -> sympy.Expr | None:
     for digits in range(1, DIGITS + 1):
         text = f"{value:.{digits}g}"
-        crowd = 2 * tolerance / abs(value) * 10.0**digits
-        if abs(float(text) - value) <= tolerance and crowd < CHANCE:
+        chance = 2 * tolerance / abs(value) * 10.0**digits
+        if abs(float(text) - value) <= tolerance and chance < CHANCE:
             return sympy.Float(text, 15)
     return None

@@ -1,4 +1,4 @@
-"""A structure with its numbers: what predicts, what is printed, and what is checked in fractions."""
+"""A structure with its coefficients: it predicts, is printed, and is checked in exact fractions."""
 
 import keyword
 import math
@@ -17,15 +17,15 @@ from extrapolate.inspect.exact_rational import Domain, UndefinedError, power
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One real number of a formula.
+    """A coefficient of a formula.
 
     Attributes:
-        term: the product it belongs to, over the column symbols; "1" for a constant.
+        term: its power product over the column symbols; "1" for a constant.
         part: "numerator" or "denominator".
-        value: what the formula uses.
+        value: the value that the formula uses.
         refit: the least-squares estimate.
-        standard_error: its uncertainty; 0 for a coefficient fixed by the choice of scale.
-        symbolic: ``value`` as sympy writes it: a neat constant, or a float.
+        standard_error: standard error of ``refit``; 0 for a coefficient fixed by the choice of scale.
+        symbolic: ``value`` as a sympy expression: a simple constant, or a float.
     """
 
     term: str
@@ -38,7 +38,12 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Formula:
-    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root) with its coefficients, in the structure's order."""
+    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root).
+
+    Attributes:
+        structure: the monomials N and D, the root and the sign.
+        above, below: the coefficients c and d, in the structure's order.
+    """
 
     structure: Structure
     above: tuple[Coefficient, ...]
@@ -49,26 +54,26 @@ class Formula:
         return self.above + self.below
 
     def predict(self, x: Array) -> Array:
-        """(N,) for x (N, I); NaN where the formula is undefined."""
+        """Return the values (N,) on x (N, I); NaN where the formula is undefined."""
         above, below = (np.array([each.value for each in part]) for part in (self.above, self.below))
         return self.structure.value(x, above, below)
 
     def expression(self, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-        """The formula over ``symbols``, one a column."""
+        """Return the formula over ``symbols``, one per column."""
         above = _sum(self.above, self.structure.numerator, symbols)
         if self.below:
             above = above / _sum(self.below, self.structure.denominator, symbols)
         above = tidy(above)
         if self.structure.root == 1:
             return above
-        # Evaluated, sympy would take the root of a float factor, and round it.
+        # With evaluate=True, sympy would take the root of a float factor, and round it.
         return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
 
     def radicand(self, x: Sequence[Fraction]) -> Fraction:
-        """y^root in fractions, from the structure alone; π is the float nearest to it.
+        """Return y^root in exact fractions, with π as its nearest float.
 
         Raises:
-            UndefinedError: at a zero of the denominator, or a root of a negative number.
+            UndefinedError: the denominator is 0, or an even root is taken of a negative number.
         """
         value = _rational_sum(self.above, self.structure.numerator, x)
         if not self.below:
@@ -79,13 +84,13 @@ class Formula:
         return value / divisor
 
     def domains(self) -> list[Domain]:
-        """Where the columns are drawn from to compare the formula in fractions."""
+        """Return, for each column, the domain of random fractions at which the formula is checked."""
         terms = [*self.structure.numerator, *self.structure.denominator]
         roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]
 
     def list_undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
-        """In words, where the formula has no value."""
+        """Return sentences that list where the formula is undefined."""
         found = []
         for index, symbol in enumerate(symbols):
             exponents = {m[index] for m in (*self.structure.numerator, *self.structure.denominator)}
@@ -103,7 +108,7 @@ class Formula:
 
 
 def rational(symbolic: sympy.Expr) -> sympy.Expr:
-    """The expression with every float, π and root of a number as the fraction that its float is."""
+    """Replace every float, π and root of a number by the exact fraction of its float value."""
     constants = {
         atom: sympy.Rational(*float(atom).as_integer_ratio())
         for atom in symbolic.atoms(sympy.Float, type(sympy.pi), sympy.Pow)
@@ -113,7 +118,7 @@ def rational(symbolic: sympy.Expr) -> sympy.Expr:
 
 
 def tidy(expression: sympy.Expr) -> sympy.Expr:
-    """The factored form where that is shorter; floats are left alone, which factoring would round."""
+    """Return the factored form if it is shorter. Expressions with floats are unchanged: factoring rounds floats."""
     if expression.atoms(sympy.Float) or not expression.is_rational_function():
         return expression
     factored = cast(sympy.Expr, sympy.factor(expression))
@@ -146,7 +151,7 @@ def _sum(
 
 
 def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-    """The power product; what stands under one square root is written under one."""
+    """Return the power product, with one square root for all exponents ±1/2."""
     plain, rooted = sympy.Integer(1), sympy.Integer(1)
     for symbol, exponent in zip(symbols, monomial, strict=True):
         if abs(exponent) == Fraction(1, 2):
@@ -158,7 +163,7 @@ def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
 
 
 def symbols_for(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
-    """A symbol a column: its name where that is an identifier, else the name with ``_`` for what is not."""
+    """Return one symbol per column: its name, with ``_`` for characters that an identifier cannot have."""
     taken: set[str] = {name for name in names if _is_plain(name)}
     symbols = []
     for index, name in enumerate(names):

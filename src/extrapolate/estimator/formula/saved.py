@@ -1,4 +1,4 @@
-"""A fitted formula as JSON: its structure, columns and coefficients; read back with every part checked."""
+"""A fitted formula as JSON: structure, columns and coefficients. Reading it checks every part."""
 
 import json
 import math
@@ -23,12 +23,13 @@ EXPONENT = re.compile(r"-?\d{1,6}(/[1-9]\d{0,5})?")
 
 @dataclass(frozen=True)
 class SavedFormula:
-    """What predicts, read from a file.
+    """A formula read from a file.
 
     Attributes:
-        target: the column it predicts.
-        found: False where no formula was found: the rest is then the best sum of columns, or the mean.
-        columns: those the formula uses, in the order of its exponents.
+        target: the column that it predicts.
+        found: False if the fit found no formula. The structure is then the best sum of columns, or the mean.
+        columns: the columns of the formula, in the order of its exponents.
+        structure: the structure over ``columns``.
         above, below: the coefficients of the structure's numerator and denominator.
     """
 
@@ -40,12 +41,12 @@ class SavedFormula:
     below: Array
 
     def predict(self, x: Array) -> Array:
-        """x (N, I), one column for each of ``columns``, to (N,); NaN where undefined."""
+        """Return the values (N,) on x (N, I), whose columns are ``columns``; NaN where undefined."""
         return self.structure.value(x, self.above, self.below)
 
 
 def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, found: bool) -> dict[str, Any]:
-    """``names``: of all columns the formula was fitted on; those it uses are kept."""
+    """Return the formula as an object for JSON. ``names``: all input columns of the fit."""
     used = formula.structure.columns()
 
     def terms(coefficients: Sequence[Any], monomials: Sequence[Monomial]) -> list[dict[str, Any]]:
@@ -72,26 +73,26 @@ def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, foun
 
 
 def load_formula(path: Path) -> SavedFormula:
-    """Reads ``path``, or ``path/model.json`` where it is a folder.
+    """Read ``path``, or ``path/model.json`` if it is a folder.
 
     Raises:
-        UserError: no such file, or one that is not a saved formula of this version.
+        UserError: the file does not exist, or is not a saved formula of this version.
     """
     path = path / "model.json" if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"no such model: {path}; make one with `extrapolate fit`") from None
+        raise UserError(f"no such model: {path}; create it with `extrapolate fit`") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a saved formula: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is not a saved formula: give the folder or the model.json of `extrapolate fit`")
     if content.get("version") != VERSION:
-        raise UserError(f"{path} is of another version of extrapolate: make it anew with `extrapolate fit`")
+        raise UserError(f"{path} is from another version of extrapolate: repeat `extrapolate fit`")
     try:
         return _read(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): make it anew with `extrapolate fit`") from error
+        raise UserError(f"{path} is damaged ({error}): repeat `extrapolate fit`") from error
 
 
 def _read(content: dict[str, Any]) -> SavedFormula:
@@ -130,5 +131,5 @@ def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
 
 def _check_type(value: Any, kind: type) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{value!r:.40} where a {kind.__name__} is expected")
+        raise ValueError(f"expected a {kind.__name__}, found {value!r:.40}")
     return value
