@@ -1,7 +1,7 @@
-"""From a table of numbers to the formula in it, as a scikit-learn estimator.
+"""A scikit-learn estimator that finds the arithmetic formula in a table of numbers.
 
-:class:`ArithmeticRegressor` finds, checks and predicts; the rest are what it hands out, and the way from a
-file to its arrays and from its formula to a file.
+:class:`ArithmeticRegressor` finds and checks the formula, and predicts with it. The other classes are its results;
+:func:`load_formula` reads a saved formula.
 """
 
 from extrapolate._runtime.extras import needs_extra

@@ -1,4 +1,4 @@
-"""The scikit-learn estimator: from a table to the formula in it."""
+"""The scikit-learn estimator that finds the formula in a table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +20,19 @@ from extrapolate.estimator.search.search import Search
 from extrapolate.estimator.search.threads import one_thread
 from extrapolate.estimator.table.split import SplitTable
 
-#: Formulas shown beside the chosen one, at most.
+#: Most formulas in ``candidates_``.
 SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One formula of the Pareto front of error and complexity.
+    """A formula of the Pareto front of error and complexity.
 
     Attributes:
-        expression: over the column symbols.
-        complexity: the numbers, columns and exponents in it.
-        inner_error, outer_error: root mean square errors as a share of the target's size.
-        cost: nats more than the chosen formula needs to describe the table; 0 for the chosen one.
+        expression: the formula over the column symbols.
+        complexity: the count of numbers, columns and exponents in it.
+        inner_error, outer_error: root mean square errors, divided by the root mean square of the target.
+        cost: description length of the table minus that of the chosen formula, in nats.
     """
 
     expression: sympy.Expr
@@ -43,29 +43,29 @@ class Candidate:
 
 
 class ArithmeticRegressor(RegressorMixin, BaseEstimator):
-    """Finds the arithmetic formula in a table, or says that there is none.
+    """Find the arithmetic formula in a table, or report that it has none.
 
-    Many replicas of small networks, whose weights are exponents and signs, are trained at once; what they are
-    near is snapped, refitted in float64, and judged by description length on inner rows and on outer rows
-    kept aside. The printed formula is compared with the fitted one in exact fractions. Where no formula is found,
-    it predicts by the best linear model, or by the mean.
+    Many replicas of small networks, whose weights are exponents and signs, are trained at once. Their weights are
+    rounded to formulas, which are refitted in float64. The formula with the shortest description is chosen: of
+    itself, of the inner rows, and of the outer rows, on which no coefficient is fitted. The printed formula is
+    compared with the fitted one in exact fractions. If no formula is found, the best linear model or the mean predicts.
 
     Args:
-        replicas: networks of each architecture that are trained at once.
-        time_limit: seconds after which the search stops with what it has. The plan is fixed and normally
-            ends earlier, so the same table and ``random_state`` give the same formula.
-        random_state: an integer; decides the networks' first weights.
-        progress: receives the stages of the search, and may ask to stop.
+        replicas: number of networks of each architecture, trained at once.
+        time_limit: seconds after which the search stops and uses the formulas found so far. The search normally
+            ends earlier; then equal tables and ``random_state`` give the same formula.
+        random_state: seed of the networks' initial weights, an integer.
+        progress: receives the stages of the search, and can stop it.
 
     Attributes:
-        found_: whether a formula is claimed.
+        found_: whether a formula was found.
         expression_: the formula in sympy over the symbols of ``symbols_``; None if none was found.
-        symbols_: the symbol of each column, by its name: the name itself where that is an identifier.
-        formula_: what predicts.
-        coefficients_: its numbers, with standard errors.
-        candidates_: the Pareto front of error and complexity, cheapest description first.
-        certificate_: the evidence, and the reason where nothing was found.
-        outer_: (N,), which rows were kept aside as the outer ones while formulas were compared.
+        symbols_: column name to symbol, which has the same name if that is an identifier.
+        formula_: the formula that predicts.
+        coefficients_: the coefficients of ``formula_``, with standard errors.
+        candidates_: the Pareto front of error and complexity, shortest description first.
+        certificate_: the evidence, and the reason if no formula was found.
+        outer_: mask (N,) of the outer rows.
     """
 
     def __init__(
@@ -82,7 +82,11 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
-        """X (N, I) with N ≥ 2, y (N,)."""
+        """Search the formula of y (N,) over the columns of X (N, I), N ≥ 2.
+
+        Raises:
+            Interrupted: ``progress`` stopped the search.
+        """
         checked = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
@@ -123,14 +127,17 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         ]
 
     def predict(self, X: Any) -> Array:  # noqa: N803
-        """The formula's values (N,); NaN where it is undefined."""
+        """Return the formula's values (N,) on X (N, I); NaN where it is undefined."""
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
         return self.formula_.predict(np.asarray(x))
 
 
 def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """The best candidate, and those with which no simpler one vies in error; best score first."""
+    """Return the best candidate, and each with a lower error than all simpler ones; lowest score first.
+
+    If the best candidate is exact, no more complex one is included.
+    """
     best = ranked[0]
     front: list[ScoredStructure] = []
     lowest = np.inf
@@ -145,7 +152,7 @@ def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
 
 
 def _judge_again(pool: Pool, whole: SplitTable) -> Pool:
-    """The best of ``pool``, its front and its sums of columns by all rows."""
+    """Return a pool over all rows of the best candidates of ``pool``, its front and its sums of columns."""
     again = Pool(whole)
     ranked = pool.rank()
     for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
@@ -154,12 +161,12 @@ def _judge_again(pool: Pool, whole: SplitTable) -> Pool:
 
 
 def _fallback(pool: Pool, table: SplitTable, symbols: tuple[sympy.Symbol, ...]) -> Formula:
-    """The best sum of columns, or the mean."""
+    """Return the best sum of columns, or the mean."""
     return write(_plain(pool.rank())[0], table, symbols)
 
 
 def _plain(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """The sums of columns among the candidates; the mean is always one."""
+    """Return the sums of columns among the candidates. The mean is always one of them."""
     return [
         each
         for each in ranked
