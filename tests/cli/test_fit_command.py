@@ -195,7 +195,7 @@ BAD: list[tuple[Callable[[str], str | bytes] | str | bytes, str]] = [
     (bytes(range(256)) * 9, "not a table: it holds binary data"),
     (b"\x1f\x8b rest", "compressed"),
     (b"PAR1" + b"x" * 100, "cannot be read|not a table"),
-    ("total\n" + "1\n2\n" * 30, "no column except the target"),
+    ("total\n" + "1\n2\n" * 30, "no column besides the target"),
     ("a,total\n" + "1,7\n2,7\n" * 30, "'total' is 7 in every row"),
     ("a,total\n" + "1,x\n2,y\n" * 30, r"'total' holds text \('x' in row 1"),
     ("a;total\n" + "1,000;2\n2,000;3\n" * 30, "'1,000' can be read in two ways"),
@@ -262,7 +262,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path, changes: dict[str, object]) 
     [
         ("A,b\n1,2\n", "lacks a column that the formula needs: unknown column 'a': did you mean A"),
         ("a,b\n1,two\n", "column 'b' holds text"),
-        ("a,b\n1,2\n1,two\n", r"column 'b', row 2 \(line 3\): 'two' is not a number; correct the cell$"),
+        ("a,b\n1,2\n1,two\n", r"column 'b', row 2 \(line 3\): 'two' is not a number; fix the cell$"),
         ("a,b,predicted_y\n1,2,3\n", "already has a column 'predicted_y'"),
         ("", "is empty"),
     ],

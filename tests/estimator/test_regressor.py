@@ -1,4 +1,4 @@
-"""Formulas of tables: exact tables, noisy tables, and tables without a formula."""
+"""Formulas from exact tables, from noisy tables, and no formula from tables without one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def _table(formula: str, **ranges: tuple[float, float]) -> tuple[pd.DataFrame, Array]:
-    """Return 500 rows of uniform columns with the given ranges and three distractors, and the target."""
+    """Return 500 rows of columns sampled uniformly from ``ranges``, with three distractors, and the target."""
     rng, rows = np.random.default_rng(0), 500
     distractors = {"noise": (-1, 1), "big": (1e5, 1e6), "small": (1e-3, 2e-3)}
     columns = {name: rng.uniform(low, high, rows) for name, (low, high) in (ranges | distractors).items()}
@@ -105,7 +105,7 @@ def test_no_formula_is_found_in_tables_without_one(target: str) -> None:
         np.testing.assert_allclose(outside, 3.5)
 
 
-def test_names_of_any_kind_become_parsable_symbols() -> None:
+def test_any_column_names_become_parsable_symbols() -> None:
     frame, y = _table("u*v + w", u=(1, 5), v=(-5, 5), w=(0, 3))
     frame = frame.rename(columns={"u": "unit price (€)", "v": "I", "w": "2nd fee"})
     model = ArithmeticRegressor().fit(frame, y)
@@ -115,7 +115,7 @@ def test_names_of_any_kind_become_parsable_symbols() -> None:
     assert model.expression_ == price * current + fee
 
 
-def test_a_column_of_zeros_and_ones_has_the_exponent_one() -> None:
+def test_a_column_of_zeros_and_ones_keeps_its_simplest_power() -> None:
     rng = np.random.default_rng(0)
     x = np.c_[rng.integers(0, 2, 200), rng.uniform(1, 5, (200, 2))].astype(float)
     model = ArithmeticRegressor(replicas=16).fit(x, x[:, 0] * x[:, 1] + x[:, 2])
@@ -135,18 +135,18 @@ def test_the_first_of_proportional_columns_is_used() -> None:
     assert str(model.expression_) == "a*b"
 
 
-def test_an_exact_formula_fits_all_rows_of_a_long_table() -> None:
+def test_all_rows_of_a_long_table_are_checked() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 5, (30_000, 3))
     y = x[:, 0] / x[:, 1] + x[:, 2]
     model = ArithmeticRegressor().fit(x, y)
     assert str(model.expression_) == "x0/x1 + x2"
     assert model.certificate_.outer_rows == model.outer_.sum() == 6000
-    y[::1000] += 1e-3  # a sample would contain few of these rows
+    y[::1000] += 1e-3  # few rows, which a sample would probably miss
     assert not ArithmeticRegressor(replicas=8).fit(x, y).certificate_.exact
 
 
-def test_same_table_and_seed_give_the_same_result() -> None:
+def test_same_table_and_seed_give_the_same_answer() -> None:
     frame, y = _table("a*b + 3*c", a=(-5, 5), b=(1, 4), c=(0, 2))
     frame, y = frame[:150], y[:150] + 0.02 * np.random.default_rng(0).standard_normal(150)
     first = ArithmeticRegressor(replicas=8, random_state=3).fit(frame, y)
@@ -166,7 +166,7 @@ def test_candidates_are_a_pareto_front_with_the_chosen_formula_first() -> None:
 
 
 class _Recorder:
-    """Stops the search at its second stage."""
+    """Records the stages and requests a stop at the second one."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -179,7 +179,7 @@ class _Recorder:
         return len(self.names) >= 2
 
 
-def test_a_search_ends_on_request_or_at_its_time_limit() -> None:
+def test_a_search_ends_on_request_or_at_the_time_limit() -> None:
     x, y = np.split(np.random.default_rng(0).standard_normal((200, 7)), [6], axis=1)
     recorder = _Recorder()
     with pytest.raises(Interrupted):
@@ -204,12 +204,12 @@ def test_a_search_ends_on_request_or_at_its_time_limit() -> None:
         (1.02, 0.05, "None"),
     ],
 )
-def test_constants_are_recognised_only_if_chance_is_unlikely(value: float, tolerance: float, text: str) -> None:
+def test_neat_constants_are_recognised_only_if_not_by_chance(value: float, tolerance: float, text: str) -> None:
     assert str(recognise(value, tolerance)) == text
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks([ArithmeticRegressor(replicas=4)])
-def test_scikit_learns_own_checks(estimator: ArithmeticRegressor, check: Any) -> None:
+def test_scikit_learn_estimator_checks(estimator: ArithmeticRegressor, check: Any) -> None:
     check(estimator)

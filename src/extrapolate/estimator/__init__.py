@@ -1,7 +1,7 @@
-"""A scikit-learn estimator that finds the arithmetic formula in a table of numbers.
+"""Find the formula in a table of numbers, with a scikit-learn estimator.
 
-:class:`ArithmeticRegressor` finds and checks the formula, and predicts with it. The other classes are its results;
-:func:`load_formula` reads a saved formula.
+:class:`ArithmeticRegressor` finds, checks and applies a formula. The other classes are its results;
+:func:`load_formula` loads a saved formula.
 """
 
 from extrapolate._runtime.extras import needs_extra

@@ -1,4 +1,4 @@
-"""The scikit-learn estimator that finds the formula in a table."""
+"""A scikit-learn estimator that finds the formula in a table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +20,19 @@ from extrapolate.estimator.search.search import Search
 from extrapolate.estimator.search.threads import one_thread
 from extrapolate.estimator.table.split import SplitTable
 
-#: Most formulas in ``candidates_``.
-SHOWN = 12
+#: Most candidates in ``candidates_``, the chosen formula included.
+MAX_CANDIDATES = 12
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A formula of the Pareto front of error and complexity.
+    """One formula of the Pareto front of error and complexity.
 
     Attributes:
-        expression: the formula over the column symbols.
-        complexity: the count of numbers, columns and exponents in it.
+        expression: over the column symbols.
+        complexity: number of coefficients, columns and exponents.
         inner_error, outer_error: root mean square errors, divided by the root mean square of the target.
-        cost: description length of the table minus that of the chosen formula, in nats.
+        cost: description length of formula and table in nats, minus that of the chosen candidate.
     """
 
     expression: sympy.Expr
@@ -43,29 +43,29 @@ class Candidate:
 
 
 class ArithmeticRegressor(RegressorMixin, BaseEstimator):
-    """Find the arithmetic formula in a table, or report that it has none.
+    """Finds the arithmetic formula in a table, or reports that none was found.
 
-    Many replicas of small networks, whose weights are exponents and signs, are trained at once. Their weights are
-    rounded to formulas, which are refitted in float64. The formula with the shortest description is chosen: of
-    itself, of the inner rows, and of the outer rows, on which no coefficient is fitted. The printed formula is
-    compared with the fitted one in exact fractions. If no formula is found, the best linear model or the mean predicts.
+    It trains many replicas of small networks at once; their weights are exponents and signs. It rounds the
+    trained weights and refits the coefficients in float64. Description length ranks the formulas, on the inner
+    rows and on the held-out outer rows. The printed formula is compared with the fitted one in exact fractions.
+    If no formula is found, the best linear model, or the mean, predicts.
 
     Args:
         replicas: number of networks of each architecture, trained at once.
-        time_limit: seconds after which the search stops and uses the formulas found so far. The search normally
-            ends earlier; then equal tables and ``random_state`` give the same formula.
-        random_state: seed of the networks' initial weights, an integer.
-        progress: receives the stages of the search, and can stop it.
+        time_limit: seconds after which the search stops and uses the best formula so far. The stages are fixed
+            and normally end earlier, so the same table and ``random_state`` give the same formula.
+        random_state: an integer, the seed of all random numbers.
+        progress: receives the stages of the search, and may request a stop.
 
     Attributes:
         found_: whether a formula was found.
         expression_: the formula in sympy over the symbols of ``symbols_``; None if none was found.
-        symbols_: column name to symbol, which has the same name if that is an identifier.
-        formula_: the formula that predicts.
-        coefficients_: the coefficients of ``formula_``, with standard errors.
+        symbols_: the symbol of each column, by column name; equal to the name if that is an identifier.
+        formula_: the formula that ``predict`` uses.
+        coefficients_: its coefficients, with standard errors.
         candidates_: the Pareto front of error and complexity, shortest description first.
         certificate_: the evidence, and the reason if no formula was found.
-        outer_: mask (N,) of the outer rows.
+        outer_: (N,), True for the outer rows, which were held out while formulas were compared.
     """
 
     def __init__(
@@ -82,11 +82,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
-        """Search the formula of y (N,) over the columns of X (N, I), N ≥ 2.
-
-        Raises:
-            Interrupted: ``progress`` stopped the search.
-        """
+        """Find a formula for y (N,) from X (N, I), N ≥ 2."""
         checked = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
@@ -100,7 +96,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         with one_thread():
             Search(table, pool, clock, self.replicas, self.random_state, symbols).run()
             self.outer_ = whole.outer
-            self._conclude(pool if table is whole else _judge_again(pool, whole), whole, clock)
+            self._conclude(pool if table is whole else _score_on_all_rows(pool, whole), whole, clock)
         return self
 
     def _conclude(self, pool: Pool, table: SplitTable, clock: Clock) -> None:
@@ -123,21 +119,18 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
                 outer_error=each.outer_error,
                 cost=each.score - best.score,
             )
-            for each in pareto_front(ranked)[:SHOWN]
+            for each in pareto_front(ranked)[:MAX_CANDIDATES]
         ]
 
     def predict(self, X: Any) -> Array:  # noqa: N803
-        """Return the formula's values (N,) on X (N, I); NaN where it is undefined."""
+        """Return the formula's values (N,) for X (N, I); NaN where it is undefined."""
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
         return self.formula_.predict(np.asarray(x))
 
 
 def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """Return the best candidate, and each with a lower error than all simpler ones; lowest score first.
-
-    If the best candidate is exact, no more complex one is included.
-    """
+    """Return the best candidate and those with less error than all simpler ones; best score first."""
     best = ranked[0]
     front: list[ScoredStructure] = []
     lowest = np.inf
@@ -151,22 +144,22 @@ def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
     return sorted(front, key=lambda each: each.score)
 
 
-def _judge_again(pool: Pool, whole: SplitTable) -> Pool:
-    """Return a pool over all rows of the best candidates of ``pool``, its front and its sums of columns."""
-    again = Pool(whole)
+def _score_on_all_rows(pool: Pool, whole: SplitTable) -> Pool:
+    """Score the best of ``pool``, its Pareto front and its linear models on all rows."""
+    rescored = Pool(whole)
     ranked = pool.rank()
-    for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
-        again.add(each.structure)
-    return again
+    for each in (*ranked[:MAX_CANDIDATES], *pareto_front(ranked), *_linear_models(ranked)):
+        rescored.add(each.structure)
+    return rescored
 
 
 def _fallback(pool: Pool, table: SplitTable, symbols: tuple[sympy.Symbol, ...]) -> Formula:
-    """Return the best sum of columns, or the mean."""
-    return write(_plain(pool.rank())[0], table, symbols)
+    """Return the best linear model, or the mean."""
+    return write(_linear_models(pool.rank())[0], table, symbols)
 
 
-def _plain(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """Return the sums of columns among the candidates. The mean is always one of them."""
+def _linear_models(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
+    """Return the linear models among the candidates; the mean is always one."""
     return [
         each
         for each in ranked

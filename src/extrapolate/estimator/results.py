@@ -1,4 +1,4 @@
-"""The result of a fit as one JSON object. Equal tables and seeds give equal objects, except ``seconds``."""
+"""The result of a fit as one JSON object; equal for equal table and seed, except ``seconds``."""
 
 import math
 import time
@@ -15,10 +15,10 @@ from extrapolate.estimator.table.fit_data import FitData
 def answer(
     model: ArithmeticRegressor, data: FitData, *, file: str, target: str, seed: int, began: float
 ) -> dict[str, Any]:
-    """Return the result of ``model`` fitted on ``data``. ``began``: start time on the monotonic clock."""
+    """Return the result of ``model`` fitted on ``data``; ``began``: its start in seconds (``time.monotonic``)."""
     symbols = model.symbols_
-    used = model.formula_.expression(tuple(symbols.values()))
-    rendered = render(used, symbols, target)
+    expression = model.formula_.expression(tuple(symbols.values()))
+    rendered = render(expression, symbols, target)
     found = model.found_
     found_object = {
         "found": found,
@@ -56,7 +56,7 @@ def answer(
 
 
 def circumstances(command: str) -> dict[str, Any]:
-    """Return the command, the time and the versions, for the report page."""
+    """Return the facts of the run for the page: command, time, versions."""
     return {
         "command": command,
         "finished": now(),
@@ -65,7 +65,7 @@ def circumstances(command: str) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Replace NaN and infinities, which JSON does not have, by None."""
+    """Replace NaN and infinity by null, since JSON has neither."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

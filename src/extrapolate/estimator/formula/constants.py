@@ -1,4 +1,4 @@
-"""Recognise simple constants: whole numbers, simple fractions, short decimals, multiples of π, roots."""
+"""Recognise well-known constants: integers, simple fractions, short decimals, multiples of π, square roots."""
 
 import math
 from fractions import Fraction
@@ -8,18 +8,18 @@ import sympy
 #: Largest denominator of a simple fraction; most significant digits of a short decimal.
 LARGEST_DENOMINATOR, DIGITS = 12, 6
 
-#: Largest probability that a random number is as close to a simple constant of the same kind.
+#: A neat constant is accepted only if a random number would match one with less than this probability.
 CHANCE = 0.01
 
-#: Magnitudes outside [SMALLEST, 1 / SMALLEST] are never simple constants.
+#: Magnitudes below this, or above its reciprocal, are never neat constants.
 SMALLEST = 1e-100
 
 
 def recognise(value: float, tolerance: float) -> sympy.Expr | None:
-    """Return a simple constant within ``tolerance`` of ``value``, or None.
+    """Return the neat constant within ``tolerance`` of ``value``, or None.
 
-    Complicated constants are dense. A kind is tried only if the tolerance is so small that a random number
-    rarely lies as close to one of this kind (``CHANCE``).
+    The more complicated the allowed constants, the more of them lie near any value. So each kind is tried
+    only if the tolerance is too small for a match by chance.
     """
     if not SMALLEST < abs(value) < 1 / SMALLEST:
         return None
@@ -41,17 +41,17 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
 
 
 def _fraction(value: float, tolerance: float) -> Fraction | None:
-    """Return a fraction within ``tolerance``: denominator at most ``LARGEST_DENOMINATOR``, magnitude below 1000."""
+    """Return the fraction with a denominator of at most 12 and a magnitude below 1000, if one is near."""
     nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    chance = 2 * tolerance * LARGEST_DENOMINATOR**2
+    crowd = 2 * tolerance * LARGEST_DENOMINATOR**2
     near = abs(float(nearest) - value) <= tolerance
-    return nearest if near and chance < CHANCE and 0 < abs(nearest) < 1000 else None
+    return nearest if near and crowd < CHANCE and 0 < abs(nearest) < 1000 else None
 
 
 def _decimal(value: float, tolerance: float) -> sympy.Expr | None:
     for digits in range(1, DIGITS + 1):
         text = f"{value:.{digits}g}"
-        chance = 2 * tolerance / abs(value) * 10.0**digits
-        if abs(float(text) - value) <= tolerance and chance < CHANCE:
+        crowd = 2 * tolerance / abs(value) * 10.0**digits
+        if abs(float(text) - value) <= tolerance and crowd < CHANCE:
             return sympy.Float(text, 15)
     return None

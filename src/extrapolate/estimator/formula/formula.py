@@ -1,4 +1,4 @@
-"""A structure with its coefficients: it predicts, is printed, and is checked in exact fractions."""
+"""A structure with its coefficients: it predicts, prints as sympy, and evaluates in exact fractions."""
 
 import keyword
 import math
@@ -17,15 +17,15 @@ from extrapolate.inspect.exact_rational import Domain, UndefinedError, power
 
 @dataclass(frozen=True)
 class Coefficient:
-    """A coefficient of a formula.
+    """One real coefficient of a formula.
 
     Attributes:
-        term: its power product over the column symbols; "1" for a constant.
+        term: the power product it multiplies, over the column symbols; "1" for a constant.
         part: "numerator" or "denominator".
-        value: the value that the formula uses.
+        value: the number that the formula uses.
         refit: the least-squares estimate.
-        standard_error: standard error of ``refit``; 0 for a coefficient fixed by the choice of scale.
-        symbolic: ``value`` as a sympy expression: a simple constant, or a float.
+        standard_error: of ``refit``; 0 for a coefficient that the choice of scale fixes.
+        symbolic: ``value`` in sympy: a neat constant, or a float.
     """
 
     term: str
@@ -38,12 +38,7 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Formula:
-    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root).
-
-    Attributes:
-        structure: the monomials N and D, the root and the sign.
-        above, below: the coefficients c and d, in the structure's order.
-    """
+    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root); the coefficients are in the order of the structure's terms."""
 
     structure: Structure
     above: tuple[Coefficient, ...]
@@ -54,7 +49,7 @@ class Formula:
         return self.above + self.below
 
     def predict(self, x: Array) -> Array:
-        """Return the values (N,) on x (N, I); NaN where the formula is undefined."""
+        """Return y (N,) for x (N, I); NaN where the formula is undefined."""
         above, below = (np.array([each.value for each in part]) for part in (self.above, self.below))
         return self.structure.value(x, above, below)
 
@@ -66,14 +61,14 @@ class Formula:
         above = tidy(above)
         if self.structure.root == 1:
             return above
-        # With evaluate=True, sympy would take the root of a float factor, and round it.
+        # If evaluated, sympy takes the root of a float factor and rounds it.
         return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
 
     def radicand(self, x: Sequence[Fraction]) -> Fraction:
-        """Return y^root in exact fractions, with π as its nearest float.
+        """Return y^root at ``x`` in exact fractions; π is the nearest float.
 
         Raises:
-            UndefinedError: the denominator is 0, or an even root is taken of a negative number.
+            UndefinedError: the denominator is zero, or a root is of a negative number.
         """
         value = _rational_sum(self.above, self.structure.numerator, x)
         if not self.below:
@@ -84,13 +79,13 @@ class Formula:
         return value / divisor
 
     def domains(self) -> list[Domain]:
-        """Return, for each column, the domain of random fractions at which the formula is checked."""
+        """Return the domain of each column, from which the exact comparison samples its points."""
         terms = [*self.structure.numerator, *self.structure.denominator]
         roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]
 
     def list_undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
-        """Return sentences that list where the formula is undefined."""
+        """Return one phrase for each condition under which the formula has no value."""
         found = []
         for index, symbol in enumerate(symbols):
             exponents = {m[index] for m in (*self.structure.numerator, *self.structure.denominator)}
@@ -108,7 +103,7 @@ class Formula:
 
 
 def rational(symbolic: sympy.Expr) -> sympy.Expr:
-    """Replace every float, π and root of a number by the exact fraction of its float value."""
+    """Return the expression with every float, π and root of a number replaced by its float's exact fraction."""
     constants = {
         atom: sympy.Rational(*float(atom).as_integer_ratio())
         for atom in symbolic.atoms(sympy.Float, type(sympy.pi), sympy.Pow)
@@ -118,7 +113,7 @@ def rational(symbolic: sympy.Expr) -> sympy.Expr:
 
 
 def tidy(expression: sympy.Expr) -> sympy.Expr:
-    """Return the factored form if it is shorter. Expressions with floats are unchanged: factoring rounds floats."""
+    """Return the factored form if that is shorter. Expressions with floats stay, since factoring rounds them."""
     if expression.atoms(sympy.Float) or not expression.is_rational_function():
         return expression
     factored = cast(sympy.Expr, sympy.factor(expression))
@@ -151,7 +146,7 @@ def _sum(
 
 
 def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-    """Return the power product, with one square root for all exponents ±1/2."""
+    """Return the power product; all factors with exponent ±1/2 share one square root."""
     plain, rooted = sympy.Integer(1), sympy.Integer(1)
     for symbol, exponent in zip(symbols, monomial, strict=True):
         if abs(exponent) == Fraction(1, 2):
@@ -163,7 +158,7 @@ def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
 
 
 def symbols_for(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
-    """Return one symbol per column: its name, with ``_`` for characters that an identifier cannot have."""
+    """Return one symbol per column: its name if that is an identifier; otherwise ``_`` replaces other characters."""
     taken: set[str] = {name for name in names if _is_plain(name)}
     symbols = []
     for index, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Render an expression as text, LaTeX and MathML."""
+"""Render an expression as plain text, LaTeX and MathML."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from xml.dom.minidom import Document
 import sympy
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-#: Characters that are commands in LaTeX, and their escapes.
+#: Characters that LaTeX reads as commands, and their escapes.
 LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -24,13 +24,13 @@ LATEX_ESCAPES = {
 }
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-#: Significant digits of numbers in LaTeX and MathML, which people read. The text has all digits.
+#: Significant digits of a number in LaTeX and MathML; the plain text has all digits.
 DIGITS = 6
 
 
 @dataclass(frozen=True)
 class RenderedExpression:
-    """``text`` uses the symbols, and sympy can parse it. ``latex`` and ``mathml`` use the column names."""
+    """An expression in three formats: ``text`` uses the symbols and sympy parses it; the others use column names."""
 
     text: str
     latex: str
@@ -38,10 +38,7 @@ class RenderedExpression:
 
 
 def render(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], target: str) -> RenderedExpression:
-    """Render ``expression``; LaTeX and MathML have the form ``target = expression``.
-
-    ``symbols``: column name to symbol.
-    """
+    """Render an expression; ``symbols``: by column name. LaTeX and MathML contain ``target = expression``."""
     names = {symbol: name for name, symbol in symbols.items()}
     latex_names = {symbol: latex_name(name) for symbol, name in names.items()}
     rounded = round_numbers(expression, DIGITS)
@@ -54,7 +51,7 @@ def render(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], target: 
 
 
 def as_text(expression: sympy.Expr) -> str:
-    """Return text that Python and sympy can parse; each float has the fewest digits that reproduce it."""
+    """Return text that Python and sympy parse; a float has the fewest digits that restore it exactly."""
     floats = {each: _shortest(float(each)) for each in expression.atoms(sympy.Float)}
     return sympy.sstr(expression.xreplace(floats), full_prec=False)
 
@@ -65,13 +62,13 @@ def _shortest(value: float) -> sympy.Float:
 
 
 def round_numbers(expression: sympy.Expr, digits: int) -> sympy.Expr:
-    """Return the expression with every float rounded to ``digits`` significant digits."""
+    """Return the expression with every float rounded to ``digits`` significant digits and that precision."""
     floats = {each: sympy.Float(f"{float(each):.{digits}g}", digits) for each in expression.atoms(sympy.Float)}
     return cast(sympy.Expr, expression.xreplace(floats))
 
 
 def latex_name(name: str) -> str:
-    """Return a column name as LaTeX: a single letter in italics, a longer name upright."""
+    """Return a column's name for LaTeX: a single letter in italics, a longer name upright."""
     if len(name) == 1 and name.isascii() and name.isalpha():
         return name
     clean = UNPRINTABLE.sub(" ", name)
@@ -80,7 +77,7 @@ def latex_name(name: str) -> str:
 
 
 class _MathML(MathMLPresentationPrinter):
-    """Presentation MathML with the column names as text, for any characters in them."""
+    """Presentation MathML with the columns' names as escaped text."""
 
     def __init__(self, names: Mapping[sympy.Symbol, str]) -> None:
         super().__init__({"mul_symbol": "dot"})
@@ -91,7 +88,7 @@ class _MathML(MathMLPresentationPrinter):
 
     def name(self, name: str) -> Any:
         element = self.dom.createElement("mi")
-        # sympy's own text nodes do not escape their content.
+        # sympy's own text nodes do not escape special characters.
         element.appendChild(Document().createTextNode(UNPRINTABLE.sub(" ", name)))
         return element
 

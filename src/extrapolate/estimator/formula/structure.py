@@ -40,13 +40,13 @@ def evaluate(monomials: Iterable[Monomial], x: Array) -> Array:
 
 
 def exponent_cost(exponent: Fraction) -> float:
-    """Return the description length of an exponent in nats: 1 costs least; sign, size and denominator add."""
+    """Return the cost of an exponent in nats: 1 costs least; a minus sign, size and denominator cost more."""
     size = math.log2(abs(exponent.numerator)) + 1.5 * math.log2(exponent.denominator)
     return 0.5 + size + (0.7 if exponent < 0 else 0.0)
 
 
 def monomial_cost(monomial: Monomial) -> float:
-    """Return the description length of a monomial in nats: its columns and their exponents."""
+    """Return the nats that encode which columns a monomial has, and their exponents."""
     choice = math.log(len(monomial))
     return sum((choice + exponent_cost(exponent) for exponent in monomial if exponent), start=0.5)
 
@@ -57,13 +57,12 @@ def divide(monomial: Monomial, by: Monomial) -> Monomial:
 
 @dataclass(frozen=True)
 class Structure:
-    """y = sign · (Σ_k c_k N_k(x) / Σ_l d_l D_l(x))^(1/root) with d_1 = 1.
+    """y = sign · (Σ_k c_k N_k(x) / Σ_l d_l D_l(x))^(1/root), d_1 = 1; without denominator, the numerator alone.
 
     Attributes:
-        numerator, denominator: monomials in sorted order. The denominator is empty (it is then 1), or has
-            at least two monomials.
+        numerator, denominator: monomials in a fixed order; the denominator is empty or has at least two.
         root: 1 or 2.
-        sign: the sign of the root, 1 or -1.
+        sign: 1 or -1, of the root.
     """
 
     numerator: tuple[Monomial, ...]
@@ -75,7 +74,7 @@ class Structure:
     def of(
         cls, numerator: Iterable[Monomial], denominator: Iterable[Monomial] = (), root: int = 1, sign: int = 1
     ) -> "Structure":
-        """Return the canonical form: no monomial twice, no negative exponents in a fraction."""
+        """Return the canonical form: no duplicate monomials, no negative exponents in a true fraction."""
         above, below = set(numerator), set(denominator)
         if len(below) == 1:
             (only,) = below
@@ -88,7 +87,7 @@ class Structure:
 
     @cached_property
     def cost(self) -> float:
-        """The description length of the structure in nats, without its coefficients."""
+        """Description length of the structure in nats, without its coefficients."""
         terms = [*self.numerator, *self.denominator]
         return (
             sum(monomial_cost(monomial) for monomial in terms) + 2.0 * (self.root != 1) + 1.0 * len(self.denominator)
@@ -100,7 +99,7 @@ class Structure:
 
     @cached_property
     def complexity(self) -> int:
-        """The count of numbers, columns, exponents and roots in the printed formula."""
+        """Number of coefficients, columns and exponents that a reader sees."""
         terms = [*self.numerator, *self.denominator]
         parts = sum(1 + sum((e != 0) + (abs(e) != 1 and e != 0) for e in monomial) for monomial in terms)
         return parts + (self.root != 1)
@@ -116,6 +115,6 @@ class Structure:
         return np.where(np.isfinite(value), value, np.nan)
 
     def columns(self) -> list[int]:
-        """Return the indices of the columns that occur, sorted."""
+        """Return the indices of the columns that occur."""
         terms = [*self.numerator, *self.denominator]
         return sorted({index for monomial in terms for index, exponent in enumerate(monomial) if exponent})

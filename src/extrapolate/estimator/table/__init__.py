@@ -1,1 +1,1 @@
-"""From a file to numeric columns: file format, cells, missing values, and the split into inner and outer rows."""
+"""Read a table from a file: format, cells, missing values, and the split into inner and outer rows."""

@@ -1,4 +1,4 @@
-"""The exponents that the values of a column allow: no negative power of 0, no even root of a negative number."""
+"""The exponents that a column allows: no negative power of a zero, no even root of a negative number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from extrapolate.estimator.formula.structure import Array
 
-#: The exponents to which a weight is rounded first; the search tries other rational exponents later.
+#: Exponents to which a trained weight is rounded first, before other fractions are tried.
 LATTICE = tuple(
     Fraction(p, q) for p, q in ((-3, 1), (-2, 1), (-1, 1), (-1, 2), (0, 1), (1, 2), (1, 1), (3, 2), (2, 1), (3, 1))
 )
@@ -16,12 +16,12 @@ LATTICE = tuple(
 
 @dataclass(frozen=True)
 class Column:
-    """One input column as the search sees it.
+    """The properties of an input column that the search uses.
 
     Attributes:
-        scale: median magnitude of its nonzero values; 1 if all values are zero.
-        constant: whether no formula needs it: it is constant, or proportional to an earlier column.
-        negative, zero: whether such values occur in it.
+        scale: the median magnitude of its nonzero values; 1 if there are none.
+        constant: whether it is constant, or proportional to an earlier column; no formula needs it.
+        negative, zero: whether such values occur.
     """
 
     scale: float
@@ -52,7 +52,7 @@ class Column:
 
 
 def describe(x: Array) -> tuple[Column, ...]:
-    """Return a ``Column`` for each column of x (N, I)."""
+    """Return the properties of each column of x (N, I)."""
     columns = [Column.of(values) for values in x.T]
     seen: dict[bytes, int] = {}
     for index, values in enumerate(x.T):

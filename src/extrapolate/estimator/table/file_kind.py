@@ -1,4 +1,4 @@
-"""The kind of a table's file, or a clear error for a file that is not a table."""
+"""Detect whether a file is parquet or text; report in one line any file that is no table."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,34 +7,34 @@ from extrapolate._runtime.errors import UserError, unknown_name_error
 
 Kind = Literal["parquet", "text"]
 
-#: Number of bytes read from the start of a file to find its kind and layout.
+#: Bytes at the start of a file that are read to detect its kind.
 HEAD = 65536
 
 NOT_TABLES = {
     b"\x1f\x8b": "is compressed: unpack it first",
     b"\x28\xb5\x2f\xfd": "is compressed: unpack it first",
-    b"PK\x03\x04": "is an Excel workbook or another zip file, not a table: save the table as CSV",
+    b"PK\x03\x04": "is a workbook or another zip file, not a table: save the table as CSV",
     b"\xff\xfe": "is UTF-16 text: save it as UTF-8",
     b"\xfe\xff": "is UTF-16 text: save it as UTF-8",
 }
 
 
 def kind_of(path: Path) -> Kind:
-    """Return whether ``path`` holds parquet or text, from its first bytes.
+    """Return whether ``path`` holds parquet or text, by its first bytes.
 
     Raises:
-        UserError: the file does not exist, is a folder, is empty, or is not a table.
+        UserError: there is no such file, or it is a folder, empty, or not a table.
     """
     head = _head(path)
     if not head.strip():
-        raise UserError(f"{path} is empty: it needs a line of column names and rows of numbers")
-    for start, problem in NOT_TABLES.items():
+        raise UserError(f"{path} is empty: add a line of column names and rows of numbers")
+    for start, complaint in NOT_TABLES.items():
         if head.startswith(start):
-            raise UserError(f"{path} {problem}")
+            raise UserError(f"{path} {complaint}")
     if head.startswith(b"PAR1"):
         return "parquet"
     if b"\x00" in head:
-        raise UserError(f"{path} is not a table: it holds binary data; give a CSV, TSV or parquet file")
+        raise UserError(f"{path} is not a table: it holds binary data; pass a CSV, TSV or parquet file")
     return "text"
 
 
@@ -43,7 +43,7 @@ def _head(path: Path) -> bytes:
         raise _missing(path)
     if not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
-        raise UserError(f"{path} is {what}: give a CSV, TSV or parquet file")
+        raise UserError(f"{path} is {what}: pass a CSV, TSV or parquet file")
     try:
         with open(path, "rb") as file:
             return file.read(HEAD)

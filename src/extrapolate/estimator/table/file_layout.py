@@ -1,4 +1,4 @@
-"""The layout of a table in a text file: the separator, and the column names in the first line."""
+"""Detect the layout of a text table: the separator of its cells, and the column names in its first line."""
 
 import csv
 from collections import Counter
@@ -9,22 +9,22 @@ from pathlib import Path
 from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.file_kind import HEAD
 
-#: The possible separators. If several split the lines equally well, the first of them is used.
+#: Tried in this order; the first one wins if several split the lines equally well.
 SEPARATORS = (",", ";", "\t", "|")
 
-#: Number of lines from which the separator is chosen.
+#: Most lines from which the separator is detected.
 LINES = 50
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of a text file.
+    """The layout of a text table.
 
     Attributes:
         separator: the character between cells.
-        names: column names, without blanks around them. A column without a name is "column N".
-        nameless: the ``names`` of the columns that have no name in the file.
-        first_row: the byte at which the first row starts.
+        names: column names, stripped; a column without a name is called ``column N``.
+        nameless: the ``names`` of the columns without a name in the file.
+        first_row: the byte offset of the first row.
     """
 
     separator: str
@@ -34,7 +34,7 @@ class Layout:
 
 
 def layout_of(path: Path) -> Layout:
-    """Return the layout of ``path``, found from its first ``HEAD`` bytes.
+    """Detect the layout from the first bytes of ``path``.
 
     Raises:
         UserError: two columns have the same name.
@@ -54,7 +54,7 @@ def layout_of(path: Path) -> Layout:
 
 
 def _agreement(text: str, separator: str) -> float:
-    """Return the share of lines with as many cells as the first line; 0 if that has only one cell."""
+    """Return the share of lines with as many cells as the first line; 0 if that has fewer than 2."""
     lines = text.splitlines(keepends=True)
     complete = lines[: min(LINES, max(1, len(lines) - 1))]
     try:

@@ -1,4 +1,4 @@
-"""From a file to the data of a fit: numeric columns without gaps, or a clear error."""
+"""Read a file as the data of a fit: numeric columns without missing values, or a one-line error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ import polars as pl
 from extrapolate._runtime.errors import UserError, unknown_name_error
 from extrapolate.estimator.formula.structure import Array
 from extrapolate.estimator.table.parse_numbers import parse_numbers
-from extrapolate.estimator.table.read_file import Table, read_sheet
+from extrapolate.estimator.table.read_file import Table, read_table
 
-#: Fewest rows of a fit: with fewer, a formula may fit by coincidence.
+#: Fewest rows; with fewer, a formula may fit by coincidence.
 FEWEST_ROWS = 20
 
-#: Largest magnitude of a value; the smallest is its reciprocal. Products of larger numbers overflow.
+#: Largest magnitude; its reciprocal is the smallest. Products of numbers beyond them may overflow.
 LARGEST_NUMBER = 1e60
 
 
 @dataclass(frozen=True)
 class FitData:
-    """A table ready to be fitted.
+    """A table that is ready for a fit.
 
     Attributes:
-        names: names of the input columns.
-        x, y: the inputs (N, I) and the target (N,), finite.
-        rows: number of rows read.
-        notes: sentences for the user: the table was sampled, or rows were left out.
+        names: of the input columns.
+        x, y: (N, I) and (N,), finite.
+        rows: number of rows read, including those left out.
+        notes: sentences for the user, about sampling and rows left out.
     """
 
     names: tuple[str, ...]
@@ -38,28 +38,28 @@ class FitData:
 
 
 def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_missing: bool = False) -> FitData:
-    """Read and check ``path``.
+    """Read ``path`` and check it.
 
     Raises:
-        UserError: the table cannot be fitted; the message names the problem and what to do.
+        UserError: the table cannot be fitted; one line with the reason and what to do.
     """
-    table = read_sheet(path)
+    table = read_table(path)
     _check_names(table, target, ignore)
     names = [name for name in table.names if name != target and name not in ignore]
     if not names:
-        raise UserError(f"{path} has no column except the target {target!r}: add the columns that determine it")
+        raise UserError(f"{path} has no column besides the target {target!r}: add columns that explain it")
     if table.frame.is_empty():
         raise UserError(f"{path} has column names but no rows: add rows of numbers")
-    values = parse_numbers(table, [*names, target], [target])
-    complete, notes = _complete(values, path, drop=drop_missing)
+    numbers = parse_numbers(table, [*names, target], [target])
+    complete, notes = _complete(numbers, path, drop=drop_missing)
     if len(complete) < FEWEST_ROWS:
-        kind = " complete" if len(complete) < len(values) else ""
-        raise UserError(f"{path} has {len(complete)}{kind} rows: at least {FEWEST_ROWS} are needed to find a formula")
+        left = " complete" if len(complete) < len(numbers) else ""
+        raise UserError(f"{path} has {len(complete)}{left} rows: at least {FEWEST_ROWS} are needed")
     y = complete[target].to_numpy()
     if (y == y[0]).all():
-        raise UserError(f"the target {target!r} is {y[0]:g} in every row: choose a target that varies")
+        raise UserError(f"the target {target!r} is {y[0]:g} in every row: there is nothing to fit")
     _check_sizes(complete)
-    return FitData(tuple(names), complete.select(names).to_numpy(), y, len(values), (*table.notes, *notes))
+    return FitData(tuple(names), complete.select(names).to_numpy(), y, len(numbers), (*table.notes, *notes))
 
 
 def _check_names(table: Table, target: str, ignore: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ def _check_names(table: Table, target: str, ignore: Sequence[str]) -> None:
         if name not in table.names:
             raise unknown_name_error("column", name, table.names)
     if target in ignore:
-        raise UserError(f"{target!r} is the target and cannot be ignored: remove it from --ignore")
+        raise UserError(f"{target!r} is the target: it cannot be ignored")
 
 
 def _is_number(text: str) -> bool:
@@ -80,28 +80,26 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _complete(values: pl.DataFrame, path: Path, *, drop: bool) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Return the rows whose cells are all finite numbers, and a note about the other rows."""
+def _complete(table: pl.DataFrame, path: Path, *, drop: bool) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return the rows whose cells are all finite numbers, and a sentence about the other rows."""
     usable = pl.all().is_not_null() & pl.all().is_finite()
-    complete = values.filter(pl.all_horizontal(usable))
-    lost = len(values) - len(complete)
+    complete = table.filter(pl.all_horizontal(usable))
+    lost = len(table) - len(complete)
     if not lost:
         return complete, ()
-    cells = ", ".join(filter(None, (_gaps(values[name]) for name in values.columns)))
-    problem = f"{lost} of {len(values)} rows {'has' if lost == 1 else 'have'} cells without a finite number: {cells}"
+    cells = ", ".join(filter(None, (_gaps(table[name]) for name in table.columns)))
+    summary = f"{lost} of {len(table)} rows {'has' if lost == 1 else 'have'} cells without a finite number: {cells}"
     if not drop:
-        raise UserError(f"{path}: {problem}; leave these rows out with --drop-missing")
-    return complete, (f"{problem}; left out",)
+        raise UserError(f"{path}: {summary}; leave these rows out with --drop-missing")
+    return complete, (f"{summary}; these rows were left out",)
 
 
-def _check_sizes(values: pl.DataFrame) -> None:
-    for name in values.columns:
-        size = float(cast(float, values[name].abs().max()))
+def _check_sizes(table: pl.DataFrame) -> None:
+    """Raise if a column has values whose products may overflow or underflow."""
+    for name in table.columns:
+        size = float(cast(float, table[name].abs().max()))
         if size > LARGEST_NUMBER or 0 < size < 1 / LARGEST_NUMBER:
-            raise UserError(
-                f"column {name!r}: its largest magnitude, {size:g}, is outside [{1 / LARGEST_NUMBER:g}, "
-                f"{LARGEST_NUMBER:g}]; use another unit"
-            )
+            raise UserError(f"column {name!r} has values of magnitude {size:g}: use another unit")
 
 
 def _gaps(column: pl.Series) -> str:
@@ -110,5 +108,5 @@ def _gaps(column: pl.Series) -> str:
         "NaN": int(column.is_nan().sum()),
         "infinite": int(column.is_infinite().sum()),
     }
-    text = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return text and f"{text} in {column.name!r}"
+    gaps = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return gaps and f"{gaps} in {column.name!r}"

@@ -1,4 +1,4 @@
-"""From cells to numbers: cells that are not numbers are reported before the fit starts."""
+"""Parse cells as numbers; any cell that is not a number is reported with its row and column."""
 
 import shlex
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
 
 
 def parse_numbers(table: Table, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
-    """Return the columns ``names`` as floats: null for missing values, NaN and infinities unchanged.
+    """Parse the columns ``names`` as floats: null for a missing value; NaN and infinities stay.
 
-    ``needed``: the columns that cannot be left out. For other columns the error suggests ``--ignore``.
+    ``needed``: columns that cannot be left out. For any other column the error suggests ``--ignore``.
 
     Raises:
-        UserError: columns hold text or dates (the message names them all), or a cell is not a number
+        UserError: some columns hold text or dates (the message names them all), or a cell is not a number
             (the message names its row and column).
     """
     cells = {name: _cells(table, name) for name in names}
@@ -30,18 +30,18 @@ def parse_numbers(table: Table, names: Sequence[str], needed: Sequence[str]) -> 
     wrong = {name: cells[name].is_not_null() & read[name].is_null() for name in names}
     useless = [name for name in names if wrong[name].any() and read[name].is_null().all()]
     if useless:
-        raise UserError(_describe_useless(table, useless, cells, needed))
+        raise UserError(_useless(table, useless, cells, needed))
     for name in names:
         if wrong[name].any():
             index = int(wrong[name].arg_max() or 0)
-            advice = "correct the cell" + ("" if name in needed else _suggest_ignoring([name], " or "))
+            advice = "fix the cell" + ("" if name in needed else _ignoring([name], " or "))
             problem = f"column {name!r}, {_row(table, index)}: {_shorten(cells[name][index])} is not a number"
             raise UserError(f"{problem}; {advice}")
     return pl.DataFrame(read)
 
 
 def _cells(table: Table, name: str) -> pl.Series:
-    """Return the column with null for every text in ``MISSING``, and without blanks around its texts."""
+    """Return the column with text stripped, and null for every text of ``MISSING``."""
     column = table.frame[name]
     if column.dtype != pl.String:
         return column
@@ -50,7 +50,7 @@ def _cells(table: Table, name: str) -> pl.Series:
 
 
 def _read(table: Table, name: str, column: pl.Series) -> pl.Series:
-    """Return the column as floats, with null for each cell that is not a number."""
+    """Return the column as floats, null where a cell is not a number."""
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return column.cast(pl.Float64)
     if column.dtype != pl.String:
@@ -65,11 +65,7 @@ def _read(table: Table, name: str, column: pl.Series) -> pl.Series:
 
 
 def _with_decimal_commas(table: Table, name: str, column: pl.Series, read: pl.Series) -> pl.Series:
-    """Read 1,5 as 1.5.
-
-    Raises:
-        UserError: every comma could also separate thousands.
-    """
+    """Parse 1,5 as 1.5; raise if every comma could also be a thousands separator."""
     commas = column.str.contains(DECIMAL_COMMA)
     if not commas.any():
         return read
@@ -77,18 +73,17 @@ def _with_decimal_commas(table: Table, name: str, column: pl.Series, read: pl.Se
         index = int(commas.arg_max() or 0)
         raise UserError(
             f"column {name!r}, {_row(table, index)}: {_shorten(column[index])} can be read in two ways; "
-            "write thousands without a comma, or decimals with a point"
+            "write thousands without commas, or decimals with a point"
         )
     return column.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
 
 
-def _describe_useless(table: Table, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
-    """Return one line about all columns without a single number."""
-    for name in names:
-        if name in needed:
-            return f"column {name!r} holds {_content(table, name, cells[name])}, not numbers"
-    problem = "; ".join(f"column {name!r} holds {_content(table, name, cells[name])}" for name in names)
-    return f"{problem}: {_suggest_ignoring(names, '')}"
+def _useless(table: Table, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
+    """Return one line about all columns without numbers."""
+    if wanted := [name for name in names if name in needed]:
+        return f"column {wanted[0]!r} holds {_content(table, wanted[0], cells[wanted[0]])}, not numbers"
+    problems = "; ".join(f"column {name!r} holds {_content(table, name, cells[name])}" for name in names)
+    return f"{problems}: {_ignoring(names, '')}"
 
 
 def _content(table: Table, name: str, column: pl.Series) -> str:
@@ -101,7 +96,7 @@ def _content(table: Table, name: str, column: pl.Series) -> str:
 def _row(table: Table, index: int) -> str:
     number = table.frame[ROW][index]
     if number is None:
-        return "in the sample"
+        return "a sampled row"
     return f"row {number}" if table.layout is None else f"row {number} (line {number + 1})"
 
 
@@ -110,7 +105,7 @@ def _shorten(value: object) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def _suggest_ignoring(names: list[str], before: str) -> str:
+def _ignoring(names: list[str], before: str) -> str:
     options = " ".join(f"--ignore {shlex.quote(name)}" for name in names)
-    which = "it" if len(names) == 1 else "them"
-    return f"{before}leave {which} out with {options}"
+    which = "column" if len(names) == 1 else "columns"
+    return f"{before}leave the {which} out with {options}"

@@ -1,4 +1,4 @@
-"""Read a table's file as rows of cells. A very large file is sampled at evenly spread positions."""
+"""Read a file as rows of cells: all rows, or for a very large file a sample spread over it."""
 
 import csv
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.file_kind import kind_of
 from extrapolate.estimator.table.file_layout import Layout, layout_of
 
-#: Bytes above which a file is sampled: ``BLOCKS`` evenly spread pieces, together half of ``LARGEST``.
+#: A file of more bytes is sampled: ``BLOCKS`` evenly spread pieces, together half of this size.
 LARGEST = 256 * 2**20
 BLOCKS = 64
 
-#: Rows per batch of ``read_batches``.
+#: Rows per batch when a whole file is read in batches.
 BATCH = 200_000
 
-#: The column of row numbers, for error messages.
+#: The name of the extra column with the row number, for error messages.
 ROW = "\x00row"
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file, unchanged.
+    """The cells of a file before they are parsed.
 
     Attributes:
-        path: the file.
-        frame: the columns: text for a text file, the stored types for parquet. ``ROW`` counts rows
-            from 1; it is null if the file was sampled.
-        layout: the layout of a text file; None for parquet.
-        notes: sentences for the user about how the file was read.
+        path: of the file.
+        frame: text columns for a text file; the stored types for parquet. ``ROW`` is the row number from 1,
+            or null in a sample.
+        layout: None for parquet.
+        notes: sentences for the user, about sampling.
     """
 
     path: Path
@@ -45,11 +45,11 @@ class Table:
         return [name for name in self.frame.columns if name != ROW]
 
 
-def read_sheet(path: Path) -> Table:
-    """Read the table in ``path``; sample it if the file has more than ``LARGEST`` bytes.
+def read_table(path: Path) -> Table:
+    """Read the table in ``path``, or a sample of it if the file is larger than ``LARGEST`` bytes.
 
     Raises:
-        UserError: the file is missing, is empty, is not a table, or has a row with too many cells.
+        UserError: the file is missing, empty, not a table, or a row has too many cells.
     """
     large = path.stat().st_size > LARGEST if path.is_file() else False
     if kind_of(path) == "parquet":
@@ -62,7 +62,7 @@ def read_sheet(path: Path) -> Table:
 
 
 def read_batches(path: Path) -> Iterator[Table]:
-    """Yield the whole table in batches of ``BATCH`` rows; one empty batch if it has no rows."""
+    """Yield the whole table in batches of ``BATCH`` rows; an empty table yields one empty batch."""
     if kind_of(path) == "parquet":
         layout, lazy = None, _parquet(path)
     else:
@@ -89,7 +89,7 @@ def _drop_row_numbers(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without_blanks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Remove empty lines, and the empty columns due to a separator at the end of every line."""
+    """Drop empty lines, and the empty columns that come from a separator at the end of every line."""
     empty = [name for name in layout.nameless if frame[name].is_null().all()]
     return _without_blank_lines(frame.drop(empty))
 
@@ -104,7 +104,7 @@ def _parse(path: Path, content: bytes, layout: Layout) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         raise _unreadable(path, error, layout) from error
     if frame.width != len(layout.names):
-        raise UserError(f"{path}: the first line does not hold column names; add a line with one name per column")
+        raise UserError(f"{path}: its first line must name the columns")
     frame.columns = list(layout.names)
     return frame
 
@@ -141,15 +141,15 @@ def _parquet_sample(path: Path) -> Table:
 
 
 def _sample(size: int, rows: str) -> str:
-    return f"the file is large ({size / 2**20:,.1f} MiB): only a sample was read, {rows} at evenly spread positions"
+    return f"the file is large ({size / 2**20:,.1f} MiB), so a sample was read: {rows}"
 
 
 def _unreadable(path: Path, error: Exception, layout: Layout | None) -> UserError:
-    """Return the error that names the faulty line of the file, if it can be found."""
+    """Return the error for an unreadable file; it names the offending line if that can be found."""
     if layout is not None and (found := _offending_line(path, layout)):
         return UserError(f"{path}: {found}")
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return UserError(f"{path} is not a table that can be read: {lines[0] if lines else type(error).__name__}")
+    return UserError(f"{path} cannot be read as a table: {lines[0] if lines else type(error).__name__}")
 
 
 def _offending_line(path: Path, layout: Layout) -> str | None:

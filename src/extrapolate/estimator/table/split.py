@@ -1,4 +1,4 @@
-"""The split of a table: inner rows, on which formulas are fitted, and outer rows, which test extrapolation."""
+"""Split a table into inner rows, on which formulas are fitted, and outer rows, which test extrapolation."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +10,19 @@ from scipy.stats import rankdata
 from extrapolate.estimator.formula.structure import Array
 from extrapolate.estimator.table.columns import Column, describe
 
-#: Share of outer rows, the furthest from the middle. No coefficient is fitted on them during the search.
+#: Share of outer rows: those farthest from the center, held out from fits while formulas are compared.
 OUTER_SHARE = 0.2
 
-#: Most rows used to compare formulas during the search. The best formulas are compared again on all rows.
+#: Most rows that score formulas during the search; the best ones are scored again on all rows.
 JUDGED_ROWS = 5000
 
-#: Most inner rows used to propose formulas.
+#: Most inner rows from which formulas are proposed.
 SEARCH_ROWS = 320
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """x (N, I), y (N,), and the mask ``outer`` (N,) of the outer rows."""
+    """x (N, I), y (N,), and ``outer`` (N,), True for the outer rows."""
 
     x: Array
     y: Array
@@ -30,7 +30,7 @@ class SplitTable:
 
     @classmethod
     def of(cls, x: Array, y: Array) -> "SplitTable":
-        """Split by the distance of a row's ranks from the middle, so that all columns count equally."""
+        """Split by the distance of each row's ranks from the middle; so the scale of a column does not matter."""
         ranks = np.stack([rankdata(column) / len(x) - 0.5 for column in x.T], 1)
         distance = np.square(ranks).sum(1)
         outer = np.zeros(len(x), bool)
@@ -52,14 +52,14 @@ class SplitTable:
         return SplitTable(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
 
     def thin(self, rng: np.random.Generator) -> "SplitTable":
-        """Return a random sample of at most ``JUDGED_ROWS`` rows, inner and outer."""
+        """Return a random ``JUDGED_ROWS`` of the rows, inner and outer; the table itself if it has no more."""
         if len(self.x) <= JUDGED_ROWS:
             return self
         keep = np.sort(rng.choice(len(self.x), JUDGED_ROWS, replace=False))
         return SplitTable(self.x[keep], self.y[keep], self.outer[keep])
 
     def sample(self, rng: np.random.Generator) -> "SplitTable":
-        """Return a random sample of at most ``SEARCH_ROWS`` inner rows."""
+        """Return at most ``SEARCH_ROWS`` random inner rows."""
         inner = self.inner
         if len(inner.x) <= SEARCH_ROWS:
             return inner
