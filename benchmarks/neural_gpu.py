@@ -30,7 +30,7 @@ Batches = list[tuple[Tensor, Tensor]]
 #: Returns the logits of each batch, and the mean saturation cost.
 Forward = Callable[[nn.DiagonalNeuralGPU, Batches], tuple[list[Tensor], Tensor]]
 
-#: (length, sequences, channels) of a training step; first those of the published addition and multiplication.
+#: (length, sequences, channels) of a training step. The first two are the published addition and multiplication.
 TRAINING = [(41, 32, 48), (41, 32, 96), (20, 32, 48), (8, 32, 48)]
 INFERENCE = [(401, 4, 48), (41, 256, 48)]
 

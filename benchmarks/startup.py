@@ -31,10 +31,10 @@ def seconds(arguments: list[str], status: int) -> float:
     """
     began = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", *arguments], capture_output=True, text=True)
-    taken = time.perf_counter() - began
+    elapsed = time.perf_counter() - began
     if result.returncode != status:
         raise RuntimeError(f"{arguments} exited with status {result.returncode}, not {status}: {result.stderr}")
-    return taken
+    return elapsed
 
 
 def main() -> None:
@@ -42,13 +42,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10, help="timed calls of each (default 10)")
     repeats = parser.parse_args().repeats
     for name, (arguments, status, limit) in CALLS.items():
-        taken, bare = [], []
+        times, bare = [], []
         for _ in range(repeats + 1):
-            taken.append(seconds(arguments, status))
+            times.append(seconds(arguments, status))
             bare.append(seconds(["pass"], 0))
         line = {
             "call": name,
-            "seconds": round(statistics.median(taken[1:]), 3),
+            "seconds": round(statistics.median(times[1:]), 3),
             "python_alone": round(statistics.median(bare[1:]), 3),
             "limit": limit,
             "repeats": repeats,

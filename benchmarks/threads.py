@@ -86,7 +86,7 @@ def diagonal(channels: int) -> Work:
     return lambda: torch.autograd.grad(model.advance_steps(state, span, range(41)), weights, state)
 
 
-#: (function that builds the operation, sizes); the sizes take below 5, about 5, 20 and 100 ms on one thread.
+#: (function that builds the operation, sizes). On one thread, they take less than 5, then about 5, 20 and 100 ms.
 OPERATIONS: dict[str, tuple[Callable[[int], Work], tuple[int, ...]]] = {
     "ops": (recurrence, (500, 3000, 12_000, 50_000)),
     "optim": (madam, (1_000_000, 10_000_000, 40_000_000, 160_000_000)),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_output_has_the_formula_the_page_and_the_command_to_apply_it(
     again = "extrapolate predict runs/fit-orders-total orders.csv"
     for words in ("total = price*qty + shipping", r"\mathrm{price}", "Next best", page, again):
         assert words in stdout
+
+
+def test_the_noise_of_a_formula_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    noise = 1 + 0.01 * pl.Series(np.random.default_rng(1).standard_normal(200))
+    write(tmp_path / "orders.csv", orders(200).select("price", "qty", total=pl.col("price") * pl.col("qty") * noise))
+    stdout, _ = run("fit", "orders.csv", "--target", "total")
+    assert "A formula for total, with noise" in stdout
+    assert re.search(r"The residuals are noise: about (0\.9\d?|1(\.0\d?)?) % of the value", stdout)
 
 
 def test_without_a_formula_the_reason_is_reported(tmp_path: Path) -> None:
@@ -228,7 +238,7 @@ def test_bad_paths_and_names_get_one_clear_line(tmp_path: Path) -> None:
 
 MODEL: dict[str, object] = {
     "format": "extrapolate formula", "version": 1, "target": "y", "found": True, "columns": ["a", "b"], "root": 1,
-    "sign": 1, "numerator": [{"coefficient": 2.0, "written": "2", "exponents": ["1", "-1/2"]}], "denominator": [],
+    "sign": 1, "numerator": [{"coefficient": 2.0, "text": "2", "exponents": ["1", "-1/2"]}], "denominator": [],
 }  # fmt: skip
 
 

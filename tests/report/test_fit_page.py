@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import sympy
 
 from data_files import refused
+from extrapolate.estimator import Certificate
 from extrapolate.estimator.formula.render import render
 from extrapolate.report.fit_page import mathml, write_fit_page
 from pages import HOSTILE, Page
@@ -20,12 +22,12 @@ def answer(**changes: Any) -> dict[str, Any]:
     """A fit.json of y = 2·a/b with noise; ``changes`` replace its parts."""
     a, b = sympy.symbols("a b")
     formula = render(2 * a / b, {"a": a, "b": b}, "y")
-    certificate = {
-        "exact": False, "inner_error": 0.01, "outer_error": 0.012, "outer_rows": 20, "noise": 0.01,
-        "noise_grows": True, "residual_structure": -0.1, "agrees_in_fractions": True, "checked_points": 24,
-        "checked_reach": 5e5, "undefined": ["b = 0: division by zero"], "time_limit_struck": False, "reason": None,
-    }  # fmt: skip
-    coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "written": "2", "estimate": 2.001}
+    certificate = Certificate(
+        exact=False, inner_error=0.01, outer_error=0.012, outer_rows=20, noise_std=0.01, noise_grows=True,
+        residual_structure=-0.1, agrees_in_fractions=True, checked_points=24, checked_reach=5e5,
+        undefined=("b = 0: division by zero",), time_limit_struck=False, reason=None,
+    )  # fmt: skip
+    coefficient = {"term": "a/b", "part": "numerator", "value": 2.0, "text": "2", "estimate": 2.001}
     candidate = {"complexity": 3, "inner_error": 0.01, "outer_error": 0.012}
     return {
         "found": True,
@@ -37,7 +39,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "reason": None,
         "fallback": None,
         "coefficients": [coefficient | {"standard_error": 0.001}],
-        "certificate": certificate,
+        "certificate": asdict(certificate),
         "candidates": [
             candidate | {"expression": formula.text, "cost": 0.0},
             candidate | {"expression": "1.23456789012345*a", "cost": 12.0, "complexity": 2},

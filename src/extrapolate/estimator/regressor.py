@@ -82,7 +82,11 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
-        """Find a formula for y (N,) from X (N, I), N ≥ 2."""
+        """Find a formula for y (N,) from X (N, I), N ≥ 2.
+
+        Raises:
+            Interrupted: ``progress`` requested a stop.
+        """
         checked = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])

@@ -34,7 +34,7 @@ def answer(
                 "term": each.term,
                 "part": each.part,
                 "value": each.value,
-                "written": render(each.symbolic, symbols, target).text,
+                "text": render(each.symbolic, symbols, target).text,
                 "estimate": each.refit,
                 "standard_error": each.standard_error,
             }

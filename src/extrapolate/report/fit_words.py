@@ -57,7 +57,7 @@ def _errors(found: dict[str, Any]) -> str:
 
 
 def _describe_noise(certificate: dict[str, Any]) -> str:
-    size = certificate["noise"]
+    size = certificate["noise_std"]
     amount = f"about {100 * size:.2g} % of the value" if certificate["noise_grows"] else f"about {number(size)}"
     structure = certificate["residual_structure"]
     rest = "" if structure is None else f"; trees over all columns explain {100 * max(structure, 0.0):.0f} % of it"
@@ -75,7 +75,7 @@ def short(expression: str, width: int) -> str:
 
 def coefficient_value(coefficient: dict[str, Any]) -> str:
     """Return a short coefficient as written, a long one with the digits that its standard error supports."""
-    text: str = coefficient["written"]
+    text: str = coefficient["text"]
     if len(text) <= SHORT:
         return text
     value, error = coefficient["value"], coefficient["standard_error"]

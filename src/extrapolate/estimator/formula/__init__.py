@@ -1,1 +1,1 @@
-"""A formula: its structure, its constants, how it is printed and saved."""
+"""A formula: structure, constants, rendering, and saving to a file."""

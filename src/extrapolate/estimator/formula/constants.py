@@ -18,8 +18,8 @@ SMALLEST = 1e-100
 def recognise(value: float, tolerance: float) -> sympy.Expr | None:
     """Return the neat constant within ``tolerance`` of ``value``, or None.
 
-    The more complicated the allowed constants, the more of them lie near any value. So each kind is tried
-    only if the tolerance is too small for a match by chance.
+    Complicated constants lie close together. So a kind of constant is tried only if the tolerance is too small
+    for a match by chance.
     """
     if not SMALLEST < abs(value) < 1 / SMALLEST:
         return None
@@ -43,15 +43,15 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
 def _fraction(value: float, tolerance: float) -> Fraction | None:
     """Return the fraction with a denominator of at most 12 and a magnitude below 1000, if one is near."""
     nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    crowd = 2 * tolerance * LARGEST_DENOMINATOR**2
+    chance = 2 * tolerance * LARGEST_DENOMINATOR**2
     near = abs(float(nearest) - value) <= tolerance
-    return nearest if near and crowd < CHANCE and 0 < abs(nearest) < 1000 else None
+    return nearest if near and chance < CHANCE and 0 < abs(nearest) < 1000 else None
 
 
 def _decimal(value: float, tolerance: float) -> sympy.Expr | None:
     for digits in range(1, DIGITS + 1):
         text = f"{value:.{digits}g}"
-        crowd = 2 * tolerance / abs(value) * 10.0**digits
-        if abs(float(text) - value) <= tolerance and crowd < CHANCE:
+        chance = 2 * tolerance / abs(value) * 10.0**digits
+        if abs(float(text) - value) <= tolerance and chance < CHANCE:
             return sympy.Float(text, 15)
     return None

@@ -52,7 +52,7 @@ def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, foun
         return [
             {
                 "coefficient": each.value,
-                "written": as_text(each.symbolic),
+                "text": as_text(each.symbolic),
                 "exponents": [str(monomial[index]) for index in used],
             }
             for each, monomial in zip(coefficients, monomials, strict=True)

@@ -73,9 +73,9 @@ def fractions(table: SplitTable, target: Array, root: int, sign: int) -> Iterato
         if values[-1] > NULL * values[-2] or values[-2] < NULL * values[0]:
             continue
         share = np.abs(vectors[-1])
-        kept = share > 1e-7 * share.max()
-        numerator = [each for each, keep in zip(above, kept[: len(above)], strict=True) if keep]
-        denominator = [each for each, keep in zip(below, kept[len(above) :], strict=True) if keep]
+        relevant = (share > 1e-7 * share.max()).tolist()
+        numerator = [each for each, keep in zip(above, relevant[: len(above)], strict=True) if keep]
+        denominator = [each for each, keep in zip(below, relevant[len(above) :], strict=True) if keep]
         if numerator and denominator:
             yield Structure.of(numerator, denominator, root, sign)
 

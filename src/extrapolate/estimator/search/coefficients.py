@@ -79,16 +79,16 @@ def _linearize(
     above, below = np.zeros(n.shape[1]), np.zeros(d.shape[1])
     below[:1] = 1.0
     weight = 1 / noise_std if structure.root == 1 else 1 / (noise_std * np.maximum(np.sqrt(np.abs(target)), 1e-300))
-    features, answer = n, target
+    features, values = n, target
     if d.shape[1]:
         features = np.concatenate([n, -target[:, None] * d[:, 1:]], 1)
-        answer = target * d[:, 0]
+        values = target * d[:, 0]
     # The scale of the weights cancels; dividing by the median prevents overflow.
     for _ in range(3 if d.shape[1] else 1):
         scaled = weight / np.median(weight)
         if not np.isfinite(scaled).all():
             return None
-        solved = least_squares(features * scaled[:, None], answer * scaled)
+        solved = least_squares(features * scaled[:, None], values * scaled)
         if solved is None or not np.isfinite(solved).all():
             return None
         above, below[1:] = solved[: n.shape[1]], solved[n.shape[1] :]

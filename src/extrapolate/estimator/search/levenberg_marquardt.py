@@ -1,4 +1,4 @@
-"""The Levenberg-Marquardt method on all replicas at once, for models with few parameters and zero-error fits."""
+"""The Levenberg-Marquardt method on all replicas at once, for models with few parameters that can fit exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
     """Minimise Σ (model(x) - y)² of every replica, in place; all share x (N, I) and y (N,).
 
     Each replica has its own damping: multiplied by 4 if a step fails, divided by 3 if it succeeds. Replicas
-    in the worse half stop early and keep their weights. Training ends if ``stop()`` or if one is solved.
+    in the worse half stop early and keep their weights. Training ends when ``stop()`` is true or a replica is solved.
     """
     names = list(replicas.parameters)
     shapes = [replicas.parameters[name].shape[1:] for name in names]
@@ -69,10 +69,10 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
             break
         if step in halve_at and len(running) > FEWEST:
             everyone[running], losses[running] = flat, loss
-            kept = torch.argsort(loss, stable=True)[: len(running) // 2].sort().values
-            running, flat, loss, damping = running[kept], flat[kept], loss[kept], damping[kept]
-        slopes, answers = slopes_and_outputs(flat, x)
-        tried = flat + _step(slopes, answers - y, damping)
+            half = torch.argsort(loss, stable=True)[: len(running) // 2].sort().values
+            running, flat, loss, damping = running[half], flat[half], loss[half], damping[half]
+        slopes, values = slopes_and_outputs(flat, x)
+        tried = flat + _step(slopes, values - y, damping)
         tried_loss = loss_of(tried)
         better = tried_loss < loss
         flat = torch.where(better[:, None], tried, flat)

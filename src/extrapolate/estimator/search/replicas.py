@@ -45,7 +45,7 @@ def train_powers(data: Scaled, shape: tuple[int, int], seeds: range, steps: int,
     replicas = Replicas.build(lambda: PowerFraction(columns, *shape), seeds)
     with torch.no_grad():
         for name in ("weight", "divisor_weight"):
-            replicas.parameters[name].copy_(_sample_initial(replicas.parameters[name], data.table))
+            replicas.parameters[name].copy_(_restrict_exponents(replicas.parameters[name], data.table))
         _solve_coefficients(replicas, data)
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
@@ -57,8 +57,8 @@ def train_sums(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, s
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
 
-def _sample_initial(weight: Tensor, table: SplitTable) -> Tensor:
-    """Make initial exponents valid: not negative for a column with zeros, integer for one with negative values."""
+def _restrict_exponents(weight: Tensor, table: SplitTable) -> Tensor:
+    """Return valid exponents: ≥ 0 for a column with zeros, integer for one with negative values, 0 for a constant."""
     weight = weight.clone()
     for index, column in enumerate(table.columns):
         if column.constant:
@@ -140,9 +140,9 @@ def _multiply(layer: nn.Linear, data: Scaled) -> set[Monomial]:
     for weight, bias in zip(layer.weight, layer.bias, strict=True):
         # Compare the bias with the contribution of each column: its weight times its standard deviation.
         sizes = torch.cat([weight * spread, bias[None]]).abs()
-        kept = (sizes > NEGLIGIBLE * sizes.max()).tolist()
-        factor = [zero] if kept[-1] else []
-        factor += [_single_factor(index, len(zero)) for index, keep in enumerate(kept[:-1]) if keep]
+        relevant = (sizes > NEGLIGIBLE * sizes.max()).tolist()
+        factor = [zero] if relevant[-1] else []
+        factor += [_single_factor(index, len(zero)) for index, keep in enumerate(relevant[:-1]) if keep]
         terms = {tuple(a + b for a, b in zip(one, two, strict=True)) for one in terms for two in factor}
     return terms
 

@@ -58,9 +58,10 @@ class Search:
     Attributes:
         table: all rows; ``sample``: the subset from which structures are proposed.
         pool: all structures scored so far.
+        clock: the time limit and the progress.
         replicas: number of networks of each architecture, trained at once.
-        seed: of the sample and of the networks' initial weights.
-        symbols: one per column, with which the progress shows the best formula so far.
+        seed: seed of the sample and of the networks' initial weights.
+        symbols: one per column, for the best formula in the progress display.
     """
 
     table: SplitTable
@@ -202,7 +203,7 @@ class Search:
                 yield book.structure(chosen, base, target.root, target.sign)
 
     def _grow(self) -> Iterator[Structure]:
-        """Yield the best structures with one more term in the numerator or the denominator."""
+        """Extend the best structures by one term in the numerator or the denominator."""
         choices = dictionaries.monomials(self.sample.columns)
         for target in self.targets:
             book = Dictionary.of(self.sample, choices, target.values, divisors=600)
@@ -218,9 +219,9 @@ class Search:
         base = [evaluate(structure.numerator, self.sample.x)]
         if structure.denominator:
             base.append(-target.values[:, None] * evaluate(structure.denominator[1:], self.sample.x))
-        answer = target.values if not lead else target.values * evaluate(lead, self.sample.x)[:, 0]
-        kept = Dictionary(book.above, book.below, book.features, answer)
-        for (index,) in dictionaries.best_additions(kept, np.concatenate(base, 1), 8):
+        values = target.values if not lead else target.values * evaluate(lead, self.sample.x)[:, 0]
+        extended = Dictionary(book.above, book.below, book.features, values)
+        for (index,) in dictionaries.best_additions(extended, np.concatenate(base, 1), 8):
             if index < len(book.above):
                 above, below = [*structure.numerator, book.above[index]], structure.denominator
             else:
@@ -230,7 +231,10 @@ class Search:
 
 
 def _simpler(candidate: ScoredStructure) -> Iterator[Structure]:
-    """Yield the structure with one cheaper exponent: all powers of a column of zeros and ones are equal."""
+    """Yield the structure with one exponent replaced by a cheaper one.
+
+    For example, all positive powers of a column of zeros and ones are equal.
+    """
     structure = candidate.structure
     for side in ("numerator", "denominator"):
         terms: tuple[Monomial, ...] = getattr(structure, side)

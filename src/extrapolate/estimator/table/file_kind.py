@@ -1,4 +1,4 @@
-"""Detect whether a file is parquet or text; report in one line any file that is no table."""
+"""Detect whether a file is parquet or text; raise a one-line error for a file that is not a table."""
 
 from pathlib import Path
 from typing import Literal

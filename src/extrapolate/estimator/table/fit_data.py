@@ -24,8 +24,8 @@ class FitData:
     """A table that is ready for a fit.
 
     Attributes:
-        names: of the input columns.
-        x, y: (N, I) and (N,), finite.
+        names: names of the input columns.
+        x, y: inputs (N, I) and target (N,), finite.
         rows: number of rows read, including those left out.
         notes: sentences for the user, about sampling and rows left out.
     """
@@ -57,7 +57,7 @@ def read_fit_data(path: Path, target: str, ignore: Sequence[str] = (), *, drop_m
         raise UserError(f"{path} has {len(complete)}{left} rows: at least {FEWEST_ROWS} are needed")
     y = complete[target].to_numpy()
     if (y == y[0]).all():
-        raise UserError(f"the target {target!r} is {y[0]:g} in every row: there is nothing to fit")
+        raise UserError(f"the target {target!r} is {y[0]:g} in every row: choose a target that varies")
     _check_sizes(complete)
     return FitData(tuple(names), complete.select(names).to_numpy(), y, len(numbers), (*table.notes, *notes))
 
@@ -69,7 +69,7 @@ def _check_names(table: Table, target: str, ignore: Sequence[str]) -> None:
         if name not in table.names:
             raise unknown_name_error("column", name, table.names)
     if target in ignore:
-        raise UserError(f"{target!r} is the target: it cannot be ignored")
+        raise UserError(f"{target!r} is the target and cannot be ignored: remove it from --ignore")
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Read a file as rows of cells: all rows, or for a very large file a sample spread over it."""
+"""Read a file as rows of cells: all rows, or an evenly spread sample of a very large file."""
 
 import csv
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ class Table:
     """The cells of a file before they are parsed.
 
     Attributes:
-        path: of the file.
+        path: the file.
         frame: text columns for a text file; the stored types for parquet. ``ROW`` is the row number from 1,
             or null in a sample.
-        layout: None for parquet.
+        layout: layout of a text file; None for parquet.
         notes: sentences for the user, about sampling.
     """
 
