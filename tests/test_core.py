@@ -51,7 +51,10 @@ print("trained")
 def modules_outside_the_core(*without: str) -> set[str]:
     """The importable names of all installed distributions but the core dependencies and what these require."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pending, core = [requirement_name(each) for each in project["dependencies"]], {"extrapolate", "optree"}  # torch uses optree where its metadata are found
+    pending, core = (
+        [requirement_name(each) for each in project["dependencies"]],
+        {"extrapolate", "optree"},
+    )  # torch uses optree where its metadata are found
     while pending:
         name = pending.pop()
         if name in core or name in without:

@@ -1,4 +1,4 @@
-"""What holds of every experiment: presets, options, a smoke run that ends with a page, and resumes bit for bit."""
+"""Contract of every experiment: presets, options, a smoke run that ends with a page, and bit-identical resuming."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from extrapolate.experiments.options import options_of, serialize_config, with_o
 from extrapolate.report import write_page
 from extrapolate.training import loop
 
-#: Columns of measured time and memory, which no two runs have in common.
+#: Words in the names of columns of measured time and memory, which differ from run to run.
 MEASURED_TIME = ("second", "_ms", "mib")
 
 every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
@@ -26,7 +26,7 @@ every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
 @dataclass
 class Counting:
-    """A display, and the watch of each of its trainings: counts the reports of steps, and stops after ``most``."""
+    """A display that is also the progress of each training: counts reports, and requests a stop after ``most``."""
 
     most: float = float("inf")
     reports: int = 0
@@ -50,7 +50,7 @@ class Counting:
 
 
 @pytest.fixture(autouse=True)
-def _asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def _report_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (loop, import_module("extrapolate.inspect.masks.learn")):
         monkeypatch.setattr(module, "PROGRESS_SECONDS", -1.0)
 
@@ -72,17 +72,17 @@ def undisturbed(name: str) -> tuple[Outcome, Counting]:
 
 
 def tables(folder: Path) -> dict[str, pl.DataFrame]:
-    """The tables of a run's folder that must be equal from run to run."""
+    """Return the tables of a run's folder that must be equal from run to run."""
     found = {path.name: pl.read_parquet(path) for path in folder.glob("*.parquet")}
     return {
         name: table.drop(each for each in table.columns if any(word in each for word in MEASURED_TIME))
         for name, table in found.items()
-        if name not in ("summary.parquet", "curves.parquet")  # of the results, which are compared
+        if name not in ("summary.parquet", "curves.parquet")  # computed from the results, which are compared
     }
 
 
 @every_experiment
-def test_presets_say_what_they_train(name: str) -> None:
+def test_presets_describe_their_trainings(name: str) -> None:
     experiment = EXPERIMENTS[name]
     assert experiment.name == name
     assert experiment.title == EXPERIMENTS.title(name)
@@ -95,7 +95,7 @@ def test_presets_say_what_they_train(name: str) -> None:
 
 
 @every_experiment
-def test_data_that_the_paper_needs_are_asked_for_before_a_run_begins(name: str, tmp_path: Path) -> None:
+def test_a_run_without_the_papers_data_is_refused_before_it_begins(name: str, tmp_path: Path) -> None:
     experiment = EXPERIMENTS[name]
     config = experiment.presets["paper"]
     if getattr(config, "data", None) != REQUIRED:
@@ -107,7 +107,7 @@ def test_data_that_the_paper_needs_are_asked_for_before_a_run_begins(name: str, 
 
 
 @every_experiment
-def test_options_written_are_read_back_alike(name: str) -> None:
+def test_options_survive_writing_and_parsing(name: str) -> None:
     for config in EXPERIMENTS[name].presets.values():
         texts = serialize_config(config)
         assert texts.keys() == options_of(config).keys()
@@ -117,7 +117,7 @@ def test_options_written_are_read_back_alike(name: str) -> None:
 
 
 @every_experiment
-def test_findings_have_ids_of_their_own_and_entries_in_the_ledger(name: str) -> None:
+def test_findings_have_unique_ids_and_entries_in_the_ledger(name: str) -> None:
     experiment = EXPERIMENTS[name]
     used = set()
     for config in experiment.presets.values():
@@ -145,7 +145,7 @@ def test_smoke_ends_with_a_page_and_a_table(name: str) -> None:
     assert all(re.fullmatch(r"[\w-]+", each) for each in trainings)
     assert display.totals == {each.name: each.steps for each in trainings.values()}
     assert display.reached.keys() == trainings.keys()
-    # a network that fails is spared the longest tests
+    # the longest tests are skipped for a network that fails
     assert all(display.reached[each] <= steps for each, steps in display.totals.items())
     assert all(claim.holds is None for claim in outcome.claims), "a smoke run judges nothing"
     page = write_page(outcome.folder).read_text(encoding="utf-8")

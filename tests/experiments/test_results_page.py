@@ -1,4 +1,4 @@
-"""The document of results: what a run's findings become in Markdown."""
+"""The document of results: the findings of runs in Markdown."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ FINDING = {
 MANIFEST = {"experiment": "x", "title": "The task", "command": "extrapolate run x", "seconds": 12.0}
 
 
-def test_findings_stand_with_their_command_and_what_fails_with_its_reason(tmp_path: Path) -> None:
+def test_findings_appear_with_their_command_and_failures_with_their_reason(tmp_path: Path) -> None:
     failed = FINDING | {"id": "b", "claim": "NALU learns ÷", "holds": False, "why": "no model did"}
     measurement = FINDING | {"id": "c", "claim": "mean step", "published": None}
     (tmp_path / "claims.json").write_text(json.dumps([FINDING, failed, measurement]))

@@ -1,4 +1,4 @@
-"""A run's folder read back: its tables, and its trained modules chosen by labels."""
+"""``load_run``: the tables of a run's folder, and its trained modules selected by labels."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
         assert error == pytest.approx(row["extrapolation_mse"], rel=1e-9)
 
 
-def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
+def test_labels_distinguish_replicas_of_several_functions(tmp_path: Path) -> None:
     found = load_run(smoke_run("functions-static", tmp_path, steps=20).folder)
     stacked = load_file(tmp_path / "parts" / "Linear.weights.safetensors")
     rows = found.results.filter(model="Linear")
@@ -66,10 +66,10 @@ def test_replicas_of_several_functions_are_told_apart(tmp_path: Path) -> None:
         assert all(torch.equal(value, stacked[name][index]) for name, value in state.items())
 
 
-def test_a_network_under_masks_is_given_without_them_and_says_so(tmp_path: Path) -> None:
+def test_a_masked_network_is_loaded_without_its_masks_and_a_warning(tmp_path: Path) -> None:
     found = load_run(smoke_run("modularity-add-mul", tmp_path, mask_steps=5).folder)
     labels = found.results.filter(model="unmasked").select("model", "task", "split", "seed")
-    with pytest.warns(UserWarning, match=r"further after its training \(masks, rounding\)"):
+    with pytest.warns(UserWarning, match=r"changed the network after training \(masks, rounding\)"):
         state = found.model(**labels.row(0, named=True)).state_dict()
     (weights,) = (tmp_path / "parts").glob("*.weights.safetensors")
     seed = labels["seed"][0]
@@ -96,7 +96,7 @@ def test_labels_that_fit_no_row_or_several(kept: Path, labels: dict[str, Any], m
     refused(lambda: load_run(kept).model(**labels), re.escape(message))
 
 
-def test_results_kept_without_weights_are_read_and_the_model_is_said_to_be_missing(folder: Path) -> None:
+def test_results_without_weights_load_and_a_request_for_a_model_is_an_error(folder: Path) -> None:
     shutil.rmtree(folder / "parts")
     found = load_run(folder)
     assert found.results.height == 8
@@ -131,7 +131,7 @@ USES: dict[str, Any] = {
 
 @pytest.mark.parametrize("harm", ["damaged", "missing"])
 @pytest.mark.parametrize("file", USES)
-def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, folder: Path) -> None:
+def test_the_error_for_a_damaged_or_missing_file_names_it_in_one_line(file: str, harm: str, folder: Path) -> None:
     path = folder / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     if harm == "missing":
@@ -146,7 +146,7 @@ def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, fo
         assert f"{path}: no such file" in str(caught.value)
 
 
-def test_what_is_no_folder_of_a_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     message = "no such folder: give the folder that `extrapolate run --out` wrote"
     refused(lambda: load_run(tmp_path / "nowhere"), message)
     refused(lambda: load_run(tmp_path), "so this is not the folder of a run")

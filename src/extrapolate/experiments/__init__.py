@@ -1,6 +1,6 @@
-"""Published results, one file each: what to run and what must come out.
+"""Experiments that reproduce published results, one file per experiment.
 
-Each name is imported when it is first used, so that an unknown experiment is refused without importing torch.
+Names are imported at first use, so that an unknown experiment is reported without importing torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The experiments there are, by name: a file each in the packages below. Each is imported when it is looked up."""
+"""All experiments by name, one file per experiment. A file is imported when its experiment is looked up."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from extrapolate._runtime.errors import unknown_name_error
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
 
-#: The packages of experiments, as listed. ``FAMILY/two_words.py`` holds the experiment ``two-words`` under the
-#: name ``two_words``; a file whose name begins with an underscore holds what several of them share.
+#: The packages of experiments, in the order of lists. ``FAMILY/two_words.py`` defines ``two_words``, the
+#: experiment ``two-words``. Files whose names begin with an underscore hold code that experiments share.
 FAMILIES = ("arithmetic", "digits", "language", "agents", "recurrence", "optimizers", "masks", "algorithms")
 
 
 class Catalog(Mapping[str, "Experiment[Any]"]):
-    """Experiments by name; names and titles are known without importing an experiment."""
+    """Experiments by name. Names and titles are read without importing an experiment."""
 
     def __init__(self, folder: Path) -> None:
         paths = [path for family in FAMILIES for path in sorted((folder / family).glob("*.py"))]
@@ -39,7 +39,7 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
         return len(self._paths)
 
     def title(self, name: str) -> str:
-        """The first line of the file: of its docstring."""
+        """Return the first line of the file's docstring."""
         with self._paths[name].open(encoding="utf-8") as lines:
             return next(lines).strip().strip('"').rstrip(".")
 
@@ -48,7 +48,11 @@ EXPERIMENTS = Catalog(Path(__file__).parent)
 
 
 def get_experiment(name: str) -> Experiment[Any]:
-    """The experiment, or an error that offers the nearest name."""
+    """Return the experiment.
+
+    Raises:
+        UserError: there is none of this name; the message suggests the nearest.
+    """
     if name not in EXPERIMENTS:
         raise unknown_name_error("experiment", name, list(EXPERIMENTS))
     return EXPERIMENTS[name]

@@ -1,4 +1,4 @@
-"""Recurrent layers in plain operations, which ``vmap`` can map: torch's own have no batching rule."""
+"""Recurrent layers made of plain operations, so that ``vmap`` can map them: torch's own have no batching rule."""
 
 import math
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class _Recurrent(nn.Module):
-    """Weights V, b (``from_input``) and U (``from_state``) of ``gates`` · hidden rows.
+    """Base of the layers: weights V, b (``from_input``) and U (``from_state``) with ``gates`` · hidden rows.
 
-    They start as torch's: U(-r, r), r = 1/sqrt(hidden).
+    Initialized as torch's layers: U(-r, r), r = 1/sqrt(hidden).
     """
 
     gates = 1
@@ -23,18 +23,18 @@ class _Recurrent(nn.Module):
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
     def initial_state(self, x: Tensor) -> tuple[Tensor, ...]:
-        """h before the first step, (B, H) of zeros."""
+        """Return h before the first step: zeros (B, H)."""
         return (x.new_zeros(*x.shape[:-1], self.hidden),)
 
     def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The state, h first, after the step that is ``given`` V x + b, (B, gates · H)."""
+        """Return the next state, h first. ``x`` is V x + b, (B, gates · H)."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         return self.over(self.from_input(x))
 
     def over(self, x: Tensor) -> Tensor:
-        """The outputs for ``given`` = V x + b, (T, B, gates · H): few different inputs can be looked up there."""
+        """Return the outputs (T, B, H). ``x`` is V x + b, (T, B, gates · H), which callers may look up in a table."""
         state = self.initial_state(x[0])
         outputs = []
         for now in x.unbind(0):
@@ -44,7 +44,7 @@ class _Recurrent(nn.Module):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory, one layer: x (T, B, I) to its outputs (T, B, H), from a state of zeros.
+    """Long short-term memory, one layer: maps x (T, B, I) to outputs (T, B, H), starting from zeros.
 
     i, f, o = σ(V x + U h + b); c' = f⊙c + i⊙tanh(V x + U h + b); h' = o⊙tanh(c'). Source: Hochreiter &
     Schmidhuber 1997, with the forget gate of Gers et al. 2000.
@@ -53,7 +53,7 @@ class LSTM(_Recurrent):
     gates = 4
 
     def initial_state(self, x: Tensor) -> tuple[Tensor, ...]:
-        """h and c before the first step, (B, H) of zeros."""
+        """Return h and c before the first step: zeros (B, H)."""
         return super().initial_state(x) * 2
 
     def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -65,7 +65,7 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent unit, one layer: x (T, B, I) to its states (T, B, H), from zeros.
+    """Gated recurrent unit, one layer: maps x (T, B, I) to states (T, B, H), starting from zeros.
 
     r, z = σ(V x + U h + b); n = tanh(V x + b + r⊙(U h)); h' = (1 - z)⊙n + z⊙h. Source: Cho et al. 2014, in
     cuDNN's form.
@@ -82,14 +82,14 @@ class GRU(_Recurrent):
 
 
 class RNN(_Recurrent):
-    """A plain recurrent layer: x (T, B, I) to its states (T, B, H), h' = tanh(V x + U h + b), from zeros."""
+    """Plain recurrent layer: maps x (T, B, I) to states (T, B, H) by h' = tanh(V x + U h + b), from zeros."""
 
     def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (torch.tanh(x + self.from_state(state[0])),)
 
 
 class UGRNN(_Recurrent):
-    """Update-gate recurrent unit, one layer: x (T, B, I) to its states (T, B, H), from zeros.
+    """Update-gate recurrent unit, one layer: maps x (T, B, I) to states (T, B, H), starting from zeros.
 
     g = σ(V x + U h + b); h' = g⊙h + (1 - g)⊙tanh(V x + U h + b). Source: Collins, Sohl-Dickstein & Sussillo 2017.
     """

@@ -1,4 +1,7 @@
-"""The configuration of an experiment: its fields are the options of the command, and know what the paper had."""
+"""Configurations of experiments: each field is an option of the command.
+
+A field's ``cut`` describes how its value falls short of the paper's.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,22 +32,22 @@ from extrapolate.training.train_config import Loss, TrainConfig
 
 
 def fewer(noun: str) -> Cut:
-    """``120,000 of 300,000 steps``."""
+    """Describe a value below the paper's: ``120,000 of 300,000 steps``."""
     return lambda own, paper: f"{own:,} of {paper:,} {noun}" if own < paper else None
 
 
 def larger(text: str) -> Cut:
-    """``text.format(own, paper)`` where the own value is the larger one."""
+    """Describe a value above the paper's by ``text.format(own, paper)``."""
     return lambda own, paper: text.format(own, paper) if own > paper else None
 
 
 def other(text: str) -> Cut:
-    """``text.format(own, paper)`` where the values differ."""
+    """Describe a value that differs from the paper's by ``text.format(own, paper)``."""
     return lambda own, paper: text.format(own, paper) if own != paper else None
 
 
 def missing(noun: str) -> Cut:
-    """``7 of 9 ranges``: of those of the paper."""
+    """Describe a list in which some of the paper's values are missing: ``7 of 9 ranges``."""
 
     def cut(own: Sequence[Any], paper: Sequence[Any]) -> str | None:
         there = len([each for each in paper if each in own])
@@ -54,12 +57,12 @@ def missing(noun: str) -> Cut:
 
 
 def instead(embedded: str, papers: str) -> Cut:
-    """``scikit-learn instead of MNIST``: the data that come with the package, and those of the paper."""
+    """Describe data of the package that replace the paper's: ``scikit-learn instead of MNIST``."""
     return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
 
 
 def integer(default: int, help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
-    """A whole number."""
+    """Make an option: a whole number of at least ``least``."""
     return _option(default, help, at_least(least), str, "N", cut)
 
 
@@ -72,12 +75,12 @@ def real(
     below: float = math.inf,
     cut: Cut | None = None,
 ) -> Any:
-    """A number of at least ``least``, above ``above`` and below ``below``."""
+    """Make an option: a number of at least ``least``, above ``above`` and below ``below``."""
     return _option(default, help, real_between(least, above, below), "{:g}".format, "X", cut)
 
 
 def integers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
-    """Whole numbers separated by commas: each once, in rising order."""
+    """Make an option: whole numbers separated by commas, sorted, without duplicates."""
     return _option(tuple(default), help, sorted_from(at_least(least)), _join, "NUMBERS", cut)
 
 
@@ -89,7 +92,7 @@ def reals(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Numbers separated by commas, each read by ``read``: each once, in rising order."""
+    """Make an option: numbers separated by commas, each parsed by ``read``, sorted, without duplicates."""
 
     def write(values: Sequence[float]) -> str:
         return ",".join(f"{each:.6g}" for each in values)
@@ -98,7 +101,7 @@ def reals(
 
 
 def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
-    """Whole numbers separated by commas, in the order given."""
+    """Make an option: whole numbers separated by commas, in the user's order."""
 
     def read(text: str) -> tuple[int, ...]:
         return tuple(at_least(1)(part) for part in text.split(","))
@@ -107,7 +110,7 @@ def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
 
 
 def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
-    """One of ``known``; ``kind`` is what an error calls one."""
+    """Make an option: one of ``known``. ``kind`` is the noun for it in error messages."""
     names = list(known)
     return _option(default, help, lambda text: match_name(text.strip(), names, kind), str, "NAME", cut)
 
@@ -121,21 +124,21 @@ def names(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Some of ``known`` separated by commas, all by default: models are trained for each of them.
+    """Make an option: some of ``known``, separated by commas, by default all. Models are trained for each of them.
 
-    ``kind`` is what an error calls one, and the name of the axis unless that is given.
+    ``kind`` is the noun for one of them in error messages, and the name of the axis unless ``axis`` sets it.
     """
     every = tuple(known)
-    text = f"{help}, separated by commas, of {', '.join(every)}."
+    text = f"{help}, separated by commas: some of {', '.join(every)}."
     chosen = every if default is None else tuple(default)
     return _option(chosen, text, names_from(every, kind), ",".join, "NAMES", cut, axis or kind)
 
 
 def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
-    """Pairs of a training and a test range; models are trained for each of them."""
+    """Make an option: pairs of a training and a test range. Models are trained for each of them."""
     help = (
-        "Ranges separated by ';': a published training range as 'U[-2,-1]', or your own with the range to test on, "
-        "'U[3,4]/U[4,9]'."
+        "Ranges, separated by ';': a published training range such as 'U[-2,-1]', or your own training and test "
+        "range such as 'U[3,4]/U[4,9]'."
     )
 
     def write(pairs: tuple[RangePair, ...]) -> str:
@@ -144,15 +147,15 @@ def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
     return _option(tuple(default), help, parse_range_pairs, write, "RANGES", cut, "range")
 
 
-#: The value of a folder of data that must be given: the ``paper`` preset's, where the paper's data do not come along.
+#: Value of a data folder that the user must set. The ``paper`` preset has it where the package lacks the paper's data.
 REQUIRED = "required"
 
 
 def require(value: str, what: str) -> str:
-    """A folder, once it is given.
+    """Return the folder ``value`` if the user has set it.
 
     Raises:
-        UserError: it is ``REQUIRED``; says to give ``what``, as "--data DIR with MNIST's four files".
+        UserError: it is ``REQUIRED``. ``what`` is the option to set, such as "--data DIR with MNIST's four files".
     """
     if value == REQUIRED:
         raise UserError(f"the paper's data are not part of this package: give {what}")
@@ -160,11 +163,11 @@ def require(value: str, what: str) -> str:
 
 
 def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) -> Any:
-    """A folder with data, or ``embedded``: the name of what is used without one; or ``REQUIRED``."""
+    """Make an option: a folder with data, the name ``embedded`` of the package's own data, or ``REQUIRED``."""
 
     def read(text: str) -> str:
         if text not in (embedded, REQUIRED) and not Path(text).is_dir():
-            raise UserError(f"{text}: no such folder; give one with the files, or {embedded}")
+            raise UserError(f"{text}: no such folder: give a folder with the data files, or {embedded}")
         return text
 
     return _option(default, help, read, str, "DIR", cut)
@@ -188,12 +191,12 @@ def _join(values: Sequence[int]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The options of any experiment: a frozen dataclass whose fields are made by the functions of this file."""
+    """Options of every experiment: a frozen dataclass whose fields are made by the functions of this file."""
 
     device: str = _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
 
     def cuts(self, paper: Self) -> dict[str, str]:
-        """By field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
+        """Return, by field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
         pairs = {
             name: option.cut(getattr(self, name), getattr(paper, name))
             for name, option in options_of(self).items()
@@ -204,10 +207,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
-    """The options of an experiment that trains models."""
+    """Options of an experiment that trains models."""
 
-    seeds: int = integer(8, "Models of each kind; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
-    steps: int = integer(50_000, "Training steps of each model.", cut=fewer("steps"))
+    seeds: int = integer(8, "Models of each kind, trained from seeds 0 to N-1.", cut=fewer("seeds"))
+    steps: int = integer(50_000, "Training steps per model.", cut=fewer("steps"))
     eval_every: int = integer(1_000, "Steps between two evaluations.")
     batch: int = integer(128, "Examples per step.", cut=fewer("examples per step"))
     compile: bool = True
@@ -219,15 +222,13 @@ class Config(Settings):
         evaluate: Evaluate | Mapping[str, Callable[[nn.Module], Tensor]],
         monitor: str = "",
     ) -> TrainConfig:
-        """A training of these steps.
+        """Return the training arguments for these options; ``dataclasses.replace`` sets further ones.
 
         Args:
-            loss: of one model, ``loss(model, key, batch)``.
+            loss: the loss of one model, ``loss(model, key, batch)``.
             optimizer: makes the optimizer from the stacked parameters.
-            evaluate: what is measured at evaluations: metrics of one model by name, or a function of all replicas.
-            monitor: the metric that marks the best step, whose weights are kept; by default the first.
-
-        ``dataclasses.replace`` adds further arguments of :class:`TrainConfig`.
+            evaluate: metrics of one model by name, or a function that evaluates all replicas.
+            monitor: the metric that selects the best step, whose weights are kept; by default the first.
         """
         if isinstance(evaluate, Mapping):
             monitor, evaluate = monitor or next(iter(evaluate)), metrics_of_each(evaluate)
@@ -236,7 +237,7 @@ class Config(Settings):
 
 
 def metrics_of_each(metrics: Mapping[str, Callable[[nn.Module], Tensor]]) -> Evaluate:
-    """An evaluation that calls functions of one model for all replicas."""
+    """Return an evaluation that maps metrics of one model over all replicas."""
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""How something changes along a quantity (length, learning rate, size of numbers): what the page draws as lines."""
+"""Curves for the page: how a measure changes with a quantity (length, learning rate, size of numbers)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of the figure: ``points`` are (x, estimate); lines of one ``group`` stand side by side on one scale."""
+    """A line of the figure. ``points`` are (x, estimate); lines of one ``group`` share a plot and its scale."""
 
     group: str
     line: str
@@ -21,7 +21,10 @@ class Curve:
 
 
 def curves_table(title: str, lead: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> pl.DataFrame:
-    """``lead``: a sentence or two below the title; ``x_name`` and ``y_name`` with their units, or "share of ..."."""
+    """Return the table that the page draws.
+
+    ``lead`` is a sentence or two below the title. ``x_name`` and ``y_name`` include units, or "share of ...".
+    """
     lines = [
         (title, lead, x_name, y_name, curve.group, curve.line, x, each.value, each.low, each.high, each.n)
         for curve in curves
@@ -38,7 +41,7 @@ def curves_by(
     group: str = "task",
     line: str = "model",
 ) -> list[Curve]:
-    """A curve per ``group`` and ``line`` of the results, a point per value of ``x``: ``estimate`` of its rows."""
+    """Return one curve per ``group`` and ``line`` of the results, with one point per ``x``: ``estimate(rows)``."""
     found = []
     for (group_name, line_name), rows in results.group_by(group, line, maintain_order=True):
         points = [(float(at), estimate(own)) for (at,), own in rows.sort(x).group_by(x, maintain_order=True)]
@@ -47,7 +50,7 @@ def curves_by(
 
 
 def curves_across(results: pl.DataFrame, columns: Mapping[float, str]) -> list[Curve]:
-    """A curve per operation and unit of the results, a point per column: the mean of its values; ``columns`` by x."""
+    """Return one curve per task and model of the results, with one point per column (keyed by x): its mean."""
     return [
         Curve(str(operation), str(unit), [(x, student(rows[name].to_numpy())) for x, name in columns.items()])
         for (operation, unit), rows in results.group_by("task", "model", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Executes one training or measurement of an experiment: gives the contents of all files that it leaves."""
+"""Executes one training or measurement of an experiment and returns the contents of its files."""
 
 import io
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from extrapolate.training import History
 from extrapolate.training.checkpoint import Checkpoint, serialize
 from extrapolate.training.loop import run_training
 
-#: Contents of files by the end of their name: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
+#: Contents of files by suffix: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
 Files = dict[str, bytes]
 
 ROWS, WEIGHTS = "parquet", "weights.safetensors"
@@ -24,9 +24,9 @@ ROWS, WEIGHTS = "parquet", "weights.safetensors"
 
 @dataclass(frozen=True)
 class Job:
-    """One training of an experiment by name: the process that executes it builds it anew, nothing of it is pickled.
+    """One training of an experiment, by name. The process that executes it builds it, so no model is pickled.
 
-    ``checkpoints``: files in which it saves its state begin so.
+    ``checkpoints`` is the prefix of its checkpoint files.
     """
 
     experiment: Experiment[Any]
@@ -35,13 +35,13 @@ class Job:
     checkpoints: Path
 
     def __call__(self, progress: Progress) -> Files:
-        """Train and measure, on one core where it is on the CPU.
+        """Train and measure; on the CPU with one thread.
 
-        One core: a step of some hundred small models is too short to share, and the numbers must not depend on how
-        many there are.
+        A step of a few hundred small models is too short for several threads, and results must not depend on the
+        number of cores.
 
         Raises:
-            Interrupted: ``watch`` asked to stop; the state is saved.
+            Interrupted: ``progress`` requested a stop; the state is saved.
         """
         training = self.experiment.jobs(self.config)[self.name]
         context = Context(self.checkpoints, progress)
@@ -70,7 +70,7 @@ class Job:
 
 
 def _tables(measured: Measured) -> Files:
-    """The rows come last: once they are written the training counts as finished."""
+    """Return the files of all tables, the rows last: the training counts as finished once its rows are written."""
     tables = {f"{name}.parquet": table for name, table in measured.tables.items()}
     return {name: _parquet(table) for name, table in (tables | {ROWS: measured.rows}).items()}
 

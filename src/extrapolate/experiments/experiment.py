@@ -1,4 +1,4 @@
-"""What an experiment is: presets of a configuration, a function that yields trainings, and findings."""
+"""Defines an experiment: presets of a configuration, a function that yields trainings, and published findings."""
 
 import math
 import sys
@@ -19,13 +19,13 @@ from extrapolate.experiments.training import Job
 
 C = TypeVar("C", bound=Settings)
 
-#: Of every smoke preset, where the configuration has such a field.
+#: Values of every smoke preset, for the fields that its configuration has.
 SMOKE = {"seeds": 2, "steps": 6, "eval_every": 3, "batch": 4, "compile": False}
 
 
 @dataclass(frozen=True)
 class Experiment(Generic[C]):
-    """A published result: what to run, what must come out. Made by :func:`experiment`."""
+    """A published result: what to train and which findings to check. Made by :func:`experiment`."""
 
     name: str
     title: str
@@ -39,20 +39,20 @@ class Experiment(Generic[C]):
     draw: Callable[[pl.DataFrame, C], pl.DataFrame] | None
 
     def __reduce__(self) -> Any:
-        """By reference, as a function: another process imports it."""
+        """Pickle by reference, like a function: another process imports it."""
         return resolve_name, (f"{self.trainings.__module__}:{self.trainings.__name__}",)
 
     def jobs(self, config: C) -> dict[str, Job]:
-        """What is to be trained and measured, by name."""
+        """Return the trainings and measurements of this configuration, by name."""
         found: dict[str, Job] = {}
         for each in self.trainings(config):
             if each.name in found:
-                raise ValueError(f"{self.name} yields two trainings of the name {each.name!r}")
+                raise ValueError(f"{self.name} yields two trainings with the name {each.name!r}: rename one")
             found[each.name] = each
         return found
 
     def claims(self, results: pl.DataFrame, config: C) -> list[Claim]:
-        """The findings whose models were run, judged on these results."""
+        """Judge the findings on these results, omitting those whose models were not run."""
         claims = (judge(each, results, config, self) for each in self.findings(config))
         return [claim for claim in claims if claim is not None]
 
@@ -69,21 +69,21 @@ def experiment(
     means: Means = (),
     curves: Callable[[pl.DataFrame, C], pl.DataFrame] | None = None,
 ) -> Callable[[Callable[[C], Iterable[Job]]], Experiment[C]]:
-    """Make an experiment of a function that yields its trainings.
+    """Return a decorator that makes an experiment from a function that yields its trainings.
 
-    Its name is that of the function, its title the first line of the module's docstring.
+    The experiment has the function's name; its title is the first line of the module's docstring.
 
     Args:
         papers: the publications, by arXiv number; each has a file in ``claims/``.
-        laptop: the preset that a laptop runs.
-        paper: what the paper's preset has instead.
-        smoke: what the smallest preset has instead, besides :data:`SMOKE`.
-        findings: the published findings, of a configuration.
-        notes: what a reader of the results must know about how they were made.
-        outline: in a line, how many models of what are trained; by default counted from the configuration.
-        means: columns of the results whose means the summary has, besides success rates; a mapping also says how
-            each mean is estimated, if not by Student's t.
-        curves: what the page draws as lines, made by :func:`curves.curves_table`.
+        laptop: the preset for a laptop.
+        paper: the values in which the paper's preset differs from ``laptop``.
+        smoke: the values in which the smallest preset differs from ``laptop``, besides :data:`SMOKE`.
+        findings: returns the published findings for a configuration.
+        notes: returns the remarks on the method that a reader of the results needs.
+        outline: returns one line with the number of models; by default counted from the configuration.
+        means: columns whose means the summary lists besides success rates; a mapping also sets the estimator of
+            each mean (default: Student's t).
+        curves: returns the table of curves for the page, made by :func:`curves.curves_table`.
     """
     common = {name: value for name, value in SMOKE.items() if name in {each.name for each in fields(laptop)}}
     presets = {
@@ -102,18 +102,18 @@ def experiment(
 
 
 def count_models(config: Any) -> str:
-    """``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
+    """Return the outline: ``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
     counts = {noun: len(values) for noun, values in axes_of(config).items()} | {"seed": config.seeds}
     factors = " × ".join(count_of(count, noun) for noun, count in counts.items())
     return f"{factors} = {count_of(math.prod(counts.values()), 'model')} of {config.steps:,} steps"
 
 
 def count_of(count: int, noun: str) -> str:
-    """``3 seeds``, ``1 seed``; of ``kind of image`` the first word: ``2 kinds of image``."""
+    """Return ``3 seeds`` or ``1 seed``. In ``kind of image`` the first word gets the plural: ``2 kinds of image``."""
     first, space, rest = noun.partition(" of ")
     return f"{count:,} {first}{'' if count == 1 else 's'}{space}{rest}"
 
 
 def intervals_note(*texts: str) -> str:
-    """``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
+    """Return a note such as ``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
     return f"Intervals (95 %): {', '.join(texts)}."

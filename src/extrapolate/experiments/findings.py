@@ -1,4 +1,4 @@
-"""Published findings beside what was measured: each is an estimate of the results, and perhaps a rule on it."""
+"""Published findings compared with the results: each finding is an estimate, and optionally a rule on it."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,22 @@ from extrapolate.stats import Estimate, difference_of_rates, student, success_ra
 
 @dataclass(frozen=True)
 class Found:
-    """An estimate with what else there is to say; ``holds`` where the verdict is more than a rule on one interval."""
+    """An estimate with a note. ``holds`` is set if the verdict needs more than a rule on one interval."""
 
     estimate: Estimate
     note: str | None = None
     holds: bool | None = None
 
 
-#: Of the results; None where not all that it needs was run.
+#: Estimates from the results; returns None if they lack models that it needs.
 Measure = Callable[[pl.DataFrame], Estimate | Found | None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The measure of a published finding, whose text, value and rule stand in ``claims/ARXIV.toml`` under its ``id``.
+    """The measure of a published finding. Its text, value and rule are in ``claims/ARXIV.toml`` under its ``id``.
 
-    ``words`` stand for ``{word}`` in the id and in the texts.
+    ``words`` replace ``{word}`` in the id and in the texts.
     """
 
     id: str
@@ -39,10 +39,10 @@ class Finding:
 
 
 def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment: Any) -> Claim | None:
-    """The finding on these results; None where not all that it needs was run.
+    """Return the claim for a finding on these results, or None if the results lack models that it needs.
 
-    It is judged where the run falls short of the laptop preset in nothing but seeds. ``why`` lists what falls short
-    of the paper.
+    The claim has a verdict if the run equals or exceeds the laptop preset in everything but seeds. ``why`` lists
+    where the run falls short of the paper.
     """
     found = finding.measure(results)
     if found is None:
@@ -57,7 +57,7 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     judged = holds is not None and not short
     published = entry.published_for(finding.id, finding.words)
     notes = [found.note]
-    if entry.note and (published is not None or entry.published is None):  # it explains what is published
+    if entry.note and (published is not None or entry.published is None):  # the note explains the published value
         notes.insert(0, entry.note.format(**finding.words))
     if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
         not_judged = "" if judged or holds is None else "not judged, "
@@ -84,10 +84,10 @@ _COMPARE = {
 
 
 def follows(rule: tuple[str, float], estimate: Estimate) -> bool | None:
-    """Whether the interval lies ``above`` or ``below`` the bound, or the value is
-    ``at_least``, ``at_most`` or ``more_than`` it.
+    """Return whether an estimate satisfies a rule, or None if it lacks the number that the rule needs.
 
-    None where the estimate cannot say.
+    ``above``, ``below``: the interval lies above or below the bound. ``at_least``, ``at_most``, ``more_than``: the
+    value is >=, <= or > the bound.
     """
     name, bound = rule
     number = {"above": estimate.low, "below": estimate.high}.get(name, estimate.value)
@@ -101,7 +101,7 @@ def interval_of(estimate: Estimate) -> tuple[float, float] | None:
 
 
 def rows_of(results: pl.DataFrame, labels: Mapping[str, Any]) -> pl.DataFrame:
-    """The rows with these labels, seed by seed."""
+    """Return the rows with these labels, sorted by seed."""
     return results.filter(**labels).sort("seed") if labels else results.sort("seed")
 
 
@@ -111,9 +111,9 @@ def of(
     needs: Sequence[str] = (),
     estimate: Callable[[np.ndarray], Estimate] = student,
 ) -> Measure:
-    """An estimate of ``statistic(*tables)``, a table for each of ``groups`` (labels), its rows sorted by seed.
+    """Return a measure: the estimate of ``statistic(*tables)``, one table of rows sorted by seed per group of labels.
 
-    None where one of the groups, or one of the columns in ``needs``, was not run.
+    The measure is None if the results lack one of the groups, or one of the columns in ``needs``.
     """
 
     def measure(results: pl.DataFrame) -> Estimate | None:
@@ -126,17 +126,17 @@ def of(
 
 
 def mean(column: str, **labels: Any) -> Measure:
-    """The mean of a column over the seeds, with Student's interval."""
+    """Return a measure: the mean of a column over the seeds, with Student's interval."""
     return of(lambda rows: rows[column].to_numpy(), labels, needs=[column])
 
 
 def difference(column: str, more: Mapping[str, Any], less: Mapping[str, Any]) -> Measure:
-    """Seed by seed, the column of ``more`` less that of ``less``."""
+    """Return a measure: the mean over seeds of the column of ``more`` minus that of ``less``."""
     return of(lambda one, two: one[column].to_numpy() - two[column].to_numpy(), more, less, needs=[column])
 
 
 def solved_rate(column: str = "solved", **labels: Any) -> Measure:
-    """The share of rows that are true, with Wilson's interval."""
+    """Return a measure: the share of rows that are true in a column, with Wilson's interval."""
 
     def measure(results: pl.DataFrame) -> Estimate | None:
         rows = rows_of(results, labels)
@@ -146,14 +146,14 @@ def solved_rate(column: str = "solved", **labels: Any) -> Measure:
 
 
 def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
-    """The share of these rows that are true, with Wilson's interval."""
+    """Return the share of these rows that are true in a column, with Wilson's interval."""
     return success_rate(int(rows[column].sum()), rows.height)
 
 
 def gain(more: pl.DataFrame, less: pl.DataFrame, note: str = "") -> Found | None:
-    """How much larger the share of solved rows is in ``more``, with Newcombe's interval; None where one was not run.
+    """Return the share of solved rows in ``more`` minus that in ``less``, with Newcombe's interval.
 
-    ``{0}`` and ``{1}`` in ``note`` stand for the shares.
+    None if one of the tables is empty. ``{0}`` and ``{1}`` in ``note`` are replaced by the shares.
     """
     if more.is_empty() or less.is_empty():
         return None

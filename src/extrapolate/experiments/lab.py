@@ -1,4 +1,4 @@
-"""All that a file of an experiment needs, under one name: ``from extrapolate.experiments import lab``."""
+"""Everything that an experiment's file needs, under one name: ``from extrapolate.experiments import lab``."""
 
 from extrapolate.experiments.config import (
     REQUIRED,

@@ -1,4 +1,4 @@
-"""The published findings, as data: a file ``claims/ARXIV.toml`` for each paper."""
+"""The published findings as data: one file ``claims/ARXIV.toml`` per paper."""
 
 import re
 import tomllib
@@ -10,16 +10,16 @@ from typing import Any
 
 FOLDER = Path(__file__).with_name("claims")
 
-#: What an entry may hold beside ``claim``: what the paper says, a rule on the estimate, a remark.
+#: Keys of an entry: its text, the paper's value, a remark, and a rule on the estimate.
 RULES = ("above", "below", "at_least", "at_most", "more_than")
 KEYS = {"claim", "published", "note", *RULES}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A published finding beside what was measured; ``published`` None: a measurement without a published number.
+    """A published finding and its measured value. ``published`` is None for a measurement without a published value.
 
-    ``holds`` is None where nothing is claimed, or where not all of it was run (``why`` says so).
+    ``holds`` is None if there is no rule, or if the run falls short of what the rule needs (``why`` gives the reason).
     """
 
     id: str
@@ -34,10 +34,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Entry:
-    """A finding in words. ``{word}`` in its texts stands for what the finding of the experiment puts there.
+    """The texts of a finding. ``{word}`` in them is replaced by the words of the experiment's finding.
 
-    ``published`` is a sentence, a number, or numbers by the words in the finding's id (one level for each of them).
-    ``rule``: the name of one of :data:`RULES` and its bound; None for a number beside a number.
+    ``published`` is a sentence, a number, or a nested table of numbers, one level per word in the finding's id.
+    ``rule`` is one of :data:`RULES` with its bound; None for a value that is listed for comparison only.
     """
 
     claim: str
@@ -46,7 +46,7 @@ class Entry:
     rule: tuple[str, float] | None
 
     def published_for(self, id: str, words: Mapping[str, Any]) -> str | float | None:
-        """What the paper says of the finding ``id``; None where its table has no such number."""
+        """Return the paper's value for the finding ``id``, or None if its table lacks one."""
         value = self.published
         for word in words_in(id):
             if isinstance(value, dict):
@@ -55,25 +55,25 @@ class Entry:
 
 
 def words_in(id: str) -> list[str]:
-    """``{model}/{split}-error`` to ``unit, split``."""
+    """Return the words in an id: ``["model", "split"]`` for ``{model}/{split}-error``."""
     return re.findall(r"{(\w+)}", id)
 
 
 @cache
 def entry_of(experiment: str, id: str) -> Entry:
-    """The entry of a finding, by the experiment's name and the finding's id with its words left open."""
+    """Return the entry of a finding by the experiment's name and the finding's id, with ``{word}`` not replaced."""
     found = _entries()[experiment][id]
     rule = next(((name, float(found[name])) for name in RULES if name in found), None)
     return Entry(found["claim"], found.get("published"), found.get("note"), rule)
 
 
 def ids_of(experiment: str) -> set[str]:
-    """The findings of an experiment that the files hold."""
+    """Return the ids of all findings of an experiment in the files."""
     return set(_entries().get(experiment, {}))
 
 
 def cite(*papers: str) -> str:
-    """``Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); ...``"""
+    """Return ``Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); ...``"""
     return "; ".join(
         "{authors}, {title} (arXiv {arxiv}, {venue})".format(arxiv=each, **_files()[each]["paper"]) for each in papers
     )
@@ -81,16 +81,16 @@ def cite(*papers: str) -> str:
 
 @cache
 def _files() -> dict[str, dict[str, Any]]:
-    """By arXiv number."""
+    """Return the content of the files by arXiv number."""
     return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 @cache
 def _entries() -> dict[str, dict[str, dict[str, Any]]]:
-    """By experiment and id.
+    """Return the entries by experiment and id.
 
     Raises:
-        ValueError: an id is in two files, or an entry holds what none may hold.
+        ValueError: an id is in two files, or an entry has an unknown key.
     """
     entries: dict[str, dict[str, dict[str, Any]]] = {}
     for arxiv, content in _files().items():
@@ -100,6 +100,6 @@ def _entries() -> dict[str, dict[str, dict[str, Any]]]:
             own = entries.setdefault(experiment, {})
             for id, entry in found.items():
                 if id in own or not {"claim"} <= entry.keys() <= KEYS:
-                    raise ValueError(f"claims/{arxiv}.toml: {experiment}, {id}: held twice, or with unknown keys")
+                    raise ValueError(f"claims/{arxiv}.toml: {experiment}, {id}: duplicate id, or unknown keys")
                 own[id] = entry
     return entries

@@ -1,4 +1,4 @@
-"""Options of the command that are fields of a dataclass: how their texts are read and written, and what they mean."""
+"""Options of the command as fields of a dataclass: how their texts are parsed and written, and their help."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,18 +9,18 @@ import torch
 
 from extrapolate._runtime.errors import UserError, unknown_name_error
 
-#: Options that all experiments have: shown after an experiment's own.
+#: Options that all experiments have, listed after an experiment's own.
 COMMON = ("seeds", "steps", "eval_every", "batch", "device")
 
-#: ``cut(own, papers)``: in words how a value falls short of the paper's, None where it does not.
+#: ``cut(own, papers)`` describes how a value falls short of the paper's, or returns None if it does not.
 Cut = Callable[[Any, Any], str | None]
 
 
 @dataclass(frozen=True)
 class Option:
-    """How the command offers a field: its help, how its text is read and written, what its help calls it.
+    """One option of the command: its help, its parser (``read``), its writer, and its metavar in the help.
 
-    ``axis``: the noun for one of its values, where models are trained for each of them.
+    ``axis`` is the noun for one value, if models are trained for each of several values.
     """
 
     help: str
@@ -32,26 +32,26 @@ class Option:
 
 
 def options_of(config: Any) -> dict[str, Option]:
-    """The options of a configuration, by field name: an experiment's own first, then those of all."""
+    """Return the options of a configuration by field name: the experiment's own first, then the common ones."""
     ordered = sorted(fields(config), key=lambda each: COMMON.index(each.name) if each.name in COMMON else -1)
     return {each.name: each.metadata["option"] for each in ordered if "option" in each.metadata}
 
 
 def axes_of(config: Any) -> dict[str, tuple[Any, ...]]:
-    """What models are trained for each value of, by its noun."""
+    """Return the values for each of which models are trained, by their noun: ``{"range": (...), ...}``."""
     return {o.axis: getattr(config, name) for name, o in options_of(config).items() if o.axis is not None}
 
 
 def serialize_config(config: Any) -> dict[str, str]:
-    """A configuration as text, option by option: what the manifest records and resuming compares."""
+    """Return the options of a configuration as texts. The manifest records them; resuming compares them."""
     return {name: each.write(getattr(config, name)) for name, each in options_of(config).items()}
 
 
 def with_options(config: Any, texts: Mapping[str, str]) -> Any:
-    """``config`` with the options of ``texts`` read and put in.
+    """Return ``config`` with the options in ``texts`` parsed and set.
 
     Raises:
-        UserError: a text cannot be read; the message begins with its option.
+        UserError: a text cannot be parsed; the message begins with its option.
     """
     known = options_of(config)
     values = {}
@@ -64,7 +64,7 @@ def with_options(config: Any, texts: Mapping[str, str]) -> Any:
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """Reads a whole number that must not be less than ``minimum``."""
+    """Return a parser of whole numbers of at least ``minimum``."""
 
     def read(text: str) -> int:
         try:
@@ -81,7 +81,7 @@ def at_least(minimum: int) -> Callable[[str], int]:
 def real_between(
     least: float = -math.inf, above: float = -math.inf, below: float = math.inf
 ) -> Callable[[str], float]:
-    """Reads a number of at least ``least``, above ``above`` and below ``below``."""
+    """Return a parser of numbers of at least ``least``, above ``above`` and below ``below``."""
     wanted = [(f"at least {least:g}", least), (f"above {above:g}", above), (f"below {below:g}", below)]
     bounds = " and ".join(text for text, bound in wanted if math.isfinite(bound))
 
@@ -98,13 +98,13 @@ def real_between(
 
 
 def sorted_from(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
-    """Reads values separated by commas, each with ``read``; in rising order, each once."""
-    none = "no number given: give some, separated by commas"
+    """Return a parser of values separated by commas, each parsed by ``read``; sorted, without duplicates."""
+    none = "no number given: give one or more, separated by commas"
     return lambda text: tuple(sorted({read(part) for part in _parts(text, none)}))
 
 
 def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ...]]:
-    """Reads names separated by commas, each one of ``known``; offers the nearest for a misspelt one."""
+    """Return a parser of names separated by commas, each one of ``known``; it suggests the nearest known name."""
     none = f"no {kind} given: choose from {', '.join(known)}"
     return lambda text: tuple(match_name(part, known, kind) for part in dict.fromkeys(_parts(text, none)))
 
@@ -117,7 +117,7 @@ def _parts(text: str, if_none: str) -> list[str]:
 
 
 def match_name(text: str, known: Sequence[str], kind: str) -> str:
-    """One of ``known`` as it is spelt there."""
+    """Return the name in ``known`` that equals ``text`` except for upper and lower case."""
     spelt = {each.casefold(): each for each in known}
     if text.casefold() not in spelt:
         raise unknown_name_error(kind, text, known)
@@ -125,8 +125,8 @@ def match_name(text: str, known: Sequence[str], kind: str) -> str:
 
 
 def available_device(text: str) -> str:
-    """Reads ``cpu`` or ``cuda``, and makes sure that there is one."""
+    """Parse ``cpu`` or ``cuda``, and check that the machine has such a device."""
     found = match_name(text, ("cpu", "cuda"), "device")
     if found == "cuda" and not torch.cuda.is_available():
-        raise UserError("no CUDA device was found here: leave the option out to train on the CPU")
+        raise UserError("no CUDA device was found: leave the option out to train on the CPU")
     return found

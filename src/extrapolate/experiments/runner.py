@@ -1,4 +1,4 @@
-"""Runs an experiment, training by training, into its folder; continues where an earlier run stopped."""
+"""Runs the trainings of an experiment and writes its folder; resumes an earlier run that was stopped."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ from extrapolate.experiments.training import Job as Training
 
 
 class Display(Protocol):
-    """Shows a person how the run goes."""
+    """Shows the progress of a run to the user."""
 
     def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
-        """Training ``index`` of ``parts`` starts; returns what it reports to."""
+        """Training ``index`` of ``parts`` starts; return the reporter of its progress."""
         ...
 
     def skip_training(self, name: str) -> None:
-        """A training that an earlier run finished."""
+        """This training is skipped, because an earlier run finished it."""
         ...
 
     def stop_requested(self) -> bool: ...
@@ -55,36 +55,37 @@ def run(
     workers: int = 1,
     executor: Executor | None = None,
 ) -> Outcome:
-    """Run what is left of ``experiment`` in ``folder``, on ``workers`` processes of this machine or on ``executor``.
+    """Run the unfinished trainings of ``experiment`` in ``folder``, in ``workers`` local processes or on ``executor``.
 
-    As soon as a training is finished it is on disk; results, summary and claims of all so far follow soon after.
+    Each training is written to disk as soon as it is finished. Results, summary and claims of all finished trainings
+    follow soon after.
 
     Raises:
-        Interrupted: the display asked to stop; the same call continues from there.
-        UserError: the folder belongs to something else, is in use, holds damaged files, or is full.
+        Interrupted: the display requested a stop; the same call resumes the run.
+        UserError: the folder belongs to another run, is in use, contains damaged files, or the disk is full.
     """
     end_if_importing_main()
-    trainings = experiment.jobs(config)  # before there is a folder: data may be missing
-    place = RunFolder(folder)
-    with place.lock():
+    trainings = experiment.jobs(config)  # before the folder is created: data may be missing
+    run_folder = RunFolder(folder)
+    with run_folder.lock():
         manifest = new_manifest(experiment, config, preset, command)
-        earlier = place.claim_for(experiment.name, serialize_config(config))
+        earlier = run_folder.claim_for(experiment.name, serialize_config(config))
         if earlier is not None:
-            kept = ("started", "finished", "seconds", "cpu_seconds", "preset")
-            manifest |= {key: earlier[key] for key in kept if key in earlier}
-        running = _Run(experiment, config, place, manifest, trainings, display)
+            carried_over = ("started", "finished", "seconds", "cpu_seconds", "preset")
+            manifest |= {key: earlier[key] for key in carried_over if key in earlier}
+        running = _Run(experiment, config, run_folder, manifest, trainings, display)
         try:
             running.execute(executor or LocalExecutor(workers))
         finally:
             running.note_time()
         results, claims = running.aggregate()
         manifest["finished"] = manifest["finished"] or now()
-        write_json(place.manifest, manifest)
+        write_json(run_folder.manifest, manifest)
     return Outcome(folder, results, claims)
 
 
 def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command: str) -> dict[str, Any]:
-    """What was run, with what, on what: enough to run it again. The runner fills in its end."""
+    """Return the manifest of a run: all that is needed to repeat it. The runner adds the end and the times."""
     return {
         "experiment": experiment.name,
         "title": experiment.title,
@@ -104,7 +105,7 @@ def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command:
 
 @dataclass
 class _Run:
-    """A run in its folder. The driver alone writes there; workers give it the contents of the files."""
+    """A run in its folder. Only this process writes there; workers return the contents of the files."""
 
     experiment: Experiment[Any]
     config: Any
@@ -126,7 +127,7 @@ class _Run:
         write_json(self.folder.manifest, self.manifest)
 
     def execute(self, executor: Executor) -> None:
-        """Execute what is left; aggregate after a training unless that takes over a tenth of the time."""
+        """Execute the unfinished trainings. Aggregate between trainings, for at most a tenth of the time."""
         names = self._list_unfinished()
         jobs = [Job(self.experiment, self.config, name, self.folder.path / "parts" / name) for name in names]
         due, aggregated = 0.0, True
@@ -152,7 +153,7 @@ class _Run:
         return names
 
     def _write(self, name: str, files: Files) -> None:
-        """Write what a training leaves, its rows last since they mark it as finished; remove its checkpoints."""
+        """Write the files of a training, the rows last because they mark it as finished. Remove its checkpoints."""
         for suffix, content in files.items():
             with replacing(self.folder.part(name, suffix)) as temporary:
                 temporary.write_bytes(content)
@@ -161,30 +162,30 @@ class _Run:
                 path.unlink()
 
     def aggregate(self) -> tuple[pl.DataFrame, list[Claim]]:
-        """Write the times, and results, summary, claims and further tables of the trainings that are finished."""
+        """Write the times, and the results, summary, claims and further tables of the finished trainings."""
         self.note_time()
-        place = self.folder
-        finished = [name for name in self.trainings if place.part(name, ROWS).exists()]
-        results = pl.concat([read_table(place.part(name, ROWS)) for name in finished])
+        run_folder = self.folder
+        finished = [name for name in self.trainings if run_folder.part(name, ROWS).exists()]
+        results = pl.concat([read_table(run_folder.part(name, ROWS)) for name in finished])
         claims = self.experiment.claims(results, self.config)
-        write_table(place.path / "results.parquet", results)
-        write_table(place.path / "summary.parquet", self.experiment.summary(results))
+        write_table(run_folder.path / "results.parquet", results)
+        write_table(run_folder.path / "summary.parquet", self.experiment.summary(results))
         if self.experiment.draw is not None:
-            write_table(place.path / "curves.parquet", self.experiment.draw(results, self.config))
+            write_table(run_folder.path / "curves.parquet", self.experiment.draw(results, self.config))
         preset = {"preset": self.manifest["preset"]}
-        write_json(place.path / "claims.json", [asdict(claim) | preset for claim in claims])
+        write_json(run_folder.path / "claims.json", [asdict(claim) | preset for claim in claims])
         tables: dict[str, list[pl.DataFrame]] = {}
-        for each in finished:  # beside the rows: TRAINING.NAME.parquet is a part of the table NAME
-            for path in (place.path / "parts").glob(f"{each}.*.parquet"):
+        for each in finished:  # TRAINING.NAME.parquet is this training's part of the table NAME
+            for path in (run_folder.path / "parts").glob(f"{each}.*.parquet"):
                 tables.setdefault(path.name.removeprefix(f"{each}."), []).append(read_table(path))
         for name, parts in tables.items():
-            write_table(place.path / name, pl.concat(parts))
+            write_table(run_folder.path / name, pl.concat(parts))
         return results, claims
 
 
 @dataclass(frozen=True)
 class _Monitor:
-    """Shows the executor's jobs by the names and places of their trainings."""
+    """Shows the executor's jobs under the names and indices of their trainings."""
 
     run: _Run
     names: Sequence[str]

@@ -1,4 +1,4 @@
-"""A run's folder, read back: what was run, what came out of it, and the trained modules."""
+"""Reads the folder of a run: its manifest, results, claims and trained modules."""
 
 import json
 import warnings
@@ -20,12 +20,12 @@ from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.options import with_options
 from extrapolate.experiments.training import Job, Measurement
 
-#: Columns of the results that together name a row.
+#: Columns of the results that together identify a row.
 LABELS = ("model", "task", "split", "seed")
 
 
 class _Row(NamedTuple):
-    """A row of the results: ``position`` is its place among the rows of ``training``."""
+    """A row of the results. ``position`` is its index among the rows of ``training``."""
 
     training: Job
     position: int
@@ -45,12 +45,12 @@ class Run:
 
     @cached_property
     def results(self) -> pl.DataFrame:
-        """The table ``results.parquet``: one row per trained model, or per question that one was asked."""
+        """The table ``results.parquet``: one row per trained model, or per test of a model."""
         return read_table(self._require(self.path / "results.parquet"))
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """The claims of ``claims.json``: what was measured, beside what was published."""
+        """The claims in ``claims.json``: published and measured values."""
         path = self._require(self.path / "claims.json")
         try:
             found = []
@@ -63,20 +63,19 @@ class Run:
             raise UserError(f"{path} is damaged ({error!r}): {self._remedy}") from None
 
     def model(self, **labels: Any) -> nn.Module:
-        """Build the trained module of one row of the results, on the CPU and in evaluation mode.
+        """Return the trained module of one row of the results, on the CPU and in evaluation mode.
 
         ``labels`` are values of columns that together match one row, such as
-        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those that the run kept, of the best
-        evaluation; Madam's experiments measure their results at the last step instead. What an experiment adds
-        to a network afterwards (masks, rounding) is not kept; a warning says where that is so.
+        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those of the best evaluation, but Madam's
+        experiments report results of the last step. Changes to a network after its training (masks, rounding) are
+        not saved; a warning names the training if there may be some.
 
         Raises:
-            UserError: no row or several rows match, or a file of the part is missing, damaged, or was written by
-                another version.
+            UserError: no row or several rows match, or a file is missing, damaged, or written by another version.
         """
         training, position, _ = _select(self._rows(), labels)
         if isinstance(training, Measurement):
-            raise UserError(f"{training.name} is a measurement: it keeps no trained model")
+            raise UserError(f"{training.name} is a measurement and has no trained model: choose another row")
         replicas = training.replicas()
         weights = self._require(RunFolder(self.path).part(training.name, "weights.safetensors"))
         try:
@@ -91,16 +90,16 @@ class Run:
         replicas.load_state_dict(state)
         if training.train is not None and training.measure_steps:
             warnings.warn(
-                f"{training.name}: the run used this network further after its training (masks, rounding); "
-                "this is the network as it was trained",
+                f"{training.name}: the run may have changed the network after training (masks, rounding); "
+                "this is the network without such changes",
                 stacklevel=2,
             )
-        # a part of one network has a row for every question that it was asked
+        # a training of a single network has one row per test of it
         return replicas[0 if len(replicas) == 1 else position].eval()
 
     @property
     def _remedy(self) -> str:
-        """What to do about a file that is missing or damaged."""
+        """The advice for a missing or damaged file."""
         command = self.manifest.get("command", f"extrapolate run {self.manifest['experiment']}")
         return f"load the folder of another run; this one was made by `{command}`"
 
@@ -110,7 +109,7 @@ class Run:
         return path
 
     def _rows(self) -> list[_Row]:
-        """The rows of the parts that are finished, in the order of the results."""
+        """Return the rows of the finished trainings, in the order of the results."""
         experiment, folder = get_experiment(self.manifest["experiment"]), RunFolder(self.path)
         try:
             preset = experiment.presets[self.manifest["preset"]]
@@ -130,7 +129,7 @@ class Run:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Open the folder of a run: what ``extrapolate run --out`` or :func:`run` wrote.
+    """Open the folder of a run that ``extrapolate run --out`` or :func:`run` wrote.
 
     Raises:
         UserError: it is not the folder of a run, or its manifest is damaged.
@@ -142,24 +141,24 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
-    """Return the one row with these labels."""
-    given: list[str] = []
+    """Return the only row with these labels."""
+    conditions: list[str] = []
     for name, value in labels.items():
         if not any(name in row.values for row in rows):
             raise unknown_name_error("label", name, LABELS)
-        given.append(f"{name}={value!r}")
-        kept = [row for row in rows if row.values.get(name) == value]
-        if not kept:
-            raise UserError(f"no row has {' and '.join(given)}: {name} is one of {_list_values(rows, name)}")
-        rows = kept
+        conditions.append(f"{name}={value!r}")
+        matching = [row for row in rows if row.values.get(name) == value]
+        if not matching:
+            raise UserError(f"no row has {' and '.join(conditions)}: {name} is one of {_list_values(rows, name)}")
+        rows = matching
     if len(rows) > 1:
         open_labels = [name for name in LABELS if len({row.values[name] for row in rows}) > 1]
         wanted = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
-        raise UserError(f"{len(rows)} rows match {' and '.join(given) or 'no labels'}: also give {wanted}")
+        raise UserError(f"{len(rows)} rows match {' and '.join(conditions) or 'no labels'}: also give {wanted}")
     return rows[0]
 
 
 def _list_values(rows: Sequence[_Row], name: str) -> str:
-    """List the values of a label, each once, the first twelve of them."""
+    """List the first twelve distinct values of a label."""
     values = list(dict.fromkeys(repr(row.values.get(name)) for row in rows))
     return ", ".join([*values[:12], *(["..."] if len(values) > 12 else [])])

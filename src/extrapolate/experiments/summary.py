@@ -1,4 +1,4 @@
-"""What the results come to by unit, operation and range, with intervals: the published measures, or plain means."""
+"""Summarizes results by model, task and split, with intervals: the published measures, and means of columns."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | 
 
 
 def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
-    """The three measures of some models; the last two over the solved ones, as published."""
+    """Return the three published measures of some models; the last two cover the solved models only."""
     solved = rows.filter("solved")
 
     def values(name: str) -> list[float]:
@@ -25,15 +25,15 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
     }
 
 
-#: Columns whose means a summary has; by column, how the mean is estimated where that is not Student's.
+#: Columns whose means the summary lists; a mapping sets the estimator of each mean (default: Student's t).
 Means = Sequence[str] | Mapping[str, Callable[[np.ndarray], Estimate]]
 
 
 def summarize(results: pl.DataFrame, means: Means = ()) -> pl.DataFrame:
-    """A row for each unit, operation, range and measure, in the order of ``results``.
+    """Return one row per model, task, split and measure, in the order of ``results``.
 
-    The measures are those of :func:`estimates` where models are solved or not, and the means of columns: their
-    names, or patterns such as ``^success_.*$``.
+    The measures are those of :func:`estimates`, if there is a column ``solved``, and the means of the columns in
+    ``means``: names, or patterns such as ``^success_.*$``.
     """
     mean_of = means if isinstance(means, Mapping) else dict.fromkeys(means, student)
     lines = []

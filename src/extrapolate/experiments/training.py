@@ -1,4 +1,4 @@
-"""What an experiment yields: models to train together, or a measurement of its own."""
+"""What an experiment yields: models to train together, or a measurement without training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,18 +22,18 @@ Column = Any
 
 @dataclass(frozen=True)
 class Context:
-    """Where a running training saves its state, and whom it reports its steps to (it is a ``Progress``)."""
+    """Where a running training saves its state and reports its steps. It is a ``Progress``."""
 
-    checkpoints: Path  # files begin with this path
+    checkpoints: Path  # prefix of the checkpoint files
     reporter: Progress
     offset: int = 0
 
     def checkpoint(self, name: str) -> Path:
-        """A file to save a state in; it is removed once the results are written."""
+        """Return the path of a checkpoint file. The file is removed once the results are written."""
         return self.checkpoints.with_name(f"{self.checkpoints.name}.{name}.safetensors")
 
     def after(self, steps: int) -> "Context":
-        """For what follows ``steps`` steps more."""
+        """Return a context whose steps are counted from ``steps`` steps later."""
         return Context(self.checkpoints, self.reporter, self.offset + steps)
 
     def update(self, step: int, status: str = "") -> None:
@@ -45,21 +45,21 @@ class Context:
 
 @dataclass(frozen=True)
 class Trained:
-    """Models after their training: ``replicas`` hold their best weights. ``context`` is for what takes long."""
+    """Trained models: ``replicas`` hold their best weights. Long measurements report to ``context``."""
 
     replicas: Replicas
     history: History
     context: Context
 
     def vmap(self, function: Callable[[nn.Module], Any]) -> Any:
-        """``function(model)`` of every model without gradients, stacked: tensors (R, ...)."""
+        """Return ``function(model)`` for every model, stacked to tensors (R, ...), without gradients."""
         with torch.no_grad():
             return self.replicas.vmap(function)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows of the results, and further tables by name for the page."""
+    """Rows of the results, and further tables for the page, by name."""
 
     rows: pl.DataFrame
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -67,18 +67,19 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Models that are trained at once: they differ by their seeds, and by labels that are lists.
+    """Models that are trained together. They differ in their seeds, and in labels that are lists.
 
     Args:
-        name: safe as a file name, unique in the experiment.
-        labels: the first columns of the results: a value for all models, or a list with one for each.
+        name: valid as a file name, unique in the experiment.
+        labels: the first columns of the results: one value for all models, or a list with one per model.
         build: makes a model.
-        train: how they are trained; None where ``measure`` trains them.
-        measure: what is measured of the trained models: columns by name that follow the labels and the seed,
-            or :class:`Measured` with a table of its own.
-        measure_steps: steps of a long ``measure``, which it reports to ``trained.context.after(steps)``: learning
-            masks, long tests. The weights that are kept are then not all that the results tell of.
-        config: gives the device, and the seeds unless ``seeds`` does.
+        train: the training arguments; None if ``measure`` trains the models.
+        measure: measures the trained models. Returns columns by name, which follow the labels and the seed, or
+            :class:`Measured` with a complete table.
+        measure_steps: steps of a long ``measure`` (learning masks, long tests), which it reports to its context.
+            The results then depend on more than the saved weights.
+        config: sets the device, and the seeds if ``seeds`` is empty.
+        seeds: the seed of each model.
     """
 
     name: str
@@ -103,15 +104,15 @@ class Training:
         return len(self.seeds)
 
     def replicas(self) -> Replicas:
-        """The models before their training."""
+        """Return the models before training."""
         return Replicas.build(self.build, self.seeds, device=self.config.device)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Something that is measured without training models.
+    """A measurement without training.
 
-    ``measure`` reports ``steps`` steps, and saves its state in a checkpoint if it takes long.
+    ``measure`` reports ``steps`` steps, and saves a checkpoint if it takes long.
     """
 
     name: str
@@ -124,22 +125,22 @@ Job = Training | Measurement
 
 
 def at_first_use(make: Callable[[], Evaluate]) -> Evaluate:
-    """An evaluation whose data are made when it is first called.
+    """Return an evaluation whose data are made at its first call.
 
-    A process makes all trainings of an experiment to find its own: what takes long or much memory must wait.
+    A process makes all trainings of an experiment to find its own, so slow or large data must be made later.
     """
     made = cache(make)
     return lambda replicas, keys: made()(replicas, keys)
 
 
 def first_below(history: History, metric: str, threshold: Tensor, solved: Sequence[bool]) -> pl.Series:
-    """The step from which on ``metric`` was below the threshold first; null for models that are not solved."""
+    """Return the first step at which ``metric`` was below the threshold; null for models that are not solved."""
     steps = history.first_below(metric, threshold)
     return pl.Series([at if ok else None for at, ok in zip(steps, solved, strict=True)], dtype=pl.Int64)
 
 
 def as_rows(training: Training, columns: Mapping[str, Column]) -> pl.DataFrame:
-    """A row for each model: labels, seed, columns."""
+    """Return one row per model: labels, seed, columns."""
     count = training.models
     every = {**training.labels, "seed": list(training.seeds), **columns}
     return pl.DataFrame([_series(name, value, count) for name, value in every.items()])
