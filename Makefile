@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint results clean
+.PHONY: demo test slow lint wheel results clean
 .DELETE_ON_ERROR:
 
 # torch comes first and pinned: any open range could bring a build with several GB of CUDA libraries.
@@ -28,6 +28,17 @@ lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+# The wheel holds every file that the command needs: it runs unpacked, away from the sources.
+UNPACKED := build/unpacked
+wheel: .venv/installed
+	rm -rf build dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(UNPACKED) dist/*.whl
+	cd $(UNPACKED) && export PYTHONPATH="$$PWD" \
+		&& test "$$(../../$(BIN)/python -c 'import extrapolate; print(extrapolate.__file__)')" = "$$PWD/extrapolate/__init__.py" \
+		&& bin/extrapolate compute "2 + 3" \
+		&& bin/extrapolate run single-module --preset smoke
 
 # Every experiment at its laptop preset (some of them for long: each goes on where it was stopped), then the document.
 results: .venv/installed

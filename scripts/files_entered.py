@@ -1,8 +1,8 @@
-"""How many files of the package a command enters: a measure of how far a reader must look.
+"""Count the files and functions of the package that a command executes: a measure of how much code to read.
 
 python scripts/files_entered.py run single-module --preset smoke --workers 1
 
-Counts the functions that are executed, by file; the modules are imported beforehand by a first run of the command.
+The command runs twice; only the second run is counted, because the first one imports the modules.
 """
 
 import sys
@@ -19,7 +19,7 @@ PACKAGE = str(Path(extrapolate.__file__).parent)
 
 
 def run(arguments: list[str]) -> None:
-    """The command, with an output folder of its own."""
+    """Run the command with a temporary output folder."""
     with tempfile.TemporaryDirectory() as folder:
         sys.argv = ["extrapolate", *arguments, "--out", folder]
         try:
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> None:
 
 
 def count(arguments: list[str]) -> Counter[str]:
-    """The functions entered, by file of the package."""
+    """Return the number of functions executed, by file of the package."""
     entered: set[tuple[str, str, int]] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -47,5 +47,5 @@ def count(arguments: list[str]) -> Counter[str]:
 
 if __name__ == "__main__":
     found = count(sys.argv[1:])
-    rooms = Counter(name.split("/")[0] for name in found)
-    print(f"{len(found)} files, {found.total()} functions: {dict(rooms.most_common())}")
+    packages = Counter(name.split("/")[0] for name in found)
+    print(f"{len(found)} files, {found.total()} functions: {dict(packages.most_common())}")

@@ -1,12 +1,12 @@
-"""Puts a run's best network among those that come with the package, in ``src/extrapolate/nn/pretrained/NAME``.
+"""Save the best network of a run as a pretrained network, in ``src/extrapolate/nn/pretrained/NAME``.
 
 python scripts/make_pretrained.py runs/neural-gpu-addition-laptop binary-addition
 python scripts/make_pretrained.py runs/neural-gpu-multiplication-laptop binary-multiplication --answers 0:5 1:3
 
-Best: the fewest wrong answers on all test sets, of the networks that were tested on most. It rounds its states as in
-the run. With ``--answers SEED:LEVELS`` the network of that seed answers, with states rounded to multiples of
-1/LEVELS; several of them answer together, each with the operands in both orders. What ``config.json`` says of them
-is read from the run; ``ask_pretrained.py`` adds how many answers of the shipped network are wrong.
+The best network has the fewest errors on all test sets, among those tested on the most sets. Its states are rounded
+as in the run. ``--answers SEED:LEVELS`` selects the network of this seed, with states rounded to multiples of
+1/LEVELS. Several of them form an ensemble, in which each network gets the operands in both orders. ``config.json``
+describes the run; ``ask_pretrained.py`` adds the errors of the saved network.
 """
 
 import argparse
@@ -25,12 +25,12 @@ TASKS = {each.task.name: each.task for each in (AdditionTests, MultiplicationTes
 
 
 def wrong(row: dict[str, Any]) -> dict[str, int | None]:
-    """Wrong answers by test set; None where the network was not tested on it."""
+    """Return the number of errors by test set; None if the network was not tested on it."""
     return {name.removesuffix("/of"): row[name.replace("/of", "/wrong")] for name in row if name.endswith("/of")}
 
 
 def test_sets(row: dict[str, Any]) -> dict[str, str]:
-    """``3 of 256`` wrong answers by test set, of those that the network was tested on."""
+    """Return the errors of each test set used, such as ``3 of 256``."""
     tested = {name: count for name, count in wrong(row).items() if count is not None}
     return {name: f"{count} of {row[f'{name}/of']}" for name, count in tested.items()}
 
@@ -38,7 +38,12 @@ def test_sets(row: dict[str, Any]) -> dict[str, str]:
 def together(
     answers: list[tuple[int, int]], networks: dict[int, nn.DiagonalNeuralGPU]
 ) -> nn.DiagonalNeuralGPU | nn.NeuralGPUEnsemble:
-    """``answers``: seeds and their levels; of several each answers twice."""
+    """Return one network, or an ensemble with each of several twice (operands swapped).
+
+    Args:
+        answers: pairs of a seed and its levels.
+        networks: networks by seed.
+    """
     if len(answers) == 1:
         ((seed, levels),) = answers
         networks[seed].quantization_levels = levels or None
@@ -46,7 +51,7 @@ def together(
     seeds = list(networks)
     model = nn.NeuralGPUEnsemble(
         [each.arguments() for each in networks.values()],
-        [(seeds.index(seed), levels, swapped) for seed, levels in answers for swapped in (False, True)],
+        [(seeds.index(seed), levels or None, swapped) for seed, levels in answers for swapped in (False, True)],
     )
     for member, trained in zip(model.networks, networks.values(), strict=True):
         member.load_state_dict(trained.state_dict())
@@ -62,7 +67,7 @@ def main(folder: Path, name: str, answers: list[tuple[int, int]]) -> None:
     answers = answers or [(best, rows[best]["quantization_levels"])]
     networks = {seed: network(run, seed) for seed in sorted({seed for seed, _ in answers})}
     model = together(answers, networks)
-    about = {
+    config = {
         "task": {"name": task.name, "base": task.base, "zero_filled": task.zero_filled, "trained_bits": 20},
         "made": {
             "command": manifest["command"],
@@ -75,33 +80,33 @@ def main(folder: Path, name: str, answers: list[tuple[int, int]]) -> None:
         },
         "wrong_alone": {f"seed {seed}": test_sets(rows[seed]) for seed in networks},
     }
-    model.save_pretrained(PRETRAINED / name, about)
+    model.save_pretrained(PRETRAINED / name, config)
 
 
 def network(run: Run, seed: int) -> nn.DiagonalNeuralGPU:
-    """The trained network of this seed, whose states are not rounded yet."""
+    """Return the trained network of this seed, without rounding of the states."""
     model = run.model(seed=seed)
     assert isinstance(model, nn.DiagonalNeuralGPU)
     return model
 
 
-def given_answer(text: str) -> tuple[int, int]:
-    """``SEED:LEVELS``."""
+def parse_answer(text: str) -> tuple[int, int]:
+    """Parse ``SEED:LEVELS``."""
     seed, levels = text.split(":")
     return int(seed), int(levels)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Puts a run's best network among those that come with the package.")
-    parser.add_argument("run", type=Path, help="the folder of a run")
-    parser.add_argument("name", help="what it will be called")
+    parser = argparse.ArgumentParser(description="Save the best network of a run as a pretrained network.")
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("name", help="name of the pretrained network")
     parser.add_argument(
         "--answers",
         nargs="+",
         default=[],
-        type=given_answer,
+        type=parse_answer,
         metavar="SEED:LEVELS",
-        help="who answers, rounded to 1/LEVELS",
+        help="seeds of the networks, with states rounded to multiples of 1/LEVELS; one network: 0 for no rounding",
     )
-    given = parser.parse_args()
-    main(given.run, given.name, given.answers)
+    arguments = parser.parse_args()
+    main(arguments.run, arguments.name, arguments.answers)

@@ -1,4 +1,4 @@
-"""Writes ``docs/results.md`` from ``docs/results/*``, where it keeps claims and manifest of the runs it is given.
+"""Copy the claims and the manifest of runs to ``docs/results/``, then write ``docs/results.md`` from this folder.
 
 python scripts/make_results.py runs/single-module-laptop runs/functions-static-laptop
 """
@@ -15,14 +15,14 @@ KEPT = DOCS / "results"
 
 PREFACE = """# Published findings, reproduced
 
-Made by `make results` from the claims that runs left (kept in `docs/results/`); nothing here is typed in. A finding
-that does not reproduce stays, with the reason.
+`make results` generates this page from the claims of runs in `docs/results/`. Findings that do not reproduce stay on
+the page, with the reason.
 
 """
 
 
 def keep(folder: Path) -> None:
-    """Keeps what is needed of a run: its claims with a published value, and how they were made."""
+    """Copy the claims of a run that have a published value, and its manifest."""
     target = KEPT / folder.resolve().name
     target.mkdir(parents=True, exist_ok=True)
     claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def keep(folder: Path) -> None:
 
 def main() -> None:
     for folder in sys.argv[1:]:
-        read(Path(folder))  # an unreadable run is refused before anything is replaced
+        read(Path(folder))  # raises an error for an unreadable run before any file is replaced
         keep(Path(folder))
     sections = [render_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
     write_text(DOCS / "results.md", PREFACE + "\n".join(sections))

@@ -1,4 +1,4 @@
-"""What every test starts from: the same seed, Hypothesis without a clock, the devices this machine has."""
+"""Shared by all tests: a fixed seed, Hypothesis without deadlines, the devices of this machine."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from extrapolate._runtime import threads
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-# derandomized: the same examples at every run, so that a failure here fails everywhere
+# derandomized: the same examples in every run, so that a failure is reproducible on other machines
 settings.register_profile("extrapolate", deadline=None, derandomize=True, max_examples=40, database=None)
 settings.load_profile("extrapolate")
 
-# the models here are tiny: a second thread would only be waited for, for long where the machine is busy
+# the models are tiny: waiting for a second thread would cost time, especially on a busy machine
 torch.set_num_threads(1)
 
 DEVICES = [
@@ -27,7 +27,7 @@ DEVICES = [
 
 @pytest.fixture
 def shared_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two threads, which share the work of a kernel however short it is."""
+    """Use two threads that share the work of every kernel, even of a very short one."""
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(threads, "CHUNK", 1)
     torch.set_num_threads(2)
@@ -37,14 +37,14 @@ def shared_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
-    """What is compiled, by a compiler that changes nothing and takes no time."""
+    """Record the compiled graphs; the compiler is replaced by one that changes nothing and takes no time."""
     graphs: list[torch.fx.GraphModule] = []
 
-    def keep(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
+    def record(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
         graphs.append(graph)
         return graph.forward
 
-    settings = {"backend": keep, "fullgraph": True, "dynamic": False}
+    settings = {"backend": record, "fullgraph": True, "dynamic": False}
     compile = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function, **options: compile(function, **settings))
     return graphs

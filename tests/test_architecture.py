@@ -1,4 +1,4 @@
-"""Rules of the source tree: imports only go to lower layers, public names have docstrings, files are short."""
+"""Rules of the source tree: packages import only lower layers, public names have docstrings, files are short."""
 
 import ast
 import importlib
@@ -38,7 +38,7 @@ def package_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[tuple[str, ...]]:
-    """What a file imports from this package: ``from extrapolate.nn import NMU`` gives (nn, NMU)."""
+    """Return what a file imports from this package: ``from extrapolate.nn import NMU`` gives (nn, NMU)."""
     package = ("extrapolate", *path.relative_to(ROOT).parent.parts)
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -65,22 +65,20 @@ def may_import(importer: str, imported: str) -> bool:
 
 
 def imported_by(*statements: str) -> list[set[str]]:
-    """The modules a new process has imported after each of ``statements``."""
+    """Return the modules that a new process has imported after each of ``statements``."""
     code = "import sys\n" + "".join(f"{each}\nprint(*sys.modules)\n" for each in statements)
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     return [set(line.split()) for line in printed.splitlines()]
 
 
-def test_importing_the_package_imports_none_of_its_parts() -> None:
+def test_importing_the_package_imports_no_subpackage() -> None:
     (modules,) = imported_by("import extrapolate")
-    assert {name for name in modules if name.startswith("extrapolate.")} <= {
-        "extrapolate._runtime",
-        "extrapolate._runtime.lazy",
-    }
+    runtime = {f"extrapolate._runtime{module}" for module in ("", ".lazy", ".extras", ".errors")}
+    assert {name for name in modules if name.startswith("extrapolate.")} <= runtime
     assert "torch" not in modules
 
 
-def test_imports_go_downward() -> None:
+def test_packages_import_only_lower_layers() -> None:
     wrong = []
     for path in FILES:
         package = package_of(path)
@@ -101,8 +99,8 @@ def test_private_modules_are_imported_in_their_own_package_only() -> None:
     assert private == []
 
 
-def test_rule_finds_what_it_forbids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check itself: it sees every form of import and judges each direction."""
+def test_import_check_finds_forbidden_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check finds every form of import and judges each direction."""
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
     (tmp_path / "nn").mkdir()
     file = tmp_path / "nn" / "_unit.py"
@@ -117,15 +115,15 @@ def test_rule_finds_what_it_forbids(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [pair for pair in [*allowed, *forbidden, ("stats", "_runtime")] if may_import(*pair)] == allowed
 
 
-def test_files_are_short_and_say_what_they_are() -> None:
+def test_files_are_short_and_have_a_docstring() -> None:
     texts = {relative(path): path.read_text(encoding="utf-8") for path in FILES}
     assert [name for name, text in texts.items() if len(text.splitlines()) > MAXIMUM_LINES] == []
     undescribed = [name for name, text in texts.items() if text.strip() and not ast.get_docstring(ast.parse(text))]
-    assert undescribed == [], "a file begins with a docstring that says what it contains"
+    assert undescribed == [], "a file begins with a docstring that describes its contents"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_public_names_exist_are_described_and_not_private(package: str) -> None:
+def test_public_names_exist_and_have_docstrings(package: str) -> None:
     module = importlib.import_module(f"extrapolate.{package}")
     assert module.__doc__
     names = getattr(module, "__all__", [])
@@ -133,14 +131,14 @@ def test_public_names_exist_are_described_and_not_private(package: str) -> None:
     assert not [name for name in names if name.startswith("_")]
     for name in names:
         value = getattr(module, name)
-        if not name.isupper() and callable(value):  # constants and types put together carry no docstring
+        if not name.isupper() and callable(value):  # constants and type aliases have no docstring
             described = (value.__doc__ or "").strip()
-            # a dataclass without a docstring is given its signature, which describes nothing
+            # Python uses the signature of a dataclass as its default docstring
             assert described, f"extrapolate.{package}.{name} has no docstring"
             assert not described.startswith(f"{name}("), f"extrapolate.{package}.{name} has no docstring"
 
 
-def test_libraries_that_take_long_to_import_are_imported_when_needed() -> None:
+def test_libraries_that_are_slow_to_import_are_imported_when_needed() -> None:
     training, catalog, experiments = imported_by(
         "import extrapolate.training",
         "import extrapolate.experiments.catalog",

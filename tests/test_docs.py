@@ -1,4 +1,4 @@
-"""Every Python snippet of the README and of docs/training.md runs as it stands on the page."""
+"""Every Python snippet of README.md and docs/training.md runs without changes."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ def snippets(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_snippets_of_a_page_run_one_after_another(page: str, tmp_path: Path) -> None:
+def test_the_snippets_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
     script = tmp_path / "page.py"
     script.write_text("\n".join(snippets(page)), encoding="utf-8")
     command = [sys.executable, "-W", "error", str(script)]
@@ -33,32 +33,32 @@ def test_lines_of_snippets_fit_a_page(page: str) -> None:
     assert [line for line in lines if len(line) > 88] == []
 
 
-def test_a_first_training_takes_twenty_lines_and_with_a_loader_two_more() -> None:
+def test_a_first_training_needs_twenty_lines_and_a_loader_two_more() -> None:
     first, _, loader, *_ = snippets("docs/training.md")
     assert "TensorDataset(x, y)," in first
     lines = [line for line in first.splitlines() if line]
     assert len(lines) <= 20
     # the second replaces the replicas and the training of the first
     assert "DataLoader(" in loader
-    begun = next(index for index, line in enumerate(lines) if line.startswith("replicas ="))
-    assert begun + len(loader.splitlines()) <= 22
+    start = next(index for index, line in enumerate(lines) if line.startswith("replicas ="))
+    assert start + len(loader.splitlines()) <= 22
 
 
-def test_contributing_shows_a_unit_a_task_and_an_experiment_as_they_are() -> None:
-    shown = [snippet.partition("\n") for snippet in snippets("CONTRIBUTING.md")]
-    assert len(shown) == 3
-    for head, _, content in shown:
+def test_contributing_has_the_current_code_of_a_unit_a_task_and_an_experiment() -> None:
+    files = [snippet.partition("\n") for snippet in snippets("CONTRIBUTING.md")]
+    assert len(files) == 3
+    for head, _, content in files:
         assert content == (ROOT / head.removeprefix("# ")).read_text(encoding="utf-8")
 
 
 def unit_loop() -> str:
-    """The README's training of one unit in a plain loop, without the check at its end."""
+    """Return the training loop of one unit in the README, without the check at its end."""
     (loop,) = [each for each in snippets("README.md") if "penalty_weight" in each]
     return loop[: loop.index("far =")]
 
 
 def test_the_loop_of_the_readme_solves_its_task() -> None:
-    """On fresh seeds and three ranges; mostly not where the penalty has its full weight from the start."""
+    """On new seeds and three ranges. With the full penalty weight from the start, it mostly fails."""
     seeds = [(pair, seed) for pair in ((1.0, 2.0), (-2.0, 2.0), (0.0, 1.0)) for seed in range(2_000, 2_004)]
     assert sum(is_solved(unit_loop(), *each) for each in seeds) >= 11
     constant = unit_loop().replace("penalty_weight(step)", "10.0")
@@ -67,9 +67,9 @@ def test_the_loop_of_the_readme_solves_its_task() -> None:
 
 
 def is_solved(loop: str, pair: tuple[float, float], seed: int) -> bool:
-    """Whether the unit that ``loop`` trains on this range with this seed multiplies far outside of it."""
-    stated = (("low, high = 1.0, 2.0", f"low, high = {pair[0]}, {pair[1]}"), ("seed(1_000)", f"seed({seed})"))
-    for old, new in stated:
+    """Return whether the unit trained by ``loop`` on this range, with this seed, multiplies far outside the range."""
+    replacements = (("low, high = 1.0, 2.0", f"low, high = {pair[0]}, {pair[1]}"), ("seed(1_000)", f"seed({seed})"))
+    for old, new in replacements:
         assert loop.count(old) == 1
         loop = loop.replace(old, new)
     space: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""What ``import extrapolate`` offers, and that nothing is imported before it is used."""
+"""The names of ``import extrapolate``; nothing is imported before its first use."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ LAZY = ["extrapolate", "extrapolate.experiments", "extrapolate.inspect"]
 
 
 def names_for_type_checkers(package: str) -> dict[str, str]:
-    """The names that ``if TYPE_CHECKING:`` imports, each with the module it imports them from."""
+    """Return the names that ``if TYPE_CHECKING:`` imports, each with its source module."""
     file = importlib.import_module(package).__file__
     assert file is not None
     (block,) = [node for node in ast.parse(Path(file).read_text()).body if isinstance(node, ast.If)]
@@ -22,7 +22,7 @@ def names_for_type_checkers(package: str) -> dict[str, str]:
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
-def test_top_level_gives_what_is_used_most() -> None:
+def test_top_level_has_the_most_used_names() -> None:
     from extrapolate import ArithmeticRegressor, Replicas, exact, learn_masks, load_run, train
 
     assert extrapolate.training.train is train
@@ -35,7 +35,7 @@ def test_top_level_gives_what_is_used_most() -> None:
 
 
 @pytest.mark.parametrize("package", LAZY)
-def test_type_checkers_know_the_names_that_are_there_at_run_time_and_others_are_refused(package: str) -> None:
+def test_type_checkers_know_the_names_of_run_time_and_others_raise(package: str) -> None:
     module, names = importlib.import_module(package), names_for_type_checkers(package)
     assert sorted(names) == sorted(module.__all__)
     assert set(names) <= set(dir(module))
@@ -49,8 +49,8 @@ def test_type_checkers_know_the_names_that_are_there_at_run_time_and_others_are_
 
 
 @pytest.mark.parametrize("package", LAZY)
-def test_no_submodule_takes_the_place_of_a_name(package: str) -> None:
-    """``from extrapolate.experiments import run`` is a function, whatever was imported before."""
+def test_no_submodule_has_the_name_of_an_object(package: str) -> None:
+    """``from extrapolate.experiments import run`` gives a function, independent of earlier imports."""
     module = importlib.import_module(package)
     objects = [name for name, home in names_for_type_checkers(package).items() if home != package]
     assert objects
@@ -60,7 +60,7 @@ def test_no_submodule_takes_the_place_of_a_name(package: str) -> None:
 
 
 def experiments_in(modules: set[str]) -> set[str]:
-    """The experiments that were imported: files as ``recurrence.gilr_speed``, folders as ``modularity.scan``."""
+    """Return the imported experiments: files as ``recurrence.gilr_speed``, folders as ``modularity.scan``."""
     prefix, suffix = "extrapolate.experiments.", ".experiment"
     names = {name.removeprefix(prefix) for name in modules if name.startswith(prefix)}
     files = {name for name in names if name.partition(".")[0] in FAMILIES and "." in name and "._" not in name}

@@ -1,6 +1,6 @@
-"""Networks that learn the rule behind their examples, and stay right far outside the training range.
+"""Neural networks that learn the rule behind their examples and stay accurate far outside the training range.
 
-``import extrapolate`` is quick: each name below, and torch with it, is imported when it is first used.
+``import extrapolate`` is fast: each name below, and torch with it, is imported at its first use.
 """
 
 from typing import TYPE_CHECKING

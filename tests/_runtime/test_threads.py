@@ -1,4 +1,4 @@
-"""Work shared among threads: short work is not, all of it is done once, and what a job raises is raised."""
+"""Work shared among threads: short work is not shared, every job runs once, and errors reach the caller."""
 
 import itertools
 import multiprocessing
@@ -26,20 +26,20 @@ def two() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def started(jobs: list[Callable[[], object]]) -> list[threading.Thread]:
+def start_all(jobs: list[Callable[[], object]]) -> list[threading.Thread]:
     threads = [threading.Thread(target=job) for job in jobs]
     for each in threads:
         each.start()
     return threads
 
 
-def joined(threads: list[threading.Thread]) -> None:
+def join_all(threads: list[threading.Thread]) -> None:
     for each in threads:
         each.join()
 
 
 @given(st.integers(0, 10**6), st.floats(0, 1e6))
-def test_ranges_follow_one_another_and_are_worth_their_claim(count: int, nanoseconds: float) -> None:
+def test_ranges_are_contiguous_and_long_enough_to_claim(count: int, nanoseconds: float) -> None:
     ranges = cut(count, nanoseconds)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == count
@@ -51,7 +51,7 @@ def test_ranges_follow_one_another_and_are_worth_their_claim(count: int, nanosec
         assert count * nanoseconds / len(ranges) >= CHUNK
 
 
-def test_work_is_cut_from_five_milliseconds_on() -> None:
+def test_work_of_five_milliseconds_or_more_is_cut() -> None:
     assert len(cut(4999, 1000.0)) == 1
     assert len(cut(5000, 1000.0)) == 10
 
@@ -76,34 +76,34 @@ def test_every_job_is_done_once(two: None, count: int) -> None:
     assert sorted(done) == list(range(count))
 
 
-def test_every_job_is_done_once_beside_busy_threads(two: None) -> None:
-    """More threads want the processor and Python's lock than there are cores."""
+def test_every_job_is_done_once_while_other_threads_are_busy(two: None) -> None:
+    """There are more threads that need a core and Python's lock than cores."""
     ended, done = threading.Event(), []
 
     def compute() -> None:
         while not ended.is_set():
             sum(range(1000))
 
-    busy = started([compute] * 3)
+    busy = start_all([compute] * 3)
     try:
         for turn in range(5):
             at_once([partial(done.append, (turn, i)) for i in range(20)])
     finally:
         ended.set()
-        joined(busy)
+        join_all(busy)
     assert sorted(done) == [(turn, i) for turn in range(5) for i in range(20)]
 
 
 def test_two_jobs_run_at_the_same_time(two: None) -> None:
     both = threading.Barrier(2)
-    at_once([lambda: both.wait(10)] * 2)  # raises if the other is not there
+    at_once([lambda: both.wait(10)] * 2)  # raises if the other job is not running
 
 
-def test_caller_does_not_wait_for_a_thread_that_has_not_begun(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caller_does_not_wait_for_a_thread_that_has_not_started(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
     held, pool = threading.Event(), threads._pool(0)
     monkeypatch.setattr(threads, "_pool", lambda process: pool)
     monkeypatch.setattr(pool, "_max_workers", 1)
-    holder = pool.submit(held.wait, 20)  # as a busy program holds the core of the only other thread
+    holder = pool.submit(held.wait, 20)  # like a busy program on the core of the only other thread
     done: list[int] = []
     at_once([partial(done.append, i) for i in range(4)])
     assert done == [0, 1, 2, 3]
@@ -132,15 +132,15 @@ def test_no_more_threads_than_torch_may_use(two: None) -> None:
     ids=["one thread starts no other", "jobs are done while the interpreter ends"],
 )
 def test_programs_of_few_threads_end(threads: int, code: str, printed: list[str]) -> None:
-    begin = "import atexit, threading, torch; from extrapolate._runtime.threads import at_once"
-    code = f"{begin}; torch.set_num_threads({threads}); {code}"
+    imports = "import atexit, threading, torch; from extrapolate._runtime.threads import at_once"
+    code = f"{imports}; torch.set_num_threads({threads}); {code}"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == printed
     assert not ended.stderr
 
 
 def test_torch_uses_one_thread_inside_a_job_and_as_many_as_before_outside(two: None) -> None:
-    threads._pool.cache_clear()  # a thread that torch meets for the first time
+    threads._pool.cache_clear()  # so that the thread is new to torch
     found, both, caller = [], threading.Barrier(2), threading.get_ident()
 
     def job() -> None:
@@ -152,11 +152,11 @@ def test_torch_uses_one_thread_inside_a_job_and_as_many_as_before_outside(two: N
     at_once([job] * 2)
     assert found == [1, 1]
     assert torch.get_num_threads() == 2
-    joined(started([lambda: found.append(torch.get_num_threads())]))
+    join_all(start_all([lambda: found.append(torch.get_num_threads())]))
     assert found[-1] == 2
 
 
-def test_jobs_of_a_job_run_on_its_thread(two: None) -> None:
+def test_nested_jobs_run_on_the_thread_of_the_outer_job(two: None) -> None:
     found: list[tuple[int, int]] = []
 
     def outer() -> None:
@@ -169,14 +169,14 @@ def test_jobs_of_a_job_run_on_its_thread(two: None) -> None:
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_jobs_of_every_thread_write_into_what_the_caller_made(two: None, mode: type) -> None:
+def test_jobs_on_all_threads_write_into_tensors_of_the_caller(two: None, mode: type) -> None:
     both = threading.Barrier(2)
     with mode():
         out = torch.zeros(2)
         weight = torch.ones(2, requires_grad=True)
 
         def job(i: int) -> None:
-            both.wait(10)  # each on a thread of its own
+            both.wait(10)  # each job is on another thread
             out[i] += 2 * weight[i]
 
         at_once([partial(job, i) for i in range(2)])
@@ -185,7 +185,7 @@ def test_jobs_of_every_thread_write_into_what_the_caller_made(two: None, mode: t
 
 
 @pytest.mark.parametrize("error", [ValueError("here"), KeyboardInterrupt(), IndexError("there")])
-def test_what_a_job_raises_is_raised_once(two: None, error: BaseException) -> None:
+def test_an_error_in_a_job_is_raised_once(two: None, error: BaseException) -> None:
     def fails() -> None:
         raise error
 
@@ -193,7 +193,7 @@ def test_what_a_job_raises_is_raised_once(two: None, error: BaseException) -> No
         at_once([fails, lambda: None, lambda: None])
     assert caught.value is error
     assert torch.get_num_threads() == 2
-    at_once([lambda: None] * 3)  # nothing is left of it
+    at_once([lambda: None] * 3)  # the error is not raised again
 
 
 def test_error_of_one_thread_is_raised_when_the_other_is_done(two: None) -> None:
@@ -203,13 +203,13 @@ def test_error_of_one_thread_is_raised_when_the_other_is_done(two: None) -> None
         both.wait(10)
         raise ValueError
 
-    def goes_on() -> None:
+    def finishes() -> None:
         both.wait(10)
         time.sleep(0.02)
         done.append(True)
 
     with pytest.raises(ValueError):  # noqa: PT011
-        at_once([fails, goes_on])
+        at_once([fails, finishes])
     assert done == [True]
 
 
@@ -220,7 +220,7 @@ def _total(jobs: int) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
 def test_a_forked_child_does_not_wait_for_its_parents_threads(two: None) -> None:
     assert _total(4) == 4
     with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -229,5 +229,5 @@ def test_a_forked_child_does_not_wait_for_its_parents_threads(two: None) -> None
 
 def test_calls_from_several_threads_do_not_mix(two: None) -> None:
     found: list[int] = []
-    joined(started([lambda jobs=jobs: found.append(_total(jobs)) for jobs in (2, 3, 5)]))
+    join_all(start_all([lambda jobs=jobs: found.append(_total(jobs)) for jobs in (2, 3, 5)]))
     assert sorted(found) == [2, 3, 5]

@@ -1,4 +1,4 @@
-"""The error messages for worker processes that end before their work is done."""
+"""The error messages for worker processes that end before their work is finished."""
 
 import multiprocessing
 import os
@@ -29,7 +29,7 @@ run(experiment, settings, preset="smoke", folder=Path("out"), command="test", di
 
 
 @pytest.mark.slow
-def test_a_script_without_a_main_guard_is_named_with_the_line_to_add(tmp_path: Path) -> None:
+def test_the_error_names_a_script_without_a_main_guard_and_the_line_to_add(tmp_path: Path) -> None:
     script = tmp_path / "my_study.py"
     script.write_text(SCRIPT)
     paths = os.pathsep.join([*sys.path, str(Path(silent.__file__).parent)])
@@ -41,17 +41,17 @@ def test_a_script_without_a_main_guard_is_named_with_the_line_to_add(tmp_path: P
         text=True,
     )
     assert ran.returncode == 1
-    said = ran.stderr.splitlines()[-1]
-    assert said.startswith("extrapolate._runtime.errors.UserError: worker processes failed as they started")
-    assert "my_study.py" in said
-    assert 'if __name__ == "__main__":' in said
+    message = ran.stderr.splitlines()[-1]
+    assert message.startswith("extrapolate._runtime.errors.UserError: worker processes failed to start")
+    assert "my_study.py" in message
+    assert 'if __name__ == "__main__":' in message
     assert "out of memory" not in ran.stderr
     assert "in use by another" not in ran.stderr
     assert "bootstrapping" not in ran.stderr
 
 
 class Killing(Silent):
-    """Kills the workers as soon as one of them has begun its part, as a system out of memory does."""
+    """Kills the workers when one has started its part, as a system out of memory does."""
 
     def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
         for worker in multiprocessing.active_children():
@@ -60,11 +60,11 @@ class Killing(Silent):
         return super().start_training(name, index, parts, replicas, steps)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
-def test_a_killed_worker_is_reported_as_ended_from_outside(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_killed_worker_is_reported_as_killed(tmp_path: Path) -> None:
     experiment = get_experiment("single-module")
     settings = with_options(experiment.presets["smoke"], {"steps": "100000"})
-    with pytest.raises(UserError, match=r"ended from outside \(out of memory\?\)") as caught:
+    with pytest.raises(UserError, match=r"a training process was killed \(out of memory\?\)") as caught:
         run(
             experiment,
             settings,
@@ -77,11 +77,11 @@ def test_a_killed_worker_is_reported_as_ended_from_outside(tmp_path: Path) -> No
     assert "__main__" not in str(caught.value)
 
 
-def test_exit_codes_tell_a_failed_start_from_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_codes_distinguish_a_failed_start_from_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "my_study.py"
     script.touch()
     monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
-    assert f"each of them runs {script} again" in explain_ended_workers([1, -signal.SIGTERM])
+    assert f"each one runs {script} again" in explain_ended_workers([1, -signal.SIGTERM])
     assert "out of memory" in explain_ended_workers([-9, -signal.SIGTERM])
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "<stdin>")
-    assert "<stdin> is no file: save it" in explain_ended_workers([1, 1])
+    assert "<stdin> is not a file: save it" in explain_ended_workers([1, 1])

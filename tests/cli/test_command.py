@@ -1,4 +1,4 @@
-"""The command: what it prints, how it fails, what it leaves behind."""
+"""The command: its output, its errors, the files it writes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SHORT = [*TINY, "--steps", "40", "--eval-every", "20", "--workers", "1"]
 
 
 class Ran:
-    """What a call of the command left: its exit status and what it wrote."""
+    """A call of the command: its exit status and its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
         with pytest.raises(SystemExit) as ended:
@@ -34,7 +34,7 @@ class Ran:
 
     @property
     def refusal(self) -> str:
-        """What is said of a command that ends with status 2."""
+        """The error message of a command that ends with status 2."""
         assert self.status == 2
         return self.err
 
@@ -64,7 +64,7 @@ SMOKE = ("run", "single-module", "--preset", "smoke")
         ((*SMOKE, "--ranges", "U[2,1]"), "the low end must be less than the high end"),
         ((*SMOKE, "--ranges", "U[1,1]"), "the low end must be less than the high end"),
         ((*SMOKE, "--ranges", "U[nan,1]/U[1,2]"), "must be finite numbers"),
-        ((*SMOKE, "--ranges", "U[3,4]"), "give the range to test on"),
+        ((*SMOKE, "--ranges", "U[3,4]"), "add a test range after a slash"),
         ((*SMOKE, "--ranges", "3 to 4"), "write it like U[-2,2]"),
         ((*SMOKE, "--seeds", "0"), "--seeds: 0 is too small"),
         ((*SMOKE, "--seeds", "many"), "is not a whole number"),
@@ -86,12 +86,12 @@ def test_a_mistake_gets_one_line_and_status_2(run, arguments: tuple[str, ...], e
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_asked_for_and_absent(run) -> None:
+def test_cuda_without_a_device_is_an_error(run) -> None:
     assert "no CUDA device" in run(*SMOKE, "--device", "cuda").refusal
 
 
 @pytest.mark.parametrize("command", [(), ("list",), ("run",), ("run", "single-module"), ("report",)])
-def test_every_command_explains_itself_and_groups_without_arguments_too(run, command: tuple[str, ...]) -> None:
+def test_every_command_has_a_help_and_groups_print_it_without_arguments(run, command: tuple[str, ...]) -> None:
     ran = run(*command, "--help")
     assert ran.status == 0
     assert "Usage: extrapolate" in ran.out
@@ -119,13 +119,13 @@ def test_a_run_ends_with_the_table_and_the_page(run) -> None:
     assert ran.status == 0
     assert "U[10,20]" in ran.out
     assert str(Path("here/report.html").resolve()) in ran.out
-    assert "StochasticNMU" in ran.err, "what is trained is said while it is trained"
+    assert "StochasticNMU" in ran.err, "progress is printed during the training"
     assert pl.read_parquet("here/results.parquet").height == 2 * 2 * 2
     columns = {"solved", "solved_at", "sparsity_error", "validation_mse", "extrapolation_mse"}
     assert columns <= set(pl.read_parquet("here/results.parquet").columns)
 
 
-def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> None:
+def test_json_is_one_object_and_other_options_use_another_folder(run) -> None:
     first = json.loads(run(*SMOKE, *SHORT, "--json").out)
     again = run(*SMOKE, *SHORT, "--json")
     assert json.loads(again.out) == first
@@ -134,7 +134,7 @@ def test_json_is_one_object_and_only_other_options_get_another_folder(run) -> No
     assert names <= set(first["claims"][0])
     assert json.loads(run("report", first["folder"], "--json").out) == first
     other = json.loads(run(*SMOKE, *SHORT, "--batch", "3", "--json").out)
-    assert other["folder"] != first["folder"], "other options get another folder"
+    assert other["folder"] != first["folder"], "other options use another folder"
 
 
 def test_a_folder_of_another_setting_is_refused(run) -> None:
@@ -144,21 +144,31 @@ def test_a_folder_of_another_setting_is_refused(run) -> None:
     assert Path("here/results.parquet").read_bytes() == before
     manifest = Path("here/manifest.json")
     manifest.write_text(manifest.read_text().replace('"single-module"', '"neural-gpu"'))
-    assert "'neural-gpu'" in run(*SMOKE, *SHORT, "--out", "here").refusal, "of another experiment"
+    assert "'neural-gpu'" in run(*SMOKE, *SHORT, "--out", "here").refusal, "another experiment"
 
 
-def test_a_folder_of_no_run_a_file_and_a_folder_in_use_are_refused_and_left_as_they_were(run) -> None:
+def test_the_folder_of_another_version_is_refused_and_not_changed(run) -> None:
+    assert run(*SMOKE, *SHORT, "--out", "here").status == 0
+    manifest = Path("here/manifest.json")
+    old = manifest.read_text().replace('"format": 2,', "")
+    manifest.write_text(old)
+    for command in ((*SMOKE, *SHORT, "--out", "here"), ("report", "here")):
+        assert "another version of extrapolate" in run(*command).refusal
+    assert manifest.read_text() == old
+
+
+def test_a_foreign_folder_a_file_and_a_folder_in_use_are_refused_and_not_changed(run) -> None:
     Path("mine").mkdir()
     Path("mine/thesis.tex").write_text("years of work")
     assert "thesis.tex" in run(*SMOKE, "--out", "mine").refusal
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.tex"]
-    assert "give a folder" in run(*SMOKE, "--out", "mine/thesis.tex").refusal
+    assert "choose a folder" in run(*SMOKE, "--out", "mine/thesis.tex").refusal
     with RunFolder(Path("here")).lock():
         assert "in use" in run(*SMOKE, "--out", "here").refusal
 
 
 @pytest.mark.parametrize("command", [("run", "single-module", "--out"), ("report",)])
-def test_a_name_the_file_system_refuses_is_a_line(run, command: tuple[str, ...]) -> None:
+def test_a_name_that_the_file_system_refuses_is_a_one_line_error(run, command: tuple[str, ...]) -> None:
     err = run(*command, "x" * 300).refusal
     assert err.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in err
@@ -171,19 +181,19 @@ def test_a_damaged_checkpoint_is_named_and_kept(run) -> None:
     err = run(*SMOKE, *SHORT, "--out", "here").refusal
     assert "StochasticNMU-mul.checkpoint.safetensors is corrupt" in err
     assert list(Path("here/parts").glob("*.corrupt-1"))
-    assert pl.read_parquet("here/results.parquet").height == 8, "results of before are untouched"
+    assert pl.read_parquet("here/results.parquet").height == 8, "earlier results are not changed"
     assert run(*SMOKE, *SHORT, "--out", "here").status == 0
 
 
-def assert_goes_on(run, folder: str, training: list[str]) -> None:
-    """A run in ``folder`` ends, by one process, with the results of an undisturbed one."""
+def assert_resumes(run, folder: str, training: list[str]) -> None:
+    """Resume the run in ``folder`` with one process: its results equal those of an uninterrupted run."""
     for each in (folder, "undisturbed"):
         assert run(*SMOKE, *training, "--out", each, "--workers", "1").status == 0
     one, other = (pl.read_parquet(f"{each}/results.parquet") for each in (folder, "undisturbed"))
     assert one.equals(other)
 
 
-def started(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
     code = f"{before}\nfrom extrapolate.cli import main\nmain()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -199,9 +209,9 @@ CHECKPOINTS = "from extrapolate.training import loop; loop.CHECKPOINT_SECONDS = 
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_ends_with_the_files_of_an_undisturbed_one(run) -> None:
+def test_a_killed_run_resumes_and_writes_the_files_of_an_uninterrupted_one(run) -> None:
     training = ["--seeds", "2", "--steps", "250", "--eval-every", "5", "--samples", "50", "--workers", "1"]
-    process = started(*SMOKE, *training, "--out", "killed", before=CHECKPOINTS)
+    process = start(*SMOKE, *training, "--out", "killed", before=CHECKPOINTS)
     deadline = time.monotonic() + 120
     while not Path("killed/parts/StochasticNMU-mul.checkpoint.safetensors").exists():
         assert process.poll() is None, "the run must not end before it is killed"
@@ -225,26 +235,26 @@ def test_a_run_killed_in_the_middle_ends_with_the_files_of_an_undisturbed_one(ru
         weights, expected = (read(Path(folder) / file) for folder in ("killed", "undisturbed"))
         assert weights.metadata == expected.metadata
         assert_equal(weights.tensors, expected.tensors)
-    # whatever the killed process was writing is not in the way
+    # partial files of the killed process do no harm
     left = {each.name for each in Path("killed/parts").iterdir() if not each.name.startswith(".")}
     assert left == {each.name for each in Path("undisturbed/parts").iterdir()}
 
 
 @pytest.mark.slow
-def test_stopped_by_ctrl_c_it_goes_on_to_the_same_numbers_with_any_number_of_workers(run) -> None:
-    process = started(*SMOKE, *LONG, "--out", "stopped", "--workers", "2")
+def test_a_run_stopped_by_ctrl_c_resumes_with_the_same_results_for_any_number_of_workers(run) -> None:
+    process = start(*SMOKE, *LONG, "--out", "stopped", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:
         if "1/3,000" in line or "2/2" in line:
             break
     time.sleep(1.0)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the parent and its workers
+    os.killpg(process.pid, signal.SIGINT)  # like a terminal: to the parent and its workers
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "run the same command again to resume" in err
     assert "Traceback" not in err
     assert list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
-    assert_goes_on(run, "stopped", LONG)
+    assert_resumes(run, "stopped", LONG)
     assert not list(Path("stopped/parts").glob("*.checkpoint.safetensors"))
 
 
@@ -262,9 +272,9 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
-def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(run) -> None:
-    process = started(*SMOKE, *LONG, "--out", "killed", "--workers", "2")
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+def test_workers_end_with_a_killed_parent_and_the_next_run_does_the_rest(run) -> None:
+    process = start(*SMOKE, *LONG, "--out", "killed", "--workers", "2")
     assert process.stderr is not None
     for line in process.stderr:
         if "2/2" in line:
@@ -277,4 +287,4 @@ def test_workers_end_with_a_killed_parent_and_the_rest_is_done_by_the_next_run(r
     while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in workers if alive(pid)]
-    assert_goes_on(run, "killed", LONG)
+    assert_resumes(run, "killed", LONG)

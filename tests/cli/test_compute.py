@@ -1,4 +1,4 @@
-"""``extrapolate compute``: the network's answer beside the exact one, its states on a page, and clear refusals."""
+"""``extrapolate compute``: the network's answer, the exact one, the page of states, and clear error messages."""
 
 import io
 import json
@@ -29,9 +29,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main(["compute", *map(str, arguments)])
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert isinstance(ended.value.code, int)
-    return ended.value.code, said.out, said.err
+    return ended.value.code, output.out, output.err
 
 
 def test_wrong_answers_are_called_wrong(untrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +50,7 @@ def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["12"], "no operator"),
         ([""], "nothing to compute"),
@@ -59,31 +59,31 @@ def test_json_has_the_answer_and_the_truth(untrained: Path, capsys: pytest.Captu
         (["1 + 2 + 3"], "2 operators"),
         (["1 * 2"], "was trained on addition, not multiplication"),
         (["1 + 2", "--limt", "3"], "--limt"),
-        ([f"{10**300} + 1", "--page", "states.html"], "--page draws up to 1448 places"),
+        ([f"{10**300} + 1", "--page", "states.html"], "--page shows at most 1448 positions"),
         (["1 + 2", "--page", "missing/states.html"], "missing is not a folder"),
         (["1 + 2", "--model", "binary-adition"], "unknown network 'binary-adition'"),
     ],
 )
-def test_bad_input_has_one_line(
-    arguments: list[str], said: str, untrained: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_input_has_a_one_line_error(
+    arguments: list[str], message: str, untrained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = () if "--model" in arguments else ("--model", untrained)
     status, out, err = run(capsys, *arguments, *model)
     assert (status, out) == (2, "")
-    assert said in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 
-def test_a_million_digits_are_answered_with_an_estimate(
+def test_a_million_digits_are_refused_with_a_time_estimate(
     untrained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("9" * 1_000_000 + " + 1"))
     status, _, err = run(capsys, "-", "--model", untrained)
     assert status == 2
-    assert re.search(r"6,643,859 places in 6,643,859 steps would take about \d+:\d\d:\d\d here", err)
+    assert re.search(r"6,643,859 positions in 6,643,859 steps would take about \d+:\d\d:\d\d on this machine", err)
 
 
-def test_page_of_states_stands_alone_and_escapes(
+def test_page_of_states_is_self_contained_and_escapes_text(
     untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "states.html"
@@ -105,9 +105,7 @@ def test_decimal_writes_numbers_of_any_size(digits: int) -> None:
     assert decimal(10**digits) == "1" + "0" * digits
 
 
-def test_networks_that_answer_together_are_drawn_side_by_side(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_networks_of_an_ensemble_are_shown_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, page = tmp_path / "together", tmp_path / "steps.html"
     arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=2).arguments()]
     about = {"task": {"name": "multiplication", "base": 2, "zero_filled": True}}

@@ -1,4 +1,4 @@
-"""``extrapolate fit`` and ``predict``: the formula in a file, its answer for programs, and clear refusals."""
+"""``extrapolate fit`` and ``predict``: the formula of a table, the JSON output, and clear error messages."""
 
 import io
 import json
@@ -25,10 +25,10 @@ app.command()(predict)
 
 
 def run(*arguments: object) -> tuple[str, str]:
-    """Stdout and stderr of the command.
+    """Run the command; return its stdout and stderr.
 
     Raises:
-        UserError: as the command's front door gets it.
+        UserError: as ``main`` receives it.
     """
     result = CliRunner().invoke(app, [str(each) for each in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -94,7 +94,7 @@ def test_same_file_and_seed_give_the_same_answer(tmp_path: Path) -> None:
     assert models[0] == models[1]
 
 
-def test_a_person_reads_the_formula_the_page_and_how_to_apply_it(
+def test_output_has_the_formula_the_page_and_the_command_to_apply_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -106,7 +106,7 @@ def test_a_person_reads_the_formula_the_page_and_how_to_apply_it(
         assert words in stdout
 
 
-def test_no_formula_is_said_with_the_reason(tmp_path: Path) -> None:
+def test_without_a_formula_the_reason_is_reported(tmp_path: Path) -> None:
     noise = pl.Series(np.random.default_rng(1).standard_normal(120))
     path = write(tmp_path / "random.csv", orders().with_columns(total=noise).select("price", "qty", "total"))
     found = fitted(path, tmp_path / "out")
@@ -115,10 +115,10 @@ def test_no_formula_is_said_with_the_reason(tmp_path: Path) -> None:
     assert found["reason"]
     stdout, stderr = run("predict", tmp_path / "out" / "model.json", path)
     assert np.isfinite(pl.read_csv(io.StringIO(stdout))["predicted_total"].to_numpy()).all()
-    assert "no formula was found" in stderr
+    assert "found no formula" in stderr
 
 
-def test_where_the_formula_is_undefined_the_cell_is_empty_and_counted(tmp_path: Path) -> None:
+def test_cells_where_the_formula_is_undefined_are_empty_and_counted(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"a": rng.uniform(1, 5, 60), "b b": rng.uniform(1, 5, 60)})
     path = write(tmp_path / "ratio.csv", frame.with_columns(total=pl.col("a") / pl.col("b b")))
@@ -142,7 +142,7 @@ def test_columns_of_text_can_be_ignored(tmp_path: Path) -> None:
     assert fitted(path, tmp_path / "out", "--ignore", "city", "--ignore", "day")["found"]
 
 
-def test_rows_with_gaps_are_counted_and_left_out_only_when_asked(tmp_path: Path) -> None:
+def test_rows_with_gaps_are_counted_and_skipped_only_on_request(tmp_path: Path) -> None:
     lines = orders().write_csv().splitlines()
     lines[3] = lines[3].replace(lines[3].split(",")[0], "", 1)
     lines[5] = "inf" + lines[5][lines[5].index(",") :]
@@ -166,7 +166,7 @@ def test_semicolons_and_decimal_commas_are_understood(tmp_path: Path, decimal: s
     assert fitted(path, tmp_path / "out")["found"]
 
 
-def test_a_very_large_file_is_read_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_of_a_very_large_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_file, "LARGEST", 100_000)
     for suffix in (".csv", ".parquet"):
         path = write(tmp_path / f"large{suffix}", orders(20_000))
@@ -176,10 +176,10 @@ def test_a_very_large_file_is_read_in_a_sample(tmp_path: Path, monkeypatch: pyte
         assert 500 < found["rows"] < 10_000
         assert "sample" in found["notes"][0]
         stdout, _ = run("predict", tmp_path / f"out{suffix}", path)
-        assert len(stdout.splitlines()) == 20_001, "a prediction is for every row"
+        assert len(stdout.splitlines()) == 20_001, "every row has a prediction"
 
 
-#: What becomes of the text of a file, or what stands there instead.
+#: A function that damages the text of a file, or other contents; and the error message.
 BAD: list[tuple[Callable[[str], str | bytes] | str | bytes, str]] = [
     (lambda text: text.replace("total", "totl", 1), r"unknown column 'total': did you mean totl\?"),
     (lambda text: text.replace("\n", "\n1,2,x5,4,9\n", 1), r"column 'shipping', row 1 \(line 2\): 'x5' is"),
@@ -211,17 +211,17 @@ def test_bad_files_get_one_clear_line_and_write_nothing(tmp_path: Path, damage: 
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_places_and_names_get_one_clear_line(tmp_path: Path) -> None:
+def test_bad_paths_and_names_get_one_clear_line(tmp_path: Path) -> None:
     path = write(tmp_path / "orders.csv", orders())
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "manifest.json").write_text("{}")
-    for given, out, message in (
+    for file, out, message in (
         ("order.csv", "out", r"no such file: .*order\.csv; did you mean orders\.csv"),
         ("", "out", "is a folder"),
         ("orders.csv", "orders.csv", "is not a folder"),
         ("orders.csv", "run", "holds a run"),
     ):
-        refused(partial(fitted, tmp_path / given, tmp_path / out), message)
+        refused(partial(fitted, tmp_path / file, tmp_path / out), message)
     ignoring = partial(fitted, path, tmp_path / "out", "--ignore", "wieght")
     refused(ignoring, "unknown column 'wieght': did you mean weight")
 
@@ -233,7 +233,7 @@ MODEL: dict[str, object] = {
 
 
 def predicted(folder: Path, table: str, **changes: object) -> str:
-    """What a saved formula 2·a/√b, some of its parts replaced, predicts."""
+    """Return the predictions of a saved formula 2·a/√b, with ``changes`` to its file."""
     (folder / "model.json").write_text(json.dumps(MODEL | changes))
     (folder / "new.csv").write_text(table)
     return run("predict", folder / "model.json", folder / "new.csv")[0]
@@ -260,14 +260,14 @@ def test_a_damaged_model_is_refused(tmp_path: Path, changes: dict[str, object]) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A,b\n1,2\n", "lacks a column the formula needs: unknown column 'a': did you mean A"),
+        ("A,b\n1,2\n", "lacks a column that the formula needs: unknown column 'a': did you mean A"),
         ("a,b\n1,two\n", "column 'b' holds text"),
         ("a,b\n1,2\n1,two\n", r"column 'b', row 2 \(line 3\): 'two' is not a number; mend the cell$"),
         ("a,b,predicted_y\n1,2,3\n", "already has a column 'predicted_y'"),
         ("", "is empty"),
     ],
 )
-def test_a_table_the_formula_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_table_without_the_columns_of_the_formula_is_refused(tmp_path: Path, text: str, message: str) -> None:
     refused(lambda: predicted(tmp_path, text), message)
     out = tmp_path / "out.csv"
     files = (tmp_path / "model.json", tmp_path / "new.csv")

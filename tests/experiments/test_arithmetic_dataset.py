@@ -29,7 +29,7 @@ def test_answer_is_the_product_of_both_sums() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_subsets_are_runs_that_overlap_by_half_wherever_they_begin(seed: int) -> None:
+def test_subsets_are_contiguous_and_overlap_by_half_at_every_offset(seed: int) -> None:
     subsets = SubsetProduct(PUBLISHED_RANGES[6]).place_subsets(torch.Generator().manual_seed(seed)).subsets
     first, second = (subsets[:, i].nonzero().flatten().tolist() for i in (0, 1))
     assert first == list(range(first[0], first[0] + 25))
@@ -52,7 +52,7 @@ def test_thresholds_are_the_published_ones() -> None:
 
 
 def table(solved: Mapping[str, Mapping[str, int]]) -> pl.DataFrame:
-    """Results in which ``solved[network][range]`` of 20 seeds solve."""
+    """Return results in which ``solved[network][range]`` of 20 seeds solve the task."""
     rows = [
         (network, name, seed, seed < count)
         for network, counts in solved.items()
@@ -66,12 +66,12 @@ EVERYWHERE = dict.fromkeys(RANGES, 20)
 
 
 def dataset(plain: Mapping[str, int], config: Any = DATASET.presets["paper"]) -> list[Claim]:
-    """Of failures and of improvement, where the stochastic network solves everything."""
+    """Judge the failures and the improvement, if the stochastic network solves everything."""
     claims = judged(DATASET, table({"NAU-NMU": plain, "NAU-StochasticNMU": EVERYWHERE}), config)
     return [claims[id] for id in ("NAU-NMU/fails-in-several-ranges", "NAU-StochasticNMU/solves-more-than-NAU-NMU")]
 
 
-def test_findings_hold_where_the_noise_helps_and_not_where_it_makes_no_difference() -> None:
+def test_findings_hold_only_if_the_noise_helps() -> None:
     fails, improves = dataset(EVERYWHERE | {RANGES[0]: 2, RANGES[1]: 10})
     assert (fails.holds, fails.measured) == (True, pytest.approx(152 / 180))
     assert (improves.holds, improves.measured) == (True, pytest.approx(28 / 180))
@@ -80,7 +80,7 @@ def test_findings_hold_where_the_noise_helps_and_not_where_it_makes_no_differenc
     assert [claim.holds for claim in dataset(EVERYWHERE)] == [False, False]
 
 
-def test_shorter_training_is_listed_and_a_much_shorter_one_not_judged() -> None:
+def test_shorter_trainings_than_published_are_listed_and_very_short_ones_are_not_judged() -> None:
     for changed, holds, why in (
         ({}, False, "150,000 of 5,000,000 steps"),
         ({"steps": 100}, None, "100 of 5,000,000 steps"),
@@ -98,27 +98,27 @@ ENDS = [WITH_NOISE[high] for high in (1.5, 2, 5, 10, 50)]
 
 
 def noise(*counts: int, **others: int) -> dict[str, Claim]:
-    """Of models solved of 20 with the upper ends 1.5, 2, 5, 10 and 50, and of others."""
+    """Judge numbers of solved models (of 20) with the upper ends 1.5, 2, 5, 10 and 50, and of other networks."""
     solved = dict(zip(ENDS, counts, strict=True)) | others
     return judged(NOISE, table({name: {"U[-2,2]": count} for name, count in solved.items()}), NOISE.presets["paper"])
 
 
-def test_band_is_broad_where_neighbouring_ends_solve_as_much() -> None:
+def test_band_is_broad_if_neighbouring_ends_solve_as_many_models() -> None:
     claim = noise(2, 20, 20, 20, 3)[BAND]
     assert (claim.holds, claim.measured) == (True, 5)
     assert "from U[1,2] to U[1,10]" in str(claim.why)
     assert noise(2, 3, 20, 4, 3)[BAND].holds is False
-    assert noise(20, 20, 3, 20, 20)[BAND].holds is False  # what fails in between ends the band
+    assert noise(20, 20, 3, 20, 20)[BAND].holds is False  # a failure in between ends the band
 
 
-def test_batch_noise_must_solve_as_much_as_the_best_end() -> None:
+def test_batch_noise_must_solve_as_many_models_as_the_best_end() -> None:
     good = noise(2, 10, 20, 20, 3, **{BATCH_NOISE: 20})[CHOICE]
     assert (good.holds, good.measured) == (True, 0)
     assert "U[1,5]" in str(good.why)
     assert noise(2, 10, 20, 20, 3, **{BATCH_NOISE: 12})[CHOICE].holds is False
 
 
-def test_each_noise_is_compared_with_none() -> None:
+def test_each_noise_is_compared_with_no_noise() -> None:
     claims = noise(2, 10, 20, 20, 3, **{PLAIN: 8})
     more = [claims[f"{end}/solves-more-than-NAU-NMU"] for end in ENDS]
     assert [claim.holds for claim in more] == [False, False, True, True, False]
@@ -126,7 +126,7 @@ def test_each_noise_is_compared_with_none() -> None:
 
 
 @pytest.mark.parametrize("high", WITH_NOISE)
-def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
+def test_the_network_name_has_the_upper_end_of_the_noise(high: float) -> None:
     smoke = replace(NOISE.presets["smoke"], networks=(WITH_NOISE[high],))
     (training,) = cast(Any, NOISE.jobs(smoke)).values()
     unit = training.build().get_submodule("1")
@@ -136,7 +136,7 @@ def test_noise_goes_up_to_the_end_in_the_name(high: float) -> None:
     assert sampled.max() == pytest.approx(high, rel=1e-2)
 
 
-def test_seed_has_the_same_numbers_whichever_seeds_are_beside_it() -> None:
+def test_the_results_of_a_seed_do_not_depend_on_the_other_seeds() -> None:
     errors = []
     for seeds in (1, 3):
         smoke = replace(DATASET.presets["smoke"], networks=("NAU-StochasticNMU",), seeds=seeds)

@@ -1,4 +1,4 @@
-"""How published findings are judged, on made-up tables of results whose verdict is obvious."""
+"""How published findings are judged, on made-up results whose verdict is obvious."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ NONE_SOLVED = dict.fromkeys(RANGES, 0)
 
 
 def table(model: str, task: str, solved: Mapping[str, int], seeds: int = SEEDS) -> pl.DataFrame:
-    """Results in which ``solved[range]`` seeds per range solve the task."""
+    """Return results in which ``solved[range]`` of the seeds solve the task."""
     columns = ["model", "task", "split", "extrapolation_range", "seed", "solved"]
     rows = [
         (model, task, name, TESTED_ON.get(name, "U[4,9]"), seed, seed < count)
@@ -80,13 +80,13 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize("id", VERDICTS)
-def test_verdict_depends_on_the_number_of_solved_models_per_range(id: str) -> None:
+def test_the_verdict_depends_on_the_number_of_solved_models_by_range(id: str) -> None:
     model, task, _ = id.split("/")
     for holds, tables in zip((True, False), VERDICTS[id], strict=True):
         assert [judged(table(model, task, each))[id].holds for each in tables] == [holds] * len(tables)
 
 
-def test_a_finding_counts_the_models_of_its_ranges_alone() -> None:
+def test_a_finding_counts_only_the_models_of_its_own_ranges() -> None:
     claims = judged(table("NMU", "mul", ALL_SOLVED | dict.fromkeys(HARD, 21)))
     assert {id: (claim.measured, claim.n, claim.why) for id, claim in claims.items()} == {
         **{f"NMU/mul/fails-in-{name}": (21 / SEEDS, SEEDS, None) for name in HARD},
@@ -94,7 +94,7 @@ def test_a_finding_counts_the_models_of_its_ranges_alone() -> None:
     }
 
 
-def test_one_claim_covers_all_operations_that_a_unit_cannot_represent() -> None:
+def test_all_operations_that_a_unit_cannot_represent_are_one_claim() -> None:
     results = pl.concat([table(model, task, NONE_SOLVED) for model in UNITS for task in OPERATIONS])
     claims = judged(results)
     for model, setup in UNITS.items():
@@ -127,7 +127,7 @@ def test_a_finding_is_judged_only_if_its_ranges_were_tested_as_published() -> No
         assert "U[10,20]" in str(claim.why)
 
 
-def test_findings_use_the_published_ranges_of_the_run_and_ignore_custom_ranges() -> None:
+def test_findings_are_judged_on_the_published_ranges_that_were_run_and_on_no_others() -> None:
     ((id, claim),) = judged(table("NMU", "mul", {"U[-2,-1]": 21})).items()
     assert (id, claim.holds) == ("NMU/mul/fails-in-U[-2,-1]", True)
     ((_, claim),) = judged(table("StochasticNMU", "mul", ALL_SOLVED | {"U[3,4]": 0})).items()
@@ -135,7 +135,7 @@ def test_findings_use_the_published_ranges_of_the_run_and_ignore_custom_ranges()
 
 
 @pytest.mark.parametrize("changed", [{"steps": 300}, {"in_features": 10}, {"batch": 16}])
-def test_a_protocol_that_differs_from_the_paper_is_not_judged(changed: dict[str, int]) -> None:
+def test_a_run_with_another_protocol_than_published_is_not_judged(changed: dict[str, int]) -> None:
     claims = judged(table("MLP", "add", NONE_SOLVED), config=replace(PAPER, **changed))
     claim = claims["MLP/add/never-extrapolates"]
     assert claim.holds is None

@@ -102,7 +102,7 @@ def test_losses_are_judged(target: float, bystander: float, most: bool, little: 
 def test_page_shows_what_is_lost_with_a_class(tmp_path: Path) -> None:
     smoke_run("modularity-class-removal", tmp_path)
     page = write_page(tmp_path).read_text(encoding="utf-8")
-    for title in ("Lost with a class", "Without class 0", "Without class 1"):
+    for title in ("Effect of removing a class", "Without class 0", "Without class 1"):
         assert title in page
     assert "Without class 2" not in page
     confused = pl.read_parquet(tmp_path / "confusions.parquet").with_columns(value=pl.lit("zebra"))

@@ -1,4 +1,4 @@
-"""Fields of a configuration: how their texts are parsed, and how a run falls short of the paper."""
+"""A configuration's fields: how their texts are parsed, and the cuts against the paper."""
 
 import re
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Study(Config):
 PAPER = Study(steps=300_000, seeds=10, width=16, epsilon=1e-5, images=60_000)
 
 
-def test_cuts_describe_how_a_run_falls_short_of_the_paper() -> None:
+def test_cuts_describe_each_field_that_falls_short_of_the_paper() -> None:
     own = Study(steps=120_000, seeds=20, kinds=("MLP",), images=60_000)
     assert own.cuts(PAPER) == {
         "steps": "120,000 of 300,000 steps",
@@ -53,13 +53,13 @@ def test_cuts_describe_how_a_run_falls_short_of_the_paper() -> None:
     assert replace(PAPER, steps=10**6, epsilon=1e-6).cuts(PAPER) == {}
 
 
-def test_an_experiments_own_options_come_before_the_common_ones() -> None:
+def test_own_options_come_before_the_common_ones() -> None:
     assert list(options_of(Study))[-5:] == ["seeds", "steps", "eval_every", "batch", "device"]
     assert axes_of(Study()) == {"kind": KINDS}
     assert "compile" not in options_of(Study)
 
 
-def test_texts_survive_parsing_and_writing(tmp_path: Path) -> None:
+def test_texts_are_parsed_and_written_back(tmp_path: Path) -> None:
     texts = {
         "kinds": "mlp, NMU,mlp",
         "layer": "nalu",
@@ -93,5 +93,5 @@ def test_texts_survive_parsing_and_writing(tmp_path: Path) -> None:
         ("data", "nowhere", "--data: nowhere: no such folder"),
     ],
 )
-def test_the_error_for_an_invalid_text_names_its_option(option: str, text: str, message: str) -> None:
+def test_the_error_for_a_wrong_text_names_its_option(option: str, text: str, message: str) -> None:
     refused(lambda: with_options(Study(), {option: text}), f"^{re.escape(message)}")

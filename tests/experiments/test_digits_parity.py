@@ -1,4 +1,4 @@
-"""Even digits in a picture: the pictures, the output layers, and how the published finding is judged."""
+"""Counting even digits: the pictures, the output layers, and the claims."""
 
 import pytest
 import torch
@@ -17,10 +17,10 @@ def test_answer_is_the_number_of_even_digits_in_the_picture() -> None:
     seen = []
     for picture, answer in zip(pictures, answers.tolist(), strict=True):
         cells = [picture[:, 8 * r : 8 * r + 8, 8 * c : 8 * c + 8] for r in range(3) for c in range(3)]
-        shown = [cell for cell in cells if cell.any()]
-        labels = [digits.labels[(digits.images == cell).flatten(1).all(1)][0] for cell in shown]
+        filled = [cell for cell in cells if cell.any()]
+        labels = [digits.labels[(digits.images == cell).flatten(1).all(1)][0] for cell in filled]
         assert answer == sum(int(label) % 2 == 0 for label in labels)
-        seen.append(len(shown))
+        seen.append(len(filled))
     assert set(seen) == {1, 2, 3, 4, 5}
 
 
@@ -42,7 +42,7 @@ def test_bias_is_added_to_the_accumulator() -> None:
     torch.testing.assert_close(layer(x), nn.NAC.forward(layer, x) + 2.5)
 
 
-def test_accumulator_must_count_more_pictures_correctly_seed_by_seed() -> None:
+def test_accumulator_must_count_more_pictures_correctly_by_seed() -> None:
     id, affine = "NAC/more-right-than-affine", [0.85, 0.86, 0.84]
     better, worse = (
         claims_of(digits_parity, "accuracy", {"affine": affine, "NAC": [0.93, own, 0.94]}) for own in (0.92, 0.82)

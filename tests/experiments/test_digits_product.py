@@ -1,4 +1,4 @@
-"""Products of two digits: the pairs, the pictures, the networks, and how the published findings are judged."""
+"""Products of two digits: the pairs, the pictures, the networks, and the claims."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from extrapolate.tasks.digit_pairs import ByDigit, paste
 from made_up import claims_of
 
 
-def test_folds_part_the_hundred_pairs() -> None:
+def test_folds_partition_the_hundred_pairs() -> None:
     folds = [DigitPairs(load_digits(), fold).pairs for fold in range(10)]
     every = torch.cartesian_prod(torch.arange(10), torch.arange(10)).tolist()
     for seen, unseen in folds:
@@ -26,7 +26,7 @@ def test_folds_part_the_hundred_pairs() -> None:
     assert torch.equal(DigitPairs(load_digits(), 13).pairs[1], folds[3][1])
 
 
-def test_images_of_a_digit_show_it() -> None:
+def test_rendered_images_have_the_labels_of_their_digits() -> None:
     digits = load_digits().test
     labels = torch.arange(10).repeat(50)
     images = ByDigit.of(digits).render(labels, torch.rand(500))
@@ -38,13 +38,13 @@ def test_digits_lie_anywhere_each_in_its_colour() -> None:
     images, u = torch.rand(200, 2, 1, 8, 8), torch.rand(200, 2, 2)
     canvas = paste(images, u, 12)
     assert canvas.shape == (200, 2, 12, 12)
-    places = (u * 5).long().flatten(0, 1)
+    offsets = (u * 5).long().flatten(0, 1)
     for picture, image, (row, column) in zip(
-        canvas.flatten(0, 1), images.flatten(0, 2), places.tolist(), strict=True
+        canvas.flatten(0, 1), images.flatten(0, 2), offsets.tolist(), strict=True
     ):
         padded = F.pad(image, (column, 4 - column, row, 4 - row))
         assert torch.equal(picture, padded)
-    assert len(places.unique(dim=0)) == 25
+    assert len(offsets.unique(dim=0)) == 25
 
 
 def test_label_is_the_mean_digit() -> None:
@@ -73,10 +73,10 @@ def test_every_network_gives_labels_and_product(unit: str, canvas: int | None, s
 
 def test_labels_count_in_either_order_and_by_digit() -> None:
     digits = torch.cartesian_prod(torch.arange(10), torch.arange(10))
-    said = digits.float() + 0.3
-    said[:, 0][digits[:, 0] == 4] = 5.0
+    predicted = digits.float() + 0.3
+    predicted[:, 0][digits[:, 0] == 4] = 5.0
     product = digits.prod(-1, keepdim=True) + torch.where(digits[:, :1] < 5, 0.4, 0.6)
-    for labels in (said, said.flip(-1)):
+    for labels in (predicted, predicted.flip(-1)):
         model = torch.nn.Module()
         model.forward = lambda images, labels=labels: (labels, product)
         right, by_digit = share_right(model, torch.empty(0), digits)
@@ -85,9 +85,9 @@ def test_labels_count_in_either_order_and_by_digit() -> None:
 
 
 @pytest.mark.parametrize(("column", "other"), [("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")])
-def test_stochastic_unit_must_be_right_more_often_seed_by_seed(column: str, other: str) -> None:
+def test_stochastic_unit_must_be_correct_more_often_by_seed(column: str, other: str) -> None:
     for own, holds in (([0.95, 0.96, 0.98], True), ([0.95, 0.86, 0.98], False)):
-        shares, shown = {other: [0.90, 0.91, 0.92], "StochasticNMU": own}, "digits side by side"
-        ((id, claim),) = claims_of(digits_product, column, shares, split=shown).items()
-        assert id == f"StochasticNMU/{shown}/{column}-over-{other}"
+        shares, split = {other: [0.90, 0.91, 0.92], "StochasticNMU": own}, "digits side by side"
+        ((id, claim),) = claims_of(digits_product, column, shares, split=split).items()
+        assert id == f"StochasticNMU/{split}/{column}-over-{other}"
         assert (claim.holds, claim.measured) == (holds, pytest.approx(sum(own) / 3 - 0.91))

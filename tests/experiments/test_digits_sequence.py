@@ -1,4 +1,4 @@
-"""Digits in sequences: the rules, the networks, and how the published findings are judged."""
+"""Digits in sequences: the rules, the networks, and the claims."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_sequences_are_sampled_from_the_allowed_digits(rule: DigitRule) -> None:
         (Accumulator, nn.NMU, "product"),
     ],
 )
-def test_unit_with_exact_weights_accumulates_as_the_rule_asks(
+def test_unit_with_exact_weights_accumulates_like_the_rule(
     kind: type[Accumulator], unit: type[torch.nn.Module], task: str
 ) -> None:
     rule, labels = DIGIT_RULES[task], torch.randint(1, 10, (6, 4))
@@ -58,7 +58,7 @@ def test_unit_with_exact_weights_accumulates_as_the_rule_asks(
         assert accumulator.unused(features, accumulator(features)) == 0
 
 
-def test_unused_inputs_are_driven_to_the_start() -> None:
+def test_the_regulariser_pulls_unused_inputs_to_the_initial_answer() -> None:
     accumulator = KINDS["NMU"].memory(DIGIT_RULES["product"])
     assert isinstance(accumulator, Accumulator)
     with torch.no_grad():
@@ -81,7 +81,7 @@ def test_unit_without_a_task_it_can_learn_is_refused() -> None:
 
 
 def judged(errors: dict[str, list[float]]) -> dict[str, Claim]:
-    """Claims of models whose errors on 1,000 images are ``errors[model][seed]``, and as large when squared."""
+    """Judge models with errors ``errors[model][seed]`` on 1,000 images, which are also their squared errors."""
     error = pl.col("error_1000")
     squares = {"squared_error_1000": error, "error_20": error, "squared_error_20": error}
     return claims_of(digits_sequence, "error_1000", errors, task="adding digits", **squares)
@@ -93,8 +93,8 @@ def test_accumulator_must_be_ten_times_closer() -> None:
     assert (clear.holds, clear.measured) == (True, pytest.approx(2, abs=0.05))
     assert judged({"LSTM": lstm, "NAC": [500.0, 510.0, 490.0]})[id].holds is False
     assert judged({"LSTM": lstm, "NAC": [4.0, 4000.0, 40.0]})[id].holds is False
-    lost = judged({"LSTM": lstm, "NAC": [40.0, GREATEST, 45.0]})[id]
-    assert (lost.holds, str(lost.why)[:22]) == (False, "1 of 3 models overflow")
+    overflows = judged({"LSTM": lstm, "NAC": [40.0, GREATEST, 45.0]})[id]
+    assert (overflows.holds, str(overflows.why)[:22]) == (False, "1 of 3 models overflow")
 
 
 def test_most_models_must_be_as_close_as_the_reference() -> None:

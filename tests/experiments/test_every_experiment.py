@@ -1,4 +1,4 @@
-"""Contract of every experiment: presets, options, a smoke run that ends with a page, and bit-identical resuming."""
+"""Every experiment: presets, options, findings, a smoke run that ends with a page, and bit-exact resuming."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from extrapolate.experiments.options import options_of, serialize_config, with_o
 from extrapolate.report import write_page
 from extrapolate.training import loop
 
-#: Words in the names of columns of measured time and memory, which differ from run to run.
+#: Parts of the names of columns with measured time or memory, which differ between two runs.
 MEASURED_TIME = ("second", "_ms", "mib")
 
 every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
@@ -26,7 +26,7 @@ every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
 @dataclass
 class Counting:
-    """A display that is also the progress of each training: counts reports, and requests a stop after ``most``."""
+    """A display that is also the progress of its trainings: it counts reports, and stops after ``most`` of them."""
 
     most: float = float("inf")
     reports: int = 0
@@ -50,7 +50,7 @@ class Counting:
 
 
 @pytest.fixture(autouse=True)
-def _report_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def _report_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (loop, import_module("extrapolate.inspect.masks.learn")):
         monkeypatch.setattr(module, "PROGRESS_SECONDS", -1.0)
 
@@ -66,23 +66,23 @@ FOLDERS: dict[str, TemporaryDirectory[str]] = {}
 
 @cache
 def undisturbed(name: str) -> tuple[Outcome, Counting]:
-    """A smoke run from start to end, made once for all tests."""
+    """Run the smoke preset from start to end, once for all tests."""
     FOLDERS[name], display = TemporaryDirectory(), Counting()
     return smoke(name, Path(FOLDERS[name].name), display), display
 
 
 def tables(folder: Path) -> dict[str, pl.DataFrame]:
-    """Return the tables of a run's folder that must be equal from run to run."""
+    """Return the tables of a run's folder that must be equal in every run."""
     found = {path.name: pl.read_parquet(path) for path in folder.glob("*.parquet")}
     return {
         name: table.drop(each for each in table.columns if any(word in each for word in MEASURED_TIME))
         for name, table in found.items()
-        if name not in ("summary.parquet", "curves.parquet")  # computed from the results, which are compared
+        if name not in ("summary.parquet", "curves.parquet")  # of the results, which are compared
     }
 
 
 @every_experiment
-def test_presets_describe_their_trainings(name: str) -> None:
+def test_presets_have_an_outline_and_notes(name: str) -> None:
     experiment = EXPERIMENTS[name]
     assert experiment.name == name
     assert experiment.title == EXPERIMENTS.title(name)
@@ -95,7 +95,7 @@ def test_presets_describe_their_trainings(name: str) -> None:
 
 
 @every_experiment
-def test_a_run_without_the_papers_data_is_refused_before_it_begins(name: str, tmp_path: Path) -> None:
+def test_missing_data_of_the_paper_are_reported_before_a_run_begins(name: str, tmp_path: Path) -> None:
     experiment = EXPERIMENTS[name]
     config = experiment.presets["paper"]
     if getattr(config, "data", None) != REQUIRED:
@@ -107,7 +107,7 @@ def test_a_run_without_the_papers_data_is_refused_before_it_begins(name: str, tm
 
 
 @every_experiment
-def test_options_survive_writing_and_parsing(name: str) -> None:
+def test_serialized_options_are_parsed_to_the_same_configuration(name: str) -> None:
     for config in EXPERIMENTS[name].presets.values():
         texts = serialize_config(config)
         assert texts.keys() == options_of(config).keys()
@@ -145,7 +145,7 @@ def test_smoke_ends_with_a_page_and_a_table(name: str) -> None:
     assert all(re.fullmatch(r"[\w-]+", each) for each in trainings)
     assert display.totals == {each.name: each.steps for each in trainings.values()}
     assert display.reached.keys() == trainings.keys()
-    # the longest tests are skipped for a network that fails
+    # a network that fails skips the longest tests
     assert all(display.reached[each] <= steps for each, steps in display.totals.items())
     assert all(claim.holds is None for claim in outcome.claims), "a smoke run judges nothing"
     page = write_page(outcome.folder).read_text(encoding="utf-8")

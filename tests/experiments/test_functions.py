@@ -1,4 +1,4 @@
-"""Functions of two sums: the task, the networks, and how the published table is judged."""
+"""Functions of two sums: the task, the networks, and the claims on the published table."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,16 +44,16 @@ def test_answer_is_the_function_of_both_sums_over_all_steps(name: str) -> None:
 
 
 def test_threshold_is_the_error_of_weights_a_little_off() -> None:
-    """a − b: weights ε off make it (1 − 2ε)(a − b), so the error is 4ε² E[(a − b)²]."""
+    """a − b: weights off by ε give (1 − 2ε)(a − b), so that the error is 4ε² E[(a − b)²]."""
     task = SubsetFunction(SUM_FUNCTIONS["sub"], Sequences(NARROW), Sequences(WIDE, 4), in_features=16)
-    spread = 4 * 4 * 4**2 / 12  # four steps of four numbers that are in one sum only, each U[2,6]
+    spread = 4 * 4 * 4**2 / 12  # four steps with four numbers in one sum only, each in U[2,6]
     assert task.threshold(1e-2) == pytest.approx(4e-4 * spread, rel=0.1)
     assert task.threshold(1e-2) == task.threshold(1e-2)
     product = replace(task, function=SUM_FUNCTIONS["mul"])
     assert product.threshold(1e-3) == pytest.approx(product.threshold(1e-2) / 100, rel=0.02)
 
 
-def test_static_network_is_one_layer_on_the_other() -> None:
+def test_static_network_applies_its_layers_in_sequence() -> None:
     model = replace(STATIC.presets["smoke"], in_features=8, hidden=7).build("ReLU6")
     x = 10 * torch.randn(1, 3, 8)
     first, second = model.children()
@@ -74,7 +74,7 @@ def test_recurrent_network_carries_both_sums_in_its_state() -> None:
 
 
 @pytest.mark.parametrize("experiment", [STATIC, RECURRENT])
-def test_networks_take_steps_to_answers(experiment: Any) -> None:
+def test_networks_map_steps_to_answers(experiment: Any) -> None:
     config = experiment.presets["smoke"]
     for name in experiment.presets["paper"].models:
         assert config.build(name)(torch.rand(config.trained_on.length, 5, 8)).shape == (5, 1)
@@ -98,7 +98,7 @@ def test_score_of_the_median_before_training_is_a_hundred() -> None:
 
 
 def judged(scores: Mapping[str, Mapping[str, Sequence[float]]], experiment: Any = STATIC) -> dict[str, Claim]:
-    """Of models with ``scores[model][function][seed]``; solved below 0.01."""
+    """Judge models with ``scores[model][function][seed]``, which are solved below 0.01."""
     rows = [
         (model, function, seed, score < 0.01, 0.1, score)
         for model, functions in scores.items()
@@ -118,7 +118,7 @@ def test_published_zero_must_vanish_and_a_published_error_must_not() -> None:
         vanishes, does_not = (claims[f"{model}/mul/extrapolation"] for model in ("NALU", "NAC"))
         assert (vanishes.holds, vanishes.published, does_not.holds) == (holds, 0.0, holds)
         assert does_not.measured == pytest.approx(math.prod(nac) ** (1 / 3))
-    # a small published error is a number beside a number
+    # a small published error is only for comparison
     assert judged({"NALU": {"div": [0.5, 0.6, 0.7]}})["NALU/div/extrapolation"].holds is None
 
 
@@ -132,7 +132,7 @@ def test_comparison_is_with_the_best_of_the_others_seed_by_seed() -> None:
     claim = nearer([0.1, 0.11], rivals)
     assert (claim.holds, claim.measured) == (True, pytest.approx(2, abs=0.05))
     assert nearer([0.1, 1_000.0], rivals).holds is False
-    # scores that are no numbers count as the greatest
+    # infinite scores and NaN count as the greatest score
     claim = nearer([float("inf"), float("nan")], {"LSTM": [100.0, 99.0]}, RECURRENT)
     assert (claim.holds, claim.measured) == (False, pytest.approx(-1, abs=0.01))
 

@@ -1,4 +1,4 @@
-"""The long-dependency task, and what the experiments around linear recurrences measure and claim."""
+"""The long-dependency task, and the measurements and claims of the experiments on linear recurrences."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ MEMORY, SPEED = gilr_long_memory.presets["laptop"], gilr_speed.presets["laptop"]
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 40), st.integers(1, 130))
-def test_first_element_is_a_sign_and_later_ones_are_any_dimension(seed: int, length: int, symbols: int) -> None:
+def test_first_element_is_a_sign_and_later_ones_are_symbols(seed: int, length: int, symbols: int) -> None:
     uniform = torch.rand(50, length, generator=torch.Generator().manual_seed(seed))
     elements, positive = LongDependency(length, symbols).sequences(uniform)
     assert elements.shape == (50, length)
@@ -35,12 +35,12 @@ def test_both_signs_and_all_symbols_are_equally_frequent() -> None:
     assert torch.bincount(elements[:, 1:].flatten(), minlength=8).div(40_000).sub(1 / 8).abs().max() < 0.01
 
 
-def test_minus_one_is_seen_as_plus_one_negated() -> None:
-    seen = LongDependency(3, 5).one_hot(torch.tensor([[5, 2, 0]]))
-    assert seen.tolist() == [[[-1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0]]]
+def test_minus_one_is_encoded_as_plus_one_negated() -> None:
+    encoding = LongDependency(3, 5).one_hot(torch.tensor([[5, 2, 0]]))
+    assert encoding.tolist() == [[[-1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0]]]
 
 
-def test_both_networks_begin_with_the_same_memories() -> None:
+def test_both_networks_start_with_the_same_forget_gates() -> None:
     ours, theirs = (KINDS[name](9, 6, 1_000.0) for name in ("GILR-LSTM", "LSTM"))
     for depth, layer in enumerate(ours.layers):  # type: ignore[arg-type]
         bias = getattr(theirs, f"bias_ih_l{depth}") + getattr(theirs, f"bias_hh_l{depth}")
@@ -48,7 +48,7 @@ def test_both_networks_begin_with_the_same_memories() -> None:
         assert not bias.view(4, 6)[[0, 2, 3]].any()
 
 
-def test_a_short_dependency_is_learned_and_the_training_ends_there() -> None:
+def test_the_training_ends_when_a_short_dependency_is_learned() -> None:
     training = module.train_reader(replace(MEMORY, hidden_alone=16, rate_alone=0.003), "GILR-LSTM", 8, 0)
     assert training.train is not None
     history = run_training(training.replicas(), training.train)
@@ -63,7 +63,7 @@ def memory_rows(model: str, length: int, seconds: Sequence[float], solved: Seque
 
 
 @pytest.mark.parametrize(("linear", "solved", "holds"), [(1.0, True, True), (9.0, True, False), (1.0, False, False)])
-def test_less_time_is_claimed_only_where_it_was_measured(linear: float, solved: bool, holds: bool) -> None:
+def test_less_time_is_claimed_only_if_it_was_measured(linear: float, solved: bool, holds: bool) -> None:
     times = [1.0, 1.1, 0.9, 1.05, 1.0]
     ours = memory_rows("GILR-LSTM", 1_024, [linear * t for t in times], [solved] * 5)
     theirs = memory_rows("LSTM", 1_024, [4 * t for t in reversed(times)], [False] * 5)
@@ -84,7 +84,7 @@ def test_at_lengths_without_the_lstm_every_seed_must_converge(solved: bool) -> N
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_layer_with_a_loop_computes_the_same(name: str) -> None:
+def test_a_layer_with_a_loop_computes_the_same_outputs_and_gradients(name: str) -> None:
     ours, theirs = LAYERS[name](8), with_loop(LAYERS[name](8))
     theirs.load_state_dict(ours.state_dict())
     values, results = torch.randn(3, 20, 4), []
@@ -97,7 +97,7 @@ def test_a_layer_with_a_loop_computes_the_same(name: str) -> None:
     torch.testing.assert_close(slopes, others, atol=1e-4, rtol=1e-4)
 
 
-def test_a_layer_is_faster_where_the_interval_lies_above_one() -> None:
+def test_a_layer_is_faster_if_the_interval_is_above_one() -> None:
     rows = [
         {"model": unit, "length": length, "seed": seed, "ours_ms": 1.0, "loop_ms": loop, "lstm_ms": lstm}
         for unit, length, loops, lstms in (

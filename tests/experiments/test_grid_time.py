@@ -1,4 +1,4 @@
-"""Time in a grid world: the world and its Gymnasium, the agents, and how the published finding is judged."""
+"""Time in a grid world: the world and its Gymnasium environment, the agents, and the claims."""
 
 from collections.abc import Sequence
 
@@ -32,18 +32,18 @@ STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 
 def walked_from(agent: int, time: int, actions: Sequence[int]) -> tuple[list[int], list[float]]:
-    """The places and the rewards on the way to place 2."""
+    """Return the positions and the rewards of an agent on its way to position 2."""
     agents, destination, times, step = torch.tensor([[agent], [2], [time], [0]])
     start = Episodes(agents, destination, times, step, step < 0)
-    places, rewards = [], []
+    positions, rewards = [], []
     for action in actions:
         start, reward = WORLD.act(start, torch.tensor([action]))
-        places.append(start.agent.item())
+        positions.append(start.agent.item())
         rewards.append(reward.item())
-    return places, rewards
+    return positions, rewards
 
 
-def test_only_an_arrival_in_time_is_rewarded_and_no_move_goes_over_the_edge() -> None:
+def test_only_an_arrival_in_time_is_rewarded_and_the_edge_stops_moves() -> None:
     assert walked_from(0, 5, [STAY, STAY, STAY, RIGHT, RIGHT])[1] == [0, 0, 0, 0, 1]
     for wrong in (
         [RIGHT, RIGHT, STAY, STAY, STAY],
@@ -55,7 +55,7 @@ def test_only_an_arrival_in_time_is_rewarded_and_no_move_goes_over_the_edge() ->
     assert walked_from(12, 99, actions)[0] == [7, 6, 1, 1, 0, 0, 5, 6, 7, 8, 9, 9]
 
 
-def test_episodes_begin_at_every_pair_that_can_be_reached_equally_often() -> None:
+def test_episodes_begin_equally_often_at_every_reachable_pair() -> None:
     world = GridTime(side=3, times=(2, 2))
     count = 24_000
     start = world.begin(torch.stack([torch.rand(count), (torch.arange(count) + 0.5) / count]))
@@ -66,11 +66,11 @@ def test_episodes_begin_at_every_pair_that_can_be_reached_equally_often() -> Non
     assert often.max() - often.min() <= 1
 
 
-def test_times_are_drawn_from_their_range_and_told_once() -> None:
+def test_times_are_sampled_from_their_range_and_observed_once() -> None:
     start = WORLD.begin(torch.rand(2, 4_000))
     assert start.time.unique().tolist() == list(range(5, 13))
-    planes, told = WORLD.observe(start)
-    assert torch.equal(told, start.time.float())
+    planes, time = WORLD.observe(start)
+    assert torch.equal(time, start.time.float())
     assert torch.equal(planes[:, :25].argmax(-1), start.agent)
     assert torch.equal(planes[:, 25:].argmax(-1), start.destination)
     assert planes.sum() == 2 * 4_000
@@ -78,26 +78,26 @@ def test_times_are_drawn_from_their_range_and_told_once() -> None:
     assert WORLD.observe(after)[1].abs().max() == 0
 
 
-def test_worlds_that_cannot_be_are_refused() -> None:
+def test_impossible_worlds_are_refused() -> None:
     for side, times in ((1, (5, 12)), (5, (0, 3)), (5, (5, 4))):
         with pytest.raises(ValueError, match="side must be at least 2"):
             GridTime(side=side, times=times)
 
 
-def test_environment_passes_gymnasiums_own_check() -> None:
+def test_environment_passes_the_check_of_gymnasium() -> None:
     made = gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")
     check_env(made.unwrapped, skip_render_check=True)
     assert made.spec is not None
 
 
-def test_vector_environment_follows_its_seed_and_begins_anew_after_an_end() -> None:
+def test_vector_environment_follows_its_seed_and_restarts_after_an_episode() -> None:
     environments = gymnasium.make_vec("GridTime-v0", num_envs=3, times=(5, 5))
     first, _ = environments.reset(seed=4)
     again, _ = environments.reset(seed=4)
     assert environments.observation_space.contains(first)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert first["time"].tolist() == [[5]] * 3
-    # nobody moves: all end together, and begin anew at the step after
+    # no agent moves: all episodes end together, and restart at the next step
     for step in range(1, 7):
         seen, reward, over, truncated, _ = environments.step(np.full(3, STAY))
         assert over.tolist() == [step == 5] * 3
@@ -106,15 +106,15 @@ def test_vector_environment_follows_its_seed_and_begins_anew_after_an_end() -> N
         assert not reward.any()
 
 
-def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
+def test_agent_acts_in_gymnasium_as_in_training() -> None:
     environment, agent = GridTimeEnv(), Agent(Clock(), 16)
     seen, _ = environment.reset(seed=3)
     start = environment._episode
     walked = walk(agent, environment.world, start, likeliest)
     state, done, step = agent.initial_state(start.time.float()), False, 0
     while not done:
-        planes, told = torch.from_numpy(seen["planes"]).flatten()[None], torch.from_numpy(seen["time"])
-        preferences, _, state = agent(planes, told, state)
+        planes, time = torch.from_numpy(seen["planes"]).flatten()[None], torch.from_numpy(seen["time"])
+        preferences, _, state = agent(planes, time, state)
         torch.testing.assert_close(preferences, walked.preferences[step])
         seen, reward, done, _, _ = environment.step(np.int64(preferences.argmax().item()))
         assert reward == walked.reward[step].item()
@@ -122,19 +122,19 @@ def test_agent_gets_in_gymnasium_what_it_gets_in_training() -> None:
     assert walked.going.sum() == step
 
 
-def test_clock_with_exact_weights_is_the_time_that_is_left() -> None:
+def test_clock_with_exact_weights_is_the_number_of_steps_left() -> None:
     clock = Clock()
     with torch.no_grad():
         clock.layer.w_hat.copy_(torch.tensor([20.0, -20.0]).expand(8, 2))
         clock.layer.m_hat.fill_(20.0)
-    kept = torch.zeros(1, 8)
+    sums = torch.zeros(1, 8)
     for step in range(30):
-        kept = clock(torch.tensor([[30.0 if step == 0 else 0.0, 1.0]]), kept)
-        assert kept[0].tolist() == [29.0 - step] * 8
+        sums = clock(torch.tensor([[30.0 if step == 0 else 0.0, 1.0]]), sums)
+        assert sums[0].tolist() == [29.0 - step] * 8
 
 
 @pytest.mark.parametrize("clock", CLOCKS.values())
-def test_every_agent_walks_and_learns_from_it(clock: type[Clock]) -> None:
+def test_every_agent_has_a_loss_with_finite_gradients(clock: type[Clock]) -> None:
     agent = Agent(clock(), 8)
     walked = walk(agent, WORLD, WORLD.begin(torch.rand(2, 6)), likeliest)
     assert walked.preferences.shape == (12, 6, 5)
@@ -156,14 +156,14 @@ def test_loss_is_advantage_actor_critic_over_the_steps_before_the_end() -> None:
     torch.testing.assert_close(loss, torch.stack(terms).mean())
 
 
-def test_replicas_sample_episodes_and_actions_of_their_own() -> None:
+def test_replicas_sample_different_episodes_and_actions() -> None:
     replicas = train_agent(grid_time.presets["smoke"], "LSTM").replicas()
     one, other = (episode_loss(4, replicas[0], key, {}).item() for key in replicas.keys(0))
     assert one != other
 
 
-def test_findings_hold_where_the_intervals_say_so() -> None:
-    """In turn: NAC later than LSTM, NAC holds, LSTM falls."""
+def test_findings_hold_if_their_intervals_exclude_the_bounds() -> None:
+    """The findings in order: NAC later than LSTM, NAC holds, LSTM falls."""
     for trained, lstm, nac, holds in (
         (0.9, [0.0, 0.02, 0.0], [0.8, 0.85, 0.9], True),
         (0.9, [0.0, 0.9, 0.0], [0.9, 0.0, 0.9], False),

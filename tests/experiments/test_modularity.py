@@ -75,7 +75,7 @@ def test_tables_and_page_show_what_masks_keep_and_share(tmp_path: Path) -> None:
     answers = lines.filter(measure="answers", mask="add mask, mul asked")
     assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
     page = write_page(tmp_path).read_text(encoding="utf-8")
-    for title in ("Mask by mask", "Right answers under a mask", "Weights kept", "intersection over union"):
+    for title in ("Mask by mask", "Accuracy under a mask", "Weights kept", "intersection over union"):
         assert title in page
     (tmp_path / "masks.parquet").write_bytes(b"no table")
     assert "Mask by mask" not in write_page(tmp_path).read_text(encoding="utf-8")

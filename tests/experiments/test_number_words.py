@@ -1,4 +1,4 @@
-"""Number words: the phrases, the split, the recurrent cells, and how the published findings are judged."""
+"""Number words: the phrases, the split, the recurrent cells, and the claims."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_split_has_the_published_sizes_and_every_word_in_training() -> None:
         NumberWords(training=900, validation=200)
 
 
-def test_phrases_become_tokens_padded_with_zeros() -> None:
+def test_phrases_are_encoded_as_tokens_padded_with_zeros() -> None:
     tokens, lengths, values = NumberWords.encode([334, 7])
     texts = [" ".join(WORDS[token] for token in row) for row in tokens.tolist()]
     assert texts == ["three hundred and thirty four", "seven    "]
@@ -52,7 +52,7 @@ def test_phrases_become_tokens_padded_with_zeros() -> None:
 
 
 @pytest.mark.parametrize(("ours", "known"), [(LSTM, torch.nn.LSTM), (GRU, torch.nn.GRU), (RNN, torch.nn.RNN)])
-def test_cells_compute_what_torch_computes(ours: type, known: type) -> None:
+def test_cells_compute_the_same_as_torch(ours: type, known: type) -> None:
     cell, reference, x = ours(3, 5), known(3, 5), torch.randn(7, 2, 3)
     order = (0, 1, 3, 2) if ours is LSTM else (0, 1, 2, 3)  # torch's gates: i, f, g, o; ours: i, f, o, g
     parts = [value.chunk(4) if ours is LSTM else (value,) for value in cell.state_dict().values()]
@@ -72,7 +72,7 @@ def test_nalu_must_be_better_and_the_bounded_read_out_worse() -> None:
     assert claims["LSTM-NALU/less-than-LSTM"].holds is False
 
 
-def test_page_shows_the_estimates_word_by_word_unless_their_file_is_damaged(tmp_path: Path) -> None:
+def test_page_has_the_estimates_word_by_word_unless_their_file_is_damaged(tmp_path: Path) -> None:
     smoke_run("number-words", tmp_path, models=("LSTM",), seeds=1, steps=1)
     page = write_page(tmp_path).read_text()
     assert "Word by word" in page

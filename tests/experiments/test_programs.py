@@ -1,4 +1,4 @@
-"""Programs: what is generated, the networks, and how the published finding is judged."""
+"""Programs: the generated programs, the networks, and the claims."""
 
 import pytest
 import torch
@@ -16,17 +16,17 @@ LAPTOP = programs.presets["laptop"]
 KEY = torch.tensor([0, 0, 0])
 
 
-def written(symbols: torch.Tensor, values: torch.Tensor) -> list[str]:
-    """The programs as a person writes them."""
-    said = (zip(*each, strict=True) for each in zip(symbols.tolist(), values.tolist(), strict=True))
+def render(symbols: torch.Tensor, values: torch.Tensor) -> list[str]:
+    """Return the programs as text."""
+    pairs = (zip(*each, strict=True) for each in zip(symbols.tolist(), values.tolist(), strict=True))
     return [
         " ".join(str(int(value)) if SYMBOLS[token] == "number" else SYMBOLS[token] for token, value in each)
-        for each in said
+        for each in pairs
     ]
 
 
-def evaluated(text: str) -> int:
-    """What Python makes of a program as it is written."""
+def evaluate(text: str) -> int:
+    """Return the value of a program (as text), computed by Python."""
     expression = text.removesuffix("=").replace("×", "*")
     if text.startswith("if"):
         condition, branches = expression.removeprefix("if").split(":")
@@ -37,23 +37,23 @@ def evaluated(text: str) -> int:
 
 @pytest.mark.parametrize("script", list(SCRIPTS))
 @pytest.mark.parametrize("limit", [10, 1_000])
-def test_answers_are_what_python_says(script: str, limit: int) -> None:
+def test_answers_equal_those_of_python(script: str, limit: int) -> None:
     task = Programs(SCRIPTS[script], limit)
     symbols, values, reach, answer = task.sample_programs(torch.rand(task.draws, 300))
-    assert answer.tolist() == [evaluated(text) for text in written(symbols, values)]
+    assert answer.tolist() == [evaluate(text) for text in render(symbols, values)]
     assert (answer.abs() <= 2 * reach).all()
 
 
-def test_programs_are_written_as_documented() -> None:
+def test_programs_have_the_documented_form() -> None:
     task, u = Programs(SCRIPTS["if-times"]), [0.5, 0.8, 0.3, 0.4, 0.8, 0.9, 0.9, 0.4]
     symbols, values, _, answer = task.sample_programs(torch.tensor([[*u, 0.2], [*u, 0.7]]).T)
-    first, second = written(symbols, values)
+    first, second = render(symbols, values)
     assert first == "if 5 == 5 : 3 × 4 else 8 - 9 ="
     assert second == "if 5 == 8 : 3 × 4 else 8 - 9 ="
     assert answer.tolist() == [12, -1]
 
 
-def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance() -> None:
+def test_the_compared_numbers_are_equal_in_half_of_the_programs_or_by_chance() -> None:
     task = Programs(SCRIPTS["if"])
     _, values, *_ = task.sample_programs(torch.rand(task.draws, 20_000))
     equal = (values[:, 1] == values[:, 3]).float().mean()
@@ -61,7 +61,7 @@ def test_two_that_are_compared_are_equal_in_half_of_the_programs_and_by_chance()
     assert values[:, 1].unique().tolist() == list(range(10))
 
 
-def test_numbers_are_read_by_digits_with_zeros_in_front() -> None:
+def test_digits_of_numbers_have_leading_zeros() -> None:
     task = Programs(SCRIPTS["add"], limit=100, digits=True)
     symbols, values, _, answer = task.sample_programs(
         torch.tensor([0.0, 0.0, 0.07, 0.425, 0.0, 0.0, 0.0, 0.0, 0.0])[:, None]
@@ -83,7 +83,7 @@ def test_ugrnn_computes_its_equations() -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_every_model_answers_and_learns_from_it(name: str) -> None:
+def test_every_model_has_answers_with_finite_gradients(name: str) -> None:
     task = Programs(SCRIPTS["if-times"])
     model = build_reader(name, 8, task.limit)
     errors = relative_errors(model, *task.sample(5, KEY))
@@ -95,23 +95,23 @@ def test_every_model_answers_and_learns_from_it(name: str) -> None:
 def test_unit_computes_with_numbers_of_any_size() -> None:
     model = build_reader("LSTM-NAC", 2, 10)
     assert isinstance(model, Guided)
-    with torch.no_grad():  # an exact adder: keeps u0 + value at every symbol
+    with torch.no_grad():  # an exact adder: u0 becomes u0 + value at every symbol
         model.control.weight.zero_()
         model.layer.get_parameter("m_hat").fill_(20.0)
         weight = model.layer.get_parameter("w_hat").zero_()
         weight[0, 0] = weight[0, -1] = 20.0
     answers = model(torch.zeros(3, 1, dtype=torch.int64), torch.tensor([[123_456.0], [1.0], [4.0]]))
-    assert answers.tolist() == [123_456 + 1 + 4 + 1]  # from 1
+    assert answers.tolist() == [123_456 + 1 + 4 + 1]  # the memory starts at 1
 
 
-def test_cell_sets_the_units_weights_for_each_program() -> None:
+def test_cell_sets_the_weights_of_the_unit_separately_for_each_program() -> None:
     model = build_reader("UGRNN-NALU", 8, 10)
     programs = Programs(SCRIPTS["if"]).sample(4, KEY)
     alone = [relative_errors(model, *(each[i : i + 1] for each in programs)) for i in range(4)]
     torch.testing.assert_close(relative_errors(model, *programs), torch.cat(alone))
 
 
-def test_unit_must_be_less_wrong_than_its_own_cell() -> None:
+def test_unit_must_have_a_smaller_error_than_its_cell_alone() -> None:
     id, plain = "LSTM-NAC/adding two numbers/lower-than-LSTM", [0.9, 0.95, 0.92]
     for own, holds in (([0.009, 0.0095, 0.0092], True), ([0.001, 5.0, 7.0], False)):
         errors = {"LSTM": plain, "UGRNN": plain, "LSTM-NAC": own}
@@ -121,7 +121,7 @@ def test_unit_must_be_less_wrong_than_its_own_cell() -> None:
         assert "10 of 100 numbers in training" in str(claims[id].why)
 
 
-def test_a_limit_whose_products_a_unit_cannot_keep_is_refused() -> None:
+def test_a_limit_whose_products_exceed_the_memory_bound_is_refused() -> None:
     assert programs.jobs(with_options(LAPTOP, {"limit": "316", "samples": "2"}))
     with pytest.raises(UserError, match="--limit: 5000 is too large: it must be at most 316"):
         programs.jobs(with_options(LAPTOP, {"limit": "5_000"}))

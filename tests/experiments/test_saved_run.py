@@ -22,7 +22,7 @@ from silent import smoke_run
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two units on two ranges from two seeds."""
+    """A run of two units on two ranges with two seeds."""
     folder = tmp_path_factory.mktemp("single-module")
     return smoke_run("single-module", folder, seeds=2, steps=60, eval_every=20, samples=50).folder
 
@@ -43,7 +43,7 @@ def test_tables_are_those_of_the_run(kept: Path) -> None:
     assert repr(found) == f"Run(path={kept!r})"
 
 
-def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
+def test_the_module_of_each_row_has_the_error_of_that_row(kept: Path) -> None:
     found = load_run(str(kept))
     assert found.results.height == 8
     for row in found.results.iter_rows(named=True):
@@ -56,7 +56,7 @@ def test_each_row_gives_the_module_that_made_its_error(kept: Path) -> None:
         assert error == pytest.approx(row["extrapolation_mse"], rel=1e-9)
 
 
-def test_labels_distinguish_replicas_of_several_functions(tmp_path: Path) -> None:
+def test_each_row_of_several_functions_selects_its_own_replica(tmp_path: Path) -> None:
     found = load_run(smoke_run("functions-static", tmp_path, steps=20).folder)
     stacked = load_file(tmp_path / "parts" / "Linear.weights.safetensors")
     rows = found.results.filter(model="Linear")
@@ -66,10 +66,10 @@ def test_labels_distinguish_replicas_of_several_functions(tmp_path: Path) -> Non
         assert all(torch.equal(value, stacked[name][index]) for name, value in state.items())
 
 
-def test_a_masked_network_is_loaded_without_its_masks_and_a_warning(tmp_path: Path) -> None:
+def test_a_network_of_an_experiment_with_masks_is_built_without_masks_and_with_a_warning(tmp_path: Path) -> None:
     found = load_run(smoke_run("modularity-add-mul", tmp_path, mask_steps=5).folder)
     labels = found.results.filter(model="unmasked").select("model", "task", "split", "seed")
-    with pytest.warns(UserWarning, match=r"changed the network after training \(masks, rounding\)"):
+    with pytest.warns(UserWarning, match=r"changed this network after its training \(masks, rounding\)"):
         state = found.model(**labels.row(0, named=True)).state_dict()
     (weights,) = (tmp_path / "parts").glob("*.weights.safetensors")
     seed = labels["seed"][0]
@@ -96,7 +96,7 @@ def test_labels_that_fit_no_row_or_several(kept: Path, labels: dict[str, Any], m
     refused(lambda: load_run(kept).model(**labels), re.escape(message))
 
 
-def test_results_without_weights_load_and_a_request_for_a_model_is_an_error(folder: Path) -> None:
+def test_results_are_read_without_the_weights_but_models_are_refused(folder: Path) -> None:
     shutil.rmtree(folder / "parts")
     found = load_run(folder)
     assert found.results.height == 8
@@ -131,7 +131,7 @@ USES: dict[str, Any] = {
 
 @pytest.mark.parametrize("harm", ["damaged", "missing"])
 @pytest.mark.parametrize("file", USES)
-def test_the_error_for_a_damaged_or_missing_file_names_it_in_one_line(file: str, harm: str, folder: Path) -> None:
+def test_a_damaged_or_missing_file_is_named_in_one_line(file: str, harm: str, folder: Path) -> None:
     path = folder / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     if harm == "missing":
@@ -146,10 +146,10 @@ def test_the_error_for_a_damaged_or_missing_file_names_it_in_one_line(file: str,
         assert f"{path}: no such file" in str(caught.value)
 
 
-def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_the_folder_of_a_run_is_refused(tmp_path: Path) -> None:
     message = "no such folder: give the folder that `extrapolate run --out` wrote"
     refused(lambda: load_run(tmp_path / "nowhere"), message)
-    refused(lambda: load_run(tmp_path), "so this is not the folder of a run")
+    refused(lambda: load_run(tmp_path), "no such file; choose the folder of a run")
 
 
 def test_weights_and_settings_of_another_version_are_refused(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Exact formulas of trained modules: found where the weights are near, refused with a reason where not."""
+"""Exact formulas of trained modules: found if the weights are near exact values, else refused with a reason."""
 
 import itertools
 import math
@@ -19,14 +19,14 @@ from extrapolate.inspect.exact_units import Snapped, snap, snap_to
 
 
 class Squared(units.NMU):
-    """A unit that computes something else than its class does."""
+    """A unit that computes another function than its base class."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x) ** 2
 
 
 class Renamed(units.NMU):
-    """A unit that computes what its class does."""
+    """A unit that computes the same function as its base class."""
 
     def extra_repr(self) -> str:
         return "mine"
@@ -41,8 +41,8 @@ ONES = [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize("kind", sorted(CASES.keys() - {"Sequential"}))
-def test_the_snapped_equation_is_the_units_own(kind: str) -> None:
-    """The equation in fractions against the module's forward: weights within 1e-4 change little near 1."""
+def test_the_snapped_equation_equals_the_unit(kind: str) -> None:
+    """Compare the equation in fractions with ``forward``: weight changes of 1e-4 have little effect near 1."""
     unit = CASES[kind].build(1e-4).double().eval()
     snapped = snap(unit, 1e-2)
     sizes, compared = (Fraction(9, 4), Fraction(4, 9), Fraction(-9, 4), Fraction(-4, 9)), 0
@@ -52,14 +52,14 @@ def test_the_snapped_equation_is_the_units_own(kind: str) -> None:
         except UndefinedError:
             continue
         with torch.no_grad():
-            given = unit(torch.tensor([float(value) for value in inputs], dtype=torch.float64))
+            found = unit(torch.tensor([float(value) for value in inputs], dtype=torch.float64))
         expected = torch.tensor([float(value) for value in answers], dtype=torch.float64)
-        torch.testing.assert_close(given, expected, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(found, expected, rtol=2e-3, atol=2e-3)
         compared += 1
     assert compared >= 4
 
 
-def test_a_trained_unit_gives_its_formula() -> None:
+def test_the_formula_of_a_trained_unit_is_found() -> None:
     torch.manual_seed(0)
     unit = units.NMU(2, 1)
     optimizer = torch.optim.Adam(unit.parameters(), lr=0.02)
@@ -72,7 +72,7 @@ def test_a_trained_unit_gives_its_formula() -> None:
     assert exact(unit, names=["a", "b"]).expressions == (a * b,)
 
 
-def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
+def test_weights_are_named_by_their_layer_and_far_weights_give_no_formula() -> None:
     weights = exact(CASES["Sequential"].build(1e-5)).certificate.distances
     assert [each.name for each in weights][-3:] == ["1.0.weight[0, 1]", "2.weight[0, 0]", "2.bias[0]"]
     result = exact(nn.Sequential(near(units.NAU(2, 1), 0.0, weight=[[1.0, 0.43]])))
@@ -94,21 +94,21 @@ def test_weights_are_named_by_their_layer_and_far_ones_invent_nothing() -> None:
         (Doubled(near(units.NMU(2, 1), 0.0, weight=ONES)), "Doubled"),
     ],
 )
-def test_modules_without_exact_weights_or_with_a_function_of_their_own_say_why(module: nn.Module, words: str) -> None:
+def test_modules_without_exact_weights_or_with_another_function_are_refused(module: nn.Module, words: str) -> None:
     result = exact(module)
     assert (result.expressions, result.found) == (None, False)
     assert words in str(result.certificate.reason)
-    assert exact(near(Renamed(2, 1), 0.0, weight=ONES)).found, "a subclass that computes what its class does"
+    assert exact(near(Renamed(2, 1), 0.0, weight=ONES)).found, "a subclass that computes the same function"
 
 
-def test_undefined_places_are_listed() -> None:
+def test_undefined_inputs_are_listed() -> None:
     unit = near(units.NPU(2, 1), 0.0, weight=[[0.5, -1.0]], gate=[1.0, 1.0])
     undefined = exact(unit, names=["a", "b"]).certificate.undefined
     assert undefined == ("b = 0: division by zero", "a < 0: even root of a negative number")
 
 
 def rule_for_doubler(factor: int) -> Callable[[nn.Module, float], Snapped]:
-    """A complete rule; its expression is wrong unless ``factor`` is 2."""
+    """Return a complete rule. Its expression is wrong unless ``factor`` is 2."""
 
     def rule(unit: nn.Module, tolerance: float) -> Snapped:
         assert isinstance(unit, Doubler)
@@ -119,25 +119,25 @@ def rule_for_doubler(factor: int) -> Callable[[nn.Module, float], Snapped]:
     return rule
 
 
-def test_a_unit_of_ones_own_becomes_readable_by_a_right_rule() -> None:
+def test_a_correct_rule_makes_a_users_unit_exact() -> None:
     with pytest.raises(NeverExactError):
         snap(Doubler(), 1e-2)
     exact_rule(Doubler)(rule_for_doubler(2))
     result = exact(Doubler(), names=["a"])
     assert result.expressions == (2 * a,)
     assert result.module is not None
-    # a rule whose expression is not its equation leads to a refusal, not to a formula
+    # a rule whose expression differs from its equation gives no formula
     exact_rule(Doubler)(rule_for_doubler(3))
     result = exact(Doubler())
     assert (result.expressions, result.certificate.snapped_agrees) == (None, False)
-    assert "not the snapped network's" in str(result.certificate.reason)
+    assert "differs from the snapped network" in str(result.certificate.reason)
 
 
-def test_the_result_prints_the_three_answers() -> None:
+def test_the_result_prints_the_three_checks() -> None:
     text = str(exact(CASES["NMU"].build(1e-5), names=["a", "b"], trained_on=(1, 2)))
     assert text.startswith("Exact:\n  y0 = a*b\n  y1 = b\n")
     for words in (
-        "The snapped weights stand for these expressions: equal in fractions at 24 random points",
+        "Formula of the snapped weights: as above; equal in rational arithmetic at 24 random points",
         "|module - formula| of y1 for inputs in [1, 20] (10 times the training range):",
         "largest sampled",
         "the probability that an untrained module is as near",
@@ -154,11 +154,11 @@ def test_rational_powers() -> None:
             power(Fraction(base), Fraction(exponent))
 
 
-def test_comparison_finds_a_difference_far_out() -> None:
+def test_comparison_finds_a_small_difference() -> None:
     almost = a * b + sympy.Rational(1, 10**12)
     agreement = compare([almost], [a, b], lambda x: [x[0] * x[1]], [Domain(), Domain()])
     assert not agreement.equal
-    assert "the network gives" in str(agreement.counterexample)
+    assert "the network returns" in str(agreement.counterexample)
 
 
 def test_powers_with_large_denominators_are_compared_beyond_the_range_of_floats() -> None:

@@ -1,4 +1,4 @@
-"""``exact``: how far a module is from the formula of its snapped weights, and what that decides."""
+"""``exact``: the distance of a module from the formula of its snapped weights, and its consequences."""
 
 import copy
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def error_of(result: Exact) -> BoxError:
 
 
 def inside(box: InputBox, count: int, seed: int) -> Tensor:
-    """Random points of a box; half of them lie near its poles."""
+    """Sample random points of a box, half of them near its poles."""
     rng = np.random.default_rng(seed)
     low, high = np.array(box.sides).T
     points = rng.uniform(low, high, (count, len(low)))
@@ -42,14 +42,12 @@ def values(expressions: Sequence[sympy.Expr], points: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(columns[:-1], -1).astype(float))
 
 
-# the NAC starts so near to saturation that two weights within 1e-4 are no evidence of a training
+# an untrained NAC is nearly saturated: two weights within 1e-4 are no evidence of training
 NOISES = {kind: (1e-6, 1e-5) if kind in ("NAC", "NACMul") else (1e-6, 1e-5, 1e-4) for kind in CASES}
 
 
 @pytest.mark.parametrize(("kind", "noise"), [(kind, noise) for kind in CASES for noise in NOISES[kind]])
-def test_trained_modules_give_their_formula_on_the_default_box_and_a_network_that_computes_it(
-    kind: str, noise: float
-) -> None:
+def test_formula_and_snapped_network_of_trained_modules_on_the_default_box(kind: str, noise: float) -> None:
     result = exact(CASES[kind].build(noise), names=NAMES)
     assert result.found, result
     assert result.expressions is not None
@@ -86,15 +84,15 @@ def test_no_input_of_the_box_is_further_than_the_bound(kind: str, noise: float, 
     box = [(min(pair), max(pair) + 60) for pair in (ends[:2], ends[2:])]
     module = CASES[kind].build(noise)
     certificate = exact(module, names=NAMES, tolerance=0.2, box=box, max_chance=1.0, seed=seed).certificate
-    if certificate.error is None:  # weights of such noise may be nearer to another value
+    if certificate.error is None:  # with this noise, weights may be nearer to another value
         return
     error = certificate.error
     assert certificate.snapped is not None
     bound = torch.inf if error.bound is None else error.bound
     points = inside(error.box, 2000, seed)
     with torch.no_grad():
-        apart = module.double().eval()(points) - values(certificate.snapped, points)
-    assert float(apart[:, error.output].abs().max()) <= bound
+        distance = module.double().eval()(points) - values(certificate.snapped, points)
+    assert float(distance[:, error.output].abs().max()) <= bound
     assert error.sampled <= bound
 
 
@@ -110,7 +108,7 @@ def test_the_users_module_is_not_changed() -> None:
 
 
 def test_a_module_far_from_its_formula_is_not_exact() -> None:
-    """Eight weights of 0.009 snap to 0, so the formula is 1; at inputs of 10^4 the module gives 4.7e15."""
+    """Eight weights of 0.009 snap to 0, so the formula is 1. At inputs of 10^4 the module returns 4.7e15."""
     unit = units.NMU(8, 1)
     unit.weight.data.fill_(0.009)
     result = exact(unit)
@@ -120,11 +118,11 @@ def test_a_module_far_from_its_formula_is_not_exact() -> None:
     # at inputs of 10: (0.009·10 + 0.991)^8 - 1
     assert error_of(result).bound == pytest.approx(1.081**8 - 1, rel=0.01)
     assert error_of(result).sampled == pytest.approx(1.081**8 - 1)
-    assert "at most 0.86, 0.86 of the formula's size 1 (0.01 is allowed)" in str(certificate.reason)
+    assert "at most 0.86, 0.86 times the formula's size 1 (allowed: 0.01)" in str(certificate.reason)
     assert error_of(exact(unit, box=(-1e4, 1e4))).sampled == pytest.approx(4.7e15, rel=0.01)
 
 
-def test_the_box_decides() -> None:
+def test_the_result_depends_on_the_box() -> None:
     unit = near(units.NMU(2, 1), 0.0, weight=[[1.0, 2e-4]])
     assert exact(unit, box=(-1, 1)).found
     assert exact(unit, trained_on=(-1, 1)).found
@@ -134,7 +132,7 @@ def test_the_box_decides() -> None:
     assert exact(unit, box=(-1000, 1000), max_error=0.3).found
 
 
-def test_the_training_range_is_taken_ten_times_and_inputs_that_must_be_positive_from_a_percent_on() -> None:
+def test_the_box_is_ten_times_the_training_range_and_positive_inputs_start_at_one_percent() -> None:
     unit = near(units.NMU(2, 1), 0.0, weight=[[1.0, 1.0]])
     for trained_on, side in {(1, 2): (1, 20), (-2, 2): (-20, 20), (-2, -1): (-20, -1)}.items():
         error = error_of(exact(unit, trained_on=trained_on))
@@ -145,7 +143,7 @@ def test_the_training_range_is_taken_ten_times_and_inputs_that_must_be_positive_
         assert error_of(exact(unit, box=box)).box.sides == (side, side)
 
 
-def test_inputs_near_a_pole_are_left_out_only_where_the_box_holds_it() -> None:
+def test_inputs_near_a_pole_are_excluded_only_if_the_box_contains_it() -> None:
     unit = near(units.NRU(2, 1), 1e-5, weight=[[1.0, -1.0]])
     for box, sides, away in (
         ((-10, 10), ((-10, 10), (-10, 10)), (0.0, 0.1)),
@@ -160,14 +158,14 @@ def test_inputs_near_a_pole_are_left_out_only_where_the_box_holds_it() -> None:
     assert "|b| ≥ 0.1" in str(exact(unit, names=NAMES))
 
 
-def test_the_constants_of_a_unit_count() -> None:
+def test_the_constants_of_a_unit_are_included() -> None:
     """RealNPU divides by |x| + 2^-23, which is far from |x| at 1e-6."""
     unit = near(units.RealNPU(2, 1), 0.0, weight=[[1.0, -1.0]], gate=[1.0, 1.0])
     assert exact(unit, box=(1e-3, 1)).found
     assert not exact(unit, box=(1e-6, 1)).found
 
 
-def test_a_pole_inside_a_network_leaves_no_bound() -> None:
+def test_a_network_with_a_pole_inside_has_no_bound() -> None:
     network = nn.Sequential(
         near(units.NAU(2, 1), 1e-6, weight=[[1.0, -1.0]]), near(units.NRU(1, 1), 1e-6, weight=[[-1.0]])
     )
@@ -179,7 +177,7 @@ def test_a_pole_inside_a_network_leaves_no_bound() -> None:
     assert exact(network, box=[(5, 10), (1, 2)]).found
 
 
-def test_the_bound_sees_what_samples_miss() -> None:
+def test_the_bound_includes_errors_that_samples_miss() -> None:
     """The closed multiplication path of this INALU leaks 1e-4·|a|/|b|, up to 1e5 near b = 0."""
     unit = inalu(1e-4, 1.0, [[1.0, -1.0]], [[1.0, -1.0]])
     result = exact(unit, names=NAMES)
@@ -189,10 +187,10 @@ def test_the_bound_sees_what_samples_miss() -> None:
 
 
 class Unbounded(Doubler):
-    """Its rule has no bounds."""
+    """A unit whose rule has no ``enclose``."""
 
 
-def test_a_rule_without_bounds_gives_no_exact_module() -> None:
+def test_a_module_whose_rule_has_no_bounds_is_not_exact() -> None:
     @exact_rule(Unbounded)
     def rule(unit: nn.Module, tolerance: float) -> Snapped:
         return Snapped((), evaluate=lambda x: [2 * x[0]], expressions=lambda x: [2 * x[0]])
@@ -209,15 +207,15 @@ def test_a_rule_without_bounds_gives_no_exact_module() -> None:
         ({"box": [(0, 1), (0, 1), (0, 1)]}, "each of the 2 inputs"),
         ({"box": 3.0}, "box must be"),
         *(({"box": box}, "low < high") for box in ((1, 1), (2, 1))),
-        ({"trained_on": [(0, 1), (0, float("inf"))]}, "trained_on needs finite"),
+        ({"trained_on": [(0, 1), (0, float("inf"))]}, "trained_on must have finite"),
         ({"box": (0, 1), "trained_on": (0, 1)}, "not both"),
         ({"names": ["a"]}, "2 inputs"),
         ({"names": ["a", "a"]}, "differ"),
         ({"box": [(1, 2), (-2, -1)], "names": NAMES}, "b must be positive"),  # where the module has no value
     ],
 )
-def test_arguments_that_do_not_fit(arguments: dict, words: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         exact(CASES["MulMCFC"].build(1e-5), **arguments)
-    with pytest.raises(TypeError, match=r"torch\.nn\.Module, and this is a list"):
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module, got list"):
         exact([1, 2])  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""``exact`` refuses modules whose weights are no nearer to exact values than those of an untrained one."""
+"""``exact`` refuses a module if its weights are no nearer to exact values than those of an untrained module."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,20 +40,20 @@ def test_200_untrained_modules_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "off"), [([0.5, 0.25], 1e-5), ([0.3, -1.75], 1e-6), ([2.0, 0.0], 1e-4), ([1 / 3, 0.0], 1e-5)]
+    ("weight", "noise"), [([0.5, 0.25], 1e-5), ([0.3, -1.75], 1e-6), ([2.0, 0.0], 1e-4), ([1 / 3, 0.0], 1e-5)]
 )
-def test_trained_linear_layers_are_found(weight: list[float], off: float) -> None:
-    result = exact(near(nn.Linear(2, 1), off, weight=[weight], bias=[1.0]))
+def test_trained_linear_layers_are_found(weight: list[float], noise: float) -> None:
+    result = exact(near(nn.Linear(2, 1), noise, weight=[weight], bias=[1.0]))
     assert result.found, result
 
 
-def test_a_fraction_that_an_untrained_weight_meets_by_chance_is_no_finding() -> None:
+def test_a_fraction_that_is_likely_by_chance_is_refused() -> None:
     layer = nn.Linear(1, 1, bias=False)
     layer.weight.data.fill_(0.5 + 1e-4)
     result = exact(layer)
     certificate: Any = result.certificate
     assert (result.found, certificate.error.near) == (False, True)
-    # 0.04 of the allowed distance 0.01/2²; fractions with q ≤ 100 cover 0.07 of the line
+    # 0.04 of the allowed distance 0.01/2²; the fractions with q ≤ 100 cover 0.07 of all numbers
     assert certificate.untrained.chance == pytest.approx(0.04 * 0.07, rel=0.6)
     assert "untrained" in str(certificate.reason)
     assert exact(layer, max_chance=0.01).found
@@ -61,8 +61,8 @@ def test_a_fraction_that_an_untrained_weight_meets_by_chance_is_no_finding() -> 
     assert exact(layer).found
 
 
-def test_a_nac_that_starts_saturated_needs_nearer_weights() -> None:
-    """NAC(2, 1) starts with logits up to 9.5, so weights within 1e-4 are common in untrained modules."""
+def test_a_nac_with_saturated_initial_weights_needs_nearer_weights() -> None:
+    """An untrained NAC(2, 1) has logits up to 9.5: weights within 1e-4 are common."""
     refused = exact(saturated(units.NAC(2, 1), 1e-4, [[1.0, -1.0]]))
     assert not refused.found
     assert "untrained" in str(refused.certificate.reason)
@@ -71,20 +71,20 @@ def test_a_nac_that_starts_saturated_needs_nearer_weights() -> None:
 
 
 def test_weights_that_are_exact_before_training_are_no_evidence() -> None:
-    """The NPU's imaginary weights start at 0; a chance counts its other weights alone."""
+    """The initial imaginary weights of the NPU are 0. Only its other weights count."""
     both = (near(unit(1, 1), 1e-5, weight=[[2.0]], gate=[1.0]) for unit in (units.RealNPU, units.NPU))
     certificates: list[Any] = [exact(unit).certificate for unit in both]
     real, complex_ = (each.untrained.chance for each in certificates)
     assert complex_ == pytest.approx(real, rel=0.8)
 
 
-class Stated(units.NAU):
-    """A NAU whose start is its answer."""
+class Initialised(units.NAU):
+    """A NAU with exact initial weights."""
 
     def reset_parameters(self) -> None:
         nn.init.ones_(self.weight)
 
 
-def test_a_module_that_starts_exact_has_learned_nothing() -> None:
-    result: Any = exact(near(Stated(2, 1), 0.0, weight=[[1.0, 1.0]]))
+def test_a_module_with_exact_initial_weights_is_refused() -> None:
+    result: Any = exact(near(Initialised(2, 1), 0.0, weight=[[1.0, 1.0]]))
     assert (result.found, result.certificate.untrained.chance) == (False, 1.0)

@@ -1,4 +1,4 @@
-"""What a person types to be computed: two whole numbers and an operator, or a clear refusal."""
+"""Parsing of expressions: two whole numbers and an operator, or a clear error."""
 
 from functools import partial
 
@@ -11,9 +11,9 @@ from extrapolate.inspect.expression import parse
 
 
 @given(a=st.integers(0, 10**60), b=st.integers(0, 10**60), sign=st.sampled_from("+*×·"))
-def test_expressions_are_read(a: int, b: int, sign: str) -> None:
-    operation = "addition" if sign == "+" else "multiplication"
-    assert parse(f" {a} {sign}{b}") == (a, operation, b)
+def test_expressions_are_parsed(a: int, b: int, sign: str) -> None:
+    operator = "addition" if sign == "+" else "multiplication"
+    assert parse(f" {a} {sign}{b}") == (a, operator, b)
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def test_expressions_are_read(a: int, b: int, sign: str) -> None:
         (("3 + x", "3.5 + 1", "²+1"), "not a whole number"),
     ],
 )
-def test_what_cannot_be_computed_is_refused_in_a_line(texts: tuple[str, ...], message: str) -> None:
+def test_invalid_expressions_are_refused_in_one_line(texts: tuple[str, ...], message: str) -> None:
     for text in texts:
         refused(partial(parse, text), message)
 
 
-def test_numbers_of_any_length_are_read() -> None:
+def test_numbers_of_any_length_are_parsed() -> None:
     assert parse("1" * 30_000 + "+0")[0] == (10**30_000 - 1) // 9

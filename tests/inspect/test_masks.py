@@ -1,4 +1,4 @@
-"""Weight masks: what is drawn and learned, in which modules, and what a mask value can do."""
+"""Weight masks: sampling, learning, supported modules, and the methods of ``Mask``."""
 
 import copy
 import subprocess
@@ -28,7 +28,7 @@ KEY, STREAM = torch.tensor([3, 4, 5]), torch.tensor([0, 1, 0])
 
 
 class Scaled(nn.Module):
-    """A layer type that no library knows: a product of two parameters, and a gate that is one per feature."""
+    """A user's own layer type: a product of two parameters, and one gate per feature."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,36 +109,36 @@ def forever(name: str) -> Iterator[tuple[Tensor, Tensor]]:
 
 @pytest.mark.usefixtures("shared_work")
 @pytest.mark.parametrize("masks", [1, 2, 3, 4, 7])
-def test_kernel_draws_what_the_definition_draws(masks: int) -> None:
+def test_kernel_equals_the_definition(masks: int) -> None:
     shape = (257, 130)
     logits, weight, upstream = 5 * torch.randn(shape), torch.randn(shape), torch.randn(masks, *shape)
     odds, u = kernel.odds(logits), sampling.uniform(KEY, masks, logits.shape)
-    drawn = kernel.apply_mask(odds, weight, KEY, masks)
+    masked = kernel.apply_mask(odds, weight, KEY, masks)
     by_logit = kernel.logit_gradient(odds, weight, KEY, upstream)
     by_weight = kernel.weight_gradient(odds, weight, KEY, upstream)
     assert torch.equal(odds, sampling.odds(logits))
-    assert torch.equal(drawn, sampling.apply_mask(odds, weight, u))
+    assert torch.equal(masked, sampling.apply_mask(odds, weight, u))
     expected = sampling.logit_gradient(odds, weight, u, upstream), sampling.weight_gradient(odds, u, upstream)
     torch.testing.assert_close((by_logit, by_weight), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_kept_as_often_as_the_sigmoid_says(dtype: torch.dtype) -> None:
-    drawn = sampling.draw(torch.full((25_000,), 2.0), torch.ones(25_000, dtype=dtype), KEY, 4)
-    assert drawn.dtype == dtype
-    assert float(drawn.float().mean()) == pytest.approx(0.881, abs=0.003)
+def test_weights_are_kept_with_the_probability_of_the_sigmoid(dtype: torch.dtype) -> None:
+    sample = sampling.draw(torch.full((25_000,), 2.0), torch.ones(25_000, dtype=dtype), KEY, 4)
+    assert sample.dtype == dtype
+    assert float(sample.float().mean()) == pytest.approx(0.881, abs=0.003)
 
 
-def test_logits_far_out_are_finite() -> None:
+def test_large_logits_have_finite_gradients() -> None:
     logits = torch.tensor([-1e4, -200.0, -80.0, 80.0, 200.0, 1e4], requires_grad=True)
-    drawn = sampling.draw(logits, torch.ones(6), KEY, 4)
-    drawn.sum().backward()
-    assert drawn.tolist() == [[0, 0, 0, 1, 1, 1]] * 4
+    sample = sampling.draw(logits, torch.ones(6), KEY, 4)
+    sample.sum().backward()
+    assert sample.tolist() == [[0, 0, 0, 1, 1, 1]] * 4
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
-def test_masks_steps_and_tensors_draw_their_own_numbers() -> None:
+def test_masks_steps_and_tensors_get_independent_random_numbers() -> None:
     keys = [KEY, KEY + 2 * STREAM, KEY + torch.tensor([0, 0, 1])]
     rows = torch.cat([sampling.uniform(key, 4, torch.Size([1000])) for key in keys])
     off_diagonal = torch.corrcoef(rows) - torch.eye(12)
@@ -146,7 +146,7 @@ def test_masks_steps_and_tensors_draw_their_own_numbers() -> None:
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_masks_at_once_equal_a_loop_over_them(name: str) -> None:
+def test_vmap_over_masks_equals_a_loop(name: str) -> None:
     module, data = MODULES[name][0](), batch(name)
     logits = {key: torch.randn(value.shape) for key, value in maskable(module, is_weight).items()}
     found = []
@@ -154,20 +154,20 @@ def test_masks_at_once_equal_a_loop_over_them(name: str) -> None:
         warnings.simplefilter("error")
         for looped in (False, True):
             leaves = {key: value.clone().requires_grad_() for key, value in logits.items()}
-            drawn = {
+            samples = {
                 key: sampling.draw(leaf, module.get_parameter(key).detach(), KEY + 2 * i * STREAM, 4)
                 for i, (key, leaf) in enumerate(leaves.items())
             }
             losses = MaskedLosses(module, loss)
             parts = [each.view(4, -1, *each.shape[1:]) for each in data]
-            values = losses.loop(drawn, parts) if looped else losses(drawn, data)
+            values = losses.loop(samples, parts) if looped else losses(samples, data)
             values.mean().backward()
             found.append([values.detach(), *[leaf.grad for leaf in leaves.values()]])
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_any_module_is_inspected_unported_and_untouched(name: str) -> None:
+def test_any_module_can_be_used_and_does_not_change(name: str) -> None:
     module = MODULES[name][0]().train()
     before = copy.deepcopy(module.state_dict())
     found = learn_masks(module, loss, {"one": forever(name), "other": forever(name)}, steps=3)
@@ -178,18 +178,18 @@ def test_any_module_is_inspected_unported_and_untouched(name: str) -> None:
     assert torch.backends.mha.get_fastpath_enabled()
 
 
-def test_operator_that_cannot_be_mapped_is_named_once_and_looped_over() -> None:
+def test_operator_that_vmap_cannot_map_gives_one_warning_and_a_loop() -> None:
     module = Recurrent()
     before, learning = copy.deepcopy(module.state_dict()), MaskConfig(learning_rate=1.0)
-    with pytest.warns(RuntimeWarning, match=r"Recurrent cannot be mapped over masks \(aten::lstm") as told:
+    with pytest.warns(RuntimeWarning, match=r"vmap cannot map Recurrent over masks \(aten::lstm") as caught:
         found = learn_masks(module, loss, {"it": forever("LSTM")}, steps=4, config=learning)
-    assert len(told) == 1
+    assert len(caught) == 1
     assert set(found["it"]) == {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "out.weight"}
     assert found["it"].fraction().pooled < 1
     assert_equal(module.state_dict(), before)
 
 
-def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
+def test_mask_of_an_lstm_changes_its_recurrent_weights() -> None:
     module = Recurrent()
     x, _ = batch("LSTM")
     nothing = Mask({name: value.isnan() for name, value in maskable(module, is_weight).items()})
@@ -198,7 +198,7 @@ def test_mask_of_an_lstm_reaches_its_recurrent_weights() -> None:
 
 
 def test_mask_keeps_what_its_function_needs() -> None:
-    """y = x0 for one function, y = x1 for the other: each needs its own input's weights alone."""
+    """y = x0 for one function, y = x1 for the other: each needs only the weight of its input."""
     module = set_(nn.Linear(4, 1), weight=[[1.0, 1.0, 0.0, 0.0]], bias=0.0)
 
     def only(index: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -214,7 +214,7 @@ def test_mask_keeps_what_its_function_needs() -> None:
     assert found["first"].iou(found["second"]).pooled == 0
 
 
-def test_unused_logits_fall_by_the_learning_rate_a_step() -> None:
+def test_logits_without_gradient_fall_by_the_learning_rate_per_step() -> None:
     module = nn.Linear(3, 2)
     data = torch.zeros(8, 3), torch.zeros(8, 2)  # inputs of zero: no weight has a gradient
     learner = MaskLearner(module, mse, MaskConfig())
@@ -223,17 +223,17 @@ def test_unused_logits_fall_by_the_learning_rate_a_step() -> None:
     torch.testing.assert_close(learner.logits()["weight"], torch.full((2, 3), 2 - 0.1), rtol=0, atol=2e-3)
 
 
-def test_more_pressure_keeps_fewer() -> None:
-    kept = []
-    for pressure in (0.0, 1.0):
+def test_a_larger_sparsity_penalty_keeps_fewer_weights() -> None:
+    counts = []
+    for penalty in (0.0, 1.0):
         torch.manual_seed(0)
-        learning = MaskConfig(learning_rate=0.3, sparsity_penalty=pressure, grad_clip=100)
+        learning = MaskConfig(learning_rate=0.3, sparsity_penalty=penalty, grad_clip=100)
         found = learn_masks(dense(), loss, {"it": forever("dense")}, steps=20, config=learning)
-        kept.append(found["it"].count().pooled)
-    assert kept[1] < kept[0]
+        counts.append(found["it"].count().pooled)
+    assert counts[1] < counts[0]
 
 
-def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_stopped_learning_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     module, data = dense(), [batch("dense") for _ in range(3)]
 
     def learners() -> list[MaskLearner]:
@@ -254,7 +254,7 @@ def test_stopped_learning_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         learn(learners(), batches, 8, checkpoint=path)
 
 
-def test_the_same_masks_whoever_is_learned_beside() -> None:
+def test_masks_do_not_depend_on_the_other_functions() -> None:
     module, data = dense(), [batch("dense") for _ in range(3)]
     learning = MaskConfig(learning_rate=1.0)
     alone = learn_masks(module, loss, {"a": data}, steps=5, config=learning)
@@ -263,11 +263,11 @@ def test_the_same_masks_whoever_is_learned_beside() -> None:
     assert both["a"] != both["b"]
 
 
-def test_watch_is_told_and_may_stop() -> None:
-    watch = RecordingProgress(stop_at=0)
+def test_progress_is_updated_and_may_stop() -> None:
+    progress = RecordingProgress(stop_at=0)
     with pytest.raises(Interrupted, match="step 1 of 50"):
-        learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, progress=watch)
-    assert watch.seen == 1
+        learn_masks(dense(), loss, {"it": forever("dense")}, steps=50, progress=progress)
+    assert progress.seen == 1
 
 
 def test_norms_are_masked_biases_and_embeddings_are_not() -> None:
@@ -296,7 +296,7 @@ def masks() -> tuple[Mask, Mask]:
     return a, b
 
 
-def test_measures_of_two_masks() -> None:
+def test_overlap_of_two_masks() -> None:
     a, b = masks()
     assert a.count().layers == {"u": 2, "v": 1}
     assert a.count().pooled == 3
@@ -311,14 +311,14 @@ def test_measures_of_two_masks() -> None:
     assert a.iou(~a).pooled == 0
 
 
-def test_what_two_empty_masks_share_is_not_defined() -> None:
+def test_overlap_of_two_empty_masks_is_nan() -> None:
     a, _ = masks()
     nothing = a & ~a
     assert nothing.iou(nothing).pooled != nothing.iou(nothing).pooled
     assert nothing.share(a).pooled != nothing.share(a).pooled
 
 
-def test_masks_go_together_weight_by_weight_and_are_saved_and_loaded(tmp_path: Path) -> None:
+def test_masks_are_combined_elementwise_saved_and_loaded(tmp_path: Path) -> None:
     a, b = masks()
     assert (a & b)["u"].tolist() == [True, False, False, False]
     assert (a | b)["u"].tolist() == [True, True, True, False]
@@ -329,9 +329,9 @@ def test_masks_go_together_weight_by_weight_and_are_saved_and_loaded(tmp_path: P
     assert repr(a) == "Mask(3 of 6 weights kept in 2 tensors)"
 
 
-def test_applied_and_pruned_give_the_same_and_leave_the_module_alone() -> None:
+def test_apply_and_prune_are_equal_and_do_not_change_the_module() -> None:
     module = dense()
-    module.get_parameter("0.weight").data[0, 0] = torch.inf  # what is not kept must not leave a trace
+    module.get_parameter("0.weight").data[0, 0] = torch.inf  # a weight outside the mask must have no effect
     kept = torch.rand(16, 3) > 0.5
     kept[0, 0] = False
     mask = Mask({"0.weight": kept})
@@ -345,7 +345,7 @@ def test_applied_and_pruned_give_the_same_and_leave_the_module_alone() -> None:
     assert_equal(module.state_dict(), before)
 
 
-def test_applied_in_training_mode_leaves_running_statistics_alone() -> None:
+def test_apply_in_training_mode_does_not_change_running_statistics() -> None:
     module = Convolutional().train()
     before = copy.deepcopy(dict(module.named_buffers()))
     mask = Mask({"classifier.weight": torch.ones(4, 16, dtype=torch.bool)})
@@ -353,38 +353,38 @@ def test_applied_in_training_mode_leaves_running_statistics_alone() -> None:
     assert_equal(dict(module.named_buffers()), before)
 
 
-def spoiled() -> nn.Module:
+def with_nan() -> nn.Module:
     module = dense()
     module.get_parameter("3.weight").data[0, 0] = torch.nan
     return module
 
 
 X, Y = torch.zeros(16, 3), torch.zeros(16, dtype=torch.int64)
-CANNOT: dict[str, tuple[dict[str, Any], str]] = {
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "a module without a maskable weight": ({"module": nn.Embedding(3, 3)}, "Embedding has no maskable weight"),
     "a tensor without values yet": ({"module": nn.LazyLinear(3)}, "'weight' has no values yet"),
-    "a weight that is nan": ({"module": spoiled()}, r"sums: the loss is nan at step 1: '3\.weight' holds values"),
-    "data that are not finite": ({"data": [(X * torch.nan, Y)]}, "all weights are finite: look at the data"),
-    "a vector as loss": ({"loss": lambda model, x, y: model(x)}, r"must be a scalar .*gave the shape \(4, 4\)"),
-    "no function": ({"functions": {}}, "no function given"),
+    "a weight that is nan": ({"module": with_nan()}, r"sums: the loss is nan at step 1: '3\.weight' holds values"),
+    "data that are not finite": ({"data": [(X * torch.nan, Y)]}, "all weights are finite: check the data"),
+    "a vector as loss": ({"loss": lambda model, x, y: model(x)}, r"must return a scalar .*got the shape \(4, 4\)"),
+    "no function": ({"functions": {}}, "functions is empty"),
     "no batch": ({"data": []}, "no more batches"),
-    "a batch that cannot be cut": ({"data": [(X[:15], Y[:15])]}, "sums: tensor 0 of the batch holds 15 examples"),
-    "an empty batch": ({"data": [(X[:0], Y[:0])]}, "sums: tensor 0 of the batch holds 0 examples"),
-    "fewer examples than masks": ({"data": [(X[:2], Y[:2])]}, "sums: tensor 0 of the batch holds 2 examples"),
-    "tensors of other sizes": ({"data": [(X, Y[:8])]}, r"hold \[8, 16\] examples"),
-    "a text": ({"data": [("a text", Y)]}, "mapping"),
+    "a batch that cannot be split": ({"data": [(X[:15], Y[:15])]}, "sums: tensor 0 of the batch has 15 examples"),
+    "an empty batch": ({"data": [(X[:0], Y[:0])]}, "sums: tensor 0 of the batch has 0 examples"),
+    "fewer examples than masks": ({"data": [(X[:2], Y[:2])]}, "sums: tensor 0 of the batch has 2 examples"),
+    "tensors of different lengths": ({"data": [(X, Y[:8])]}, r"different lengths, \[8, 16\]"),
+    "a string": ({"data": [("a string", Y)]}, "mapping"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CANNOT)
-def test_what_masks_cannot_be_learned_from_is_named(name: str) -> None:
-    changes, message = CANNOT[name]
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_input_is_named(name: str) -> None:
+    changes, message = INVALID[name]
     functions = changes.get("functions", {"sums": changes.get("data", [(X, Y)])})
     with pytest.raises(UserError, match=message):
         learn_masks(changes.get("module", dense()), changes.get("loss", loss), functions, steps=1)
 
 
-def test_mistake_in_the_loss_is_the_users_own_error() -> None:
+def test_an_error_in_the_loss_is_raised_unchanged() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         learn_masks(dense(), lambda model, x, y: model(x[:, :2]).sum(), {"it": forever("dense")}, steps=1)
 
@@ -398,7 +398,7 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
     (lambda _: WIDE.prune(nn.Linear(2, 2)), r"Linear has no parameter '0\.weight'"),
     (lambda _: masks()[0] & masks()[1].only("u"), "only one of the two masks has a tensor 'v'"),
     (lambda _: WIDE.iou(Mask({"0.weight": torch.ones(3, dtype=torch.bool)})), r"'0\.weight' have the shapes"),
-    (lambda _: Mask({"u": torch.ones(3)}), r"'u' holds torch\.float32"),
+    (lambda _: Mask({"u": torch.ones(3)}), r"'u' has dtype torch\.float32"),
     (lambda _: WIDE.only("w"), "no tensor 'w'"),
     (lambda folder: Mask.load(folder / "none"), "cannot read a mask"),
     (lambda folder: Mask.load(folder / "text"), "cannot read a mask"),
@@ -406,7 +406,7 @@ REFUSED: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("refused", "message"), REFUSED)
-def test_settings_masks_and_files_that_mean_nothing_are_named(
+def test_invalid_settings_masks_and_files_are_named(
     refused: Callable[[Path], object], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("no mask")
@@ -414,14 +414,14 @@ def test_settings_masks_and_files_that_mean_nothing_are_named(
         refused(tmp_path)
 
 
-def test_importing_does_not_bring_the_compiler() -> None:
+def test_importing_does_not_import_the_compiler() -> None:
     code = "import sys, extrapolate.inspect\nprint(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert {"numba", "torch._dynamo", "scipy", "polars"} & set(told.split()) == set()
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"numba", "torch._dynamo", "scipy", "polars"} & set(output.split()) == set()
 
 
-def test_batches_by_name_give_the_masks_of_batches_in_order() -> None:
-    """As loaders in the style of Hugging Face give them."""
+def test_batches_by_name_and_in_order_give_equal_masks() -> None:
+    """Loaders in the style of Hugging Face return batches by name."""
     module, (x, y) = dense(), batch("dense")
 
     def loss(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Noise on gradients: of the asked size, cut at two deviations, and a function of seed, step and place alone."""
+"""Gradient noise: its size, its truncation, and that it depends only on seed, step and parameter index."""
 
 import math
 
@@ -10,7 +10,7 @@ from extrapolate.optim import GradientNoise
 
 
 def noised(noise: GradientNoise, *shapes: tuple[int, ...], step_count: int = 1) -> list[Tensor]:
-    """The gradients of zero, after noise has been added at each of some steps."""
+    """Add noise to zero gradients at each of ``step_count`` steps, and return the last gradients."""
     params = [torch.zeros(shape) for shape in shapes]
     optimizer = torch.optim.SGD(params, lr=0.0)
     optimizer.register_step_pre_hook(noise)
@@ -22,15 +22,15 @@ def noised(noise: GradientNoise, *shapes: tuple[int, ...], step_count: int = 1) 
 
 
 def test_noise_is_truncated_normal() -> None:
-    (drawn,) = noised(GradientNoise(0.5), (100_000,))
-    assert drawn.abs().max() <= 1.0
-    # the variance of a standard normal cut at ±2: 1 − 4φ(2) / (Φ(2) − Φ(−2))
+    (sample,) = noised(GradientNoise(0.5), (100_000,))
+    assert sample.abs().max() <= 1.0
+    # the variance of a standard normal truncated at ±2: 1 − 4φ(2) / (Φ(2) − Φ(−2))
     density = math.exp(-2) / math.sqrt(2 * math.pi)
-    assert drawn.std() == pytest.approx(0.5 * math.sqrt(1 - 4 * density / math.erf(math.sqrt(2))), rel=0.01)
-    assert drawn.mean() == pytest.approx(0.0, abs=0.005)
+    assert sample.std() == pytest.approx(0.5 * math.sqrt(1 - 4 * density / math.erf(math.sqrt(2))), rel=0.01)
+    assert sample.mean() == pytest.approx(0.0, abs=0.005)
 
 
-def test_parameters_steps_and_seeds_have_noise_of_their_own() -> None:
+def test_noise_differs_by_parameter_step_and_seed() -> None:
     first, second = noised(GradientNoise(1.0), (50,), (50,))
     (later,) = noised(GradientNoise(1.0), (50,), step_count=2)
     (other,) = noised(GradientNoise(1.0, seed=1), (50,))
@@ -39,7 +39,7 @@ def test_parameters_steps_and_seeds_have_noise_of_their_own() -> None:
     assert all(not torch.isclose(first, each).any() for each in (second, later, other))
 
 
-def test_resumed_noise_goes_on_as_if_never_stopped() -> None:
+def test_resumed_noise_equals_uninterrupted_noise() -> None:
     noise = GradientNoise(1.0, seed=3)
     noised(noise, (5,), step_count=4)
     resumed = GradientNoise(1.0)
@@ -47,13 +47,13 @@ def test_resumed_noise_goes_on_as_if_never_stopped() -> None:
     assert torch.equal(noised(resumed, (5,))[0], noised(noise, (5,))[0])
 
 
-def test_stacked_models_may_have_a_size_each() -> None:
-    (drawn,) = noised(GradientNoise(torch.tensor([0.0, 2.0])), (2, 300))
-    assert not drawn[0].any()
-    assert drawn[1].std() > 1
+def test_replicas_may_have_different_sizes_of_noise() -> None:
+    (sample,) = noised(GradientNoise(torch.tensor([0.0, 2.0])), (2, 300))
+    assert not sample[0].any()
+    assert sample[1].std() > 1
 
 
-def test_parameters_without_gradients_are_left_alone() -> None:
+def test_parameters_without_gradients_get_no_noise() -> None:
     weight = torch.zeros(3)
     optimizer = torch.optim.SGD([weight], lr=1.0)
     optimizer.register_step_pre_hook(GradientNoise(1.0))
@@ -62,6 +62,6 @@ def test_parameters_without_gradients_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize("std", [-1.0, math.nan, math.inf])
-def test_size_that_cannot_be_is_refused(std: float) -> None:
+def test_invalid_std_is_refused(std: float) -> None:
     with pytest.raises(ValueError, match="Invalid std"):
         GradientNoise(std)

@@ -1,4 +1,4 @@
-"""IntegerMadam: weights that are integers, moved by additions, kept in few bytes and never turned into floats."""
+"""IntegerMadam: integer weights that are updated by additions and stored in few bytes."""
 
 import math
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ all_bits = pytest.mark.parametrize("bits", [8, 10, 12, 16])
 
 
 def exponents(optimizer: IntegerMadam, parameter: Tensor) -> Tensor:
-    """The integers k of an unstacked parameter's weights."""
+    """Return the integers k of the weights of a parameter without replicas."""
     bits = optimizer.param_groups[0]["bits"]
     unpacked = _codes.unpack(optimizer.state[parameter]["codes"][None], bits, parameter.numel())
     return (unpacked & (_codes.count_codes(bits) - 1)).reshape(parameter.shape)
@@ -34,13 +34,13 @@ def exponents(optimizer: IntegerMadam, parameter: Tensor) -> Tensor:
     count=st.integers(1, 40),
     seed=st.integers(0, 2**32),
 )
-def test_packing_loses_nothing_and_wastes_nothing(bits: int, rows: int, count: int, seed: int) -> None:
-    drawn = torch.randint(0, 1 << bits, (rows, count), generator=torch.Generator().manual_seed(seed))
-    packed = _codes.pack(drawn, bits)
+def test_packing_is_lossless_and_compact(bits: int, rows: int, count: int, seed: int) -> None:
+    original = torch.randint(0, 1 << bits, (rows, count), generator=torch.Generator().manual_seed(seed))
+    packed = _codes.pack(original, bits)
     assert packed.dtype == torch.uint8
     assert packed.shape == (rows, _codes.packed_length(count, bits))
     assert packed.shape[1] * 8 - count * bits < 40
-    assert torch.equal(_codes.unpack(packed, bits, count), drawn)
+    assert torch.equal(_codes.unpack(packed, bits, count), original)
 
 
 @given(
@@ -50,8 +50,8 @@ def test_packing_loses_nothing_and_wastes_nothing(bits: int, rows: int, count: i
     maximize=st.booleans(),
     seed=st.integers(0, 2**32),
 )
-def test_integers_move_as_published(bits: int, span: float, lr: float, maximize: bool, seed: int) -> None:
-    """Nearest rounding, against float64, from the second moment that is kept."""
+def test_integers_are_updated_as_published(bits: int, span: float, lr: float, maximize: bool, seed: int) -> None:
+    """Compare nearest rounding with float64, from the stored second moment."""
     torch.manual_seed(seed)
     weight = torch.randn(60)
     sign = weight.sign().double().numpy()
@@ -74,7 +74,7 @@ def test_integers_move_as_published(bits: int, span: float, lr: float, maximize:
 
 
 @all_bits
-def test_start_takes_the_nearest_level_and_keeps_signs(bits: int) -> None:
+def test_initial_weights_are_rounded_to_the_nearest_level_with_their_signs(bits: int) -> None:
     weight = torch.randn(500)
     bound = 3 * weight.square().mean().sqrt()
     start = torch.where(weight.abs() < bound / 60, bound / 60, weight.abs()).clamp_max(bound) * weight.sign()
@@ -87,7 +87,7 @@ def test_start_takes_the_nearest_level_and_keeps_signs(bits: int) -> None:
 
 @all_bits
 @pytest.mark.parametrize("rounding", ["stochastic", "nearest"])
-def test_weights_stay_on_their_levels_in_their_box_with_their_signs(bits: int, rounding: str) -> None:
+def test_weights_are_on_levels_within_bounds_with_their_signs(bits: int, rounding: str) -> None:
     weight = torch.randn(300)
     signs, bound = weight.sign(), 3 * weight.square().mean().sqrt()
     optimizer = IntegerMadam([weight], 0.3, bits, rounding=rounding)
@@ -98,7 +98,7 @@ def test_weights_stay_on_their_levels_in_their_box_with_their_signs(bits: int, r
     assert weight.abs().max() <= bound * (1 + 1e-6)
 
 
-def test_random_rounding_moves_by_less_than_a_level_on_average() -> None:
+def test_stochastic_rounding_allows_steps_below_a_level_on_average() -> None:
     weight = torch.ones(20_000)
     optimizer = IntegerMadam([weight], lr=0.004, bits=8)  # a level is 3.2 %
     steps(optimizer, [weight], [[torch.ones(20_000)]] * 10)
@@ -107,10 +107,10 @@ def test_random_rounding_moves_by_less_than_a_level_on_average() -> None:
     assert torch.equal(moved(nearest, ones, [ones] * 11), moved(nearest, ones, [ones]))
 
 
-def test_short_second_moment_is_right_on_average_and_decays() -> None:
-    draws = words(keys(torch.tensor([0]), 0, torch.tensor([0])), 50_000)[0]
+def test_short_second_moment_is_correct_on_average_and_decays() -> None:
+    random_words = words(keys(torch.tensor([0]), 0, torch.tensor([0])), 50_000)[0]
     values = torch.full((50_000,), 0.7123)
-    assert _codes.lengthen(_codes.shorten(values, draws)).mean() == pytest.approx(0.7123, rel=1e-4)
+    assert _codes.lengthen(_codes.shorten(values, random_words)).mean() == pytest.approx(0.7123, rel=1e-4)
     weight = torch.ones(4000)
     optimizer = IntegerMadam([weight])
     steps(optimizer, [weight], [[torch.ones(4000)]] + [[torch.zeros(4000)]] * 500)
@@ -118,24 +118,24 @@ def test_short_second_moment_is_right_on_average_and_decays() -> None:
     assert second.mean() == pytest.approx(0.001 * 0.999**500, rel=0.01)
 
 
-def test_random_words_are_even_and_differ_by_seed_stream_and_step() -> None:
-    drawn = [
+def test_random_words_are_uniform_and_differ_by_seed_stream_and_step() -> None:
+    samples = [
         words(keys(torch.tensor([seed]), stream, torch.tensor([step])), 4096)[0]
         for seed, stream, step in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
     ]
-    for each in drawn:
+    for each in samples:
         assert (each / 2.0**32).mean() == pytest.approx(0.5, abs=0.02)
         assert ((each[:, None] >> torch.arange(32)) & 1).double().mean(0).sub(0.5).abs().max() < 0.04
-    together = torch.stack(drawn).double()
+    together = torch.stack(samples).double()
     assert torch.corrcoef(together).fill_diagonal_(0).abs().max() < 0.06
-    assert len(torch.stack(drawn).unique()) > 4 * 4096 - 3
+    assert len(torch.stack(samples).unique()) > 4 * 4096 - 3
 
 
 @all_bits
 @pytest.mark.parametrize("rounding", ["stochastic", "nearest"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_kernel_equals_its_definition(bits: int, rounding: str, packed: bool) -> None:
-    """But for ties: one sum in the second moment may be rounded once or twice."""
+    """Except for ties: a sum in the second moment is rounded once or twice."""
     start, gradients = torch.randn(2, 3001), torch.randn(5, 2, 3001)
     gradients[2, 1, 5] = math.nan
     sides = []
@@ -144,7 +144,7 @@ def test_kernel_equals_its_definition(bits: int, rounding: str, packed: bool) ->
         optimizer = IntegerMadam([weight], bits=bits, rounding=rounding, replica_dims=1, seed=3, fused=fused)
         if packed:
             optimizer.pack()
-        with pytest.warns(RuntimeWarning, match="1 of 2 models"):
+        with pytest.warns(RuntimeWarning, match="1 of 2 replicas"):
             steps(optimizer, [weight], [[each] for each in gradients])
         optimizer.unpack()
         codes = _codes.unpack(optimizer.state[weight]["codes"], bits, 3001)
@@ -157,7 +157,7 @@ def test_kernel_equals_its_definition(bits: int, rounding: str, packed: bool) ->
     torch.testing.assert_close(weight[same], other_weight[same])
 
 
-def test_small_network_learns_as_with_floats() -> None:
+def test_small_network_learns_as_well_as_with_floats() -> None:
     x, losses = torch.randn(256, 4), []
     y = (x @ torch.tensor([[1.0], [-2.0], [0.5], [0.3]])).tanh()
     for make in (Madam, partial(IntegerMadam, bits=12)):
@@ -172,8 +172,8 @@ def test_small_network_learns_as_with_floats() -> None:
     assert losses[1] < 2 * losses[0] + 1e-3
 
 
-def test_packed_training_equals_training_with_floats_at_hand() -> None:
-    trained = []
+def test_packed_training_equals_unpacked_training() -> None:
+    ends = []
     for packed in (True, False):
         torch.manual_seed(0)
         model, x = nn.Linear(5, 3), torch.randn(8, 5)
@@ -186,27 +186,27 @@ def test_packed_training_equals_training_with_floats_at_hand() -> None:
             optimizer.step()
             optimizer.zero_grad()
         optimizer.unpack()
-        trained.append(model.state_dict())
-    assert_equal(*trained)
+        ends.append(model.state_dict())
+    assert_equal(*ends)
 
 
 @all_bits
-def test_packed_parameters_read_as_nan_and_take_their_bits_and_16_of_the_moment(bits: int) -> None:
+def test_packed_parameters_read_as_nan_and_have_the_documented_size(bits: int) -> None:
     weight = torch.randn(1000, 10)
     optimizer = IntegerMadam([weight], bits=bits)
     optimizer.pack()
     assert weight.isnan().all()
     assert weight.untyped_storage().nbytes() == 4
     assert optimizer.state[weight]["codes"].numel() * 8 == bits * 10_000
-    kept = [weight, *optimizer.state[weight].values()]
-    assert sum(each.untyped_storage().nbytes() for each in kept) < (bits / 8 + 2.01) * 10_000
+    stored = [weight, *optimizer.state[weight].values()]
+    assert sum(each.untyped_storage().nbytes() for each in stored) < (bits / 8 + 2.01) * 10_000
     with optimizer.unpack_state():
         assert weight.isfinite().all()
     assert weight.isnan().all()
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_loaded_weights_are_the_integers(packed: bool) -> None:
+def test_loading_a_state_loads_the_integer_weights(packed: bool) -> None:
     weight, other = torch.randn(6), torch.randn(6)
     first, second = IntegerMadam([weight]), IntegerMadam([other])
     steps(first, [weight], [[torch.randn(6)]])
@@ -225,7 +225,7 @@ def test_packed_state_of_other_shapes_is_refused() -> None:
         second.load_state_dict(first.state_dict())
 
 
-def test_weights_are_written_to_safetensors_as_integers(tmp_path: Path) -> None:
+def test_weights_are_saved_to_safetensors_as_integers(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(30, 20), nn.Linear(20, 2))
     optimizer = IntegerMadam(model.named_parameters(), bits=10)
     optimizer.pack()
@@ -245,7 +245,7 @@ def test_weights_are_written_to_safetensors_as_integers(tmp_path: Path) -> None:
 
 def test_zeros_are_refused_or_frozen() -> None:
     zeros, ones, freezing = torch.zeros(3), torch.ones(3), partial(IntegerMadam, zeros="freeze")
-    with pytest.raises(ValueError, match=r"no word for zero.*\(3,\)"):
+    with pytest.raises(ValueError, match=r"cannot represent zero.*\(3,\)"):
         moved(IntegerMadam, zeros, [ones])
     assert torch.equal(moved(freezing, zeros, [ones]), zeros)
     mixed = moved(freezing, torch.tensor([0.0, 1.0]), [torch.zeros(2)])

@@ -1,4 +1,4 @@
-"""Madam: the published rule to the last digit, free of its hazards, one model or many, saved and resumed."""
+"""Madam: the published update, zeros, gradients that are not finite, replicas, settings."""
 
 import copy
 import math
@@ -26,7 +26,7 @@ fused = pytest.mark.parametrize("fused", [True, False], ids=["kernel", "definiti
 def published(
     start: Tensor, gradients: Sequence[Tensor], lr: float, p_scale: float, g_bound: float, beta: float
 ) -> NDArray[np.float64]:
-    """The published update in float64."""
+    """Return the weights of the published update in float64."""
     weight = start.double().numpy()
     box, v = p_scale * np.sqrt(np.mean(weight**2)), np.zeros_like(weight)
     for t, gradient in enumerate(gradients, 1):
@@ -37,8 +37,8 @@ def published(
     return weight
 
 
-def draw(count: int, *shape: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Gradients of ``count`` steps for one parameter; they drift, so that weights go somewhere."""
+def sample(count: int, *shape: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Sample the gradients of ``count`` steps for one parameter, with a common mean, so that weights change."""
     drift = torch.randn(shape, dtype=dtype)
     return [torch.randn(shape, dtype=dtype) + 0.5 * drift for _ in range(count)]
 
@@ -55,7 +55,7 @@ def test_update_is_the_published_one_to_twelve_digits(
     seed: int, lr: float, p_scale: float, g_bound: float, beta: float, maximize: bool
 ) -> None:
     torch.manual_seed(seed)
-    weight, gradients = torch.randn(3, 4, dtype=torch.float64), draw(20, 3, 4, dtype=torch.float64)
+    weight, gradients = torch.randn(3, 4, dtype=torch.float64), sample(20, 3, 4, dtype=torch.float64)
     falling = [-each if maximize else each for each in gradients]
     expected = published(weight, falling, lr, p_scale, g_bound, beta)
     settings = {"lr": lr, "scale_bound": p_scale, "gradient_bound": g_bound, "beta": beta}
@@ -64,8 +64,8 @@ def test_update_is_the_published_one_to_twelve_digits(
 
 
 @fused
-def test_thousand_steps_in_float32_stay_at_the_published_weights(fused: bool) -> None:
-    weight, gradients = torch.randn(50, 37), draw(1000, 50, 37)
+def test_thousand_steps_in_float32_give_the_published_weights(fused: bool) -> None:
+    weight, gradients = torch.randn(50, 37), sample(1000, 50, 37)
     expected = published(weight, gradients, 0.01, 3.0, 10.0, 0.999)
     np.testing.assert_allclose(moved(Madam, weight, gradients, fused=fused).numpy(), expected, rtol=1e-5)
 
@@ -103,8 +103,8 @@ def test_gradient_bound_can_bind_from_step_106(fused: bool, at: int, size: float
 
 
 @fused
-def test_scale_of_the_gradient_does_not_matter(fused: bool) -> None:
-    start, gradients = torch.randn(30), draw(20, 30)
+def test_scale_of_the_gradient_has_no_effect(fused: bool) -> None:
+    start, gradients = torch.randn(30), sample(20, 30)
     expected = moved(Madam, start, gradients, fused=fused)
     for scale in (2.0**-40, 2.0**40):
         scaled = moved(Madam, start, [scale * each for each in gradients], fused=fused)
@@ -112,8 +112,8 @@ def test_scale_of_the_gradient_does_not_matter(fused: bool) -> None:
 
 
 @fused
-def test_unusable_first_gradient_leaves_the_start_as_it_was(fused: bool) -> None:
-    weight = torch.tensor([10.0, 0.1, 0.1, 0.1])  # 10 is outside the box of the first step
+def test_unusable_first_gradient_does_not_change_the_weights(fused: bool) -> None:
+    weight = torch.tensor([10.0, 0.1, 0.1, 0.1])  # 10 is outside the bounds of the first step
     optimizer = Madam([weight], scale_bound=1.0, fused=fused)
     with pytest.warns(RuntimeWarning, match="not finite"):
         steps(optimizer, [weight], [[torch.full((4,), math.nan)]])
@@ -121,18 +121,18 @@ def test_unusable_first_gradient_leaves_the_start_as_it_was(fused: bool) -> None
 
 
 @pytest.mark.parametrize("nonfinite", ["skip", "raise"])
-def test_one_bad_gradient_holds_back_all_parameters_of_the_model(nonfinite: str) -> None:
+def test_one_bad_gradient_skips_the_step_of_all_parameters(nonfinite: str) -> None:
     params = [torch.ones(3), torch.ones(2)]
     groups = [{"params": params[:1]}, {"params": params[1:], "lr": 0.1}]
     optimizer = Madam(groups, nonfinite=nonfinite)
-    told = pytest.warns(RuntimeWarning, match="not finite")
-    with told if nonfinite == "skip" else pytest.raises(FloatingPointError, match="not finite"):
+    warning = pytest.warns(RuntimeWarning, match="not finite")
+    with warning if nonfinite == "skip" else pytest.raises(FloatingPointError, match="not finite"):
         steps(optimizer, params, [[torch.ones(3), torch.tensor([1.0, math.inf])]])
     assert torch.equal(torch.cat(params), torch.ones(5))
 
 
 @fused
-def test_tensor_of_zeros_moves_additively_and_may_change_sign(fused: bool) -> None:
+def test_tensor_of_zeros_changes_additively_and_may_change_sign(fused: bool) -> None:
     bias = torch.zeros(3)
     optimizer = Madam([bias], lr=0.01, zero_scale=0.5, fused=fused)
     steps(optimizer, [bias], [[torch.tensor([1.0, -1.0, 0.0])]])
@@ -142,7 +142,7 @@ def test_tensor_of_zeros_moves_additively_and_may_change_sign(fused: bool) -> No
 
 
 @fused
-def test_zeros_freeze_or_are_refused_where_a_group_says_so(fused: bool) -> None:
+def test_zeros_are_frozen_or_refused_by_group(fused: bool) -> None:
     bias, weight = torch.zeros(3), torch.ones(3)
     optimizer = Madam([{"params": [bias], "zeros": "freeze"}, {"params": [weight]}], fused=fused)
     steps(optimizer, [bias, weight], [[torch.ones(3), torch.ones(3)]] * 3)
@@ -152,7 +152,7 @@ def test_zeros_freeze_or_are_refused_where_a_group_says_so(fused: bool) -> None:
         steps(Madam([bias], zeros="error"), [bias], [[torch.ones(3)]])
 
 
-def test_single_zeros_are_told_of_unless_they_are_meant() -> None:
+def test_single_zeros_give_a_warning_unless_frozen() -> None:
     rows = torch.tensor([[0.0, 0.0], [1.0, 2.0]])
     with pytest.warns(RuntimeWarning, match=r"2 values .*\(2, 2\)"):
         steps(Madam([rows]), [rows], [[torch.ones(2, 2)]])
@@ -160,11 +160,11 @@ def test_single_zeros_are_told_of_unless_they_are_meant() -> None:
     steps(Madam([rows], zeros="freeze"), [rows], [[torch.ones(2, 2)]])
 
 
-def test_replicas_train_as_each_would_alone() -> None:
+def test_replicas_equal_separate_trainings() -> None:
     x = 1 + torch.rand(64, 2)
     y, ends = x.prod(-1, keepdim=True), []
-    plan = TrainConfig(
-        loss=lambda model, key, given: (model(x) - y).square().mean(),
+    config = TrainConfig(
+        loss=lambda model, key, batch: (model(x) - y).square().mean(),
         optimizer=lambda params: Madam(params, replica_dims=1),
         steps=30,
         evaluate=lambda replicas, keys: {"sum": replicas.parameters["weight"].sum((1, 2))},
@@ -174,22 +174,22 @@ def test_replicas_train_as_each_would_alone() -> None:
     )
     for seeds in ([3, 5, 8], [5]):
         replicas = Replicas.build(lambda: NMU(2, 1), seeds)
-        run_training(replicas, plan)
+        run_training(replicas, config)
         ends.append(replicas.parameters["weight"])
     torch.testing.assert_close(ends[0][1], ends[1][0], rtol=1e-6, atol=0)
 
 
-def test_layouts_give_the_same_weights() -> None:
+def test_memory_layouts_give_the_same_weights() -> None:
     start, gradient = torch.randn(2, 6, 5)
     plain = moved(Madam, start, [gradient] * 3)
-    for turned in ((True, False), (False, True)):
-        pair = zip((start, gradient), turned, strict=True)
-        weight, slope = (each.t().contiguous().t() if turn else each.clone() for each, turn in pair)
+    for transposed in ((True, False), (False, True)):
+        pair = zip((start, gradient), transposed, strict=True)
+        weight, slope = (each.t().contiguous().t() if flip else each.clone() for each, flip in pair)
         steps(Madam([weight]), [weight], [[slope]] * 3)
         torch.testing.assert_close(weight, plain)
 
 
-def test_closure_is_run_with_gradients_and_its_value_returned() -> None:
+def test_closure_runs_with_gradients_and_its_value_is_returned() -> None:
     weight = torch.nn.Parameter(torch.tensor([2.0]))
     optimizer = Madam([weight])
 
@@ -204,7 +204,7 @@ def test_closure_is_run_with_gradients_and_its_value_returned() -> None:
 
 
 @fused
-def test_graph_built_before_a_step_is_not_run_after_it(fused: bool) -> None:
+def test_graph_from_before_a_step_fails_after_it(fused: bool) -> None:
     weight = torch.nn.Parameter(torch.ones(3))
     loss = (weight * weight).sum()
     steps(Madam([weight], fused=fused), [weight], [[torch.ones(3)]])
@@ -212,7 +212,7 @@ def test_graph_built_before_a_step_is_not_run_after_it(fused: bool) -> None:
         loss.backward()
 
 
-def test_copied_optimizer_is_one_of_its_own() -> None:
+def test_copied_optimizer_is_independent() -> None:
     weight = torch.ones(3)
     optimizer = Madam([weight])
     steps(optimizer, [weight], [[torch.ones(3)]])
@@ -223,7 +223,7 @@ def test_copied_optimizer_is_one_of_its_own() -> None:
     assert torch.equal(weight, theirs)
 
 
-def test_groups_have_settings_of_their_own_and_may_come_later() -> None:
+def test_groups_have_their_own_settings_and_may_be_added_later() -> None:
     first, second = torch.ones(2), torch.ones(2)
     optimizer = Madam([first])
     steps(optimizer, [first], [[torch.ones(2)]] * 3)
@@ -233,7 +233,7 @@ def test_groups_have_settings_of_their_own_and_may_come_later() -> None:
     torch.testing.assert_close(second, torch.full((2,), math.exp(-0.5)))
 
 
-def test_parameter_without_a_gradient_is_left_alone() -> None:
+def test_parameter_without_a_gradient_does_not_change() -> None:
     weight, other = torch.ones(2), torch.ones(2)
     optimizer = Madam([weight, other])
     weight.grad = torch.ones(2)

@@ -1,4 +1,4 @@
-"""What Madam and IntegerMadam both do: many models, gradients that cannot be used, states, refusals."""
+"""Tests of both Madam and IntegerMadam: replicas, gradients that are not finite, states, invalid settings."""
 
 import copy
 import math
@@ -22,19 +22,19 @@ every_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
 def seeded(name: str, seed: int) -> dict[str, int]:
-    """Models side by side round by the seeds 0, 1, 2, ..."""
+    """Return the seed argument of an IntegerMadam. Replicas have the seeds 0, 1, 2, ..."""
     return {"seed": seed} if name.startswith("Integer") else {}
 
 
 @every_optimizer
 @pytest.mark.parametrize("shape", [(5,), (3, 7), (1,)])
-def test_model_among_others_moves_as_alone_bit_for_bit(name: str, shape: tuple[int, ...]) -> None:
+def test_replica_gets_the_same_bits_alone_and_in_a_stack(name: str, shape: tuple[int, ...]) -> None:
     zero = 20.0 if name.startswith("Integer") else 0.0
     stacked = torch.randn(4, *shape) * torch.tensor([1e-3, 1.0, zero, 50.0]).reshape(4, *[1] * len(shape))
     alone, gradients = stacked.clone(), torch.randn(12, 4, *shape)
     gradients[5, 1].view(-1)[0] = math.nan
     together = OPTIMIZERS[name]([stacked], replica_dims=1)
-    with pytest.warns(RuntimeWarning, match="1 of 4 models"):
+    with pytest.warns(RuntimeWarning, match="1 of 4 replicas"):
         steps(together, [stacked], [[each.clone()] for each in gradients])
     for index, row in enumerate(alone):
         with warnings.catch_warnings():
@@ -46,22 +46,22 @@ def test_model_among_others_moves_as_alone_bit_for_bit(name: str, shape: tuple[i
 
 
 @every_optimizer
-def test_models_may_have_a_learning_rate_each(name: str) -> None:
+def test_replicas_may_have_different_learning_rates(name: str) -> None:
     start, gradients, rates = torch.randn(3, 7), torch.randn(6, 3, 7), torch.tensor([0.001, 0.01, 0.05])
-    start[2] *= name.startswith("Integer")  # Madam moves a tensor of zeros additively
+    start[2] *= name.startswith("Integer")  # Madam changes a tensor of zeros additively
     together = moved(OPTIMIZERS[name], start, gradients, lr=rates, replica_dims=1)
     for index, row in enumerate(start):
         settings = {"lr": float(rates[index])} | seeded(name, index)
         alone = moved(OPTIMIZERS[name], row, gradients[:, index], **settings)
         rtol = 0.003 if name.startswith("Integer") else 1e-6
         torch.testing.assert_close(together[index], alone, rtol=rtol, atol=0)
-    with pytest.raises(ValueError, match="Invalid lr: 3 models"):
+    with pytest.raises(ValueError, match="Invalid lr: 3 replicas"):
         OPTIMIZERS[name]([start], torch.ones(2), replica_dims=1)
 
 
 @every_optimizer
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
-def test_step_with_an_unusable_gradient_changes_nothing_but_a_count(name: str, bad: float) -> None:
+def test_step_with_an_unusable_gradient_changes_only_a_count(name: str, bad: float) -> None:
     start, gradients, broken = torch.randn(20), torch.randn(6, 20), torch.ones(20)
     broken[7] = bad
     disturbed = start.clone()
@@ -69,7 +69,7 @@ def test_step_with_an_unusable_gradient_changes_nothing_but_a_count(name: str, b
     steps(optimizer, [disturbed], [[each] for each in gradients[:3]])
     with pytest.warns(RuntimeWarning, match="not finite"):
         steps(optimizer, [disturbed], [[broken]])
-    steps(optimizer, [disturbed], [[broken], *[[each] for each in gradients[3:]]])  # said once only
+    steps(optimizer, [disturbed], [[broken], *[[each] for each in gradients[3:]]])  # only one warning
     assert torch.equal(disturbed, moved(OPTIMIZERS[name], start, gradients))
     assert int(optimizer.state[disturbed]["skipped"]) == 2
     assert int(optimizer.state[disturbed]["step"]) == 6
@@ -77,8 +77,8 @@ def test_step_with_an_unusable_gradient_changes_nothing_but_a_count(name: str, b
 
 @every_optimizer
 @pytest.mark.parametrize("size", [0.0, 1e-23, 1e-30, 1e-45])
-def test_gradient_whose_square_vanishes_does_not_move_weights(name: str, size: float) -> None:
-    start = moved(OPTIMIZERS[name], torch.ones(5), [torch.zeros(5)])  # integers start on their levels
+def test_gradient_whose_square_vanishes_does_not_change_weights(name: str, size: float) -> None:
+    start = moved(OPTIMIZERS[name], torch.ones(5), [torch.zeros(5)])  # IntegerMadam rounds initial weights to levels
     assert torch.equal(moved(OPTIMIZERS[name], torch.ones(5), [torch.full((5,), size)] * 4), start)
     assert name.startswith("Integer") or torch.equal(start, torch.ones(5))
 
@@ -90,7 +90,7 @@ def test_gradient_whose_square_vanishes_does_not_move_weights(name: str, size: f
         *((name, torch.float64) for name in list(OPTIMIZERS)[:2]),
     ],
 )
-def test_resumed_optimizer_goes_on_bit_for_bit(name: str, dtype: torch.dtype) -> None:
+def test_resumed_optimizer_gives_the_same_bits(name: str, dtype: torch.dtype) -> None:
     bias = torch.randn(3) if name.startswith("Integer") else torch.zeros(3, dtype=dtype)
     params = [torch.randn(8, 3, dtype=dtype), bias]
     gradients = [[torch.randn(8, 3, dtype=dtype), torch.randn(3, dtype=dtype)] for _ in range(10)]
@@ -140,7 +140,7 @@ REFUSED: list[tuple[type[torch.optim.Optimizer], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "settings"), REFUSED)
-def test_setting_out_of_range_is_refused_by_name(kind: Any, settings: dict[str, Any]) -> None:
+def test_invalid_setting_is_refused_by_name(kind: Any, settings: dict[str, Any]) -> None:
     message = f"Invalid {list(settings)[-1]}"
     with pytest.raises(ValueError, match=message):
         kind([torch.ones(3)], **settings)

@@ -1,4 +1,4 @@
-"""The page of a fit: whole, with noise, without a formula, and with names that try to be markup."""
+"""The page of a fit: exact, with noise, without a formula, and with names that contain markup."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from pages import HOSTILE, Page
 def answer(**changes: Any) -> dict[str, Any]:
     """A fit.json of y = 2·a/b with noise; ``changes`` replace its parts."""
     a, b = sympy.symbols("a b")
-    shown = render(2 * a / b, {"a": a, "b": b}, "y")
+    formula = render(2 * a / b, {"a": a, "b": b}, "y")
     certificate = {
         "exact": False, "inner_error": 0.01, "outer_error": 0.012, "outer_rows": 20, "noise": 0.01,
         "noise_grows": True, "residual_structure": -0.1, "agrees_in_fractions": True, "checked_points": 24,
@@ -29,17 +29,17 @@ def answer(**changes: Any) -> dict[str, Any]:
     candidate = {"complexity": 3, "inner_error": 0.01, "outer_error": 0.012}
     return {
         "found": True,
-        "expression": shown.text,
+        "expression": formula.text,
         "target": "y",
         "symbols": {"a": "a", "b": "b"},
-        "latex": shown.latex,
-        "mathml": shown.mathml,
+        "latex": formula.latex,
+        "mathml": formula.mathml,
         "reason": None,
         "fallback": None,
         "coefficients": [coefficient | {"standard_error": 0.001}],
         "certificate": certificate,
         "candidates": [
-            candidate | {"expression": shown.text, "cost": 0.0},
+            candidate | {"expression": formula.text, "cost": 0.0},
             candidate | {"expression": "1.23456789012345*a", "cost": 12.0, "complexity": 2},
         ],
         "file": "table.csv",
@@ -75,7 +75,7 @@ def test_page_shows_the_formula_its_evidence_and_the_rows(tmp_path: Path) -> Non
     assert not [value for value in reader.values if re.match(r"(https?:)?//", value)]
 
 
-def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
+def test_page_without_a_formula_has_the_reason(tmp_path: Path) -> None:
     reason = "the best formula leaves 40% of the variance unexplained"
     none = {"found": False, "expression": None, "latex": None, "mathml": None, "fallback": "0.5*a + 3"}
     content = answer(**none, reason=reason)
@@ -88,21 +88,21 @@ def test_page_without_a_formula_says_why(tmp_path: Path) -> None:
     assert not reader.count("math")
 
 
-def test_exact_page_and_undefined_rows_are_drawn(tmp_path: Path) -> None:
+def test_page_of_an_exact_formula_and_number_of_plotted_rows(tmp_path: Path) -> None:
     content = answer()
     content["certificate"] |= {"exact": True, "inner_error": 1e-16, "outer_error": None, "undefined": []}
     assert "Defined everywhere." in Page(page(tmp_path, content)).text
     points = pl.DataFrame({"actual": [1.0, 2.0], "predicted": [None, 2.0], "outer": [True, False]})
     points.write_parquet(tmp_path / "points.parquet")
-    assert "1 of 2 rows are drawn" in Page(write_fit_page(tmp_path).read_text(encoding="utf-8")).text
+    assert "The plots show 1 of 2 rows" in Page(write_fit_page(tmp_path).read_text(encoding="utf-8")).text
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
+def test_hostile_names_are_only_text(tmp_path: Path, name: str) -> None:
     a, b = sympy.symbols("a b")
-    shown = render(2 * a / b, {name: a, "b": b}, name)
+    formula = render(2 * a / b, {name: a, "b": b}, name)
     named = dict.fromkeys(("target", "file", "command"), name) | {"columns": [name, "b"], "notes": [name]}
-    content = answer(symbols={name: "a", "b": "b"}, latex=shown.latex, mathml=shown.mathml, **named)
+    content = answer(symbols={name: "a", "b": "b"}, latex=formula.latex, mathml=formula.mathml, **named)
     plain, reader = Page(page(tmp_path, answer())), Page(page(tmp_path, content))
     assert reader.tags <= {*plain.tags, "p"}
     assert not [key for _, attributes in reader.elements for key in attributes if key.startswith("on")]
@@ -118,7 +118,7 @@ def test_latex_names_are_escaped() -> None:
     assert render(a, {"\\": a}, "#").latex == r"\text{\#} = \text{\textbackslash{}}"
 
 
-def test_text_of_a_formula_gives_every_float_back() -> None:
+def test_floats_in_the_text_of_a_formula_are_exact() -> None:
     x = sympy.Symbol("x")
     for value in (8.314, 1 / 3, 1e-7, 6.02214076e23, 0.1 + 0.2):
         text = render(sympy.Float(value, 17) * x, {"x": x}, "y").text
@@ -127,7 +127,7 @@ def test_text_of_a_formula_gives_every_float_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "drawn"),
+    ("text", "result"),
     [
         ("<mrow><script>1</script></mrow>", None),
         ("<mrow><mi href='javascript:1'>x</mi><mtext>y</mtext></mrow>", None),
@@ -135,11 +135,13 @@ def test_text_of_a_formula_gives_every_float_back() -> None:
         ("<mrow><mi onclick='x'>a</mi></mrow>", "<mrow><mi>a</mi></mrow>"),
     ],
 )
-def test_mathml_of_other_elements_is_not_drawn_and_loses_its_attributes(text: str | None, drawn: str | None) -> None:
-    assert mathml(text) == drawn
+def test_mathml_with_other_elements_is_refused_and_attributes_are_removed(
+    text: str | None, result: str | None
+) -> None:
+    assert mathml(text) == result
 
 
-def test_a_folder_that_is_no_fit_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_fit_is_an_error(tmp_path: Path) -> None:
     for _ in range(2):
         refused(lambda: write_fit_page(tmp_path), "not the folder of `extrapolate fit`")
         page(tmp_path, answer())

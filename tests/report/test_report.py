@@ -1,4 +1,4 @@
-"""The report: what a run's folder looks like as a page and in the terminal, whole, unfinished or hostile."""
+"""The report of a run as a page and in the terminal: finished, unfinished, or with hostile names."""
 
 import io
 import json
@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.run_folder import FORMAT
 from extrapolate.experiments.summary import summarize
 from extrapolate.report import ReportError, print_summary, read, write_page
 from extrapolate.report import page as page_module
@@ -49,8 +50,8 @@ COLUMNS = (
 def results(seeds: int = 25, operations: tuple[str, ...] = ("mul",)) -> pl.DataFrame:
     draw = np.random.default_rng(7)
     rows = []
-    for operation, unit, (place, name), seed in product(operations, UNITS, enumerate(RANGES), range(seeds)):
-        solved = bool(seed < round(CHANCES[unit][place] * seeds))
+    for operation, unit, (index, name), seed in product(operations, UNITS, enumerate(RANGES), range(seeds)):
+        solved = bool(seed < round(CHANCES[unit][index] * seeds))
         step = int(draw.gamma(12, (8_000 if "U[1" in name else 26_000) / 12) // 1000 * 1000 + 1000)
         error = float(10 ** draw.normal(-5.5 if "NMU" in unit else -3.4, 0.4))
         found = (step, error, 1e-9, 1e-8) if solved else (None, None, 1e-9, 3.0)
@@ -81,6 +82,7 @@ def surface(unit: str, name: str, solved: bool, points: int = 41, operation: str
 
 def manifest(**changes: object) -> dict[str, object]:
     return {
+        "format": FORMAT,
         "experiment": "single-module",
         "title": "Single module task",
         "source": "Mistry, Farrahi and Hare, “A Primer for Neural Arithmetic Logic Modules”, JMLR 2022",
@@ -123,7 +125,7 @@ def claims() -> list[dict[str, object]]:
 
 
 def write_folder(folder: Path, **parts: object) -> Path:
-    """A run's folder; a part given as None is left out."""
+    """Write the folder of a run; a part that is None is left out."""
     content: dict[str, object] = {
         "manifest": manifest(),
         "results": RESULTS,
@@ -155,7 +157,7 @@ def html(whole: Path) -> str:
     return write_page(whole).read_text(encoding="utf-8")
 
 
-def test_page_says_what_came_out_and_draws_it_with_its_numbers(html: str) -> None:
+def test_page_has_the_headline_the_figures_and_their_numbers(html: str) -> None:
     page = Page(html)
     text = page.text
     assert "5 of 6 published findings hold; StochasticNMU and BatchStochasticNMU solve" in text
@@ -168,7 +170,7 @@ def test_page_says_what_came_out_and_draws_it_with_its_numbers(html: str) -> Non
     drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
     assert len(drawings) == 6 + 5 + 5 + 2 * 3  # units by measure (the MLP solves nothing), and two surfaces
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
-    assert page.count("caption") == 3 + 2  # a table a group
+    assert page.count("caption") == 3 + 2  # one table per group
     assert "22/25" in text
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -183,32 +185,32 @@ def test_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
 
 NOTHING: dict[str, Any] = dict.fromkeys(("results", "summary", "claims", "surfaces"))
 EMPTY = {"results": RESULTS.clear(), "summary": SUMMARY.clear(), "claims": []}
-NOT_DRAWN = ("There is nothing to draw yet", "results.parquet is not there")
-NOT_THERE = "summary.parquet is not there; claims.json is not there"
+NO_FIGURES = ("No figures yet", "results.parquet does not exist")
+MISSING = "summary.parquet does not exist; claims.json does not exist"
 NO_ROWS = "results.parquet has no rows; summary.parquet has no rows; claims.json has no rows"
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("parts", "texts"),
     [
-        (NOTHING | {"manifest": RUNNING, "results": results(3)}, ("So far: ", NOT_THERE, "3/3")),
-        (NOTHING | {"manifest": RUNNING}, ("This run is unfinished", *NOT_DRAWN)),
-        (NOTHING, NOT_DRAWN),
+        (NOTHING | {"manifest": RUNNING, "results": results(3)}, ("So far: ", MISSING, "3/3")),
+        (NOTHING | {"manifest": RUNNING}, ("This run is unfinished", *NO_FIGURES)),
+        (NOTHING, NO_FIGURES),
         (EMPTY | {"surfaces": surface("NMU", "U[1,2]", True, points=3).clear()}, (NO_ROWS,)),
     ],
 )
-def test_page_and_terminal_say_what_is_missing_and_that_a_run_is_unfinished(
-    tmp_path: Path, parts: dict[str, Any], told: tuple[str, ...]
+def test_page_and_terminal_report_missing_files_and_unfinished_runs(
+    tmp_path: Path, parts: dict[str, Any], texts: tuple[str, ...]
 ) -> None:
     folder = write_folder(tmp_path, **parts)
     _, page = page_of(folder)
     text = printed(folder, 80)
-    assert [each for each in told if each not in page.text] == []
+    assert [each for each in texts if each not in page.text] == []
     assert ("This run is unfinished" in page.text) == ("Unfinished" in text) == ("manifest" in parts)
-    assert ("3/3" in text) == ("3/3" in told), "counted from the results"
+    assert ("3/3" in text) == ("3/3" in texts), "counted from the results"
 
 
-def test_many_findings_are_folded_and_what_does_not_hold_stands_first(tmp_path: Path) -> None:
+def test_many_findings_are_folded_and_those_that_do_not_hold_are_first(tmp_path: Path) -> None:
     many = [claim(f"c{i}", f"finding {i}", "so", 1.0, holds=i != 39) for i in range(40)]
     html, page = page_of(write_folder(tmp_path, claims=many))
     first, rest = html.split("<details>", 1)
@@ -237,7 +239,7 @@ def test_files_of_another_experiment_are_shown_without_these_figures(tmp_path: P
 
 
 def hostile_folder(folder: Path) -> Path:
-    """Every string that anybody can name is hostile, one kind a place."""
+    """Write a folder in which every name is hostile."""
     names = dict(zip(UNITS, HOSTILE, strict=False))
     ranges = dict(zip(RANGES, HOSTILE, strict=False))
     models = results(2).with_columns(pl.col("model").replace(names), pl.col("split").replace(ranges))
@@ -255,10 +257,10 @@ def hostile_folder(folder: Path) -> Path:
         machine={"device": HOSTILE[0], "cores": HOSTILE[1]},
         notes=list(HOSTILE),
     )
-    told = [claim(name, name, name, name, why=name, preset=name, interval=["<b>", 1]) for name in HOSTILE]
-    told += [claim(name, name, None, name, why=name) for name in HOSTILE]
+    hostile_claims = [claim(name, name, name, name, why=name, preset=name, interval=["<b>", 1]) for name in HOSTILE]
+    hostile_claims += [claim(name, name, None, name, why=name) for name in HOSTILE]
     return write_folder(
-        folder, manifest=content, results=models, summary=summarize(models), claims=told, surfaces=planes
+        folder, manifest=content, results=models, summary=summarize(models), claims=hostile_claims, surfaces=planes
     )
 
 
@@ -271,9 +273,9 @@ def test_hostile_names_are_text_on_the_page_and_in_the_terminal(tmp_path: Path) 
         assert name in page.text
     assert "{{ 7*7 }}" in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff]", html)
-    drawn = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
-    assert any("&lt;script&gt;" in drawing for drawing in drawn)
-    assert any("$\\frac{" in drawing for drawing in drawn)
+    drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert any("&lt;script&gt;" in drawing for drawing in drawings)
+    assert any("$\\frac{" in drawing for drawing in drawings)
     text = printed(folder, 80)
     assert "\x1b[31m" not in text
     assert "\x00" not in text
@@ -314,7 +316,7 @@ def test_failed_write_leaves_the_old_page_and_no_other_file(tmp_path: Path, monk
         ("claims.json", b"\xff\xfe[] not UTF-8", "cannot be read"),
     ],
 )
-def test_unusable_folder_is_named_in_one_line(
+def test_an_unusable_folder_has_a_one_line_error(
     tmp_path: Path, file: str, content: bytes | pl.DataFrame | None, message: str
 ) -> None:
     folder = write_folder(tmp_path, summary=None, surfaces=None)
@@ -333,7 +335,7 @@ def test_unusable_folder_is_named_in_one_line(
         write_page(tmp_path / "nowhere")
 
 
-def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_left_out_of_the_figures(tmp_path: Path) -> None:
     models = results(2).filter(pl.col("model").is_in(("NMU", "NACMul", "NALU")))
     table = summarize(models).with_columns(
         estimate=pl.when(pl.col("model") == "NMU").then(math.nan).otherwise("estimate"),
@@ -347,7 +349,7 @@ def test_values_that_are_not_numbers_are_drawn_as_absent(tmp_path: Path) -> None
     assert "inf<" not in html.lower()
 
 
-def test_operations_have_their_own_groups_in_their_usual_order_and_a_glance_where_several(
+def test_each_operation_has_a_group_and_several_have_an_overview(
     tmp_path: Path,
 ) -> None:
     models = results(2, ("div", "add")).filter(pl.col("model").is_in(("NMU", "NALU")))
@@ -355,10 +357,10 @@ def test_operations_have_their_own_groups_in_their_usual_order_and_a_glance_wher
     _, page = page_of(write_folder(tmp_path, results=models, summary=summarize(models), **rest))
     assert page.text.index("Addition, a + b") < page.text.index("Division, a ÷ b")
     assert "No unit solves addition and division in every range." in page.text
-    assert "At a glance" in page.text
+    assert "All units and operations" in page.text
     one = models.filter(pl.col("task") == "add")
     _, page = page_of(write_folder(tmp_path / "one", results=one, summary=summarize(one), **rest))
-    assert "At a glance" not in page.text
+    assert "All units and operations" not in page.text
 
 
 def printed(folder: Path, width: int) -> str:
@@ -379,7 +381,7 @@ def test_terminal_table_fits_the_console(whole: Path, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", range(60, 140, 7))
-def test_terminal_never_cuts_a_number_however_many_units(tmp_path: Path, width: int) -> None:
+def test_terminal_never_cuts_a_number_with_many_units(tmp_path: Path, width: int) -> None:
     suffixes = ("", "A", "B", "LongerName")
     failing = RESULTS.with_columns(model=pl.lit("Hopeless"), solved=pl.lit(False))
     models, measures = (

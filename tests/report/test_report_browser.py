@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing overflows, everything is drawn, and hostile names stay text."""
+"""The report in a real browser: nothing overflows, all figures are visible, and hostile names stay text."""
 
 import shutil
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def visit(browser: webdriver.Chrome, page: Path, width: int, scheme: str = "light") -> None:
-    """Open `page` as a screen of `width` CSS pixels shows it; a window alone cannot be that narrow."""
+    """Open `page` on an emulated screen of `width` CSS pixels; a window cannot be that narrow."""
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -65,7 +65,7 @@ def visit(browser: webdriver.Chrome, page: Path, width: int, scheme: str = "ligh
 
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("name", ["whole", "hostile"])
-def test_page_fits_and_everything_is_drawn(
+def test_page_fits_and_all_figures_are_visible(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, width: int
 ) -> None:
     visit(browser, pages[name], width)
@@ -85,7 +85,7 @@ def test_page_fits_and_everything_is_drawn(
         "return [...document.querySelectorAll('.matrix th, .card dd, .facts dd, .facts dt, h1, h2, h3')]"
         ".filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"
     )
-    assert name != "hostile" or spilling == [], "names however long stay inside their places"
+    assert name != "hostile" or spilling == [], "long names stay inside their elements"
 
 
 def test_drawn_text_stays_inside_its_drawing(browser: webdriver.Chrome, pages: dict[str, Path]) -> None:
@@ -105,22 +105,22 @@ def test_hostile_names_are_read_as_written(browser: webdriver.Chrome, pages: dic
     text = browser.execute_script("return document.documentElement.textContent")
     assert all(name in text for name in HOSTILE[:4])
     assert browser.execute_script("return document.querySelectorAll('script, img, iframe').length") == 0
-    drawn = browser.execute_script(
+    labels = browser.execute_script(
         "return [...document.querySelectorAll('figure svg text')].map(text => text.textContent).join('\\n')"
     )
-    assert "<script>" in drawn
-    assert "$\\frac{" in drawn
+    assert "<script>" in labels
+    assert "$\\frac{" in labels
 
 
 def test_dark_scheme_reaches_the_drawings(browser: webdriver.Chrome, pages: dict[str, Path]) -> None:
-    seen = []
+    colours = []
     for scheme in ("light", "dark"):
         visit(browser, pages["whole"], 1280, scheme)
-        seen.append(
+        colours.append(
             browser.execute_script(
                 "return [getComputedStyle(document.body).backgroundColor,"
                 " getComputedStyle(document.querySelector('figure svg text')).fill]"
             )
         )
-    assert seen[0][0] != seen[1][0]
-    assert seen[0][1] != seen[1][1]
+    assert colours[0][0] != colours[1][0]
+    assert colours[0][1] != colours[1][1]

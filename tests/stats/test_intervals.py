@@ -41,7 +41,7 @@ def test_success_rate_has_wilsons_interval(data: st.DataObject, n: int) -> None:
     assert ends(estimate) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
 
 
-def test_success_rate_covers_the_truth_as_often_as_it_says_and_excludes_zero_and_one_unless_none_or_all() -> None:
+def test_success_rate_interval_has_its_coverage_and_includes_zero_or_one_only_if_none_or_all_succeed() -> None:
     low, high = np.transpose([ends(success_rate(k, 25)) for k in range(26)])
     assert (low == 0).tolist() == [True] + [False] * 25
     assert (high == 1).tolist() == [False] * 25 + [True]
@@ -60,7 +60,7 @@ def assert_agrees(
     highest: float = math.inf,
     scale: float = 1.0,
 ) -> None:
-    """With the likeliest mean and its interval on a grid: no optimiser, the density taken from scipy."""
+    """Compare with the most likely mean and its interval on a grid: scipy's density, no optimiser."""
     means = mean * np.exp(np.linspace(-reach, min(reach, math.log(highest / mean)), 601))
     shapes = shape * np.exp(np.linspace(-4, 4, 301))
     profile = np.array([log_density(values[:, None], each, shapes).sum(0).max() for each in means.tolist()])
@@ -83,12 +83,12 @@ def beta_density(values: np.ndarray, mean: float, precision: np.ndarray) -> np.n
 def test_steps_have_the_profile_interval_of_a_gamma(shape: float, n: int) -> None:
     values = np.random.default_rng(n).gamma(shape, 20_000 / shape, n)
     estimate = mean_of_positive(values.tolist())
-    assert (estimate.n, estimate.value) == (n, values.mean())  # the likeliest mean of a Gamma
+    assert (estimate.n, estimate.value) == (n, values.mean())  # the most likely mean of a Gamma
     assert_agrees(estimate, values, gamma_density, values.mean(), 8 / math.sqrt(shape * n), shape)
 
 
 BETAS = [(2.0, 5.0, 25), (0.8, 0.9, 30), (20.0, 60.0, 12), (50.0, 2.0, 10)]
-SMALL = [(3.0, 3e3, 25), (2.0, 1e6, 25), (1.5, 1e9, 8)]  # as the errors of solved units are
+SMALL = [(3.0, 3e3, 25), (2.0, 1e6, 25), (1.5, 1e9, 8)]  # of the size of the errors of solved units
 
 
 @pytest.mark.parametrize(("a", "b", "n"), BETAS + SMALL)
@@ -101,7 +101,7 @@ def test_sparsity_has_the_profile_interval_of_a_scaled_beta(a: float, b: float, 
     assert 0 < ends(estimate)[0] < ends(estimate)[1] < 0.5
 
 
-def test_profile_interval_covers_the_truth_as_often_as_it_says() -> None:
+def test_profile_interval_has_its_coverage() -> None:
     draws = np.random.default_rng(0).gamma(4.0, 5000.0, (120, 25))
     low, high = np.transpose([ends(mean_of_positive(values)) for values in draws.tolist()])
     inside = (low <= 20_000) & (high >= 20_000)
@@ -123,22 +123,20 @@ def test_students_interval_where_the_family_cannot_be_fitted(mean: Mean, values:
 
 @both_means
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.2, 0.5])
-def test_constant_values_are_their_own_interval_a_single_one_has_none_and_nothing_no_estimate(
-    mean: Mean, value: float
-) -> None:
+def test_intervals_of_constant_values_of_a_single_value_and_of_no_values(mean: Mean, value: float) -> None:
     assert mean([value] * 5) == Estimate(value, value, value, 5)
     assert mean([value]) == Estimate(value, None, None, 1)
     assert success_rate(0, 0) == mean([]) == NOTHING == Estimate(None, None, None, 0)
 
 
-def test_worst_sparsity_of_all_falls_back_to_student() -> None:
+def test_sparsity_at_the_upper_bound_falls_back_to_student() -> None:
     values = [0.5, 0.5, 0.1, 0.2]
     expected, estimate = student(np.array(values)), mean_of_sparsity(values)
     assert (estimate.value, *ends(estimate)) == pytest.approx((expected.value, *ends(expected)))
 
 
 @given(values=st.lists(st.integers(1, 50).map(lambda k: 1000.0 * k), min_size=1, max_size=25))
-def test_interval_of_any_solved_steps_holds_their_mean(values: list[float]) -> None:
+def test_interval_of_any_solved_steps_contains_their_mean(values: list[float]) -> None:
     estimate = mean_of_positive(values)
     assert estimate.value == np.mean(values)
     if len(values) > 1:
@@ -147,14 +145,14 @@ def test_interval_of_any_solved_steps_holds_their_mean(values: list[float]) -> N
 
 
 @given(values=st.lists(st.floats(1e-12, 0.5), min_size=2, max_size=25))
-def test_interval_of_any_sparsity_errors_holds_its_estimate(values: list[float]) -> None:
+def test_interval_of_any_sparsity_errors_contains_its_estimate(values: list[float]) -> None:
     estimate: Any = mean_of_sparsity(values)
     assert estimate.low <= estimate.value <= estimate.high < math.inf
     assert min(values) * (1 - 1e-9) <= estimate.value <= max(values) * (1 + 1e-9)
 
 
 def test_difference_of_rates_agrees_with_newcombes_example() -> None:
-    # Newcombe 1998, table II, method 10: 56/70 less 48/80
+    # Newcombe 1998, table II, method 10: 56/70 - 48/80
     found = difference_of_rates(success_rate(56, 70), success_rate(48, 80))
     assert found.value == pytest.approx(0.2)
     assert ends(found) == pytest.approx((0.0524, 0.3339), abs=1e-4)

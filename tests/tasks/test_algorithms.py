@@ -1,4 +1,4 @@
-"""Algorithmic tasks against Python's own integers, and what their hard examples are for."""
+"""Algorithmic tasks compared with Python's integers, and the properties of their hard examples."""
 
 from collections.abc import Callable
 from functools import partial
@@ -34,8 +34,8 @@ def assert_within(values: torch.Tensor, limit: int) -> None:
     assert 0 <= int(values.min()) <= int(values.max()) < limit
 
 
-def written(number: int, base: int) -> list[int]:
-    """Digits, least significant first; of zero one."""
+def digits_in(number: int, base: int) -> list[int]:
+    """Digits, least significant first; the number 0 has one."""
     digits = []
     while number or not digits:
         number, digit = divmod(number, base)
@@ -52,7 +52,7 @@ def written(number: int, base: int) -> list[int]:
     ],
     ids=["addition", "multiplication", "multiplication in BCD"],
 )
-def test_examples_are_written_as_published(
+def test_examples_have_the_published_format(
     task: Addition, pair: tuple[int, int], width: int | None, symbols: list[int], answer: list[int]
 ) -> None:
     examples = task.of_numbers([pair], width)
@@ -66,24 +66,24 @@ def test_examples_are_written_as_published(
     zero_filled=st.booleans(),
     more=st.integers(0, 3),
 )
-def test_answers_are_those_of_pythons_integers(
+def test_answers_equal_those_of_python_integers(
     pairs: list[tuple[int, int]], kind: type[Addition], base: int, zero_filled: bool, more: int
 ) -> None:
     task = kind(base=base, zero_filled=zero_filled)
-    width = max(len(written(number, base)) for pair in pairs for number in pair) + more
+    width = max(len(digits_in(number, base)) for pair in pairs for number in pair) + more
     examples = task.of_numbers(pairs, width)
     assert examples.answer.shape == (len(pairs), 2 * width + 1)
     for (a, b), symbols, answer in zip(pairs, examples.symbols, examples.answer, strict=True):
         exact = a + b if kind is Addition else a * b
         assert task.number(answer) == exact
-        digits = written(exact, base)
+        digits = digits_in(exact, base)
         filling = [1 if zero_filled else 0] * (2 * width + 1 - len(digits))
         assert answer.tolist() == [digit + 1 for digit in digits] + filling
         assert numbers_of(torch.stack([symbols[:width], symbols[width + 1 :]]) - 1, base) == [a, b]
     assert examples.span.all()
 
 
-def test_aligned_operands_stand_over_each_other() -> None:
+def test_aligned_operands_are_separate_rows() -> None:
     examples = Addition(aligned=True, zero_filled=True).of_numbers([(1, 3)], width=2)
     assert examples.symbols[0].T.tolist() == [[2, 1, 0, 0, 0], [2, 2, 11, 0, 0]]
     assert examples.answer.tolist() == [[1, 1, 2, 1, 1]]
@@ -91,7 +91,7 @@ def test_aligned_operands_stand_over_each_other() -> None:
 
 
 @pytest.mark.parametrize(("classes", "number"), [([2, 0, 2, 0], None), ([0, 0, 0], None), ([1, 2, 0], 2)], ids=str)
-def test_a_row_of_classes_that_writes_no_number_is_none(classes: list[int], number: int | None) -> None:
+def test_classes_that_are_no_number_give_none(classes: list[int], number: int | None) -> None:
     assert Addition().number(torch.tensor(classes)) == number
 
 
@@ -104,7 +104,7 @@ def test_bcd_products_are_exact(a: int, b: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "given_symbols", "answer"),
+    ("task", "symbols", "answer"),
     [
         (Copy(), [1, 2, 2], [1, 2, 2]),
         (algorithms.Reverse(), [1, 2, 2], [2, 2, 1]),
@@ -114,12 +114,12 @@ def test_bcd_products_are_exact(a: int, b: int) -> None:
         (algorithms.Increment(10), [10, 5], [1, 6]),
     ],
 )
-def test_sequences_become_what_the_docstrings_say(task: Copy, given_symbols: list[int], answer: list[int]) -> None:
-    examples = task.of(torch.tensor([given_symbols]))
-    assert (examples.symbols.tolist(), examples.answer.tolist()) == ([given_symbols], [answer])
+def test_answers_are_those_of_the_docstrings(task: Copy, symbols: list[int], answer: list[int]) -> None:
+    examples = task.of(torch.tensor([symbols]))
+    assert (examples.symbols.tolist(), examples.answer.tolist()) == ([symbols], [answer])
 
 
-def test_duplicate_uses_half_of_the_places() -> None:
+def test_duplicate_uses_half_of_the_positions() -> None:
     examples = algorithms.Duplicate(3).examples(4, 5, seeded())
     assert not examples.symbols[:, 2:].any()
     torch.testing.assert_close(examples.answer[:, :4], examples.symbols[:, :2].repeat(1, 2))
@@ -130,11 +130,11 @@ TASKS = [Addition(), *(each for each in ONE_KEY.values() if isinstance(each, Alg
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_every_length_has_examples_that_follow_from_the_generator_or_is_refused(task: Algorithm) -> None:
+def test_examples_depend_on_the_generator_only_and_impossible_lengths_raise_an_error(task: Algorithm) -> None:
     assert any(map(task.takes, range(1, 30)))
     for length in range(30):
         if not task.takes(length):
-            with pytest.raises(UserError, match=f"{task.name} has no sequences of {length} places: "):
+            with pytest.raises(UserError, match=f"{task.name} has no sequences of length {length}: "):
                 task.examples(1, length, seeded())
             continue
         examples, again, other = (task.examples(16, length, seeded(seed)) for seed in (3, 3, 4))
@@ -159,11 +159,11 @@ UNUSABLE: list[Callable[[], Any]] = [
 
 
 @pytest.mark.parametrize("request_", UNUSABLE)
-def test_other_unusable_requests_are_refused_in_a_line(request_: Callable[[], Any]) -> None:
+def test_other_invalid_arguments_raise_a_one_line_error(request_: Callable[[], Any]) -> None:
     refused(request_, ".")
 
 
-def test_padding_counts_when_an_answer_is_judged() -> None:
+def test_wrong_padding_makes_an_answer_wrong() -> None:
     examples = Copy().of(torch.tensor([[1, 2], [2, 1]])).pad(4)
     assert examples.symbols.shape == (2, 4)
     logits = torch.nn.functional.one_hot(examples.answer, 3).float()
@@ -174,10 +174,10 @@ def test_padding_counts_when_an_answer_is_judged() -> None:
 
 
 def longest_carry(a: int, b: int) -> int:
-    """Places that one carry goes through, the one that starts it included."""
+    """Number of positions of the longest carry, including the one that generates it."""
     longest, now, carry = 0, 0, 0
-    for place in range(max(a.bit_length(), b.bit_length())):
-        one, other = a >> place & 1, b >> place & 1
+    for position in range(max(a.bit_length(), b.bit_length())):
+        one, other = a >> position & 1, b >> position & 1
         if one and other:
             now, carry = 1, 1
         elif (one or other) and carry:
@@ -188,7 +188,7 @@ def longest_carry(a: int, b: int) -> int:
     return longest
 
 
-def test_random_operands_have_short_carries_and_the_hard_mix_long_ones() -> None:
+def test_uniform_operands_have_short_carries_and_hard_operands_long_ones() -> None:
     for draw, least, most in ((algorithms.hard_operands, 15, 500), (algorithms.uniform_operands, 0, 0)):
         pairs = zip(*map(numbers_of, draw(500, 20, 2, seeded())), strict=True)
         assert least <= sum(longest_carry(a, b) >= 15 for a, b in pairs) <= most
@@ -196,16 +196,16 @@ def test_random_operands_have_short_carries_and_the_hard_mix_long_ones() -> None
 
 @pytest.mark.parametrize("draw", [algorithms.hard_operands, algorithms.varied_operands, algorithms.rippling_operands])
 @given(base=st.integers(2, 10), width=st.integers(1, 30), seed=st.integers(0, 1000))
-def test_operands_fit(draw: algorithms.Draw, base: int, width: int, seed: int) -> None:
+def test_operands_have_the_shape_and_the_base(draw: algorithms.Draw, base: int, width: int, seed: int) -> None:
     both = torch.stack(draw(50, width, base, seeded(seed)))
     assert both.shape == (2, 50, width)
     assert_within(both, base)
 
 
-def test_shares_of_the_hard_mix_are_the_published_ones() -> None:
+def test_shares_of_the_hard_operands_are_the_published_ones() -> None:
     pairs = list(zip(*map(numbers_of, algorithms.hard_operands(4000, 24, 2, seeded())), strict=True))
     powers = sum(s & (s - 1) == 0 or s & (s + 1) == 0 for s in map(sum, pairs)) / 4000
-    assert 0.19 <= powers <= 0.25  # some of the runs add up to one too
+    assert 0.19 <= powers <= 0.25  # some runs also have such a sum
     runs = sum(any(x and (x // (x & -x)) + 1 & x // (x & -x) == 0 for x in pair) for pair in pairs)
     assert 0.18 <= runs / 4000 <= 0.27
 
@@ -217,20 +217,20 @@ def test_shares_of_the_hard_mix_are_the_published_ones() -> None:
     overflow=st.booleans(),
     seed=st.integers(0, 100),
 )
-def test_carry_operands_add_up_to_the_power_or_just_below_at_one_place_more_unless_told(
+def test_carry_operands_add_up_to_a_power_or_one_less_with_one_more_digit_by_default(
     carry: int, more: int | None, base: int, overflow: bool, seed: int
 ) -> None:
-    told = None if more is None else carry + more
-    a, b = carry_operands(8, carry, seeded(seed), overflow=overflow, width=told, base=base)
+    width = None if more is None else carry + more
+    a, b = carry_operands(8, carry, seeded(seed), overflow=overflow, width=width, base=base)
     moved = 1 if more is None else more
     assert a.shape == (8, carry + moved)
-    allowed = {(base**carry - (not overflow)) * base**places for places in range(moved + 1)}
+    allowed = {(base**carry - (not overflow)) * base**shift for shift in range(moved + 1)}
     assert {x + y for x, y in zip(numbers_of(a, base), numbers_of(b, base), strict=True)} <= allowed
 
 
 @pytest.mark.parametrize("families", [algorithms.addition_families, algorithms.multiplication_families])
 @pytest.mark.parametrize("width", [4, 20, 101])
-def test_families_fit_their_width_and_are_as_many_as_asked(families, width: int) -> None:  # type: ignore[no-untyped-def]
+def test_families_have_at_most_the_width_and_the_count(families, width: int) -> None:  # type: ignore[no-untyped-def]
     chosen = families(width, 16)
     assert chosen == families(width, 16)
     for pairs in chosen.values():
@@ -238,7 +238,7 @@ def test_families_fit_their_width_and_are_as_many_as_asked(families, width: int)
         assert all(0 <= number < 2**width for pair in pairs for number in pair)
 
 
-def test_families_contain_the_chain_of_full_length_and_the_known_failures() -> None:
+def test_families_contain_the_longest_carry_and_the_known_failures() -> None:
     chosen = algorithms.addition_families(200)
     assert (2**200 - 1, 1) in chosen["ripple"]
     assert max(longest_carry(a, b) for a, b in chosen["ripple"]) == 200
@@ -251,7 +251,7 @@ def test_families_contain_the_chain_of_full_length_and_the_known_failures() -> N
     assert all(a == b for a, b in chosen["squares"])
 
 
-def test_digits_and_numbers_are_each_others_inverse() -> None:
+def test_numbers_of_inverts_digits_of() -> None:
     values = [0, 1, 10**40, 7]
     for base in range(2, 11):
         assert numbers_of(algorithms.digits_of(values, 140, base), base) == values
@@ -262,12 +262,12 @@ def test_digits_and_numbers_are_each_others_inverse() -> None:
 def test_varied_operands_have_long_blocks(base: int) -> None:
     pairs = algorithms.varied_operands(3_000, 20, base, seeded())
     same = [(digits == digits[:, :1]).all(1) for digits in pairs]
-    assert float((same[0] & same[1]).float().mean()) > 0.01  # both of one digit throughout, zero among them
+    assert float((same[0] & same[1]).float().mean()) > 0.01  # each operand has one digit only, such as 0
     assert 0.04 < float(same[0].float().mean()) < 0.35
 
 
 @pytest.mark.parametrize("base", [2, 10])
-def test_an_eighth_of_rippling_operands_is_one_carry_and_nothing_else(base: int) -> None:
+def test_an_eighth_of_rippling_operands_has_a_power_as_sum(base: int) -> None:
     width, count = 20, 3_000
     a, b = algorithms.rippling_operands(count, width, base, seeded())
     ones = torch.minimum(a.sum(1), b.sum(1)) == 1

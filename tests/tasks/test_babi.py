@@ -1,4 +1,4 @@
-"""The bAbI tasks: their text, their sequences, and files that cannot be read."""
+"""The bAbI tasks: stories, token sequences, and files that cannot be read."""
 
 import gzip
 from pathlib import Path
@@ -24,17 +24,17 @@ def test_stories_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert path[2].supporting == (2, 1)
 
 
-def test_answers_are_asked_for_in_blank_places_behind_the_question(tmp_path: Path) -> None:
+def test_targets_are_at_blank_inputs_after_the_question(tmp_path: Path) -> None:
     write_babi(tmp_path)
     babi = load_babi(tmp_path, (1, 19))
-    said, answers = ([babi.vocabulary[token] for token in each.tolist()] for each in babi.training[1])
-    assert said == [
+    words, answers = ([babi.vocabulary[token] for token in each.tolist()] for each in babi.training[1])
+    assert words == [
         *["john", "went", "to", "the", "garden", ".", "where", "is", "john", "?"],
         *[""] * (THINKING + 1),
     ]
     assert answers == [""] * 13 + ["garden"]
-    asked = [[babi.vocabulary[token] for token in own.tolist() if token != BLANK] for _, own in babi.training]
-    assert asked == [["bathroom", "office"], ["garden"], ["s", "w"]]
+    targets = [[babi.vocabulary[token] for token in own.tolist() if token != BLANK] for _, own in babi.training]
+    assert targets == [["bathroom", "office"], ["garden"], ["s", "w"]]
     assert babi.training.tasks.tolist() == [1, 1, 19]
 
 
@@ -43,8 +43,8 @@ def test_stories_are_padded_to_the_longest(tmp_path: Path) -> None:
     babi = load_babi(tmp_path, (19, 1))
     tokens, lengths, answers = babi.training.batch(torch.tensor([2, 0]))
     assert tokens.shape == answers.shape == (2, int(lengths.max()))
-    for row, place in enumerate((2, 0)):
-        own, own_answers = babi.training[place]
+    for row, index in enumerate((2, 0)):
+        own, own_answers = babi.training[index]
         assert torch.equal(tokens[row, : lengths[row]], own)
         assert torch.equal(answers[row, : lengths[row]], own_answers)
         assert not tokens[row, lengths[row] :].any()
@@ -56,7 +56,7 @@ def test_stories_are_padded_to_the_longest(tmp_path: Path) -> None:
         babi.training[3]
 
 
-def test_words_that_only_the_test_has_are_unknown(tmp_path: Path) -> None:
+def test_words_that_occur_only_in_the_test_are_unknown(tmp_path: Path) -> None:
     write_babi(tmp_path)
     test = tmp_path / "qa1_single-supporting-fact_test.txt"
     test.write_text(test.read_text().replace("Mary went", "Mary strolled"))
@@ -70,22 +70,22 @@ TRAIN = "qa1_single-supporting-fact_train.txt"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is cut short"),
-        (BABI_TRAIN[:-1], r"is cut short \(line 7"),
-        (BABI_TRAIN[: BABI_TRAIN.rindex("2 Where")], r"is cut short \(line 6"),
-        (BABI_TRAIN.replace("2 John", "3 John"), r"is damaged \(number 2 or 1 is expected in line 2"),
+        ("", "is truncated"),
+        (BABI_TRAIN[:-1], r"is truncated \(line 7"),
+        (BABI_TRAIN[: BABI_TRAIN.rindex("2 Where")], r"is truncated \(line 6"),
+        (BABI_TRAIN.replace("2 John", "3 John"), r"is damaged \(line 2 must have number 2 or 1"),
         (BABI_TRAIN.replace("\tbathroom", ""), r"is damaged \(line 3 is neither"),
         (BABI_TRAIN.replace("room\t1", "room\t3"), r"is damaged \(the supporting statements of line 3"),
         (BABI_TRAIN.replace("room\t1", "room\tone"), r"is damaged \(invalid literal"),
     ],
 )
-def test_damaged_stories_are_named(tmp_path: Path, text: str, message: str) -> None:
+def test_damaged_files_raise_an_error_with_their_name(tmp_path: Path, text: str, message: str) -> None:
     write_babi(tmp_path)
     (tmp_path / TRAIN).write_text(text)
     refused(lambda: load_babi(tmp_path), f"{TRAIN} {message}")
 
 
-def test_missing_stories_are_named(tmp_path: Path) -> None:
+def test_missing_files_and_unknown_tasks_raise_an_error(tmp_path: Path) -> None:
     refused(
         lambda: load_babi(tmp_path, (1, 2)),
         r"lacks qa1_\.\.\._train\.txt: give the folder en-10k .*leave task 1 out",

@@ -1,4 +1,4 @@
-"""Images of digits: scikit-learn's and MNIST's files, the option that chooses them, the encoder."""
+"""Images of digits: scikit-learn's set, MNIST's files, the option that chooses between them, the encoder."""
 
 import gzip
 import struct
@@ -55,7 +55,7 @@ def test_embedded_digits_are_split_in_the_same_way_at_every_call() -> None:
     assert not rows(digits.training) & rows(digits.test)
 
 
-def test_one_pair_of_mnist_files_is_split_and_two_keep_the_official_test(tmp_path: Path) -> None:
+def test_one_pair_of_mnist_files_is_split_and_two_pairs_have_the_official_test(tmp_path: Path) -> None:
     write_mnist(tmp_path, "t10k", 50)
     alone = load_digits(tmp_path)
     assert [len(part) for part in (alone.training, alone.validation, alone.test)] == [35, 5, 10]
@@ -64,7 +64,7 @@ def test_one_pair_of_mnist_files_is_split_and_two_keep_the_official_test(tmp_pat
     assert [len(part) for part in (both.training, both.validation, both.test)] == [90, 10, 50]
 
 
-def test_pixels_and_labels_are_those_of_the_files_gzipped_or_not(tmp_path: Path) -> None:
+def test_pixels_and_labels_are_read_from_files_gzipped_or_not(tmp_path: Path) -> None:
     write_mnist(tmp_path, "train", 20)
     write_mnist(tmp_path, "t10k", 30)
     packed = load_digits(tmp_path).test
@@ -91,7 +91,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("name", [IMAGES, LABELS])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_files_get_one_line(damage: str, packed: bool, name: str, tmp_path: Path) -> None:
+def test_damaged_files_raise_a_one_line_error(damage: str, packed: bool, name: str, tmp_path: Path) -> None:
     write_mnist(tmp_path, count=2000)
     path = tmp_path / name
     if not packed:
@@ -107,12 +107,14 @@ def test_damaged_files_get_one_line(damage: str, packed: bool, name: str, tmp_pa
     [
         (IMAGES, idx(2052, np.zeros((2, 2, 2, 2))), "is not MNIST's"),
         (IMAGES, idx(2051, np.zeros((50, 32, 32))), "32 × 32 pixels instead of 28 × 28"),
-        (LABELS, idx(2049, np.zeros(49)), "not the labels"),
-        (LABELS, idx(2049, np.full(50, 10)), "not the labels"),
+        (LABELS, idx(2049, np.zeros(49)), "does not match"),
+        (LABELS, idx(2049, np.full(50, 10)), "does not match"),
         (LABELS, None, f"has t10k-images-idx3-ubyte but lacks {LABELS}"),
     ],
 )
-def test_other_and_missing_files_are_refused(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_wrong_and_missing_files_raise_an_error(
+    name: str, content: bytes | None, message: str, tmp_path: Path
+) -> None:
     refused(lambda: load_digits(tmp_path), r"t10k-images-idx3-ubyte\.gz.*https://")
     write_mnist(tmp_path)
     (tmp_path / name).unlink()
@@ -122,12 +124,12 @@ def test_other_and_missing_files_are_refused(name: str, content: bytes | None, m
 
 
 @pytest.mark.parametrize("experiment", [digits_parity, digits_product, digits_sequence], ids=lambda e: e.name)
-def test_paper_asks_for_the_papers_data_in_one_line(experiment: Experiment) -> None:
+def test_paper_preset_without_mnist_raises_a_one_line_error(experiment: Experiment) -> None:
     message = r"give --data DIR with MNIST's four files$"
     refused(lambda: experiment.jobs(experiment.presets["paper"]), message)
 
 
-def test_data_of_the_package_fall_short_of_the_paper_and_given_ones_do_not(tmp_path: Path) -> None:
+def test_built_in_digits_differ_from_the_paper_and_a_data_folder_does_not(tmp_path: Path) -> None:
     laptop, paper = digits_parity.presets["laptop"], digits_parity.presets["paper"]
     assert laptop.cuts(paper)["data"] == "scikit-learn instead of MNIST"
     assert "data" not in with_options(laptop, {"data": str(tmp_path)}).cuts(paper)
@@ -141,7 +143,7 @@ def test_experiment_trains_on_mnist(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [8, 28])
-def test_encoder_computes_the_convolutions_it_stands_for(size: int) -> None:
+def test_encoder_computes_strided_convolutions(size: int) -> None:
     encoder, images = ConvEncoder(size, 10), torch.rand(2, 3, 1, size, size)
     x = images.flatten(0, 1)
     for layer in (encoder.first, encoder.second):
@@ -151,7 +153,7 @@ def test_encoder_computes_the_convolutions_it_stands_for(size: int) -> None:
     torch.testing.assert_close(encoder(images), expected)
 
 
-def test_images_are_mirrored_and_moved_with_zeros_beyond_the_border() -> None:
+def test_images_are_mirrored_and_shifted_with_zero_padding() -> None:
     images = torch.rand(2, 3, 8, 8)
     upright, mirrored, moved = torch.full((3, 3, 2), 0.5).unbind()
     upright[0], mirrored[0], moved[1] = 0.1, 0.9, 0.0

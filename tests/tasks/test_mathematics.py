@@ -1,4 +1,4 @@
-"""School mathematics: answers worked out anew by sympy, what is trained on and tested on, characters as tensors."""
+"""School mathematics: answers compared with sympy, training and test splits, characters as tensors."""
 
 import re
 from collections import Counter
@@ -46,7 +46,7 @@ def expression(text: str) -> sympy.Expr:
 
 
 def highest_first(polynomial: sympy.Expr) -> str:
-    """As ``str`` gives it in most cases; there, ``-x + 24`` alone is turned around."""
+    """As ``str`` in most cases, but without its special form of ``-x + 24``."""
     return sympy.sstr(sympy.expand(polynomial), order="lex")
 
 
@@ -58,8 +58,8 @@ def sum_or_difference(question: str) -> str:
         value = q - p
     else:
         value = p - q if re.search(r" - |minus", question) else p + q
-    places = next(places for places in range(40) if (value * 10**places).is_integer)
-    return f"{sympy.N(value, 60):.{places}f}"
+    decimals = next(decimals for decimals in range(40) if (value * 10**decimals).is_integer)
+    return f"{sympy.N(value, 60):.{decimals}f}"
 
 
 def solution(question: str) -> str:
@@ -91,7 +91,7 @@ def collected(question: str) -> str:
     return highest_first(expression(question.removeprefix("Collect the terms in ").removesuffix(".")))
 
 
-WORKED_OUT: dict[str, Callable[[str], str]] = {
+SOLVERS: dict[str, Callable[[str], str]] = {
     "add_or_sub": sum_or_difference,
     "linear_1d": solution,
     "differentiate": derivative,
@@ -102,23 +102,23 @@ WORKED_OUT: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("name", list(MODULES))
-def test_answers_are_what_sympy_says(name: str, difficulty: str) -> None:
+def test_answers_equal_those_of_sympy(name: str, difficulty: str) -> None:
     for question, answer in drawn(name, difficulty, 100):
-        assert answer == WORKED_OUT[name](question), question
+        assert answer == SOLVERS[name](question), question
         assert len(question) <= 160
         assert len(answer) <= 30
 
 
-def test_problems_of_a_module_are_of_several_kinds() -> None:
-    """Each phrasing and each kind of number comes up, and nothing is always the answer."""
+def test_problems_of_a_module_are_varied() -> None:
+    """Each phrasing and each kind of number occurs, and no answer is frequent."""
     sums, sorts = drawn("add_or_sub", "easy", 500), drawn("sort", "hard", 500)
     assert len({re.sub(NUMBER, "N", question) for question, _ in sums}) == 13
     assert {len(answer.split(", ")) for _, answer in sorts} >= {3, 4, 5, 6, 7}
     assert 0.4 < np.mean([bool(re.search(r"[./]\d", question)) for question, _ in sorts]) < 0.6
-    asked = [question for question, _ in drawn("differentiate", "easy", 500)]
+    questions = [question for question, _ in drawn("differentiate", "easy", 500)]
     for word in ("first", "second", "third", "Differentiate", "respect"):
-        assert any(word in each for each in asked)
-    assert {len(set(re.findall(r"\b[a-z]\b", each))) for each in asked} == {1, 2, 3, 4}
+        assert any(word in each for each in questions)
+    assert {len(set(re.findall(r"\b[a-z]\b", each))) for each in questions} == {1, 2, 3, 4}
     for name in MODULES:
         assert Counter(answer for _, answer in drawn(name, "medium", 500)).most_common(1)[0][1] < 50
 
@@ -135,9 +135,9 @@ def test_harder_problems_have_more_entropy_and_more_characters(name: str) -> Non
 
 
 @given(st.integers(-(10**20), 10**20), st.integers(0, 20))
-def test_decimals_are_written_exactly(number: int, places: int) -> None:
-    text = in_decimals(Fraction(number, 10**places))
-    assert Fraction(text) == Fraction(number, 10**places)
+def test_decimals_are_exact(number: int, decimals: int) -> None:
+    text = in_decimals(Fraction(number, 10**decimals))
+    assert Fraction(text) == Fraction(number, 10**decimals)
     assert re.fullmatch(r"-?(0|[1-9]\d*)(\.\d*[1-9])?", text)
     assert text != "-0"
 
@@ -158,7 +158,7 @@ def test_terms_sum_to_the_coefficients(coefficients: list[int], more: int, entro
 
 @given(st.dictionaries(st.tuples(*[st.integers(0, 3)] * 3), st.integers(-20, 20).filter(bool), min_size=1))
 @settings(max_examples=50)
-def test_polynomials_are_written_as_sympy_writes_them(coefficients: dict[tuple[int, ...], int]) -> None:
+def test_polynomials_have_the_format_of_sympy(coefficients: dict[tuple[int, ...], int]) -> None:
     text = simplify(coefficients, "axz")
     assert text == highest_first(expression(text))
     a, x, z = (SYMBOLS[letter] for letter in "axz")
@@ -174,7 +174,7 @@ def assert_no_question_twice(split: Split) -> None:
 
 
 @pytest.mark.parametrize("name", list(MODULES))
-def test_generated_problems_follow_from_the_seed(name: str) -> None:
+def test_generated_problems_depend_on_the_seed_only(name: str) -> None:
     split = Generated(60, 20, seed=3).split(name)
     assert split == Generated(60, 20, seed=3).split(name)
     assert split != Generated(60, 20, seed=4).split(name)
@@ -184,7 +184,7 @@ def test_generated_problems_follow_from_the_seed(name: str) -> None:
     assert_no_question_twice(split)
 
 
-def test_a_module_with_few_problems_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_with_too_few_problems_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     few = Module("dice", "", "games", lambda rng, _: Problem(str(rng.randint(1, 6)), "?"))
     monkeypatch.setitem(MODULES, "dice", few)
     message = r"dice has hardly more than 6 easy problems: .* fewer than 5 .* 2 for"
@@ -225,13 +225,13 @@ def test_official_files_of_every_module_are_found(tmp_path: Path, name: str) -> 
         (
             lambda: Vocabulary("12").encode([Problem("12", "2"), Problem("1x", "2")]),
             UserError,
-            "lacks 'x': make it of all problems",
+            "lacks 'x': create it from all problems",
         ),
         (lambda: Vocabulary("12").encode([Problem("1\0", "2")]), UserError, "lacks"),
-        *((partial(Vocabulary, each), ValueError, "in order and none twice") for each in ("", "21", "11")),
+        *((partial(Vocabulary, each), ValueError, "sorted and unique") for each in ("", "21", "11")),
     ],
 )
-def test_bad_input_is_refused(make: Callable[[], object], error: type[Exception], message: str) -> None:
+def test_invalid_input_raises_an_error(make: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
 
@@ -241,7 +241,7 @@ PROBLEMS = st.lists(st.builds(Problem, TEXTS, TEXTS), min_size=1, max_size=6)
 
 
 @given(PROBLEMS)
-def test_encoding_goes_there_and_back(problems: list[Problem]) -> None:
+def test_text_inverts_encoding(problems: list[Problem]) -> None:
     vocabulary = Vocabulary.of(problems)
     questions, answers = vocabulary.encode(problems)
     assert questions.dtype == answers.dtype == torch.int64
@@ -264,12 +264,12 @@ def test_tokens_are_as_documented() -> None:
     assert [list(part.shape) for part in vocabulary.encode([])] == [[0, 0], [0, 1]]
 
 
-def test_right_are_all_characters_and_the_end() -> None:
+def test_answer_is_right_if_all_characters_and_the_end_mark_are() -> None:
     vocabulary = Vocabulary("0123456789")
     _, answers = vocabulary.encode([Problem("1", "42"), Problem("1", "4")])
     _, others = vocabulary.encode([Problem("1", "43"), Problem("1", "42")])
-    written_behind = answers.clone()
-    written_behind[1, 2] = 7
-    assert vocabulary.right(written_behind, answers).tolist() == [True, True]
+    longer = answers.clone()
+    longer[1, 2] = 7  # after the end mark
+    assert vocabulary.right(longer, answers).tolist() == [True, True]
     assert vocabulary.right(others, answers).tolist() == [False, False]
     assert vocabulary.right(answers.flip(0), answers).tolist() == [False, False]

@@ -1,4 +1,4 @@
-"""Ranges of inputs: reading and naming them, the published nine, sampling, and what is refused and how."""
+"""Ranges of inputs: parsing, names, the nine published ranges, sampling, and errors."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ PUBLISHED = [
 ]
 
 
-def test_published_nine_are_those_of_the_papers() -> None:
+def test_published_ranges_are_those_of_the_papers() -> None:
     assert [(str(pair.train), str(pair.test)) for pair in PUBLISHED_RANGES] == PUBLISHED
     assert [str(pair) for pair in PUBLISHED_RANGES] == [train for train, _ in PUBLISHED]
 
@@ -36,7 +36,7 @@ def test_published_nine_are_those_of_the_papers() -> None:
 def test_name_of_a_range_keeps_every_digit_of_its_ends(intervals: tuple[tuple[float, float], ...]) -> None:
     assert parse_range(str(Range(intervals))) == Range(intervals)
     for name in ("U[-2,-1]", "U[0.1,0.2]", "U[1.23456789,2]", "U[-1e+30,1e-09]"):
-        assert str(parse_range(name)) == name, "no digit too many"
+        assert str(parse_range(name)) == name, "the name has no extra digits"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_ways_to_write_a_range(text: str) -> None:
     shape=st.lists(st.integers(0, 4), max_size=3).map(tuple),
     seed=st.integers(0, 2**31),
 )
-def test_samples_stay_inside_and_follow_from_the_generator(
+def test_samples_are_in_the_range_and_depend_on_the_generator_only(
     intervals: tuple[tuple[float, float], ...], shape: tuple[int, ...], seed: int
 ) -> None:
     x = Range(intervals).sample(shape, torch.Generator().manual_seed(seed))
@@ -63,8 +63,8 @@ def test_samples_stay_inside_and_follow_from_the_generator(
 
 
 @given(seed=st.integers(0, 2**31))
-def test_samples_fill_both_sides_of_a_union_equally(seed: int) -> None:
-    """Each interval is drawn from equally often, though one is nine times as wide."""
+def test_intervals_of_a_union_have_equal_probability(seed: int) -> None:
+    """Here one interval is nine times as wide as the other."""
     x = parse_range("U[-10,-1]∪U[2,3]").sample((4000,), torch.Generator().manual_seed(seed))
     other = parse_range("U[-10,-1]∪U[2,3]").sample((4000,), torch.Generator().manual_seed(seed + 1))
     assert not torch.equal(x, other)
@@ -100,15 +100,15 @@ BAD = {
 @given(text=st.text(max_size=30))
 def test_any_text_is_a_range_or_a_one_line_error(text: str) -> None:
     for read in (parse_range, parse_range_pairs):
-        told = ""
+        message = ""
         try:
             read(text)
         except RangeError as error:
-            told = str(error)
-        assert len(told.splitlines()) <= 1
+            message = str(error)
+        assert len(message.splitlines()) <= 1
 
 
-def test_pairs_are_read_in_order_and_published_ones_may_be_given_another_test_range() -> None:
+def test_pairs_are_parsed_in_order_and_a_published_range_may_have_another_test_range() -> None:
     with_own_test = RangePair(parse_range("U[1,2]"), parse_range("U[5,7]"))
     assert parse_range_pairs("U[1,2]/U[5,7]") == (with_own_test,)
     pairs = parse_range_pairs("U[1,2]; U[3,4]/U[4,9] ;[-2,2];")
@@ -120,11 +120,11 @@ def test_pairs_are_read_in_order_and_published_ones_may_be_given_another_test_ra
 
 
 BAD_PAIRS = {
-    "U[3,4]": r"behind a slash.*U\[3,4\]/",
+    "U[3,4]": r"after a slash.*U\[3,4\]/",
     "U[1,2]; U[1,2]": "twice",
     "U[1,2]; [1.0,2]/U[3,4]": "twice",
-    "": "no range given",
-    " ; ": "no range given",
+    "": "no range: write",
+    " ; ": "no range: write",
     "U[1,2]/": "write it like",
     "/U[1,2]": "write it like",
     "U[1,2]/U[4,3]": "less than",
@@ -142,7 +142,7 @@ BAD_PAIRS = {
         (lambda _: Range(()), "no intervals", "at least one"),
     ],
 )
-def test_unusable_ranges_and_pairs_are_refused_in_one_line(
+def test_invalid_ranges_and_pairs_raise_a_one_line_error(
     read: Callable[[str], object], text: str, message: str
 ) -> None:
     with pytest.raises(RangeError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""SCAN: the grammar, the splits against the published files, and the tokens."""
+"""SCAN: the grammar, the splits compared with the published files, and the tokens."""
 
 from hashlib import sha256
 
@@ -14,7 +14,7 @@ ALL = Scan().split("all")[0]
 PHRASES = [command for command, _ in ALL if not {"and", "after"} & set(command.split())]
 ROWS = st.lists(st.sampled_from(ALL), max_size=5)
 
-#: SHA-256 of the published files' lines, sorted: the training and the test of a split.
+#: SHA-256 of the sorted lines of the published files: training and test of each split.
 DIGESTS = {
     "all": ["6be4b39bc8bf3a20be810b6991250d0493e608560609db6765dd679e1ed1c98e"],
     "length": [
@@ -52,12 +52,12 @@ SHORT = {"W": "I_WALK", "K": "I_LOOK", "R": "I_RUN", "J": "I_JUMP", "<": "I_TURN
         ("  walk   and walk ", "WW"),
     ],
 )
-def test_commands_are_carried_out_as_a_person_would(command: str, actions: str) -> None:
+def test_commands_are_interpreted_by_the_published_rules(command: str, actions: str) -> None:
     assert interpret(command) == tuple(SHORT[each] for each in actions)
 
 
 @given(first=st.sampled_from(PHRASES), second=st.sampled_from(PHRASES))
-def test_meaning_of_a_command_is_made_of_the_meanings_of_its_parts(first: str, second: str) -> None:
+def test_actions_of_a_command_are_composed_of_those_of_its_parts(first: str, second: str) -> None:
     assert interpret(f"{first} and {second}") == interpret(first) + interpret(second)
     assert interpret(f"{first} after {second}") == interpret(second) + interpret(first)
     if not {"twice", "thrice"} & set(first.split()):
@@ -72,20 +72,20 @@ UNKNOWN = "^unknown word of SCAN '{}': .*{}".format
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        *((each, r"^'.*' is no phrase of SCAN: .+$") for each in REFUSED.split("|")),
-        ("walk and walk and walk", r"^'.*' is no phrase of SCAN: .+$"),
-        ("walk and walk after walk", r"^'.*' is no phrase of SCAN: .+$"),
+        *((each, r"^'.*' is not a phrase of SCAN: .+$") for each in REFUSED.split("|")),
+        ("walk and walk and walk", r"^'.*' is not a phrase of SCAN: .+$"),
+        ("walk and walk after walk", r"^'.*' is not a phrase of SCAN: .+$"),
         ("jump and walks", UNKNOWN("walks", "did you mean walk")),
         ("jump and fly", UNKNOWN("fly", "choose from")),
         ("jump and .", UNKNOWN(".", "choose from")),
     ],
 )
-def test_words_that_are_no_command_are_refused_and_unknown_ones_named(command: str, message: str) -> None:
+def test_invalid_commands_and_unknown_words_raise_an_error(command: str, message: str) -> None:
     refused(lambda: interpret(command), message)
     refused(lambda: Scan().split("turn left"), "unknown split 'turn left': did you mean turn_left")
 
 
-def test_simple_split_has_the_published_sizes_and_follows_from_its_seed() -> None:
+def test_simple_split_has_the_published_sizes_and_depends_on_its_seed_only() -> None:
     training, test = Scan(seed=3).split("simple")
     assert (len(training), len(test)) == (16_728, 4_182)
     assert sorted(training + test) == sorted(ALL)
@@ -95,8 +95,8 @@ def test_simple_split_has_the_published_sizes_and_follows_from_its_seed() -> Non
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_four_fifths_of_what_other_splits_test_is_in_the_simple_training(seed: int) -> None:
-    """Of the published draw: 80.4 %, 80.7 % and 78.5 %."""
+def test_simple_training_contains_four_fifths_of_the_test_of_each_other_split(seed: int) -> None:
+    """The published sample has 80.4 %, 80.7 % and 78.5 %."""
     known = set(Scan(seed).split("simple")[0])
     for name, near in (("length", 0.02), ("jump", 0.015), ("turn_left", 0.035)):
         test = Scan(seed).split(name)[1]
@@ -111,20 +111,20 @@ def test_rows_are_the_published_ones(name: str) -> None:
 
 
 @given(rows=ROWS)
-def test_rows_come_back_from_their_tokens_in_their_order(rows: list[ScanRow]) -> None:
+def test_decoding_inverts_encoding(rows: list[ScanRow]) -> None:
     commands, actions = Scan.encode(rows)
     assert (commands.shape, actions.shape) == ((len(rows), 10), (len(rows), 49))
     assert commands.dtype == actions.dtype == torch.int64
     assert Scan.decode(commands, actions) == rows
 
 
-def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
+def test_tokens_have_an_end_mark_and_padding_and_are_decoded_without_an_end_mark_too() -> None:
     commands, actions = Scan.encode([("turn left", ("I_TURN_LEFT",)), ("run", ("I_RUN",))])
     assert [SCAN_WORDS[token] for token in commands[0].tolist()] == ["turn", "left", ".", *[""] * 7]
     assert [SCAN_ACTIONS[token] for token in actions[1].tolist()] == ["I_RUN", ".", *[""] * 47]
     for tokens, names in zip(Scan.encode(ALL), (SCAN_WORDS, SCAN_ACTIONS), strict=True):
         ends = tokens == names.index(".")
-        assert ends[:, -1].any(), "the longest fit with their end"
+        assert ends[:, -1].any(), "the longest sequences fit with their end mark"
         assert (ends.sum(1) == 1).all()
     assert Scan.decode(commands[1:], torch.tensor([[2, 2, 2]])) == [("run", ("I_RUN",) * 3)]
 
@@ -138,15 +138,15 @@ def test_sequences_are_ended_and_padded_and_read_whole_without_an_end() -> None:
         ("walk", ["I_WALK"] * 49, "49 actions are too many"),
     ],
 )
-def test_what_has_no_tokens_is_refused_in_one_line(command: str, actions: list[str], message: str) -> None:
+def test_rows_that_cannot_be_encoded_raise_a_one_line_error(command: str, actions: list[str], message: str) -> None:
     refused(lambda: Scan.encode([(command, tuple(actions))]), f"^{message}")
 
 
-def test_answer_is_right_when_all_actions_and_the_end_are() -> None:
+def test_answer_is_right_if_all_actions_and_the_end_mark_are() -> None:
     _, actions = Scan.encode([("jump twice", ("I_JUMP",) * 2)] * 4)
     answer = actions.clone()
-    answer[0, 3:] = 0  # behind the end
+    answer[0, 3:] = 0  # after the end
     answer[1, 1] = SCAN_ACTIONS.index("I_RUN")
-    answer[2, 2] = SCAN_ACTIONS.index("I_JUMP")  # goes on
+    answer[2, 2] = SCAN_ACTIONS.index("I_JUMP")  # no end mark
     answer[3, 1] = SCAN_ACTIONS.index(".")  # ends early
     assert Scan().solved(answer, actions).tolist() == [True, False, False, False]

@@ -1,4 +1,4 @@
-"""The Single Module Task: right answers, fixed sets, and the published threshold for being solved."""
+"""The Single Module Task: targets, fixed sets, the published threshold, and runs of the experiment."""
 
 import errno
 import json
@@ -28,7 +28,7 @@ def task(operation: str, pair: RangePair = PUBLISHED_RANGES[4], in_features: int
 
 @every_operation
 @pytest.mark.parametrize("in_features", [2, 10])
-def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: int) -> None:
+def test_targets_depend_on_the_first_two_inputs(operation: str, in_features: int) -> None:
     each = task(operation, in_features=in_features)
     for name, inputs in each.ranges.sample_fixed((50, in_features)).items():
         x, y = each.splits(50)[name]
@@ -41,7 +41,7 @@ def test_answers_follow_from_the_first_two_inputs(operation: str, in_features: i
 
 
 @pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
-def test_sets_come_from_their_ranges_and_are_the_same_at_every_call(pair: RangePair) -> None:
+def test_sets_are_in_their_ranges_and_the_same_at_every_call(pair: RangePair) -> None:
     for name, range_ in (("validation", pair.train), ("test", pair.test)):
         x = pair.sample_fixed((2000, 2))[name]
         inside = torch.stack([(low <= x) & (x <= high) for low, high in range_.intervals])
@@ -52,7 +52,7 @@ def test_sets_come_from_their_ranges_and_are_the_same_at_every_call(pair: RangeP
 
 
 def nearly(operation: str, epsilon: float, a: float, b: float, *others: float) -> float:
-    """The published answer of a unit whose weights are all ε off."""
+    """The published output of a unit whose weights are all wrong by ε."""
     exact = ANSWERS[operation](a, b)
     if operation in ("add", "sub"):
         return exact - epsilon * sum(map(abs, (a, b, *others)))
@@ -64,7 +64,7 @@ def nearly(operation: str, epsilon: float, a: float, b: float, *others: float) -
 @pytest.mark.parametrize("pair", PUBLISHED_RANGES, ids=str)
 @pytest.mark.parametrize("in_features", [2, 10])
 @pytest.mark.parametrize("epsilon", [1e-5, 1e-4])
-def test_threshold_is_the_error_of_weights_that_are_epsilon_off(
+def test_threshold_is_the_error_of_weights_that_are_wrong_by_epsilon(
     operation: str, pair: RangePair, in_features: int, epsilon: float
 ) -> None:
     each = task(operation, pair, in_features)
@@ -74,7 +74,7 @@ def test_threshold_is_the_error_of_weights_that_are_epsilon_off(
     assert each.threshold(epsilon, count=500) == pytest.approx(expected, rel=1e-6)
 
 
-def test_threshold_uses_a_million_samples_once_and_no_generator_of_the_user(
+def test_threshold_is_cached_and_leaves_the_global_generator_unchanged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = torch.get_rng_state()
@@ -87,7 +87,7 @@ def test_threshold_uses_a_million_samples_once_and_no_generator_of_the_user(
     assert task("mul", PUBLISHED_RANGES[6]).threshold() == first
 
 
-def test_one_input_is_too_few_to_operate_on() -> None:
+def test_one_input_raises_an_error() -> None:
     with pytest.raises(ValueError, match="in_features must be at least 2"):
         task("add", in_features=1)
 
@@ -96,7 +96,7 @@ small_run = partial(smoke_run, "single-module", units=("NMU",), seeds=2, steps=1
 
 
 @pytest.mark.parametrize("in_features", [2, 10])
-def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> None:
+def test_run_writes_one_row_per_model(in_features: int, tmp_path: Path) -> None:
     outcome = small_run(tmp_path, in_features=in_features)
     assert outcome.results["split"].to_list() == ["U[0.1,0.2]"] * 2 + ["U[1,2]"] * 2
     assert outcome.results["seed"].to_list() == [0, 1, 0, 1]
@@ -104,7 +104,7 @@ def test_run_leaves_a_row_for_each_model(in_features: int, tmp_path: Path) -> No
     assert (tmp_path / "surfaces.parquet").exists() is (in_features == 2)
 
 
-def test_file_of_somebody_else_is_in_the_way_and_one_of_a_killed_process_is_not(tmp_path: Path) -> None:
+def test_run_folder_may_have_files_of_a_killed_process_but_no_foreign_files(tmp_path: Path) -> None:
     (tmp_path / ".manifest.json.4711.tmp").write_text('{"experiment": "sing')
     (tmp_path / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match=r"thesis\.tex"):
@@ -114,7 +114,7 @@ def test_file_of_somebody_else_is_in_the_way_and_one_of_a_killed_process_is_not(
     assert small_run(tmp_path).results.height == 4
 
 
-def test_manifest_counts_the_time_of_all_its_runs_and_what_it_lacks_is_named(tmp_path: Path) -> None:
+def test_manifest_adds_the_time_of_all_runs_and_a_missing_entry_raises_an_error(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     small_run(tmp_path)
     manifest = json.loads(path.read_text())
@@ -131,10 +131,10 @@ def test_manifest_counts_the_time_of_all_its_runs_and_what_it_lacks_is_named(tmp
 
 
 @pytest.mark.parametrize("written", range(0, 12, 3))
-def test_full_disk_costs_nothing_but_the_part_in_work(
+def test_full_disk_loses_only_the_unfinished_part(
     written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full after some files: what is there can be read, and the same run goes on."""
+    """The disk is full after ``written`` files: these can be read, and the run can be resumed."""
     full_disk = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as full:
         full.setattr("os.fsync", Mock(side_effect=[None] * written + [full_disk] * 100))

@@ -1,4 +1,4 @@
-"""The protocol that tasks follow: examples by key, fixed splits, a criterion; and what the experiments train on."""
+"""The protocol of tasks: examples from keys, fixed splits, a criterion; and the training data of experiments."""
 
 import doctest
 from collections.abc import Callable
@@ -37,18 +37,18 @@ def splits_of(name: str) -> dict[str, tuple[Tensor, ...]]:
 
 
 @pytest.mark.parametrize("module", [task_module, mathematics_task])
-def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+def test_doctests_pass(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 0) == (0, True)
 
 
 @pytest.mark.parametrize("other", [tasks.GridTime(), tasks.DIGIT_RULES["sum"]])
-def test_objects_without_the_three_methods_are_no_tasks(other: object) -> None:
+def test_objects_without_the_three_methods_are_not_tasks(other: object) -> None:
     assert not isinstance(other, Task)
 
 
 @every_task
-def test_batch_follows_from_the_key(name: str) -> None:
+def test_batch_depends_on_the_key_only(name: str) -> None:
     each = TASKS[name]
     assert isinstance(each, Task)
     first, *others = (each.sample(6, key) for key in KEYS)
@@ -80,7 +80,7 @@ def test_splits_are_the_same_at_every_call(name: str) -> None:
 
 
 @every_task
-def test_splits_hold_what_a_loss_takes_in_training(name: str) -> None:
+def test_splits_have_the_format_of_training_batches(name: str) -> None:
     sampled = TASKS[name].sample(2, KEYS[0])
     for tensors in splits_of(name).values():
         assert [tensor.dtype for tensor in tensors] == [tensor.dtype for tensor in sampled]
@@ -101,14 +101,14 @@ def test_right_answers_are_solved_and_wrong_ones_are_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MAPPABLE)
-def test_several_predictions_are_judged_at_once(name: str) -> None:
+def test_criterion_can_be_mapped_over_predictions(name: str) -> None:
     *_, target = splits_of(name)["test"]
     solved = vmap(TASKS[name].solved, in_dims=(0, None))(torch.stack([target, 2 * target + 1]), target)
     assert solved.reshape(2, -1).all(1).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("name", ["picture", "number words", "scan, simple", "scan, length", "sentences"])
-def test_what_is_tested_on_is_not_trained_on(name: str) -> None:
+def test_test_examples_are_not_in_the_training(name: str) -> None:
     sampled = TASKS[name].sample(2_000, KEYS[0])[0]
     tested = splits_of(name)["test"][0]
     both = torch.cat([sampled.unique(dim=0), tested.unique(dim=0)])
@@ -127,7 +127,7 @@ def test_one_function_of_several_can_be_sampled() -> None:
 # ------------------------------------------------------------------------------------------- the algorithms
 
 
-def test_algorithm_is_tested_on_the_lengths_asked_for() -> None:
+def test_test_splits_of_an_algorithm_have_the_lengths_of_tested() -> None:
     shapes = {name: tuple(answer.shape) for name, (_, answer) in splits_of("addition").items()}
     assert shapes == {"validation": (128, 15), "test_21": (128, 21), "test_31": (128, 31), "test": (128, 41)}
 
@@ -148,35 +148,35 @@ def test_training_sequences_have_every_length_and_right_answers() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of 200 places: .*odd"),
+        (lambda: tasks.Addition(tested=(200,)), "addition has no sequences of length 200: .*odd"),
         (lambda: tasks.Addition(longest=2), "addition has no sequences up to length 2: .*from 3 up"),
         (lambda: tasks.BCDMultiplication(longest=8), "has no sequences up to length 8: .*8 k"),
-        (lambda: tasks.Copy(tested=()), "copy is tested on no length: give one in `tested`"),
+        (lambda: tasks.Copy(tested=()), "copy has no test lengths: set `tested`"),
     ],
 )
-def test_lengths_that_a_task_does_not_have_are_refused_in_a_line(make: Callable[[], Task], message: str) -> None:
+def test_impossible_lengths_raise_an_error(make: Callable[[], Task], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make()
 
 
-# --------------------------------------------------------------------------- what the experiments train on
+# ------------------------------------------------------------------------ the training data of experiments
 
 KEY = torch.tensor([1, 0, 1_000])
 
 
 class Recorder(nn.Module):
-    """Keeps its input and answers with ``answer`` of it."""
+    """Records its input and returns ``answer`` of it."""
 
     def __init__(self, answer: Callable[[Tensor], Any]) -> None:
         super().__init__()
         self.answer = answer
 
     def forward(self, x: Tensor) -> Any:
-        self.seen = x
+        self.recorded = x
         return self.answer(x)
 
 
-def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
+def config_of(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]:
     found = get_experiment(experiment)
     settings = found.presets["smoke"]
     chosen = list(found.jobs(settings).values())[part]
@@ -185,8 +185,8 @@ def planned(experiment: str, part: int = 0) -> tuple[TrainConfig, Replicas, Any]
     return chosen.train, chosen.replicas(), settings
 
 
-def loss_of(plan: TrainConfig, model: nn.Module, row: int) -> Tensor:
-    return plan.loss(model, KEY, {name: value[row] for name, value in plan.per_replica.items()})
+def loss_of(config: TrainConfig, model: nn.Module, row: int) -> Tensor:
+    return config.loss(model, KEY, {name: value[row] for name, value in config.per_replica.items()})
 
 
 def answers_to_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -212,24 +212,24 @@ def answers_to_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
 def test_networks_train_on_the_tasks_samples(
     experiment: str, part: int, answer: Callable[[Tensor], Any], task_of: Callable[[Any, int], Task]
 ) -> None:
-    plan, replicas, settings = planned(experiment, part)
+    config, replicas, settings = config_of(experiment, part)
     for row in range(len(replicas)):
         model = Recorder(answer)
-        loss = loss_of(plan, model, row)
+        loss = loss_of(config, model, row)
         x, y = task_of(settings, row).sample(settings.batch, KEY)
-        assert torch.equal(model.seen, x)
+        assert torch.equal(model.recorded, x)
         assert_equal(loss, y.square().mean())
 
 
 def test_arithmetic_dataset_trains_on_the_tasks_samples() -> None:
-    plan, replicas, settings = planned("arithmetic-dataset")
-    assert plan.shared_batch is not None
+    config, replicas, settings = config_of("arithmetic-dataset")
+    assert config.shared_batch is not None
     for seed in replicas.seeds:
         generator = torch.Generator().manual_seed(seed)
         each = tasks.SubsetProduct(settings.ranges[0], settings.in_features).place_subsets(generator)
         model = Recorder(lambda x: x.new_zeros(x.shape[1], 1))
-        own = {name: rows[seed] for name, rows in plan.per_replica.items()}
-        loss = plan.loss(model, KEY, plan.shared_batch(KEY) | own)
+        own = {name: rows[seed] for name, rows in config.per_replica.items()}
+        loss = config.loss(model, KEY, config.shared_batch(KEY) | own)
         x, y = each.sample(settings.batch, KEY)
-        assert torch.equal(model.seen[0], x)
+        assert torch.equal(model.recorded[0], x)
         assert torch.equal(loss, y.square().mean())

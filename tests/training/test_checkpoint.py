@@ -1,4 +1,4 @@
-"""Checkpoints: all tensors come back, damage is noticed and kept aside, a failed write changes nothing."""
+"""Checkpoints: all tensors are read back, a damaged file is detected and renamed, a failed write changes nothing."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from extrapolate.training.checkpoint import Checkpoint, read, write
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 DTYPES = [*FLOATS, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]
 SHAPES = [(), (1,), (5,), (0,), (3, 0, 2), (2, 3, 4)]
-ABOUT = {"step": 7, "seeds": [0, 1], "text": "é∪\n", "nothing": None, "nested": {"lr": 1e-3}}
+METADATA = {"step": 7, "seeds": [0, 1], "text": "é∪\n", "nothing": None, "nested": {"lr": 1e-3}}
 
 
 def sample(path: Path) -> Checkpoint:
@@ -29,7 +29,7 @@ def sample(path: Path) -> Checkpoint:
 
 
 def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
-    """To the last bit, NaN and -0 too."""
+    """Compare every bit, also of NaN and -0."""
     assert actual.metadata == expected.metadata
     assert actual.tensors.keys() == expected.tensors.keys()
     for name, value in expected.tensors.items():
@@ -53,9 +53,9 @@ BASE = torch.arange(12.0).view(3, 4)
     ],
     ids=["nothing", "any type and shape", "special values", "any layout", "parameter"],
 )
-def test_tensors_of_any_type_shape_value_and_layout_come_back(tensors: dict[str, Tensor], tmp_path: Path) -> None:
-    write(tmp_path / "c", Checkpoint(tensors, ABOUT))
-    assert_same(read(tmp_path / "c"), Checkpoint(tensors, ABOUT))
+def test_tensors_of_any_type_shape_value_and_layout_are_read_back(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    write(tmp_path / "c", Checkpoint(tensors, METADATA))
+    assert_same(read(tmp_path / "c"), Checkpoint(tensors, METADATA))
 
 
 def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
@@ -69,17 +69,17 @@ def test_newer_checkpoint_replaces_the_older(tmp_path: Path) -> None:
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda content: content[:-3],
     "half": lambda content: content[: len(content) // 2],
-    "emptied": lambda content: b"",
+    "empty": lambda content: b"",
     "flipped bit in a tensor": lambda content: content[:-5] + bytes([content[-5] ^ 0x10]) + content[-4:],
-    "something else": lambda content: b"just some notes of somebody\n",
-    "exchanged shape": lambda content: content.replace(b'"shape":[2,3]', b'"shape":[3,2]'),
-    "exchanged type": lambda content: content.replace(b'"dtype":"F32"', b'"dtype":"I32"'),
+    "another file": lambda content: b"just some notes\n",
+    "wrong shape": lambda content: content.replace(b'"shape":[2,3]', b'"shape":[3,2]'),
+    "wrong type": lambda content: content.replace(b'"dtype":"F32"', b'"dtype":"I32"'),
     "no format": lambda content: save({"x": torch.ones(2)}),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_checkpoint_is_named_and_kept_aside(damage: str, tmp_path: Path) -> None:
+def test_damaged_checkpoint_is_named_and_renamed(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "NMU-mul.checkpoint.safetensors"
     for number in (1, 2):
         sample(path)
@@ -98,14 +98,14 @@ def test_damaged_checkpoint_is_named_and_kept_aside(damage: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_no_flipped_bit_is_read_as_something_else(bit: int, tmp_path: Path) -> None:
-    """Whatever bit of the file is wrong, the checkpoint is refused or its contents are the true ones."""
+def test_no_flipped_bit_changes_what_is_read(bit: int, tmp_path: Path) -> None:
+    """If any bit of the file is wrong, the checkpoint is refused, or its contents are still correct."""
     path = tmp_path / "c"
     checkpoint = sample(path)
     content = path.read_bytes()
     refused = 0
-    for place in range(len(content)):
-        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
+    for index in range(len(content)):
+        path.write_bytes(content[:index] + bytes([content[index] ^ (1 << bit)]) + content[index + 1 :])
         try:
             assert_same(read(path), checkpoint)
         except CheckpointError:
@@ -114,13 +114,13 @@ def test_no_flipped_bit_is_read_as_something_else(bit: int, tmp_path: Path) -> N
     assert refused > 0.5 * len(content)
 
 
-def test_missing_checkpoint_is_a_missing_file(tmp_path: Path) -> None:
+def test_missing_checkpoint_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "c")
 
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-#: The library that writes the tensors has an error of its own for it.
+#: safetensors raises its own error if the disk is full.
 FULL = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 SAVE = "extrapolate.training.checkpoint.save_file"
 

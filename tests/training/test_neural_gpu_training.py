@@ -1,4 +1,4 @@
-"""The pieces of a Neural GPU's training, each on its own: bins of lengths, adaptive values."""
+"""Parts of a Neural GPU's training: bins of lengths, adaptive values."""
 
 from collections import Counter
 from dataclasses import replace
@@ -25,13 +25,13 @@ from recording_progress import RecordingProgress
 
 
 def history_of(**metrics: list[float]) -> History:
-    """A history of one replica."""
+    """Return a history of one replica."""
     count = len(next(iter(metrics.values()), []))
     rows = {name: torch.tensor(values, dtype=torch.float64)[:, None] for name, values in metrics.items()}
     return History("loss", {}, steps=torch.arange(count), metrics=rows)
 
 
-def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
+def test_every_length_is_in_the_smallest_bin_that_fits() -> None:
     bins = LengthBins()
     assert bins.lengths(Addition(), 0) == [3, 5, 7]
     assert bins.lengths(Addition(), 4) == [21, 23, 25]
@@ -41,7 +41,7 @@ def test_every_length_stands_in_the_smallest_bin_that_holds_it() -> None:
     assert LengthBins((1, 2, 3)).select(Addition()) == [2]
 
 
-def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
+def test_a_batch_is_padded_to_its_bin_and_some_examples_are_shorter() -> None:
     bins = LengthBins(shorter=0.2)
     shorter, generator = 0, torch.Generator().manual_seed(0)
     for _ in range(20):
@@ -55,7 +55,7 @@ def test_a_batch_is_padded_to_its_bin_and_some_are_shorter() -> None:
     assert first.symbols.shape == (50, 8)
 
 
-def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
+def test_the_bins_of_a_step_include_the_longest_and_a_short_one() -> None:
     bins, generator = LengthBins(), torch.Generator().manual_seed(0)
     counts: Counter[int] = Counter()
     for _ in range(200):
@@ -79,13 +79,13 @@ def test_some_bins_of_a_step_always_hold_the_longest_and_a_short_one() -> None:
         ([1.0, 1.1] * 300, 0.01),
         ([float(i) for i in range(99)], 0.01 / 60),
     ],
-    ids=["none", "two", "improving", "a plateau", "as low as before", "the floor"],
+    ids=["none", "two", "improving", "a plateau", "as low as before", "the minimum"],
 )
-def test_rate_falls_where_two_evaluations_bring_nothing(losses: list[float], rate: float) -> None:
+def test_learning_rate_falls_after_two_evaluations_without_improvement(losses: list[float], rate: float) -> None:
     assert reduce_on_plateau(0.01)(history_of(loss=losses)).item() == pytest.approx(rate)
 
 
-def test_rate_is_reduced_for_good_by_the_first_success() -> None:
+def test_first_success_reduces_the_learning_rate_permanently() -> None:
     value = adaptive.settle(reduce_on_plateau(0.01))
     assert value(history_of()).item() == 0.01
     assert value(history_of(loss=[1.0, 0.5], errors=[2.0, 0.5])).item() == 0.01
@@ -97,20 +97,20 @@ def test_rate_is_reduced_for_good_by_the_first_success() -> None:
     ("loss", "saturation", "weight"),
     [(0.5, 20.0, 0.01 * 0.5 / 20), (0.5, 1e-3, 1e-3), (0.0, 20.0, 1e-20), (0.0, 0.0, 1e-3)],
 )
-def test_weight_keeps_a_penalty_at_the_rate_times_the_loss(loss: float, saturation: float, weight: float) -> None:
+def test_weight_keeps_a_penalty_at_learning_rate_times_loss(loss: float, saturation: float, weight: float) -> None:
     value = adaptive.balance(reduce_on_plateau(0.01))
     assert value(history_of()).item() == 1e-3
     assert value(history_of(loss=[loss], saturation=[saturation])).item() == pytest.approx(weight, abs=0)
 
 
-def test_rate_stays_and_then_falls_to_its_floor() -> None:
+def test_learning_rate_is_constant_and_then_falls_to_its_minimum() -> None:
     value, history = adaptive.linear_decay(0.01, begin=20, end=40), history_of()
     for step, rate in ((0, 0.01), (20, 0.01), (30, 0.005), (50, 0.01 / 60)):
         history.steps = torch.tensor([step])
         assert value(history).item() == pytest.approx(rate)
 
 
-def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
+def test_distance_of_relaxed_copies_is_a_penalty() -> None:
     def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return sum((1e-6 * each.square().sum() for each in model.parameters()), start=torch.zeros(()))
 
@@ -119,15 +119,15 @@ def test_disagreement_of_relaxed_copies_is_a_penalty() -> None:
 
     pulled = Penalty(Warmup(0, start=-1), measure=lambda model: model.copy_distance())  # type: ignore[operator]
     sgd = partial(torch.optim.SGD, lr=0.1)
-    plan = TrainConfig(
+    config = TrainConfig(
         loss, sgd, 20, evaluate, 1, "apart", penalties=(pulled,), compile=False, gradients=loop_gradients
     )
-    history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), plan)
+    history = run_training(Replicas.build(lambda: nn.NeuralGPU(3, 3, 2, 1, copies=2), [0]), config)
     assert history.metrics["apart"][-1] < 0.02 * history.metrics["apart"][0]
 
 
-def toy_plan(replicas: Replicas) -> TrainConfig:
-    """Two weights pulled to 1; the measured loss rises, so the rate falls."""
+def toy_config(replicas: Replicas) -> TrainConfig:
+    """Train two weights towards 1. The measured loss rises, so the learning rate falls."""
 
     def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return (model.weight - 1).square().sum() * (1 + batch["rate"])  # type: ignore[operator]
@@ -142,7 +142,7 @@ def toy_plan(replicas: Replicas) -> TrainConfig:
     return TrainConfig(loss, partial(AdaMax, lr=1.0), 100, evaluate, 3, "loss", **settings)
 
 
-def test_adaptive_values_set_rates_and_are_found_again_when_resumed(
+def test_adaptive_values_set_learning_rates_and_are_restored_when_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
@@ -153,17 +153,17 @@ def test_adaptive_values_set_rates_and_are_found_again_when_resumed(
         return layer
 
     whole = Replicas.build(build, range(2))
-    undisturbed = run_training(whole, toy_plan(whole))
-    assert undisturbed.steps.tolist() == [3 * i for i in range(1, 9)]
+    uninterrupted = run_training(whole, toy_config(whole))
+    assert uninterrupted.steps.tolist() == [3 * i for i in range(1, 9)]
     for stop in (12, 17):
         path = tmp_path / f"{stop}.safetensors"
         halved, resumed = (Replicas.build(build, range(2)) for _ in range(2))
         with pytest.raises(Interrupted):
-            run_training(halved, toy_plan(halved), checkpoint=path, progress=RecordingProgress(stop))
-        history = run_training(resumed, toy_plan(resumed), checkpoint=path)
-        assert torch.equal(history.metrics["loss"], undisturbed.metrics["loss"])
+            run_training(halved, toy_config(halved), checkpoint=path, progress=RecordingProgress(stop))
+        history = run_training(resumed, toy_config(resumed), checkpoint=path)
+        assert torch.equal(history.metrics["loss"], uninterrupted.metrics["loss"])
         assert torch.equal(resumed.parameters["weight"], whole.parameters["weight"])
-    # without adaptive values the same training keeps its first rate and gets further
+    # without adaptive values the learning rate is constant, and the weights get nearer to 1
     fixed = Replicas.build(build, range(2))
-    run_training(fixed, replace(toy_plan(fixed), steps=24, stop_when=None, feedback=None))
+    run_training(fixed, replace(toy_config(fixed), steps=24, stop_when=None, feedback=None))
     assert bool((fixed.parameters["weight"] > whole.parameters["weight"]).all())

@@ -1,4 +1,4 @@
-"""R replicas trained at once: each is what it would have been had it been trained alone, the plain way."""
+"""R replicas trained at once: each ends with the weights of the same training alone, in an ordinary loop."""
 
 import copy
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from extrapolate.training import Penalty, Replicas, Warmup
 from extrapolate.training.loop import run_training
 from extrapolate.training.train_config import TrainConfig
 
-#: A rate at which 200 steps drive some weights to the wall of their box and leave others inside.
+#: With this learning rate, 200 steps move some weights to the bounds of their box and leave others inside.
 STEPS, RATE = 200, 2e-3
 LOWS = (1.0, -2.0, 0.1, 10.0)
 
 
 def batch_of(key: Tensor, low: Tensor | float) -> tuple[Tensor, Tensor]:
-    """64 samples of a·b with inputs from [low, low + 1), a function of the key."""
+    """Sample 64 examples of a·b by the key, with inputs from [low, low + 1)."""
     x = low + ops.uniform(key, (64, 2))
     return x, x[:, :1] * x[:, 1:]
 
 
-def loss(model: torch_nn.Module, key: Tensor, given: dict[str, Tensor]) -> Tensor:
-    x, y = batch_of(key, given["low"])
+def loss(model: torch_nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    x, y = batch_of(key, batch["low"])
     return (model(x) - y).square().mean()
 
 
@@ -35,7 +35,7 @@ def error_at_five(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
     return {"error": replicas.vmap(lambda model: (model(x) - 25).square().sum())}
 
 
-def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS) -> TrainConfig:
+def config(steps: int = STEPS, lows: tuple[float, ...] = LOWS) -> TrainConfig:
     return TrainConfig(
         loss=loss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=RATE),
@@ -50,14 +50,14 @@ def plan(steps: int = STEPS, lows: tuple[float, ...] = LOWS) -> TrainConfig:
 
 
 def trained(factory: Callable[[], torch_nn.Module], lows: dict[int, float], steps: int = STEPS) -> Replicas:
-    """A replica for each seed of ``lows``."""
+    """Train one replica for each seed of ``lows``."""
     replicas = Replicas.build(factory, tuple(lows))
-    run_training(replicas, plan(steps, tuple(lows.values())))
+    run_training(replicas, config(steps, tuple(lows.values())))
     return replicas
 
 
 def trained_alone(module: torch_nn.Module, seed: int, low: float) -> torch_nn.Module:
-    """The training of one ordinary module, written out."""
+    """Train one ordinary module in an ordinary loop."""
     module = copy.deepcopy(module).train()
     optimizer = torch.optim.Adam(module.parameters(), lr=RATE)
     for step in range(STEPS):
@@ -86,25 +86,25 @@ FACTORIES: dict[str, Callable[[], torch_nn.Module]] = {
 
 
 @pytest.mark.parametrize("name", FACTORIES)
-def test_replicas_end_where_separate_trainings_end(name: str) -> None:
-    """Each replica has a range of its own (``given``), the same seed twice among them."""
+def test_replicas_equal_separate_trainings(name: str) -> None:
+    """Each replica has its own input range (``per_replica``); two replicas have the same seed."""
     seeds = (3, 3, 17, 4)
     replicas = Replicas.build(FACTORIES[name], seeds)
     start = [replicas[i] for i in range(4)]
-    run_training(replicas, plan())
+    run_training(replicas, config())
     if "weight" in replicas.parameters:
-        at_wall = (replicas.parameters["weight"] % 1 == 0).flatten(1).all(1)
-        assert not at_wall.all(), "weights that all end at the wall compare nothing"
+        at_bound = (replicas.parameters["weight"] % 1 == 0).flatten(1).all(1)
+        assert not at_bound.all(), "weights that all end at a bound compare nothing"
     for i, (seed, low) in enumerate(zip(seeds, LOWS, strict=True)):
         for each, expected in trained_alone(start[i], seed, low).state_dict().items():
             torch.testing.assert_close(replicas.parameters[each][i], expected, rtol=1e-6, atol=1e-6)
             assert (expected - start[i].state_dict()[each]).abs().max() > 1e-2, (
-                "a training that moves nothing compares nothing"
+                "a training that changes no weight compares nothing"
             )
 
 
 @pytest.mark.parametrize("name", FACTORIES)
-def test_a_replica_is_an_ordinary_module_of_its_own(name: str) -> None:
+def test_a_replica_is_an_independent_ordinary_module(name: str) -> None:
     replicas = Replicas.build(FACTORIES[name], (1, 2, 3))
     x = torch.empty(3, 20, 2).uniform_(-2, 2)
     together = replicas(x)
@@ -113,7 +113,7 @@ def test_a_replica_is_an_ordinary_module_of_its_own(name: str) -> None:
     assert all(type(module) is type(FACTORIES[name]()) for module in modules)
     for i, module in enumerate(modules):
         torch.testing.assert_close(module.eval()(x[i]), together[i])
-    # its storage is its own, and it can be trained on
+    # it has its own storage, and can be trained further
     modules[1](x[1]).sum().backward()
     assert all(value.grad is not None for value in modules[1].parameters())
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_replicas_copy_the_values_of_their_modules() -> None:
     assert torch.equal(replicas[0].get_parameter("weight"), first)
 
 
-def test_build_starts_each_seed_as_torch_would_and_leaves_the_global_generator() -> None:
+def test_build_initialises_each_seed_as_torch_and_restores_the_global_generator() -> None:
     torch.manual_seed(99)
     before = torch.get_rng_state()
     replicas = Replicas.build(lambda: nn.MLP(2, 1), (0, 7, 7))
@@ -145,16 +145,16 @@ def test_build_starts_each_seed_as_torch_would_and_leaves_the_global_generator()
             assert torch.equal(replicas.parameters[name][index], value)
 
 
-def test_a_measure_is_taken_in_evaluation_mode_and_each_replica_gets_its_own_entries() -> None:
+def test_vmap_uses_evaluation_mode_and_passes_each_replica_its_entries() -> None:
     replicas = Replicas.build(lambda: nn.StochasticNMU(2, 1), (0, 1))
     x = torch.tensor([2.0, 3.0])
     expected = torch.stack([replicas[i].eval()(x) for i in range(2)])
     torch.testing.assert_close(replicas.vmap(lambda model: model(x)), expected)
-    drawn = replicas.vmap(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
-    assert torch.equal(drawn, ops.uniform(replicas.keys(), (4,)))
+    samples = replicas.vmap(lambda model, key: ops.uniform(key, (4,)), replicas.keys())
+    assert torch.equal(samples, ops.uniform(replicas.keys(), (4,)))
 
 
-def test_parameters_that_are_frozen_stay_as_they_are_outside_their_box_too() -> None:
+def test_frozen_parameters_do_not_change_even_outside_their_box() -> None:
     def factory() -> torch_nn.Module:
         model = torch_nn.Sequential(torch_nn.Linear(2, 8), nn.NAU(8, 8), nn.NMU(8, 1))
         torch_nn.init.constant_(model[1].weight, 3.0)  # type: ignore[arg-type]
@@ -177,19 +177,17 @@ TWO = [nn.NMU(2, 1), nn.NMU(2, 1)]
         (lambda: Replicas([torch_nn.ReLU(), torch_nn.ReLU()]), ValueError, "nothing to train"),
         (lambda: Replicas([]), ValueError, "at least one module"),
         (lambda: Replicas.build(lambda: nn.NMU(2, 1), ()), ValueError, "at least one module"),
-        (lambda: Replicas(TWO, seeds=(1, 2, 3)), ValueError, "2 modules need as many seeds, got 3"),
+        (lambda: Replicas(TWO, seeds=(1, 2, 3)), ValueError, "2 modules need 2 seeds, got 3"),
         (lambda: Replicas(TWO)[2], IndexError, "2"),
         (lambda: Replicas(TWO)[-3], IndexError, "-3"),
     ],
 )
-def test_replicas_that_cannot_be_are_refused(
-    refused: Callable[[], object], error: type[Exception], message: str
-) -> None:
+def test_invalid_replicas_are_refused(refused: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         refused()
 
 
-def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
+def test_dropout_depends_only_on_the_seeds() -> None:
     def factory() -> torch_nn.Module:
         return torch_nn.Sequential(torch_nn.Linear(2, 8), torch_nn.Dropout(), torch_nn.Linear(8, 1))
 
@@ -198,5 +196,5 @@ def test_dropout_follows_from_the_seeds_whatever_was_drawn_before() -> None:
         torch.manual_seed(number)
         before = torch.get_rng_state()
         ends.append(trained(factory, {3: 1.0, 4: 2.0}, steps=20).parameters["0.weight"])
-        assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left as it was"
+        assert torch.equal(torch.get_rng_state(), before), "the caller's generator does not change"
     assert torch.equal(*ends)

@@ -1,4 +1,4 @@
-"""``train`` with a user's own model, loss and data: kinds of data, calls, metrics, schedules, callbacks, errors."""
+"""``train`` with a user's model, loss and data: kinds of data, calls, metrics, schedules, callbacks, errors."""
 
 import io
 import time
@@ -61,7 +61,7 @@ class Stream(IterableDataset[tuple[Tensor, Tensor]]):
 
 
 class SumsByGenerator(Sums):
-    """The task from a generator, which ``vmap`` cannot map."""
+    """The same task, sampled with a generator, which ``vmap`` cannot map."""
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(hash(tuple(key.tolist())) % 2**31)
@@ -75,7 +75,7 @@ SHARED: dict[str, Callable[[], Any]] = {
     "Dataset": Rows,
     "IterableDataset": Stream,
     "Task": Sums,
-    "Task of a generator": SumsByGenerator,
+    "Task with a generator": SumsByGenerator,
     "TensorDataset for each": lambda: [TensorDataset(X, Y)] * 3,
     "unequal tensors for each": lambda: [(X[:n], Y[:n]) for n in (30, 29, 28)],
     "Task for each": lambda: [Sums()] * 3,
@@ -91,7 +91,7 @@ def test_every_kind_of_data_trains(kind: str) -> None:
     assert solved(replicas)
 
 
-def test_a_loaders_batches_are_the_same_for_all_replicas_and_follow_its_order() -> None:
+def test_all_replicas_get_the_batches_of_a_loader_in_its_order() -> None:
     seen: list[Tensor] = []
 
     def loss(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ def test_a_loaders_batches_are_the_same_for_all_replicas_and_follow_its_order() 
     assert torch.equal(torch.cat(seen), torch.cat([X, X]))
 
 
-def test_rows_of_a_replica_follow_from_its_own_key() -> None:
+def test_the_key_of_a_replica_determines_its_rows() -> None:
     several, alone = built(3), Replicas.build(linear, [2])
     for replicas in (several, alone):
         trained(replicas=replicas, steps=20, batch_size=4)
@@ -118,11 +118,11 @@ def test_all_rows_of_a_large_table_can_be_sampled() -> None:
     keys = built(2).keys()
     rows = sample_rows(keys, 4096, 64 * FLOAT32_ROWS)
     assert int(rows.max()) > 63 * FLOAT32_ROWS
-    assert (rows % 64 != 0).any(), "float32 alone reaches every 64th row only"
+    assert (rows % 64 != 0).any(), "float32 alone reaches only every 64th row"
     assert int(sample_rows(keys, 4096, 3).max()) == 2
 
 
-def test_a_mapping_calls_by_name_and_another_object_as_it_is() -> None:
+def test_a_mapping_is_passed_by_name_and_another_object_as_one_argument() -> None:
     def by_name(model: torch_nn.Module, *, inputs: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(model(inputs), target)
 
@@ -181,7 +181,7 @@ def test_train_loss_is_the_mean_since_the_last_evaluation() -> None:
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_replicas_end_with_their_best_weights(mode: Any) -> None:
-    """The rate is far too high: the first evaluation is the best one, by mode max the last."""
+    """The learning rate is far too high: the first evaluation is the best, and the last one with mode max."""
     replicas, seen = built(2), []
     keep = after_step(lambda step, replicas, optimizer: seen.append(replicas.parameters["weight"].clone()))
     far = {"optimizer": partial(torch.optim.SGD, lr=9.0), "eval_every": 1, "validation": (X, Y)}
@@ -191,7 +191,7 @@ def test_replicas_end_with_their_best_weights(mode: Any) -> None:
     assert torch.equal(replicas.parameters["weight"][0], seen[int(best[0]) - 1][0])
 
 
-def test_history_is_a_table_and_prints_in_a_few_lines() -> None:
+def test_history_is_a_table_and_its_repr_is_short() -> None:
     history = trained(replicas=built(3), steps=40, validation=(X, Y), eval_every=10)
     table = history.to_polars()
     assert table.columns == ["step", "seconds", "replica", "seed", "train_loss", "loss"]
@@ -202,7 +202,7 @@ def test_history_is_a_table_and_prints_in_a_few_lines() -> None:
     assert "40" in repr(history)
 
 
-def test_training_stops_when_the_history_says_so() -> None:
+def test_training_stops_when_stop_when_returns_true() -> None:
     def low(history: History) -> bool:
         return bool((history.metrics["loss"][-1] < 1e-3).all())
 
@@ -220,8 +220,8 @@ def rates_of(schedule: Any, steps: int) -> list[float]:
     return seen
 
 
-def test_torch_schedulers_and_ours_are_stepped_once_a_step() -> None:
-    """A rate that is seen after step n is that of step n + 1."""
+def test_torch_schedulers_and_ours_are_stepped_once_per_step() -> None:
+    """The learning rate after step n is that of step n + 1."""
     cosine = rates_of(partial(lr_scheduler.CosineAnnealingLR, T_max=10), 10)
     assert cosine[4] == pytest.approx(0.05)
     assert cosine[-1] == pytest.approx(0.0, abs=1e-9)
@@ -246,7 +246,7 @@ def test_clip_and_penalties_reach_each_replica() -> None:
     before = replicas.parameters["bias"].clone()
     penalty = Penalty(Warmup(1), lambda model: 3 * model.bias.sum())  # type: ignore[operator, union-attr]
     trained(X, still, replicas, steps=2, penalties=[penalty], restore_best=False)
-    torch.testing.assert_close(replicas.parameters["bias"], before - 0.1 * 3)  # of weight 0 at step 0
+    torch.testing.assert_close(replicas.parameters["bias"], before - 0.1 * 3)  # its weight is 0 at step 0
 
 
 def test_callbacks_are_called_after_steps_and_evaluations() -> None:
@@ -267,53 +267,53 @@ def test_callbacks_are_called_after_steps_and_evaluations() -> None:
 
 
 PARTIAL = r"such as partial\(torch\.optim\.Adam, lr=1e-3\)"
-#: By name: the arguments, what is said of them, and the error where it is no ValueError.
+#: By name: the arguments, the message, and the type of the error if it is not ValueError.
 BAD: dict[str, tuple[Any, ...]] = {
     "a single module": ({"replicas": linear()}, r"Replicas\(\[module\]\)", TypeError),
-    "an optimizer that is made": ({"optimizer": SGD([torch.zeros(1)])}, PARTIAL, TypeError),
+    "an optimizer instead of a function": ({"optimizer": SGD([torch.zeros(1)])}, PARTIAL, TypeError),
     "an optimizer's name": ({"optimizer": "Adam"}, PARTIAL, TypeError),
-    "an optimizer that is nothing": ({"optimizer": lambda parameters: None}, PARTIAL, TypeError),
+    "an optimizer that is None": ({"optimizer": lambda parameters: None}, PARTIAL, TypeError),
     "a loss that is a vector": ({"loss": lambda m, x, y: (m(x) - y).square()}, r"must return a scalar.*\(128, 1\)"),
     "a loss that is a number": ({"loss": lambda m, x, y: 1.0}, "scalar tensor.*got float"),
     "a metric that is a vector": (
         {"metrics": {"each": lambda m, x, y: (m(x) - y).mean(1)}}, r"metric 'each' must .* replica, got shape \(30,\)"
     ),
     "a loss without a gradient": ({"loss": lambda m, x, y: mse(m, x, y).detach()}, "does not depend on the model"),
-    "an optimizer of others": ({"optimizer": lambda ps: SGD([torch.zeros(1)])}, "made of the parameters it is given"),
+    "an optimizer of others": ({"optimizer": lambda ps: SGD([torch.zeros(1)])}, "must use only the parameters"),
     "a name of the history": ({"metrics": {"step": mse}}, "cannot be called 'step'"),
-    "metrics in a list": ({"metrics": [mse]}, "metrics is a dict of functions"),
-    "one callback": ({"callbacks": mse}, "callbacks is a list, got function"),
+    "metrics in a list": ({"metrics": [mse]}, "metrics must be a dict of functions"),
+    "one callback": ({"callbacks": mse}, "callbacks must be a list, got function"),
     "arrays": ({"data": (X.numpy(), Y.numpy())}, "torch.from_numpy"),
-    "a tuple of loaders": ({"data": (DataLoader(Rows(), 4), DataLoader(Rows(), 4))}, "is a list"),
-    "a metric that is nothing": ({"metrics": {"none": lambda m, x, y: None}}, "metric 'none' .*got NoneType"),
+    "a tuple of loaders": ({"data": (DataLoader(Rows(), 4), DataLoader(Rows(), 4))}, "pass a list"),
+    "a metric that is None": ({"metrics": {"none": lambda m, x, y: None}}, "metric 'none' .*got NoneType"),
     "a metric that is a list": ({"metrics": {"list": lambda m, x, y: [1.0]}}, "metric 'list' .*got list"),
-    "a checkpoint that is a folder": ({"checkpoint": "."}, "is a folder: give a file"),
-    "targets of another length": ({"data": (X, Y[:7])}, "unlike lengths: 30, 7"),
+    "a checkpoint that is a folder": ({"checkpoint": "."}, "is a folder: pass the path"),
+    "targets of another length": ({"data": (X, Y[:7])}, "different lengths: 30, 7"),
     "no rows": ({"data": (X[:0], Y[:0])}, "no examples"),
-    "an empty loader": ({"data": DataLoader(Subset(Rows(), []), batch_size=2)}, "no further batch: it is empty"),
-    "a loader with a batch size": ({"data": DataLoader(Rows(), 4), "batch_size": 4}, "batch_size is the loader's"),
+    "an empty loader": ({"data": DataLoader(Subset(Rows(), []), batch_size=2)}, "no more batches: it is empty"),
+    "a loader with a batch size": ({"data": DataLoader(Rows(), 4), "batch_size": 4}, "batch_size cannot be set"),
     "a batch size without data": ({"data": None, "batch_size": 4}, "batch_size has no meaning"),
     "no batch": ({"batch_size": 0}, "batch_size=0"),
-    "a monitor that is no metric": ({"monitor": "mae"}, "monitor='mae' is no metric"),
-    "a monitor beside the metrics": ({"monitor": "mae", "metrics": {"error": mse}}, "give 'loss', or one of 'error'"),
+    "a monitor that is not a metric": ({"monitor": "mae"}, "monitor='mae' is not a metric"),
+    "a monitor not in metrics": ({"monitor": "mae", "metrics": {"error": mse}}, "use 'loss', or one of 'error'"),
     "an unknown mode": ({"mode": "best"}, "mode='best'"),
     "steps below 0": ({"steps": -1}, "steps=-1"),
-    "evaluations without steps between": ({"eval_every": 0}, "eval_every=0"),
-    "a list of another number": ({"data": [(X, Y)] * 3}, "each of the 2 replicas, got 3"),
-    "data of another kind": ({"data": 7}, "data of type int is not understood"),
-    "a schedule that takes the step": ({"lr_schedule": lambda step: 0.9**step}, "lr_schedule is a function"),
+    "no steps between evaluations": ({"eval_every": 0}, "eval_every=0"),
+    "a list of another length": ({"data": [(X, Y)] * 3}, "2 entries, one per replica, got 3"),
+    "data of another type": ({"data": 7}, "data of type int cannot be used"),
+    "a schedule that takes the step": ({"lr_schedule": lambda step: 0.9**step}, "lr_schedule must be a function"),
     "a schedule that needs a metric": ({"lr_schedule": lr_scheduler.ReduceLROnPlateau}, "steps on a metric"),
-    "a scheduler": ({"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule is a function"),
+    "a scheduler": ({"lr_schedule": lr_scheduler.StepLR(SGD([torch.zeros(1)]), 3)}, "lr_schedule must be a function"),
     "an unknown vectorize": ({"vectorize": "yes"}, "vectorize='yes' must be one of 'auto', True, False"),
     "no threads": ({"num_threads": 0}, "num_threads=0 must be at least 1"),
     "an optimizer with a closure": ({"optimizer": torch.optim.LBFGS}, "LBFGS"),
-    "validation of a loss by key": ({"data": None, "validation": (X, Y)}, "give metrics to measure"),
-    "validation read once": ({"validation": iter([(X, Y)])}, "cannot be read at every evaluation"),
+    "validation of a loss by key": ({"data": None, "validation": (X, Y)}, "pass metrics to measure"),
+    "validation that can be read once": ({"validation": iter([(X, Y)])}, "cannot be read at every evaluation"),
     "an empty validation loader": ({"validation": DataLoader(Subset(Rows(), []), 2)}, "validation data has no"),
-    "a callback that hears nothing": ({"callbacks": [print]}, "neither on_evaluation nor after_step"),
+    "a callback without methods": ({"callbacks": [print]}, "must define on_evaluation or after_step"),
     "frozen models": ({"replicas": built(2, lambda: linear().requires_grad_(False))}, "parameters are frozen"),
-    "an exhausted iterator": ({"data": iter([(X, Y)])}, "no further batch"),
-    "unlike batches": ({"data": [DataLoader(Rows(), 4), DataLoader(Rows(), 5)]}, "batches have unlike shapes"),
+    "an exhausted iterator": ({"data": iter([(X, Y)])}, "no more batches"),
+    "unequal batches": ({"data": [DataLoader(Rows(), 4), DataLoader(Rows(), 5)]}, "batches have different shapes"),
 }  # fmt: skip
 
 
@@ -332,12 +332,12 @@ class Terminal(io.StringIO):
 
 def test_a_long_training_shows_its_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extrapolate.training.loop.PROGRESS_SECONDS", -1.0)
-    for quiet, shown in ((-1.0, True), (60.0, False)):
+    for quiet, visible in ((-1.0, True), (60.0, False)):
         monkeypatch.setattr("extrapolate.training.progress.QUIET_SECONDS", quiet)
         screen = Terminal()
         monkeypatch.setattr("sys.stderr", screen)
         trained(steps=5)
-        assert ("5/5" in screen.getvalue()) == shown
+        assert ("5/5" in screen.getvalue()) == visible
 
 
 def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -349,13 +349,13 @@ def test_a_long_compilation_is_announced(monkeypatch: pytest.MonkeyPatch, capsys
         return call
 
     monkeypatch.setattr("torch.compile", slow)
-    for seconds, announced in ((0.01, True), (60.0, False)):
+    for seconds, expected in ((0.01, True), (60.0, False)):
         monkeypatch.setattr("extrapolate.training.first_step.ANNOUNCE_SECONDS", seconds)
         trained(steps=2, compile=True)
-        assert ("compiling the training step" in capsys.readouterr().err) == announced
+        assert ("compiling the training step" in capsys.readouterr().err) == expected
 
 
-def test_batches_may_hold_texts_and_objects_of_their_own() -> None:
+def test_batches_may_hold_strings_and_other_objects() -> None:
     class Graph:
         def __init__(self) -> None:
             self.x, self.y = X, Y

@@ -1,4 +1,4 @@
-"""``train`` with a checkpoint: interrupted and resumed, it ends with the numbers of an undisturbed training."""
+"""``train`` with a checkpoint: an interrupted and resumed training equals an uninterrupted one."""
 
 import signal
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ ADAM = partial(torch.optim.Adam, lr=0.01)
 
 
 @pytest.fixture(autouse=True)
-def _ask_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def _check_for_signals_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "PROGRESS_SECONDS", -1.0)
 
 
@@ -44,10 +44,10 @@ def path(tmp_path: Path) -> Path:
 
 def fit(path: Path | str | None = None, **settings: Any) -> tuple[Replicas, History]:
     usual = {"loss": mse, "data": (X, Y), "steps": STEPS, "optimizer": ADAM}
-    given: dict[str, Any] = usual | {"factory": model, "seeds": (1, 5, 3)} | settings
+    arguments: dict[str, Any] = usual | {"factory": model, "seeds": (1, 5, 3)} | settings
     torch.manual_seed(int(torch.randint(99, ())))  # what was sampled before must not matter
-    replicas = Replicas.build(given.pop("factory"), given.pop("seeds"))
-    return replicas, train(replicas, checkpoint=path, **given)
+    replicas = Replicas.build(arguments.pop("factory"), arguments.pop("seeds"))
+    return replicas, train(replicas, checkpoint=path, **arguments)
 
 
 COSINE = partial(lr_scheduler.CosineAnnealingLR, T_max=STEPS)
@@ -68,7 +68,7 @@ def run(name: str, path: Path | str | None = None, **more: Any) -> tuple[Replica
 
 
 def interrupted(at: int, path: Path | None, name: str = "tensors", **more: Any) -> None:
-    """Presses Ctrl-C once ``at`` steps are done."""
+    """Press Ctrl-C after ``at`` steps."""
 
     def interrupt(step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
         if step == at:
@@ -128,15 +128,15 @@ CASES += [(name, (STEPS,)) for name in ("tensors", "a task", "one evaluation")]
 
 
 @pytest.mark.parametrize(("name", "stops"), CASES)
-def test_a_resumed_training_equals_an_undisturbed_one(name: str, stops: tuple[int, ...], path: Path) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(name: str, stops: tuple[int, ...], path: Path) -> None:
     for stop in stops:
         interrupted(stop, path, name)
     assert_same(run(name, path), run(name))
 
 
-def test_ctrl_c_says_how_to_continue(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_prints_how_to_resume(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     interrupted(3, path)
-    assert f"stopped at step 3 of 40; run it again to continue from {path}" in capsys.readouterr().err
+    assert f"stopped at step 3 of 40; run it again to resume from {path}" in capsys.readouterr().err
 
 
 def test_ctrl_c_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,13 +147,13 @@ def test_ctrl_c_without_a_checkpoint_writes_nothing(tmp_path: Path, monkeypatch:
 
 def test_metrics_that_were_not_measured_from_the_start_are_refused(path: Path) -> None:
     run("tensors", path, steps=14)
-    with pytest.raises(ValueError, match="the metrics are now loss, but none at the evaluations before"):
+    with pytest.raises(ValueError, match="the metrics are now loss, but were none"):
         run("tensors", path, validation=(X, Y))
 
 
 def test_a_finished_training_has_a_checkpoint_and_is_not_repeated(path: Path) -> None:
     first, steps = run("tensors", str(path)), []
-    assert path.exists(), "it took less time than lies between two checkpoints"
+    assert path.exists(), "also if it took less time than the interval between checkpoints"
     count = after_step(lambda step, replicas, optimizer: steps.append(step))
     assert_same(run("tensors", path, callbacks=[count]), first)
     assert not steps
@@ -162,19 +162,19 @@ def test_a_finished_training_has_a_checkpoint_and_is_not_repeated(path: Path) ->
 def test_more_steps_continue_a_finished_training(path: Path) -> None:
     run("no data", path, steps=21)
     assert_same(run("no data", path), run("no data"))
-    with pytest.raises(CheckpointError, match="of a longer training, at step 40"):
+    with pytest.raises(CheckpointError, match="at step 40, after the last step 21"):
         run("no data", path, steps=21)
 
 
 @pytest.mark.parametrize(
-    ("border", "every", "resumed_at"),
+    ("interval", "every", "resumed_at"),
     [("CHECKPOINT_SECONDS_BETWEEN", STEPS, 19), ("CHECKPOINT_SECONDS", 7, 15)],
     ids=["between evaluations", "at evaluations"],
 )
-def test_what_was_done_is_kept_when_a_training_fails(
-    border: str, every: int, resumed_at: int, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_training_that_fails_is_resumed_from_its_last_checkpoint(
+    interval: str, every: int, resumed_at: int, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, border, -1.0)
+    monkeypatch.setattr(loop, interval, -1.0)
 
     def fail(step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
         if step == 19:
@@ -190,7 +190,7 @@ def test_what_was_done_is_kept_when_a_training_fails(
 
 
 class Stateful:
-    """A loader whose place can be saved, as torchdata's StatefulDataLoader."""
+    """A loader whose position can be saved, like torchdata's StatefulDataLoader."""
 
     def __init__(self) -> None:
         self.at = 0
@@ -209,21 +209,21 @@ class Stateful:
 
 
 @pytest.mark.parametrize("step", [5, 8, 10])
-def test_a_loader_with_a_state_is_restored_at_the_end_of_its_epoch_too(step: int, path: Path) -> None:
+def test_a_loader_with_a_state_is_restored_even_at_the_end_of_its_epoch(step: int, path: Path) -> None:
     interrupted(step, path, data=Stateful(), steps=13)
     assert_same(run("tensors", path, data=Stateful(), steps=13), run("tensors", data=Stateful(), steps=13))
 
 
-def test_any_other_loader_begins_its_epoch_again_with_one_warning(path: Path) -> None:
+def test_any_other_loader_starts_its_epoch_again_with_one_warning(path: Path) -> None:
     loader = DataLoader(TensorDataset(X, Y), batch_size=8)
     interrupted(6, path, data=loader, steps=13)
-    message = "DataLoader has no state_dict: .* begins its epoch again"
+    message = "DataLoader has no state_dict: .* starts its epoch again"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         run("tensors", path, data=loader, steps=13)
     assert len(caught) == 1
 
 
-#: What differs in the training that finds the checkpoint, and what the error names.
+#: The setting that differs in the training that finds the checkpoint, and the error message.
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "size": ({"factory": lambda: nn.StochasticNMU(2, 3)}, "another model: tensor"),
     "seeds": ({"seeds": (1, 5, 4)}, "its seeds is"),
@@ -250,14 +250,14 @@ def test_a_checkpoint_of_another_training_is_refused(name: str, path: Path) -> N
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_training_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_a_training_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "weights.safetensors", Checkpoint({"a": torch.ones(2)}, {"of": "something else"}))
     with pytest.raises(CheckpointError, match="holds no training"):
         fit(tmp_path / "weights.safetensors")
 
 
 def threads_in(width: int, batch: int, **settings: Any) -> int:
-    """The threads of a training of layers this wide, whose user has two."""
+    """Return the number of threads in a training with layers of this width, if torch is set to two threads."""
     seen: list[int] = []
     look = after_step(lambda step, replicas, optimizer: seen.append(torch.get_num_threads()))
 
@@ -277,12 +277,12 @@ def threads_in(width: int, batch: int, **settings: Any) -> int:
     return seen[0]
 
 
-def test_a_small_training_takes_one_thread_a_large_one_the_users_and_any_the_stated() -> None:
-    """At the border: products of 1 ms, of 2 (replicas) x 2 x batch x width x width operations."""
+def test_a_small_training_uses_one_thread_and_a_large_one_the_users_unless_num_threads_is_set() -> None:
+    """The limit: products that take 1 ms, with 2 (replicas) x 2 x batch x width x width operations."""
     width = 256
-    border = round(FLOPS * WORTH_SHARING / (4 * width * width))
-    assert threads_in(width, int(0.8 * border)) == 1
-    assert threads_in(width, int(1.3 * border)) == 2
+    limit = round(FLOPS * WORTH_SHARING / (4 * width * width))
+    assert threads_in(width, int(0.8 * limit)) == 1
+    assert threads_in(width, int(1.3 * limit)) == 2
     assert threads_in(8, 16) == 1
     assert threads_in(8, 16, num_threads=2) == 2
     assert threads_in(256, 512, num_threads=1) == 1
@@ -290,7 +290,7 @@ def test_a_small_training_takes_one_thread_a_large_one_the_users_and_any_the_sta
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """SIGINT is heard, even if the tests were started in the background of a shell, where it is not."""
+    """Handle SIGINT, which is ignored if the tests were started in the background of a shell."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -298,7 +298,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_first_signal_asks_and_the_second_ends(number: signal.Signals) -> None:
+def test_the_first_signal_sets_the_flag_and_the_second_interrupts(number: signal.Signals) -> None:
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with stop_on_signals() as flag:
         assert not flag

@@ -1,4 +1,4 @@
-"""Replicas mapped by ``vmap`` or computed one after another: the same numbers, and who decides."""
+"""Replicas computed with ``vmap`` or one after another: equal results, and the choice between the two."""
 
 import copy
 import random
@@ -48,7 +48,7 @@ def both_ways(factory: Any, count: int, **settings: Any) -> list[tuple[Replicas,
 
 
 class Unused(torch_nn.Module):
-    """A head that this loss does not use, beside one that it does."""
+    """Two heads, of which the loss uses one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Recurrent(torch_nn.Module):
 
 
 class Flip(torch_nn.Module):
-    """Its way depends on the data."""
+    """A module with control flow that depends on the data."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x if float(x.detach().sum()) > 0 else -x
@@ -103,7 +103,7 @@ ADDED: list[dict[str, Any]] = [{}, {"penalties": [HALF_NORM]}, {"penalties": [HA
 
 @pytest.mark.parametrize("added", ADDED, ids=["plain", "penalty", "clip"])
 @pytest.mark.parametrize("name", PLAIN)
-def test_both_ways_end_with_the_same_weights_and_measures(name: str, added: dict[str, Any]) -> None:
+def test_both_ways_give_the_same_weights_and_metrics(name: str, added: dict[str, Any]) -> None:
     settings = {"steps": 20, "optimizer": SGD, "validation": (X, Y)} | added
     (one, its), (other, others) = both_ways(PLAIN[name], 3, **settings)
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-6, atol=1e-6)
@@ -111,14 +111,14 @@ def test_both_ways_end_with_the_same_weights_and_measures(name: str, added: dict
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_fused_optimizers_step_as_others_do_both_ways(fused: bool) -> None:
-    """They read parameters and gradients by their memory, whatever its layout."""
+def test_fused_optimizers_give_the_same_weights_both_ways(fused: bool) -> None:
+    """They read the memory of parameters and gradients and ignore its layout."""
     adam = partial(torch.optim.Adam, lr=1e-2, fused=fused)
     ends = [replicas.parameters["0.weight"] for replicas, _ in both_ways(normed, 3, steps=20, optimizer=adam)]
     torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
-def test_what_a_loss_does_not_use_stays_and_what_it_uses_moves() -> None:
+def test_only_parameters_that_the_loss_uses_change() -> None:
     before = Replicas.build(Unused, range(2)).parameters
     for replicas, _ in both_ways(Unused, 2, steps=3):
         assert torch.equal(replicas.parameters["later.weight"], before["later.weight"])
@@ -154,11 +154,11 @@ def test_a_call_that_cannot_be_mapped_falls_back_too() -> None:
     torch.testing.assert_close(together[1], replicas[1].eval()(X))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        replicas(X)  # said once
+        replicas(X)  # no second warning
 
 
-def test_the_trial_may_write_into_what_it_is_given() -> None:
-    """A projection inside the forward pass is done once for each step."""
+def test_the_trial_may_change_the_parameters() -> None:
+    """A projection inside the forward pass is applied once per step."""
 
     class Shrinking(Linear):
         def forward(self, input: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ KINDS = {"tensors": (X, Y), "mapping": {"x": X, "y": Y}, "one for each": [(X, Y)
 
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
 def test_a_training_on_any_data_is_compiled(data: Any, compilations: list[Any]) -> None:
-    """As one graph; a warning, which is an error in these tests, would say that it is not."""
+    """As one graph: otherwise there is a warning, which is an error in these tests."""
     (one, _), (other, _) = (trained(Unused, 2, data, steps=4, compile=compile) for compile in (True, False))
     torch.testing.assert_close(one.parameters, other.parameters, rtol=1e-5, atol=1e-6)
     assert compilations
@@ -188,7 +188,7 @@ def test_vectorize_true_fails_where_vmap_cannot_map() -> None:
         trained(Recurrent, 2, steps=1, vectorize=True)
 
 
-def test_an_error_of_the_users_own_is_raised_as_it_is() -> None:
+def test_an_error_in_the_users_function_is_raised_unchanged() -> None:
     def wrong(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
         raise KeyError("mine")
 
@@ -199,7 +199,7 @@ def test_an_error_of_the_users_own_is_raised_as_it_is() -> None:
 
 @pytest.mark.parametrize("factory", [normed, with_dropout, Recurrent])
 def test_the_trial_changes_no_weight_buffer_or_random_state(factory: Any) -> None:
-    """With a rate of 0 nothing but one step's own draws and averages is left behind."""
+    """With a learning rate of 0 only the random state and the averages of one step change."""
 
     def loss(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
         seen.append((random.random(), float(np.random.random()), float(torch.rand(()))))
@@ -219,8 +219,8 @@ def test_the_trial_changes_no_weight_buffer_or_random_state(factory: Any) -> Non
     torch.testing.assert_close(states[0][1], states[1][1])
 
 
-def test_data_of_a_size_that_changes_do_not_end_a_compiled_training(compilations: list[Any]) -> None:
-    """As batches of text padded to their longest sequence, or the last batch of an epoch."""
+def test_data_of_changing_size_do_not_stop_a_compiled_training(compilations: list[Any]) -> None:
+    """Such as batches of text padded to their longest sequence, or the last batch of an epoch."""
     batches = Batches([(X[:n], Y[:n]) for n in range(5, 12)])
     limit = dynamo_config.patch(recompile_limit=2)
     with limit, pytest.warns(RuntimeWarning, match="running uncompiled") as caught:
@@ -268,8 +268,8 @@ def ordered(names: str) -> torch_nn.Module:
     return Sequential(OrderedDict((name, {"a": Linear(6, 6), "r": ReLU()}[name]) for name in names))
 
 
-#: By name: what makes a module of a value, two such values, and what is said of the two modules.
-UNLIKE: dict[str, tuple[Callable[[Any], torch_nn.Module], Any, Any, str]] = {
+#: By name: a function that makes a module from a value, two values, and the message about the two modules.
+DIFFERENT: dict[str, tuple[Callable[[Any], torch_nn.Module], Any, Any, str]] = {
     "activation": (mlp, ReLU(), Tanh(), "1 is ReLU and Tanh"),
     "dropout rate": (lambda rate: mlp(Dropout(rate)), 0.1, 0.5, r"1\.p is 0\.1 and 0\.5"),
     "bias": (lambda bias: mlp(ReLU(), bias=bias), True, False, r"2\.bias exists in only one"),
@@ -278,26 +278,26 @@ UNLIKE: dict[str, tuple[Callable[[Any], torch_nn.Module], Any, Any, str]] = {
     "frozen": (half_frozen, True, False, "0.weight is frozen in only one"),
     "function": (Function, torch.relu, torch.tanh, "function is relu and tanh"),
     "closure": (lambda factor: Function(lambda x: factor * x), 2.0, 3.0, "function is"),
-    "order of parts": (ordered, "ar", "ra", "has the parts a, r and r, a"),
+    "order of submodules": (ordered, "ar", "ra", "has the submodules a, r and r, a"),
     "hook": (hooked, 0, 1, "forward hooks is"),
     "dtype of a setting": (Function, torch.float32, torch.float64, "function is"),
     "keyword default": (with_default, 1, 2, "function is"),
     "getter": (lambda index: Function(itemgetter(index)), 0, 1, "function is"),
     "method of another": (lambda text: Function(Counter(text).most_common), "aa", "ab", "function is"),
-    "parts": (lambda parts: Sequential(Linear(6, 2), *parts), [], [ReLU()], "has the parts 0 and 0, 1"),
+    "submodules": (lambda more: Sequential(Linear(6, 2), *more), [], [ReLU()], "has the submodules 0 and 0, 1"),
 }
 
 
-@pytest.mark.parametrize("name", UNLIKE)
-def test_modules_of_unlike_configuration_are_refused(name: str) -> None:
-    factory, first, second, message = UNLIKE[name]
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_modules_with_different_configurations_are_refused(name: str) -> None:
+    factory, first, second, message = DIFFERENT[name]
     with pytest.raises(ValueError, match=f"modules 0 and 1 differ: .*{message}"):
         Replicas([factory(first), factory(second)])
     for value in (first, second):
         assert len(Replicas([factory(value), factory(value)])) == 2
 
 
-def test_settings_that_are_equal_are_not_told_apart() -> None:
+def test_modules_with_equal_settings_are_accepted() -> None:
     def factory() -> torch_nn.Module:
         model = Function(lambda x: 2 * x)
         model.table = {"a": [1, 2.5, float("nan")], "b": torch.arange(3), "c": np.arange(3)}  # type: ignore[assignment]
@@ -315,7 +315,7 @@ def attending() -> torch_nn.Module:
 
 
 class Tied(torch_nn.Module):
-    """Two layers of one weight."""
+    """Two layers with one weight."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -352,7 +352,7 @@ def test_layers_of_all_kinds_train_as_a_plain_loop_trains_them(factory: Any) -> 
         torch.testing.assert_close(replicas[0].eval()(X), alone.eval()(X), rtol=1e-5, atol=1e-5)
 
 
-def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
+def test_all_replicas_get_a_shared_input_and_each_gets_its_rows() -> None:
     replicas = Replicas.build(lambda: Linear(6, 2), range(3))
     shared, own = torch.randn(64, 6), torch.randn(3, 10, 6)
     assert replicas(shared).shape == (3, 64, 2)
@@ -362,7 +362,7 @@ def test_a_shared_input_is_given_to_all_and_rows_to_each() -> None:
     assert replicas(own[0, 0]).shape == (3, 2)
 
 
-def test_slices_are_replicas_of_their_own() -> None:
+def test_slices_are_independent_replicas() -> None:
     replicas = Replicas.build(normed, (5, 6, 7, 8))
     part = replicas[1:3]
     assert part.seeds == (6, 7)
@@ -397,7 +397,7 @@ def test_values_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Any) ->
     assert_equal(replicas.state_dict(), before)
 
 
-def test_replicas_say_what_they_hold() -> None:
+def test_the_repr_of_replicas_names_model_count_and_seeds() -> None:
     text = repr(Replicas.build(lambda: Linear(6, 2), range(25)))
     assert text == "Replicas of Linear: 25 with seeds 0 to 24, 14 parameters each, on cpu"
     assert "seeds 3, 1" in repr(Replicas.build(lambda: Linear(6, 2), (3, 1)))

@@ -1,1 +1,1 @@
-"""What any part of the package runs on: progress and requests to stop, executors, memory."""
+"""Runtime shared by all packages: progress reports, stop requests, executors, files, threads."""

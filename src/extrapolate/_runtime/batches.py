@@ -1,14 +1,16 @@
-"""How a user's loss and metrics are called with a batch: the same everywhere."""
+"""Call a user's loss or metric with a batch, in the same way everywhere."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
 def call_on_batch(function: Callable[..., Any], model: Any, batch: Any) -> Any:
-    """``function(model, *batch)`` for a tuple or list, ``**batch`` for a mapping, else ``function(model, batch)``.
+    """Call ``function`` with a model and a batch.
+
+    A tuple or list is passed as ``*batch``, a mapping as ``**batch``, anything else as ``batch``.
 
     Raises:
-        TypeError: the function does not take the names of a mapping.
+        TypeError: the function does not accept the keys of a mapping as arguments.
     """
     if isinstance(batch, tuple | list):
         return function(model, *batch)
@@ -20,4 +22,6 @@ def call_on_batch(function: Callable[..., Any], model: Any, batch: Any) -> Any:
         if "argument" not in str(error):
             raise
         names = ", ".join(f"{name}=..." for name in batch)
-        raise TypeError(f"{error}: a batch that is a mapping (dict) is given by name, (model, {names})") from error
+        raise TypeError(
+            f"{error}: a batch that is a mapping (dict) is passed by keyword, (model, {names})"
+        ) from error

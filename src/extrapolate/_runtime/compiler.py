@@ -1,4 +1,4 @@
-"""Whether the compiler of the CPU kernels is installed. Without it every kernel's definition serves instead."""
+"""Check for numba, the compiler of the CPU kernels. Without it, each kernel's reference definition is used."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from functools import cache
 def numba_is_installed() -> bool:
     """Return whether numba can be imported.
 
-    The import is slow: call this where a kernel is about to run.
+    The import is slow: call this only when a kernel is about to run.
     """
     try:
         import numba  # noqa: F401

@@ -1,4 +1,7 @@
-"""Executors: jobs in, results as they are finished; progress and requests to stop go both ways."""
+"""Executors: run jobs and yield each result when its job finishes.
+
+Workers send progress to the caller; the caller sends stop requests to the workers.
+"""
 
 import multiprocessing
 import os
@@ -19,39 +22,41 @@ from extrapolate._runtime.machine import keep_freed_memory
 from extrapolate._runtime.main_guard import explain_ended_workers
 from extrapolate._runtime.progress import Interrupted, Progress
 
-#: Seconds between two looks at what the workers say.
+#: Seconds to wait for a message from the workers.
 POLL_SECONDS = 0.2
 
-#: Work that can be sent to another process; it reports its steps to the watch, and stops when that asks.
+#: Work that can be sent to another process. It reports its steps to the progress object, and stops on request.
 Job = Callable[[Progress], Any]
 
 
 class Monitor(Protocol):
-    """Follows a number of jobs."""
+    """Receives the progress of several jobs."""
 
     def started(self, index: int) -> Progress:
-        """Job ``index`` has started; returns what its steps are reported to."""
+        """Return the progress object of job ``index``, which has started."""
         ...
 
     def stop_requested(self) -> bool: ...
 
 
 class Executor(Protocol):
-    """Executes jobs somewhere."""
+    """Runs jobs, in this process or in others."""
 
     def submit(self, jobs: Sequence[Job], monitor: Monitor) -> Iterator[tuple[int, Any]]:
-        """Execute the jobs; yield the place and the result of each as it is finished. Results do not depend on where.
+        """Run the jobs; yield the index and the result of each job when it finishes.
+
+        Results do not depend on where a job runs.
 
         Raises:
-            Interrupted: the monitor asked to stop, and every job has stopped.
-            UserError: a job cannot go on, or a worker was ended from outside; the others have stopped.
+            Interrupted: the monitor requested a stop, and every job has stopped.
+            UserError: a job cannot continue, or a worker was killed; the other jobs have stopped.
         """
         ...
 
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """Processes of this machine, ``workers`` at once; with one worker, or one job, this process."""
+    """Runs jobs on this machine, in ``workers`` processes; in this process if there is one worker or one job."""
 
     workers: int = 1
 
@@ -71,6 +76,11 @@ class _Started:
 
 
 @dataclass(frozen=True)
+class _Finished:
+    index: int
+
+
+@dataclass(frozen=True)
 class _Progress:
     index: int
     step: int
@@ -84,26 +94,28 @@ class _Warned:
 
 
 def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterator[tuple[int, Any]]:
-    # Spawned, not forked: a fork of a process that has used torch's threads may hang.
+    # Spawn, not fork: a fork of a process that has used torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
-    watches: dict[int, Progress] = {}
-    with ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages, stop)) as pool:
+    progress: dict[int, Progress] = {}
+    finished: set[int] = set()
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(messages, stop)) as pool:
         others = set(multiprocessing.active_children())
-        with _without_ctrl_c():
+        with _sigint_blocked():
             running: dict[Future[Any], int] = {
                 pool.submit(_work, index, job): index for index, job in enumerate(jobs)
             }
         started = [each for each in multiprocessing.active_children() if each not in others]
         try:
             while running:
-                _hear(messages, watches, monitor)
+                finished |= _forward_messages(messages, progress, monitor)
                 if monitor.stop_requested():
-                    finished = len(jobs) - len(running)
-                    raise Interrupted(f"stopped with {finished} of {len(jobs)} trainings finished")
+                    count = len(jobs) - len(running)
+                    raise Interrupted(f"stopped with {count} of {len(jobs)} trainings finished")
                 for future in [each for each in running if each.done()]:
-                    index = running.pop(future)
-                    yield index, future.result()
+                    # a result may arrive before the last messages of its job, which are in another pipe
+                    if running[future] in finished or future.exception() is not None:
+                        yield running.pop(future), future.result()
         except BrokenProcessPool:
             pool.shutdown()  # waits for the workers, so that their exit codes are known
             raise UserError(explain_ended_workers([each.exitcode for each in started])) from None
@@ -112,33 +124,35 @@ def _in_processes(jobs: Sequence[Job], monitor: Monitor, workers: int) -> Iterat
             pool.shutdown(cancel_futures=True)
 
 
-def _hear(messages: Any, watches: dict[int, Progress], monitor: Monitor) -> None:
-    """Pass on what the workers have said, waiting a moment for the first of it."""
-    wait = POLL_SECONDS
+def _forward_messages(messages: Any, progress: dict[int, Progress], monitor: Monitor) -> set[int]:
+    """Forward all messages of the workers; wait up to ``POLL_SECONDS`` for the first. Return the finished jobs."""
+    wait, finished = POLL_SECONDS, set()
     while True:
         try:
             message = messages.get(timeout=wait)
         except queue.Empty:
-            return
+            return finished
         wait = 0.0
         match message:
             case _Started(index):
-                watches[index] = monitor.started(index)
+                progress[index] = monitor.started(index)
             case _Progress(index, step, status):
-                watches[index].update(step, status)
+                progress[index].update(step, status)
             case _Warned(text, category):
                 warnings.warn(text, category, stacklevel=2)
+            case _Finished(index):
+                finished.add(index)
 
 
 class _Link:
-    """A worker's two lines to the process that started it; set when the worker begins."""
+    """A worker's message queue and stop event, shared with its parent; set when the worker starts."""
 
     messages: Any
     stop: Any
 
 
-def _enter(messages: Any, stop: Any) -> None:
-    """Begin a worker: Ctrl-C reaches it too, but its parent decides; warnings go to the parent."""
+def _start_worker(messages: Any, stop: Any) -> None:
+    """Set up a worker: it ignores Ctrl-C, which its parent handles, and sends its warnings to the parent."""
     _Link.messages, _Link.stop = messages, stop
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -148,15 +162,15 @@ def _enter(messages: Any, stop: Any) -> None:
     # one compiler process per worker is enough: the workers fill the cores
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
-    def tell(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    def send_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
         messages.put(_Warned(str(message), category))
 
-    warnings.showwarning = tell
+    warnings.showwarning = send_warning
 
 
 @contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """A worker that is started inside hears no Ctrl-C until it can ignore it: it inherits the mask."""
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT. Workers started inside inherit this mask: Ctrl-C cannot end one before it ignores SIGINT."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -168,7 +182,7 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End a worker whose parent was killed: it would wait for its next job for ever."""
+    """Exit if the parent was killed: this worker would wait for its next job for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -177,12 +191,14 @@ def _end_with_parent() -> None:
 
 def _work(index: int, job: Job) -> Any:
     _Link.messages.put(_Started(index))
-    return job(_Sender(index))
+    result = job(_Sender(index))
+    _Link.messages.put(_Finished(index))
+    return result
 
 
 @dataclass(frozen=True)
 class _Sender:
-    """Reports to the parent, and stops when it asks or is no more."""
+    """Reports to the parent; requests a stop if the parent does or has ended."""
 
     index: int
 

@@ -1,4 +1,4 @@
-"""Optional dependencies: an import that fails names the extra to install."""
+"""Optional dependencies: the error of a failed import names the extra to install."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from extrapolate._runtime.errors import UserError
 
 
 class MissingExtraError(UserError, ModuleNotFoundError):
-    """A library of an extra is not installed."""
+    """A library that belongs to an extra is not installed."""
 
 
 @contextmanager
 def needs_extra(extra: str, user: str) -> Iterator[None]:
-    """Make a failed import in this block name the extra that ``user`` needs.
+    """Turn a failed import in this block into an error that names the extra ``user`` needs.
 
     Raises:
         MissingExtraError: a library other than this package is missing.
@@ -25,7 +25,7 @@ def needs_extra(extra: str, user: str) -> Iterator[None]:
         if (error.name or "extrapolate").partition(".")[0] == "extrapolate":
             raise
         raise MissingExtraError(
-            f"{user} needs {error.name}, of the extra {extra!r}: "
+            f"{user} needs {error.name}, which is in the extra {extra!r}: "
             f"pip install 'extrapolate[{extra}]' (in a clone: pip install '.[{extra}]')",
             name=error.name,
         ) from error

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and reading what may be packed."""
+"""Write files atomically, so that no reader sees a partial file; read text files, gzipped or not."""
 
 import gzip
 import os
@@ -11,12 +11,12 @@ from typing import TextIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name to write to; on success it is flushed to disk and renamed to ``path``.
+    """Yield a temporary path to write to; on success, flush it to disk and rename it to ``path``.
 
-    On any failure ``path`` is as it was and nothing is left behind.
+    On failure, ``path`` is unchanged and the temporary file is removed.
 
     Raises:
-        OSError: the system failed, a full disk for one; also where a library has an error of its own for it.
+        OSError: a system error such as a full disk, also if a library reported it with its own exception.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -34,17 +34,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _system_error(error: Exception) -> int | None:
-    """The system's error number, which libraries written in Rust (safetensors, polars) only put in words."""
+    """Return the system's error number, which Rust libraries (safetensors, polars) give only in the message."""
     found = re.search(r"\(os error (\d+)\)", str(error))
     return int(found[1]) if found else None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces ``path`` by ``text`` in one move."""
+    """Write ``text`` to ``path``, replacing the file atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def open_text(path: Path) -> TextIO:
-    """A file of text to read, packed (``.gz``) or not."""
+    """Open a text file for reading; decompress it if its suffix is ``.gz``."""
     return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")

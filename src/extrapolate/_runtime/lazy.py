@@ -1,4 +1,4 @@
-"""Package attributes that are imported at their first use, so that importing a package stays quick (PEP 562)."""
+"""Import package attributes at their first use, so that importing the package is fast (PEP 562)."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ def import_lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of ``package``.
 
-    ``origins`` maps an attribute's name to where it comes from: ``"a.module"``, or ``"a.module:name"`` for
-    one of its objects. An object must not have the name of a submodule of ``package``: importing that submodule
-    would put it in the object's place. ``extra``: the extra whose libraries ``package`` needs, for error messages.
+    ``origins`` maps the name of an attribute to its source: ``"a.module"``, or ``"a.module:name"`` for an object.
+    An object must not have the name of a submodule of ``package``: importing that submodule would overwrite it.
+    ``extra``: the extra whose libraries ``package`` needs, for error messages.
     """
 
     def get_attribute(name: str) -> Any:
@@ -24,7 +24,7 @@ def import_lazily(
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
         with needs_extra(extra, package) if extra else nullcontext():
             value = resolve_name(origins[name])
-        setattr(sys.modules[package], name, value)  # the next use finds it without this function
+        setattr(sys.modules[package], name, value)  # later uses do not call this function
         return value
 
     def list_attributes() -> list[str]:

@@ -1,4 +1,4 @@
-"""The machine and this process on it: what it is, the processor time and the memory that are used."""
+"""Describe the machine, and measure the CPU time and memory of this process."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ from extrapolate import __version__
 
 
 def describe_machine(device: str) -> dict[str, str | int]:
-    """The machine, and the device that tensors are on."""
+    """Return the processor, the number of cores, the device of the tensors and the operating system."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -25,7 +25,7 @@ def describe_machine(device: str) -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    """Of this package, and of what its numbers depend on."""
+    """Return the versions of this package and of the libraries that its results depend on."""
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return {"extrapolate": __version__, **libraries, "python": platform.python_version()}
 
@@ -35,12 +35,12 @@ def now() -> str:
 
 
 def cpu_seconds() -> float:
-    """What this process and its children that have ended took of the processor so far."""
+    """Return the CPU time of this process and of its children that have ended, in seconds."""
     return sum(os.times()[:4])
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -50,16 +50,16 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-#: glibc's names for what it may be told (malloc.h), and what it is told.
+#: Parameters of glibc's mallopt (malloc.h), and the values that we set.
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 NEVER, AHEAD = 2**31 - 1, 2**26
 
 
 def keep_freed_memory() -> None:
-    """For the rest of this process large tensors lie in memory that was freed before, not fetched page by page.
+    """Make this process reuse freed memory for large tensors instead of returning it to the system.
 
-    Fetching may cost half the time of a step whose tensors are tens of megabytes. Where the C library is not glibc
-    nothing happens.
+    New pages from the system may cost half the time of a step whose tensors are tens of megabytes. Without glibc
+    this does nothing.
     """
     if sys.platform != "linux":
         return
@@ -71,6 +71,6 @@ def keep_freed_memory() -> None:
 
 
 def peak_mib() -> float:
-    """The most memory that this process has held so far, MiB."""
+    """Return the peak memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

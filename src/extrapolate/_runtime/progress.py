@@ -11,7 +11,7 @@ from extrapolate._runtime.errors import Interrupted as Interrupted
 
 
 class Progress(Protocol):
-    """Receives reports between steps, a few times per second, and may ask to stop."""
+    """Receives reports between steps, a few times per second, and may request a stop."""
 
     def update(self, step: int, status: str = "") -> None:
         """Report that ``step`` steps are done; ``status`` describes the result so far, such as "3/25 solved"."""
@@ -21,7 +21,7 @@ class Progress(Protocol):
 
 
 class NullProgress:
-    """Shows nothing and never stops."""
+    """Ignores all reports and never requests a stop."""
 
     def update(self, step: int, status: str = "") -> None:
         pass
@@ -31,7 +31,7 @@ class NullProgress:
 
 
 class StopFlag:
-    """Set by the first Ctrl-C or SIGTERM; the second one ends the process the usual way."""
+    """Set by the first Ctrl-C or SIGTERM. The second one ends the process as usual."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -42,10 +42,10 @@ class StopFlag:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopFlag]:
-    """While inside, the first SIGINT or SIGTERM sets the flag instead of raising in the middle of a step."""
+    """Inside this context, the first SIGINT or SIGTERM sets the flag instead of interrupting a step."""
     flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
-        yield flag  # only the main thread may set handlers; whoever runs us elsewhere stops us elsewhere
+        yield flag  # only the main thread may set handlers; in another thread, the caller has its own way to stop
         return
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,4 +1,4 @@
-"""The output folder of a run: one process at a time, one experiment with one setting, whole files only."""
+"""The output folder of a run: used by one process at a time, with one experiment and one set of settings."""
 
 import errno
 import json
@@ -14,7 +14,10 @@ from filelock import FileLock, Timeout
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.files import replacing, write_text
 
-#: What a manifest must hold so that its run can be resumed.
+#: Version of a run's files. It increases if columns, options or keys change.
+FORMAT = 2
+
+#: Keys that a manifest needs so that its run can be resumed.
 MANIFEST_NEEDS = {
     "experiment": str,
     "settings": dict,
@@ -27,7 +30,7 @@ MANIFEST_NEEDS = {
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where everything of a run lies."""
+    """The folder with all files of a run."""
 
     path: Path
 
@@ -36,14 +39,14 @@ class RunFolder:
         return self.path / "manifest.json"
 
     def part(self, name: str, suffix: str) -> Path:
-        """A file of one part, under ``parts/``."""
+        """Return the path of a file of one part, under ``parts/``."""
         return self.path / "parts" / f"{name}.{suffix}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; the system releases it however the process ends."""
+        """Lock the folder for this process; the system releases the lock when the process ends, even if killed."""
         try:
-            self._refuse_strangers()
+            self._refuse_foreign_files()
             self.path.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path / ".lock", timeout=0):
                 yield
@@ -51,10 +54,10 @@ class RunFolder:
             text = f"{self.path} is in use by another extrapolate process: wait for it, or choose another --out"
             raise UserError(text) from None
         except (NotADirectoryError, FileExistsError) as error:
-            raise UserError(f"{error.filename} is a file: give a folder as --out") from None
+            raise UserError(f"{error.filename} is a file: choose a folder as --out") from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                text = f"no space left on {self.path}: free some and run the same command again"
+                text = f"no space left on {self.path}: free some space and run the same command again"
             elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR):
                 text = f"cannot write to {self.path}: {error.strerror}; choose another --out"
             else:
@@ -62,10 +65,10 @@ class RunFolder:
             raise UserError(text) from None
 
     def claim_for(self, experiment: str, settings: dict[str, str]) -> dict[str, Any] | None:
-        """Make sure that the folder is this run's; return the manifest it holds, None where it is new."""
+        """Check that the folder is new or belongs to this run; return its manifest, or None if it is new."""
         (self.path / "parts").mkdir(exist_ok=True)
         if not self.manifest.exists():
-            self._refuse_strangers()
+            self._refuse_foreign_files()
             return None
         try:
             found = self.read_manifest()
@@ -81,36 +84,46 @@ class RunFolder:
                 raise UserError(f"{self.path} holds a run with {held}: choose another --out")
         return found
 
-    def _refuse_strangers(self) -> None:
-        """Leave somebody's folder as it was found: a run's holds a manifest, or what a killed run left."""
+    def _refuse_foreign_files(self) -> None:
+        """Refuse a folder that has other files: the folder of a run has a manifest, or what a killed run left."""
         if self.manifest.exists() or not self.path.is_dir():
             return
-        strangers = {path.name for path in self.path.iterdir() if not path.match(".*.tmp")} - {
+        foreign = {path.name for path in self.path.iterdir() if not path.match(".*.tmp")} - {
             ".lock",
             "parts",
         }
-        if strangers:
-            text = f"{self.path} is not empty and holds no run (it has {min(strangers)}): choose another --out"
+        if foreign:
+            text = f"{self.path} is not empty and holds no run (it contains {min(foreign)}): choose another --out"
             raise UserError(text)
 
     def read_manifest(self) -> dict[str, Any]:
         """Read the manifest.
 
         Raises:
-            UserError: it is missing or damaged.
+            UserError: the manifest is missing, damaged, or of another format.
         """
         try:
             found = json.loads(self.manifest.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{self.manifest}: no such file, so this is not the folder of a run") from None
+            raise UserError(f"{self.manifest}: no such file; choose the folder of a run") from None
         except (ValueError, OSError) as error:
             raise UserError(f"{self.manifest} cannot be read ({error})") from None
         if not isinstance(found, dict):
-            raise UserError(f"{self.manifest} is not a manifest")
+            raise UserError(f"{self.manifest} is not the manifest of a run")
+        check_format(self.manifest, found)
         for name, kind in MANIFEST_NEEDS.items():
             if name not in found or not isinstance(found[name], kind):
-                raise UserError(f"{self.manifest} is damaged (it gives no {name})")
+                raise UserError(f"{self.manifest} is damaged (it has no valid {name})")
         return found
+
+
+def check_format(path: Path, manifest: dict[str, Any]) -> None:
+    """Raise a UserError if the run of this manifest has another format."""
+    if (found := manifest.get("format", 1)) != FORMAT:
+        raise UserError(
+            f"{path} was written by another version of extrapolate (format {found}, this version reads {FORMAT}): "
+            "run the experiment again in another folder"
+        )
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -128,5 +141,5 @@ def read_table(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path} cannot be read ({reason}): move it away and run the same command again to make it anew"
+            f"{path} cannot be read ({reason}): move it away and run the same command again to rebuild it"
         ) from None

@@ -1,8 +1,8 @@
-"""Work shared among threads: how many chunks it is cut into, and threads of our own that claim them one by one.
+"""Work shared among threads: it is cut into chunks, and threads claim them one by one.
 
-A program that holds a core delays a thread there by several milliseconds at a time. So short work stays on the
-caller's thread; longer work is cut into many chunks, and the caller waits only for threads that have claimed one. A
-team of OpenMP would make it wait for all threads, whether they have ever begun or not.
+Another program that occupies a core delays a thread on it by several milliseconds at a time. So short work stays
+on the caller's thread. Longer work is cut into many chunks, and the caller waits only for threads that have claimed
+one. An OpenMP team would make it wait for all threads, even for those that have not started.
 """
 
 import functools
@@ -16,23 +16,23 @@ from typing import Any
 
 import torch
 
-#: Nanoseconds of one thread from which on work is shared: about as long as a thread may have to wait for its core.
+#: Work is shared from this many nanoseconds on one thread: about as long as a thread may wait for its core.
 WORTH_SHARING = 5_000_000
 
-#: Nanoseconds of a chunk at the least: long beside the 10 microseconds that claiming it costs.
+#: Minimum nanoseconds per chunk: long compared with the 10 microseconds that claiming it costs.
 CHUNK = 500_000
 
-#: Chunks at the most: the last one is short beside the whole then.
+#: Maximum number of chunks: enough that the last one is short compared with the whole.
 CHUNKS = 32
 
 
 def cut(count: int, nanoseconds: float) -> list[tuple[int, int]]:
-    """Cuts ``count`` elements into ranges (start, stop): into one if they are less work than :data:`WORTH_SHARING`.
+    """Cut ``count`` elements into ranges (start, stop); one range if the work is below :data:`WORTH_SHARING`.
 
-    The ranges do not depend on the number of threads, so results cannot.
+    The ranges, and so the results, do not depend on the number of threads.
 
     Args:
-        nanoseconds: what an element costs one thread.
+        nanoseconds: time per element on one thread.
     """
     whole = count * nanoseconds
     chunks = min(count, CHUNKS, int(whole / CHUNK)) if whole >= WORTH_SHARING else 1
@@ -40,18 +40,18 @@ def cut(count: int, nanoseconds: float) -> list[tuple[int, int]]:
 
 
 def share(work: Callable[[int, int], Any], count: int, nanoseconds: float) -> None:
-    """Calls ``work(start, stop)`` for the ranges of ``cut``, on as many threads as torch may use."""
+    """Call ``work(start, stop)`` for the ranges of :func:`cut`, on as many threads as torch may use."""
     at_once([partial(work, *edges) for edges in cut(count, nanoseconds)])
 
 
 def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
-    """Carries out all jobs, on as many threads as torch may use; they should let go of Python's lock.
+    """Run all jobs, on as many threads as torch may use; the jobs should release Python's lock (GIL).
 
-    A thread takes the next job when it is done with one. Inside a job torch uses one thread. To be called where torch
-    records no gradient and does not autocast, as it does on the other threads.
+    A thread takes the next job when it has finished one. Inside a job torch uses one thread. Call this where torch
+    records no gradient and does not autocast: it does neither on the other threads.
 
     Raises:
-        What a job raises, once none is running any more; jobs that have not begun by then are left out.
+        The first exception of a job, when no job is running any more; jobs that have not started are skipped.
     """
     left, raised = deque(jobs), []
     inference = torch.is_inference_mode_enabled()
@@ -60,29 +60,29 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
         while left and not raised:
             try:
                 job = left.popleft()
-            except IndexError:  # it was another thread's
+            except IndexError:  # another thread took it
                 return
             try:
                 job()
-            except BaseException as error:  # raised by the caller, whose thread it may not be
+            except BaseException as error:  # the caller raises it; this may be another thread
                 raised.append(error)
 
-    def help_out() -> None:
+    def work_elsewhere() -> None:
         # inference_mode(False) turns gradients on, so no_grad comes after it
         with thread_limit(1), torch.inference_mode(inference), torch.no_grad():
             work()
 
     others, wanted = [], min(len(jobs), torch.get_num_threads()) - 1
-    # until the others are done: a thread that is new to torch takes over the number that was set last
+    # until the other threads are done: a thread that is new to torch uses the number that was set last
     with thread_limit(1):
         try:
-            with suppress(RuntimeError):  # the interpreter ends, and no thread begins any more
+            with suppress(RuntimeError):  # the interpreter is shutting down and starts no more threads
                 for _ in range(wanted):
-                    others.append(_pool(os.getpid()).submit(help_out))
+                    others.append(_pool(os.getpid()).submit(work_elsewhere))
             work()
         finally:
             for each in others:
-                if not each.cancel():  # it has begun
+                if not each.cancel():  # it has started
                     each.result()
     if raised:
         raise raised[0]
@@ -90,7 +90,7 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> None:
 
 @contextmanager
 def thread_limit(threads: int | None) -> Iterator[None]:
-    """While inside, torch computes with this many threads; None changes nothing. Switching takes under 1 µs."""
+    """Limit torch to this many threads inside the context; None changes nothing. Switching takes under 1 µs."""
     before = torch.get_num_threads()
     try:
         if threads is not None:
@@ -102,5 +102,5 @@ def thread_limit(threads: int | None) -> Iterator[None]:
 
 @functools.lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of this process: a child made by fork has none of its parent's."""
+    """Return the thread pool of this process: a forked child does not have its parent's threads."""
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="extrapolate")

@@ -1,4 +1,4 @@
-"""The front door: ``extrapolate list | run | report | fit | predict``."""
+"""The command line: ``extrapolate list | run | report | fit | predict | compute``."""
 
 from extrapolate.cli.app import main
 

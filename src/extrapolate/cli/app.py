@@ -1,4 +1,4 @@
-"""The command as a whole: its parts, its errors, its exit status."""
+"""The ``extrapolate`` command: its sub-commands, its error messages, its exit status."""
 
 import os
 import sys
@@ -32,13 +32,13 @@ app.command("list")(list_experiments)
 app.add_typer(
     typer.Typer(cls=RunGroup, no_args_is_help=True, rich_markup_mode="rich"),
     name="run",
-    help="Reproduce a published result: train, judge its claims, write a page. "
-    "Each experiment has options of its own: extrapolate run single-module --help",
+    help="Reproduce a published result: train the models, check the published findings, write a report page. "
+    "Each experiment has its own options: extrapolate run single-module --help",
 )
 app.command()(report)
 app.command()(fit)
 app.command()(predict)
-# what begins with a dash may be a negative number, which is refused in words of its own
+# an argument that begins with a dash may be a negative number, which has its own error message
 app.command(context_settings={"ignore_unknown_options": True})(compute)
 
 
@@ -54,14 +54,14 @@ def extrapolate(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Neural networks that learn the rule, and go on being right outside the range they were trained on.
+    """Neural networks that learn the rule behind their examples and stay accurate outside the training range.
 
     Start with: extrapolate run single-module --units NMU,StochasticNMU
     """
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Runs the command and ends the process: 0 done, 2 unusable input, 130 interrupted."""
+    """Run the command and exit: status 0 for success, 2 for invalid input, 130 if interrupted."""
     warnings.showwarning = _show_warning
     sys.exit(_status(arguments))
 
@@ -81,17 +81,17 @@ def _status(arguments: list[str] | None) -> int:
         return _report_misuse(error)
     except Abort:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:  # the second one: the first asked the training to stop
+    except KeyboardInterrupt:  # the second Ctrl-C: the first one requested a stop
         return INTERRUPTED
-    except OSError as error:  # a name too long, a file system that is read-only, and the like
+    except OSError as error:  # such as a file name that is too long, or a read-only file system
         return _report_failure(f"{error.filename or 'the operation failed'}: {error.strerror or error}")
 
 
 def _report_misuse(error: TyperException) -> int:
-    """A wrong option or argument; a bare ``extrapolate`` or ``extrapolate run`` has shown its help already."""
+    """Report a wrong option or argument. Without arguments, typer has already printed the help (empty message)."""
     message, context = error.format_message(), getattr(error, "ctx", None)
     if not message:
         return USAGE

@@ -1,4 +1,4 @@
-"""``extrapolate compute``: a trained Neural GPU computes, and is told whether it is right."""
+"""``extrapolate compute``: a trained Neural GPU computes a sum or product, compared with the exact answer."""
 
 import math
 import sys
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from extrapolate.inspect.calculator import Question
 
-#: Numbers of all states that a page holds (of 512 places, with 48 maps); places up to which time is not asked about.
-DRAWN, QUICK = 48 * 512**2, 512
+#: Maximum number of values on a page (the states of 512 positions with 48 channels).
+MAX_PAGE_VALUES = 48 * 512**2
 
-#: A computation expected to take longer shows its progress.
-SHOWN_SECONDS = 3.0
+#: Up to this many positions, the time is not estimated.
+FAST_POSITIONS = 512
+
+#: A computation that takes longer shows a progress bar.
+PROGRESS_SECONDS = 3.0
 
 
 def compute(
@@ -28,49 +31,58 @@ def compute(
         str,
         typer.Argument(
             metavar="EXPRESSION",
-            help="Two whole numbers and + or *, such as '12 + 30'; - reads it from standard input.",
+            help="Two whole numbers with + or * between them, such as '12 + 30'. Use - to read from standard input.",
         ),
     ],
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|DIR",
-            help="A network that comes with the package, or a folder of save_pretrained.",
+            help="A network that comes with the package, or a folder written by save_pretrained.",
             show_default="the one for the operator",
         ),
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Draw all states, step by step; for numbers of up to some 100 bits."),
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page that shows the state after every step; for numbers of up to about 100 bits.",
+        ),
     ] = None,
-    limit: Annotated[float, typer.Option(help="Seconds it may take, as estimated before it begins.")] = 60.0,
+    limit: Annotated[
+        float, typer.Option(help="Maximum estimated time in seconds. A longer computation is not started.")
+    ] = 60.0,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one JSON object: answer, exact (texts of digits), correct, steps."),
+        typer.Option("--json", help="Print one JSON object: answer, exact (both as strings), correct, steps."),
     ] = False,
 ) -> None:
-    """Let a trained Neural GPU compute: its answer beside the exact one, right or wrong.
+    """Compute a sum or product with a trained Neural GPU, and compare its answer with the exact one.
 
-    The network works in binary on both operands, a place a bit, and takes about as many steps as there are places;
-    nothing else computes for it. The published trainings, and those here, are on operands of at most 20 bits.
+    The network receives both operands in binary, one position per bit, and runs for about as many steps as
+    positions. No other arithmetic is used. Published and shipped networks are trained on at most 20 bits.
     """
-    from extrapolate.cli.compute_page import draw
     from extrapolate.inspect.calculator import Calculator, Question, letters
     from extrapolate.inspect.expression import parse
 
     left, operation, right = parse(sys.stdin.read() if expression == "-" else expression)
     question = Question(left, operation, right, Calculator.of(operation, model))
     _check(question, limit, page)
-    states = question.states() if page else [_last_state(question)]
-    found = question.describe_answer(states[-1])
     if page:
-        draw(page, question, found, states)
+        from extrapolate.cli.compute_page import write_page
+
+        states = question.states()
+        found = question.describe_answer(states[-1])
+        write_page(page, question, found, states)
+    else:
+        states = [_last_state(question)]
+        found = question.describe_answer(states[-1])
     if as_json:
         print_json(found)
         return
     digits = letters(question.calculator.classes(states[-1])).rstrip()
-    answer = found["answer"] or f"no number: {digits!r}, least significant bit first"
-    verdict = "correct" if found["correct"] else "WRONG: the network's answer is not the exact one"
+    answer = found["answer"] or f"not a number: {digits!r} (least significant bit first)"
+    verdict = "correct" if found["correct"] else "WRONG: the network's answer differs from the exact one"
     lines = [
         (question.text, ""),
         (f"network  {answer}", "bold"),
@@ -86,38 +98,41 @@ def compute(
 
 
 def _check(question: "Question", limit: float, page: Path | None) -> None:
-    """Before anything is computed.
+    """Check the question before anything is computed.
 
     Raises:
-        UserError: it would take too long, or cannot be drawn.
+        UserError: the computation would take too long, or its page cannot be written.
     """
     from extrapolate.cli.pace import in_words
 
-    places = question.positions
-    drawn = math.isqrt(DRAWN // sum(question.calculator.model.widths()))
-    if page is not None and places > drawn:
-        raise UserError(f"--page draws up to {drawn} places, and these operands need {places:,}: give smaller ones")
+    positions = question.positions
+    max_positions = math.isqrt(MAX_PAGE_VALUES // sum(question.calculator.model.widths()))
+    if page is not None and positions > max_positions:
+        raise UserError(
+            f"--page shows at most {max_positions} positions, but these operands need {positions:,}: "
+            "use smaller numbers"
+        )
     if page is not None and not page.absolute().parent.is_dir():
-        raise UserError(f"{page.parent} is not a folder: give another --page")
-    if places <= QUICK:
+        raise UserError(f"{page.parent} is not a folder: choose another --page")
+    if positions <= FAST_POSITIONS:
         return
-    seconds = question.calculator.seconds(places)
+    seconds = question.calculator.seconds(positions)
     if seconds > limit:
         raise UserError(
-            f"{places:,} places in {question.steps:,} steps would take about {in_words(seconds)} here, longer than "
-            f"--limit {limit:g} s: give a higher limit or smaller numbers"
+            f"{positions:,} positions in {question.steps:,} steps would take about {in_words(seconds)} on this "
+            f"machine, longer than --limit {limit:g} s: set a higher limit or use smaller numbers"
         )
 
 
 def _last_state(question: "Question") -> "Tensor":
-    """With a bar on stderr once that takes a while."""
+    """Return the last state; show a progress bar on stderr if it takes long."""
     from rich.progress import Progress
 
-    began = time.monotonic()
+    start = time.monotonic()
     with Progress(console=stderr_console(), transient=True) as bars:
         task = bars.add_task("computing", total=question.steps, visible=False)
 
         def progress(done: int) -> None:
-            bars.update(task, completed=done, visible=time.monotonic() - began > SHOWN_SECONDS)
+            bars.update(task, completed=done, visible=time.monotonic() - start > PROGRESS_SECONDS)
 
         return question.last_state(progress)

@@ -1,4 +1,4 @@
-"""The page of a computation: what the network held at every step, and what it would have answered."""
+"""The page of a computation: the network's state after every step, and the answer read from it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from extrapolate.inspect.expression import decimal
 from extrapolate.report.states_page import Computation, write_states_page
 
 
-def draw(path: Path, question: Question, found: dict[str, Any], states: list[Tensor]) -> None:
-    """Writes the page. ``found``: the object of ``--json``; ``states``: (1, n, m) each."""
+def write_page(path: Path, question: Question, found: dict[str, Any], states: list[Tensor]) -> None:
+    """Write the page. ``found``: the object of ``--json``; ``states``: a list of tensors (1, n, m)."""
     calculator = question.calculator
     readings = [calculator.classes(state) for state in states]
     numbers = [calculator.task.number(reading) for reading in readings]
@@ -21,7 +21,7 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
         path,
         Computation(
             question=question.text,
-            answer=found["answer"] or "no number",
+            answer=found["answer"] or "not a number",
             correct=found["correct"],
             input=letters(question.examples.symbols[0]),
             exact=letters(question.examples.answer[0]),
@@ -36,17 +36,17 @@ def draw(path: Path, question: Question, found: dict[str, Any], states: list[Ten
 
 
 def _groups(widths: list[int]) -> list[tuple[str, int]]:
-    """What becomes of the maps of each network, and how many they are."""
+    """Return the groups of channels of each network: how they move in a step, and their number."""
     groups = []
-    for index, maps in enumerate(widths, 1):
-        third, whose = maps // 3, f" ({index})" if len(widths) > 1 else ""
-        kinds = ("stay", maps - 2 * third), ("come from the left", third), ("come from the right", third)
-        groups += [(f"{kind}{whose}", count) for kind, count in kinds]
+    for index, channels in enumerate(widths, 1):
+        third, network = channels // 3, f" ({index})" if len(widths) > 1 else ""
+        kinds = ("stay", channels - 2 * third), ("come from the left", third), ("come from the right", third)
+        groups += [(f"{kind}{network}", count) for kind, count in kinds]
     return groups
 
 
 def _facts(question: Question) -> dict[str, str]:
-    """What is said of the network."""
+    """Return the facts about the network that the page shows."""
     calculator = question.calculator
     made = calculator.config.get("made", {})
     facts = {"network": Path(calculator.source).name, "task": calculator.task.name}

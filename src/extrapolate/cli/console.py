@@ -1,4 +1,4 @@
-"""Where the command writes: results to stdout, everything about their making to stderr."""
+"""Output of the command: results go to stdout, progress and notes to stderr."""
 
 import json
 import shlex
@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-#: Width of what is not written to a terminal: a table keeps its shape in a file or a pipe.
+#: Width in characters if the output is a file or a pipe, so that tables keep their shape.
 PIPED_WIDTH = 110
 
 
@@ -25,10 +25,10 @@ def stderr_console() -> Console:
 
 
 def format_command() -> str:
-    """What was typed, as another shell would take it."""
+    """Return the command line of this process, quoted for a shell."""
     return shlex.join(["extrapolate", *sys.argv[1:]])
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout; NaN and infinity have no place in JSON and raise ValueError."""
+    """Print one JSON value to stdout. NaN and infinity are not valid JSON: they raise ValueError."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

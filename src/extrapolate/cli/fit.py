@@ -1,4 +1,4 @@
-"""``extrapolate fit``: from a file to the formula in it, saved, shown and proved."""
+"""``extrapolate fit``: find the formula in a table; save it, print it and check that it is exact."""
 
 import os
 import re
@@ -16,46 +16,49 @@ if TYPE_CHECKING:
     from extrapolate.estimator import ArithmeticRegressor
     from extrapolate.estimator.table.fit_data import FitData
 
-#: The names of a fit's files in its folder; the page writes its own.
+#: File names in the folder of a fit; the page has its own.
 MODEL, ANSWER, POINTS = "model.json", "fit.json", "points.parquet"
 
 
 def fit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV or parquet.")],
-    target: Annotated[str, typer.Option(metavar="COLUMN", help="The column to explain by the others.")],
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="The column to express as a formula of the others.")],
     ignore: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Leave this column out. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Do not use this column. Repeat the option for several."),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Time the search may take; it mostly ends earlier.")] = 60.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the search's random numbers.")] = 0,
+    seconds: Annotated[
+        float, typer.Option(help="Time limit of the search, in seconds. Most searches end earlier.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the search.")] = 0,
     drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", help="Leave out rows with missing, NaN or infinite cells.")
+        bool, typer.Option("--drop-missing", help="Skip rows with missing, NaN or infinite cells.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="a folder in runs/")
     ] = None,
 ) -> None:
-    """Find the arithmetic formula of one column of a table, and the proof that it is exact.
+    """Find the arithmetic formula of one column of a table, and check that it is exact.
 
-    Says so, and why, where there is none. Writes the formula, its evidence and a page to a folder;
-    extrapolate predict applies it to other tables.
+    Writes the formula, its evidence and a report page to a folder. If no formula is found, the report explains why.
+    Apply the formula to other tables with extrapolate predict.
     """
     from extrapolate.cli.fit_text import print_fit
     from extrapolate.estimator.results import answer
     from extrapolate.estimator.table.fit_data import read_fit_data
 
     if not seconds > 0:
-        raise UserError(f"--seconds {seconds:g}: the search needs more time than that")
-    folder = out or Path("runs") / f"fit-{_plain(file.stem)}-{_plain(target)}"
+        raise UserError(f"--seconds {seconds:g}: the time limit must be above 0; the default is 60")
+    folder = out or Path("runs") / f"fit-{_name_part(file.stem)}-{_name_part(target)}"
     _check_folder(folder)
-    began = time.monotonic()
+    start = time.monotonic()
     data = read_fit_data(file, target, ignore or (), drop_missing=drop_missing)
     if not as_json:
         for note in data.notes:
             stderr_console().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
     model = _search(data, seconds, seed)
-    found = answer(model, data, file=file.name, target=target, seed=seed, began=began)
+    found = answer(model, data, file=file.name, target=target, seed=seed, began=start)
     page = _write(folder, model, data, found)
     if as_json:
         print_json(found)
@@ -84,28 +87,28 @@ def _search(data: "FitData", seconds: float, seed: int) -> "ArithmeticRegressor"
         raise typer.Exit(130) from None
 
 
-def _plain(name: str) -> str:
-    """A part of a folder's name that every file system takes."""
+def _name_part(name: str) -> str:
+    """Return ``name`` as part of a folder name that every file system accepts."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "table"
 
 
 def _check_folder(folder: Path) -> None:
-    """Before the search, not after it: whether its files can be written.
+    """Check before the search that its files can be written.
 
     Raises:
         UserError: the folder is a file, belongs to a run, or cannot be written to.
     """
     existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not existing.is_dir():
-        raise UserError(f"{existing} is not a folder: give another --out")
+        raise UserError(f"{existing} is not a folder: choose another --out")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"{existing} cannot be written to: give another --out")
+        raise UserError(f"{existing} cannot be written to: choose another --out")
     if (folder / "manifest.json").exists():
-        raise UserError(f"{folder} holds a run of `extrapolate run`: give another --out")
+        raise UserError(f"{folder} holds a run of `extrapolate run`: choose another --out")
 
 
 def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: dict[str, Any]) -> Path:
-    """Writes the folder's files, each in one move, and returns the page."""
+    """Write all files of the folder, each one atomically, and return the path of the page."""
     import json
 
     import polars as pl
@@ -126,4 +129,4 @@ def _write(folder: Path, model: "ArithmeticRegressor", data: "FitData", found: d
         write_text(folder / ANSWER, json.dumps(found | made, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return write_fit_page(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise UserError(f"{folder} cannot be written ({error.strerror or error}): choose another --out") from error

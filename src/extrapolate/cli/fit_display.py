@@ -1,4 +1,4 @@
-"""What a person sees during a fit: the stage, the best formula so far, the time."""
+"""Progress display of a fit: the stage, the best formula so far, the time."""
 
 import time
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from rich.text import Text
 
 from extrapolate._runtime.progress import Progress, StopFlag
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines if the output is not a terminal.
 LINE_SECONDS = 10.0
 
 
 class _Bar:
-    """On a terminal: one line, removed when the search ends."""
+    """One line on a terminal; it disappears when the search ends."""
 
     def __init__(self, display: rich_progress.Progress, stop: StopFlag) -> None:
         self.display, self.stop = display, stop
@@ -29,7 +29,7 @@ class _Bar:
 
 
 class _Lines:
-    """Plain lines from time to time, for a log file or a pipe."""
+    """Plain lines at intervals, for a log file or a pipe."""
 
     def __init__(self, console: Console, stop: StopFlag) -> None:
         self.console, self.stop, self.printed_at = console, stop, time.monotonic()
@@ -45,7 +45,7 @@ class _Lines:
 
 @contextmanager
 def display(console: Console, stop: StopFlag) -> Iterator[Progress]:
-    """The progress display that suits ``console``; it asks the search to stop once ``stop`` is set."""
+    """Yield the progress display for ``console``; it requests a stop when ``stop`` is set."""
     if not console.is_terminal:
         yield _Lines(console, stop)
         return

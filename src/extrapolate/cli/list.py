@@ -1,4 +1,4 @@
-"""``extrapolate list``: which experiments there are, and what each preset trains."""
+"""``extrapolate list``: the experiments, and what each preset trains."""
 
 from typing import Annotated, Any
 
@@ -9,9 +9,9 @@ from extrapolate.cli.console import print_json, stdout_console
 
 
 def list_experiments(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the experiments as one JSON list.")] = False,
 ) -> None:
-    """List the experiments, what each of their presets trains, and the papers they reproduce."""
+    """List the experiments, what each preset trains, and the papers they reproduce."""
     from extrapolate.experiments import EXPERIMENTS
 
     if as_json:

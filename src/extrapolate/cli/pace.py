@@ -1,4 +1,4 @@
-"""How fast a training goes, and how long it will take."""
+"""The speed of a training, and the time that is left."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Pace:
-    """The speed since the first step seen: a resumed training counts from where it went on."""
+    """The speed since the first reported step. A resumed training is measured from the step at which it resumed."""
 
     replicas: int
     steps: int
@@ -14,7 +14,7 @@ class Pace:
     first: int = field(default=0)
 
     def at(self, step: int) -> str:
-        """Speed and time left in words; empty until there is something to measure."""
+        """Return speed and time left as text; empty until one step has been measured."""
         now = time.monotonic()
         if self.clock is None:
             self.clock, self.first = now, step
@@ -34,7 +34,7 @@ def _amount(number: float) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """``8 s``, ``1:05``, ``2:03:04``."""
+    """Return a duration as ``8 s``, ``1:05`` or ``2:03:04``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

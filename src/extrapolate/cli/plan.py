@@ -1,4 +1,4 @@
-"""``extrapolate run NAME --plan``: what a run would take."""
+"""``extrapolate run NAME --plan``: estimate the time and memory of a run."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from extrapolate.cli.console import print_json, stderr_console, stdout_console
 
 
 def print_plan(experiment: Any, config: Any, workers: int, as_json: bool) -> None:
-    """Time a few trainings for a moment each and print what the whole run would take."""
+    """Time a few trainings briefly and print the estimated time and memory of the whole run."""
     from extrapolate.experiments.cost import estimate_cost
 
     console = stderr_console()
-    console.print(f"{experiment.outline(config)}; timing some of them", markup=False, soft_wrap=True)
+    console.print(f"{experiment.outline(config)}; timing some of the trainings", markup=False, soft_wrap=True)
     cost = estimate_cost(experiment, config, lambda text: console.print(text, style="dim", markup=False))
     figures = {
         "trainings": len(cost.hours),
@@ -29,7 +29,7 @@ def print_plan(experiment: Any, config: Any, workers: int, as_json: bool) -> Non
         return
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in (
-        ("trainings", f"{len(cost.hours):,}, of {cost.models:,} models; {cost.timed} of them were timed"),
+        ("trainings", f"{len(cost.hours):,} with {cost.models:,} models in total; {cost.timed} trainings were timed"),
         ("processor time", _duration(sum(cost.hours))),
         ("expected time", f"{_duration(cost.wall_hours(workers))} on {workers} core{'s' * (workers > 1)}"),
         ("memory", f"about {cost.peak_mib:,.0f} MiB for each of {workers} process{'es' * (workers > 1)}"),
@@ -40,7 +40,7 @@ def print_plan(experiment: Any, config: Any, workers: int, as_json: bool) -> Non
 
 
 def _duration(hours: float) -> str:
-    """``4.2 hours``, in the unit that suits."""
+    """Return the duration in seconds, minutes or hours, such as ``4.2 hours``."""
     if hours < 1 / 60:
         return f"{3600 * hours:.0f} seconds"
     if hours < 1:

@@ -1,4 +1,4 @@
-"""``extrapolate predict``: a saved formula applied to a table."""
+"""``extrapolate predict``: apply a saved formula to a table."""
 
 import sys
 from contextlib import nullcontext
@@ -20,11 +20,13 @@ SEPARATORS = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t"}
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a fit, or its model.json.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV or parquet.")],
-    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write here.", show_default="stdout")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the result to this file.", show_default="stdout")
+    ] = None,
 ) -> None:
-    """Apply a fitted formula to a table: its rows, and a column predicted_TARGET, as CSV.
+    """Apply a fitted formula to a table; write the table with a column predicted_TARGET, as CSV.
 
-    The cell is empty where a value is missing or the formula is undefined; how often is said on stderr.
+    A cell is empty if a value is missing or the formula is undefined. Their numbers are printed to stderr.
     """
     from extrapolate._runtime.files import replacing
     from extrapolate.estimator import load_formula
@@ -34,17 +36,17 @@ def predict(
         count = _write(formula, file, None, ",")
     else:
         if out.suffix.lower() not in SEPARATORS:
-            raise UserError(f"--out {out}: the result is written as CSV; name it FILE.csv")
+            raise UserError(f"--out {out}: the result is written as CSV; use the name FILE.csv")
         try:
             with replacing(out) as temporary:
                 count = _write(formula, file, temporary, SEPARATORS[out.suffix.lower()])
         except OSError as error:
-            raise UserError(f"{out} cannot be written: {error.strerror or error}") from error
-    _tell(formula, *count)
+            raise UserError(f"{out} cannot be written ({error.strerror or error}): choose another --out") from error
+    _print_warnings(formula, *count)
 
 
 def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str) -> tuple[int, int, int]:
-    """Batch after batch to ``out`` or stdout; how many rows there are, lack a value, and are undefined."""
+    """Write batch by batch to ``out`` or stdout; return the number of rows, with missing values, and undefined."""
     import numpy as np
     import polars as pl
 
@@ -54,16 +56,16 @@ def _write(formula: "SavedFormula", file: Path, out: Path | None, separator: str
     rows, missing, undefined = 0, 0, 0
     name = f"predicted_{formula.target}"
     with nullcontext(sys.stdout.buffer) if out is None else open(out, "wb") as sink:
-        for place, sheet in enumerate(read_batches(file)):
-            _check_names(formula, sheet, name)
-            x = parse_numbers(sheet, formula.columns, formula.columns).fill_null(float("nan")).to_numpy()
-            complete = np.isfinite(x).all(1) if x.shape[1] else np.ones(len(sheet.frame), bool)
-            x = x if x.shape[1] else np.empty((len(sheet.frame), 0))
+        for index, table in enumerate(read_batches(file)):
+            _check_names(formula, table, name)
+            x = parse_numbers(table, formula.columns, formula.columns).fill_null(float("nan")).to_numpy()
+            complete = np.isfinite(x).all(1) if x.shape[1] else np.ones(len(table.frame), bool)
+            x = x if x.shape[1] else np.empty((len(table.frame), 0))
             value = formula.predict(x)
             value[~complete] = np.nan
             column = pl.Series(name, value, pl.Float64).fill_nan(None)
-            result = sheet.frame.select(sheet.names).with_columns(column)
-            sink.write(result.write_csv(separator=separator, include_header=not place).encode())
+            result = table.frame.select(table.names).with_columns(column)
+            sink.write(result.write_csv(separator=separator, include_header=index == 0).encode())
             missing += int((~complete).sum())
             undefined += int((complete & np.isnan(value)).sum())
             rows += len(result)
@@ -74,20 +76,20 @@ def _check_names(formula: "SavedFormula", table: "Table", name: str) -> None:
     for column in formula.columns:
         if column not in table.names:
             wrong = unknown_name_error("column", column, table.names)
-            raise UserError(f"{table.path} lacks a column the formula needs: {wrong}")
+            raise UserError(f"{table.path} lacks a column that the formula needs: {wrong}")
     if name in table.names:
-        raise UserError(f"{table.path} already has a column {name!r}: rename it or take it out")
+        raise UserError(f"{table.path} already has a column {name!r}: rename or remove it")
 
 
-def _tell(formula: "SavedFormula", rows: int, missing: int, undefined: int) -> None:
+def _print_warnings(formula: "SavedFormula", rows: int, missing: int, undefined: int) -> None:
     console = stderr_console()
 
     def warn(text: str) -> None:
         console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
     if not formula.found:
-        warn("no formula was found in the fit: these predictions are of the best sum of columns")
+        warn("the fit found no formula: these predictions use the best sum of columns")
     if missing:
-        warn(f"{missing} of {rows} rows lack a value the formula needs: left empty")
+        warn(f"{missing} of {rows} rows lack a value that the formula needs: predictions left empty")
     if undefined:
-        warn(f"the formula is undefined on {undefined} of {rows} rows: left empty")
+        warn(f"the formula is undefined on {undefined} of {rows} rows: predictions left empty")

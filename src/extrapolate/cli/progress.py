@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: live bars on a terminal, a line now and then elsewhere."""
+"""Progress display of a run: live bars on a terminal, lines at intervals elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from rich.text import Text
 from extrapolate._runtime.progress import Progress, StopFlag
 from extrapolate.cli.pace import Pace
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines if the output is not a terminal.
 LINE_SECONDS = 10.0
 
 
@@ -21,7 +21,7 @@ def _state(step: int, steps: int, status: str) -> str:
 
 
 class _Bars:
-    """A bar a part, on a terminal."""
+    """One bar per part, on a terminal."""
 
     def __init__(self, progress: rich_progress.Progress, stop: StopFlag) -> None:
         self.progress, self.stop = progress, stop
@@ -57,31 +57,31 @@ class _Lines:
         self.console, self.stop = console, stop
 
     def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
-        self.say(f"{index + 1}/{parts} {name}: {replicas:,} models, {steps:,} steps")
+        self.print_line(f"{index + 1}/{parts} {name}: {replicas:,} models, {steps:,} steps")
         return _Line(self, name, Pace(replicas, steps))
 
     def stop_requested(self) -> bool:
         return bool(self.stop)
 
     def skip_training(self, name: str) -> None:
-        self.say(f"{name}: finished earlier")
+        self.print_line(f"{name}: finished earlier")
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         self.console.print(Text(text), soft_wrap=True)
 
 
 class _Line:
     def __init__(self, lines: _Lines, name: str, pace: Pace) -> None:
         self.lines, self.name, self.pace = lines, name, pace
-        self.said_at = time.monotonic()
+        self.printed_at = time.monotonic()
 
     def update(self, step: int, status: str = "") -> None:
         pace = self.pace.at(step)
-        if step < self.pace.steps and time.monotonic() - self.said_at < LINE_SECONDS:
+        if step < self.pace.steps and time.monotonic() - self.printed_at < LINE_SECONDS:
             return
-        self.said_at = time.monotonic()
+        self.printed_at = time.monotonic()
         parts = (_state(step, self.pace.steps, status), pace)
-        self.lines.say(f"  {self.name}: {', '.join(filter(None, parts))}")
+        self.lines.print_line(f"  {self.name}: {', '.join(filter(None, parts))}")
 
     def stop_requested(self) -> bool:
         return self.lines.stop_requested()
@@ -89,7 +89,7 @@ class _Line:
 
 @contextmanager
 def display(console: Console, stop: StopFlag) -> Iterator[_Bars | _Lines]:
-    """The display that suits ``console``; its watches ask the training to stop once ``stop`` is set."""
+    """Yield the display for ``console``; its progress objects request a stop when ``stop`` is set."""
     if not console.is_terminal:
         yield _Lines(console, stop)
         return

@@ -1,4 +1,4 @@
-"""``extrapolate report``: the page and the words of a run or a fit, made anew from its files."""
+"""``extrapolate report``: rebuild the page of a run or a fit from its files, and print the results."""
 
 import json
 from dataclasses import asdict
@@ -14,10 +14,10 @@ from extrapolate.cli.fit import ANSWER
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or a fit.")],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object: the claims, or the formula.")
+        bool, typer.Option("--json", help="Print one JSON object: the findings of a run, or the formula of a fit.")
     ] = False,
 ) -> None:
-    """Write DIR/report.html anew from the files of a run or a fit, and print what came out."""
+    """Rebuild DIR/report.html from the files of a run or a fit, and print the results."""
     if (folder / ANSWER).exists() and not (folder / "manifest.json").exists():
         _show_fit(folder, as_json)
     else:
@@ -39,7 +39,7 @@ def _show_fit(folder: Path, as_json: bool) -> None:
 
 
 def print_report(folder: Path, as_json: bool) -> None:
-    """Writes the page of ``folder`` and prints what a person, or a program, wants to know of the run."""
+    """Write the page of ``folder`` and print the results of the run, as tables or as JSON."""
     from extrapolate.report import print_summary, read, write_page
 
     page = write_page(folder)

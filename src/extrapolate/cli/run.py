@@ -1,4 +1,4 @@
-"""``extrapolate run NAME``: a sub-command an experiment, whose options are the fields of its settings."""
+"""``extrapolate run NAME``: one sub-command per experiment; its options are the fields of the settings."""
 
 import hashlib
 import inspect
@@ -20,7 +20,7 @@ DEFAULT_PRESET = "laptop"
 
 
 class RunGroup(TyperGroup):
-    """Imports an experiment when its sub-command is called; the list of them needs only names and titles."""
+    """Imports an experiment only when its sub-command is called; the list needs only names and titles."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         from extrapolate.experiments import EXPERIMENTS
@@ -28,13 +28,13 @@ class RunGroup(TyperGroup):
         return list(EXPERIMENTS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return what the list of sub-commands shows."""
+        """Return a stub with the title, for the list of sub-commands."""
         from extrapolate.experiments import EXPERIMENTS
 
         return TyperCommand(cmd_name, help=escape(f"{EXPERIMENTS.title(cmd_name)}."))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the sub-command that is called, with its options."""
+        """Return the called sub-command, with its options."""
         from extrapolate.experiments import get_experiment
 
         name, *rest = args
@@ -42,7 +42,7 @@ class RunGroup(TyperGroup):
 
 
 def command_for(experiment: Any) -> Any:
-    """The sub-command of one experiment."""
+    """Return the sub-command of one experiment."""
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
     presets = "\n\n".join(
         f"--preset {name}: {experiment.outline(each)}." for name, each in experiment.presets.items()
@@ -61,7 +61,7 @@ def command_for(experiment: Any) -> Any:
 
 
 def _body(experiment: Any) -> Callable[..., None]:
-    """The function typer reads the sub-command's options from: their names are known only now."""
+    """Return the function whose signature defines the sub-command's options, which are known only at run time."""
     from extrapolate._runtime.machine import cores
     from extrapolate.experiments.options import options_of, serialize_config
 
@@ -81,9 +81,9 @@ def _body(experiment: Any) -> Callable[..., None]:
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, annotation=Annotated[kind, info], default=default)
 
-    presets = f"One of {', '.join(experiment.presets)}; see above."
-    workers = "Number of training processes, each on a core."
-    plan = "Print what the run would take (trainings, processor hours, memory), and train nothing else."
+    presets = f"Set of settings: {', '.join(experiment.presets)}; see above."
+    workers = "Number of training processes (one core each)."
+    plan = "Estimate the processor time and memory of the run by timing a few trainings, and exit."
     parameters = [
         parameter("preset", str, DEFAULT_PRESET, typer.Option(help=presets, metavar="NAME")),
         *(
@@ -95,10 +95,10 @@ def _body(experiment: Any) -> Callable[..., None]:
             "workers",
             int | None,
             None,
-            typer.Option(help=workers, min=1, metavar="N", show_default="as many as cores; on a GPU 1"),
+            typer.Option(help=workers, min=1, metavar="N", show_default="number of cores; 1 on a GPU"),
         ),
         parameter("plan", bool, False, typer.Option("--plan", help=plan)),
-        parameter("as_json", bool, False, typer.Option("--json", help="Print one JSON object at the end.")),
+        parameter("as_json", bool, False, typer.Option("--json", help="Print the results as one JSON object.")),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -106,12 +106,12 @@ def _body(experiment: Any) -> Callable[..., None]:
 
 
 def _option_info(option: Any, default: str) -> Any:
-    shown = f"{DEFAULT_PRESET}: {escape(re.sub(',(?=[^ 0-9-])', ', ', default))}"
-    return typer.Option(help=escape(option.help), show_default=shown, metavar=option.metavar)
+    text = f"{DEFAULT_PRESET}: {escape(re.sub(',(?=[^ 0-9-])', ', ', default))}"
+    return typer.Option(help=escape(option.help), show_default=text, metavar=option.metavar)
 
 
 def _configure(experiment: Any, preset: str, options: dict[str, str | None]) -> Any:
-    """The preset with the options that were given."""
+    """Return the settings: the preset, changed by the options of the command line."""
     from extrapolate.experiments.options import with_options
 
     if preset not in experiment.presets:
@@ -130,18 +130,18 @@ def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, 
     console.print(f"{experiment.outline(config)}, in {folder}", markup=False, soft_wrap=True)
     keep_freed_memory()
     try:
-        with stop_on_signals() as stop, display(console, stop) as shown:
+        with stop_on_signals() as stop, display(console, stop) as progress:
             run(
                 experiment,
                 config,
                 preset=preset,
                 folder=folder,
                 command=format_command(),
-                display=shown,
+                display=progress,
                 workers=workers,
             )
     except Interrupted as stopped:
-        _show_so_far(folder)
+        _show_partial_results(folder)
         again = "run the same command again to resume"
         console.print(f"{stopped}: {again}", style="yellow", markup=False, soft_wrap=True)
         raise typer.Exit(130) from None
@@ -149,7 +149,7 @@ def _run(experiment: Any, preset: str, config: Any, folder: Path, workers: int, 
 
 
 def default_folder(experiment: Any, preset: str, config: Any) -> Path:
-    """``runs/NAME-PRESET``; options that differ from the preset add a digest of them, so that runs don't mix."""
+    """Return ``runs/NAME-PRESET``, plus a digest of the options that differ from the preset."""
     from extrapolate.experiments.options import serialize_config
 
     usual = serialize_config(experiment.presets[preset])
@@ -158,8 +158,8 @@ def default_folder(experiment: Any, preset: str, config: Any) -> Path:
     return Path("runs") / "-".join([experiment.name, preset, *([digest] if changed else [])])
 
 
-def _show_so_far(folder: Path) -> None:
-    """The page of the trainings that are finished; nothing where none is."""
+def _show_partial_results(folder: Path) -> None:
+    """Write the page of the finished trainings, if there are any."""
     from extrapolate.report import write_page
 
     if (folder / "results.parquet").exists():

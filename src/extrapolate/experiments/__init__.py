@@ -1,6 +1,6 @@
-"""Experiments that reproduce published results, one file per experiment.
+"""Experiments that reproduce published results: one file per experiment, with its trainings and its claims.
 
-Names are imported at first use, so that an unknown experiment is reported without importing torch.
+Each name is imported at first use. An unknown experiment is therefore refused without importing torch.
 """
 
 from typing import TYPE_CHECKING

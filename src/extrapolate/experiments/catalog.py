@@ -1,4 +1,4 @@
-"""All experiments by name, one file per experiment. A file is imported when its experiment is looked up."""
+"""The experiments by name: one file per experiment in the packages below, imported when it is looked up."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from extrapolate._runtime.errors import unknown_name_error
 if TYPE_CHECKING:
     from extrapolate.experiments.experiment import Experiment
 
-#: The packages of experiments, in the order of lists. ``FAMILY/two_words.py`` defines ``two_words``, the
-#: experiment ``two-words``. Files whose names begin with an underscore hold code that experiments share.
+#: The packages of experiments, in the order of the listing. ``FAMILY/two_words.py`` defines the experiment
+#: ``two-words`` under the name ``two_words``. Files whose names begin with an underscore hold shared code.
 FAMILIES = ("arithmetic", "digits", "language", "agents", "recurrence", "optimizers", "masks", "algorithms")
 
 
 class Catalog(Mapping[str, "Experiment[Any]"]):
-    """Experiments by name. Names and titles are read without importing an experiment."""
+    """Experiments by name. Names and titles are known without importing an experiment."""
 
     def __init__(self, folder: Path) -> None:
         paths = [path for family in FAMILIES for path in sorted((folder / family).glob("*.py"))]
@@ -39,19 +39,20 @@ class Catalog(Mapping[str, "Experiment[Any]"]):
         return len(self._paths)
 
     def title(self, name: str) -> str:
-        """Return the first line of the file's docstring."""
+        """Return the title of an experiment: the first line of its module's docstring."""
         with self._paths[name].open(encoding="utf-8") as lines:
             return next(lines).strip().strip('"').rstrip(".")
 
 
+#: All experiments by name. Each is imported at first use.
 EXPERIMENTS = Catalog(Path(__file__).parent)
 
 
 def get_experiment(name: str) -> Experiment[Any]:
-    """Return the experiment.
+    """Return the experiment of this name.
 
     Raises:
-        UserError: there is none of this name; the message suggests the nearest.
+        UserError: the name is unknown; the message suggests the nearest name.
     """
     if name not in EXPERIMENTS:
         raise unknown_name_error("experiment", name, list(EXPERIMENTS))

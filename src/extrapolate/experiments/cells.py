@@ -1,4 +1,4 @@
-"""Recurrent layers made of plain operations, so that ``vmap`` can map them: torch's own have no batching rule."""
+"""Recurrent layers of elementary operations, which ``vmap`` can map: torch's own layers have no batching rule."""
 
 import math
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class _Recurrent(nn.Module):
-    """Base of the layers: weights V, b (``from_input``) and U (``from_state``) with ``gates`` · hidden rows.
+    """A recurrent layer with weights V, b (``from_input``) and U (``from_state``), each of ``gates`` · H rows.
 
-    Initialized as torch's layers: U(-r, r), r = 1/sqrt(hidden).
+    All are initialized like torch's layers: uniform in (-r, r), r = 1/sqrt(H).
     """
 
     gates = 1
@@ -27,14 +27,17 @@ class _Recurrent(nn.Module):
         return (x.new_zeros(*x.shape[:-1], self.hidden),)
 
     def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return the next state, h first. ``x`` is V x + b, (B, gates · H)."""
+        """Return the state (h first) after one step; ``x`` is V x + b of that step, (B, gates · H)."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         return self.over(self.from_input(x))
 
     def over(self, x: Tensor) -> Tensor:
-        """Return the outputs (T, B, H). ``x`` is V x + b, (T, B, gates · H), which callers may look up in a table."""
+        """Return the outputs (T, B, H) for ``x`` = V x + b, (T, B, gates · H).
+
+        A caller with few different inputs can compute V x + b once for each and look it up.
+        """
         state = self.initial_state(x[0])
         outputs = []
         for now in x.unbind(0):
@@ -44,7 +47,7 @@ class _Recurrent(nn.Module):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory, one layer: maps x (T, B, I) to outputs (T, B, H), starting from zeros.
+    """One layer of long short-term memory: maps x (T, B, I) to outputs (T, B, H), starting from a zero state.
 
     i, f, o = σ(V x + U h + b); c' = f⊙c + i⊙tanh(V x + U h + b); h' = o⊙tanh(c'). Source: Hochreiter &
     Schmidhuber 1997, with the forget gate of Gers et al. 2000.
@@ -65,7 +68,7 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent unit, one layer: maps x (T, B, I) to states (T, B, H), starting from zeros.
+    """One layer of gated recurrent units: maps x (T, B, I) to states (T, B, H), starting from zeros.
 
     r, z = σ(V x + U h + b); n = tanh(V x + b + r⊙(U h)); h' = (1 - z)⊙n + z⊙h. Source: Cho et al. 2014, in
     cuDNN's form.
@@ -82,14 +85,17 @@ class GRU(_Recurrent):
 
 
 class RNN(_Recurrent):
-    """Plain recurrent layer: maps x (T, B, I) to states (T, B, H) by h' = tanh(V x + U h + b), from zeros."""
+    """A simple recurrent layer: maps x (T, B, I) to states (T, B, H), starting from zeros.
+
+    h' = tanh(V x + U h + b).
+    """
 
     def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (torch.tanh(x + self.from_state(state[0])),)
 
 
 class UGRNN(_Recurrent):
-    """Update-gate recurrent unit, one layer: maps x (T, B, I) to states (T, B, H), starting from zeros.
+    """One layer of update-gate recurrent units: maps x (T, B, I) to states (T, B, H), starting from zeros.
 
     g = σ(V x + U h + b); h' = g⊙h + (1 - g)⊙tanh(V x + U h + b). Source: Collins, Sohl-Dickstein & Sussillo 2017.
     """

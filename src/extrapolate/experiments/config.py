@@ -1,6 +1,6 @@
-"""Configurations of experiments: each field is an option of the command.
+"""The configuration of an experiment: its fields are the options of the command.
 
-A field's ``cut`` describes how its value falls short of the paper's.
+A *cut* of a field describes in words how its value falls short of the paper's.
 """
 
 import math
@@ -32,32 +32,32 @@ from extrapolate.training.train_config import Loss, TrainConfig
 
 
 def fewer(noun: str) -> Cut:
-    """Describe a value below the paper's: ``120,000 of 300,000 steps``."""
+    """Make a cut: ``120,000 of 300,000 steps``, where the own value is the smaller one."""
     return lambda own, paper: f"{own:,} of {paper:,} {noun}" if own < paper else None
 
 
 def larger(text: str) -> Cut:
-    """Describe a value above the paper's by ``text.format(own, paper)``."""
+    """Make a cut: ``text.format(own, paper)``, where the own value is the larger one."""
     return lambda own, paper: text.format(own, paper) if own > paper else None
 
 
 def other(text: str) -> Cut:
-    """Describe a value that differs from the paper's by ``text.format(own, paper)``."""
+    """Make a cut: ``text.format(own, paper)``, where the values differ."""
     return lambda own, paper: text.format(own, paper) if own != paper else None
 
 
 def missing(noun: str) -> Cut:
-    """Describe a list in which some of the paper's values are missing: ``7 of 9 ranges``."""
+    """Make a cut: ``7 of 9 ranges``, where some of the paper's values are missing."""
 
     def cut(own: Sequence[Any], paper: Sequence[Any]) -> str | None:
-        there = len([each for each in paper if each in own])
-        return f"{there} of {len(paper)} {noun}" if there < len(paper) else None
+        present = len([each for each in paper if each in own])
+        return f"{present} of {len(paper)} {noun}" if present < len(paper) else None
 
     return cut
 
 
 def instead(embedded: str, papers: str) -> Cut:
-    """Describe data of the package that replace the paper's: ``scikit-learn instead of MNIST``."""
+    """Make a cut: ``scikit-learn instead of MNIST``, where the data are those of the package, not the paper's."""
     return lambda own, paper: f"{embedded} instead of {papers}" if own == embedded != paper else None
 
 
@@ -80,7 +80,7 @@ def real(
 
 
 def integers(default: Sequence[int], help: str, *, least: int = 1, cut: Cut | None = None) -> Any:
-    """Make an option: whole numbers separated by commas, sorted, without duplicates."""
+    """Make an option: whole numbers separated by commas, sorted and without duplicates."""
     return _option(tuple(default), help, sorted_from(at_least(least)), _join, "NUMBERS", cut)
 
 
@@ -92,7 +92,7 @@ def reals(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Make an option: numbers separated by commas, each parsed by ``read``, sorted, without duplicates."""
+    """Make an option: numbers separated by commas, each parsed by ``read``, sorted and without duplicates."""
 
     def write(values: Sequence[float]) -> str:
         return ",".join(f"{each:.6g}" for each in values)
@@ -101,7 +101,7 @@ def reals(
 
 
 def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
-    """Make an option: whole numbers separated by commas, in the user's order."""
+    """Make an option: whole numbers separated by commas, whose order is significant."""
 
     def read(text: str) -> tuple[int, ...]:
         return tuple(at_least(1)(part) for part in text.split(","))
@@ -110,7 +110,7 @@ def sizes(default: Sequence[int], help: str, *, cut: Cut | None = None) -> Any:
 
 
 def name(default: str, known: Iterable[str], help: str, kind: str, *, cut: Cut | None = None) -> Any:
-    """Make an option: one of ``known``. ``kind`` is the noun for it in error messages."""
+    """Make an option: one of the names ``known``. ``kind`` is the noun for a name in error messages."""
     names = list(known)
     return _option(default, help, lambda text: match_name(text.strip(), names, kind), str, "NAME", cut)
 
@@ -124,21 +124,22 @@ def names(
     cut: Cut | None = None,
     axis: str | None = None,
 ) -> Any:
-    """Make an option: some of ``known``, separated by commas, by default all. Models are trained for each of them.
+    """Make an option: some of the names ``known``, separated by commas. Models are trained for each of them.
 
-    ``kind`` is the noun for one of them in error messages, and the name of the axis unless ``axis`` sets it.
+    All names are the default, unless ``default`` is set. ``kind`` is the noun for a name in error messages, and the
+    axis unless ``axis`` is set.
     """
     every = tuple(known)
-    text = f"{help}, separated by commas: some of {', '.join(every)}."
+    text = f"{help}, separated by commas. Choices: {', '.join(every)}."
     chosen = every if default is None else tuple(default)
     return _option(chosen, text, names_from(every, kind), ",".join, "NAMES", cut, axis or kind)
 
 
 def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
-    """Make an option: pairs of a training and a test range. Models are trained for each of them."""
+    """Make an option: pairs of a training range and a test range. Models are trained for each pair."""
     help = (
-        "Ranges, separated by ';': a published training range such as 'U[-2,-1]', or your own training and test "
-        "range such as 'U[3,4]/U[4,9]'."
+        "Ranges separated by ';'. Each is a published training range such as 'U[-2,-1]', or a training range and a "
+        "test range of your own such as 'U[3,4]/U[4,9]'."
     )
 
     def write(pairs: tuple[RangePair, ...]) -> str:
@@ -147,15 +148,15 @@ def ranges(default: Sequence[RangePair], *, cut: Cut | None = None) -> Any:
     return _option(tuple(default), help, parse_range_pairs, write, "RANGES", cut, "range")
 
 
-#: Value of a data folder that the user must set. The ``paper`` preset has it where the package lacks the paper's data.
+#: The value of a data folder that the user must set: that of the ``paper`` preset if the package lacks the data.
 REQUIRED = "required"
 
 
 def require(value: str, what: str) -> str:
-    """Return the folder ``value`` if the user has set it.
+    """Return a folder that the user has set.
 
     Raises:
-        UserError: it is ``REQUIRED``. ``what`` is the option to set, such as "--data DIR with MNIST's four files".
+        UserError: it is still ``REQUIRED``; the message asks for ``what``, "--data DIR with MNIST's four files".
     """
     if value == REQUIRED:
         raise UserError(f"the paper's data are not part of this package: give {what}")
@@ -163,11 +164,11 @@ def require(value: str, what: str) -> str:
 
 
 def folder(default: str, embedded: str, help: str, *, cut: Cut | None = None) -> Any:
-    """Make an option: a folder with data, the name ``embedded`` of the package's own data, or ``REQUIRED``."""
+    """Make an option: a folder with data, or ``embedded`` (the name of the package's data), or ``REQUIRED``."""
 
     def read(text: str) -> str:
         if text not in (embedded, REQUIRED) and not Path(text).is_dir():
-            raise UserError(f"{text}: no such folder: give a folder with the data files, or {embedded}")
+            raise UserError(f"{text}: no such folder: give a folder with the files, or {embedded}")
         return text
 
     return _option(default, help, read, str, "DIR", cut)
@@ -191,12 +192,12 @@ def _join(values: Sequence[int]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Options of every experiment: a frozen dataclass whose fields are made by the functions of this file."""
+    """The options of any experiment: a frozen dataclass. The functions of this file make its fields."""
 
-    device: str = _option("cpu", "Where to train: cpu or cuda.", available_device, str, "DEVICE")
+    device: str = _option("cpu", "Device to train on: cpu or cuda.", available_device, str, "DEVICE")
 
     def cuts(self, paper: Self) -> dict[str, str]:
-        """Return, by field, how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
+        """Return by field how this falls short of ``paper``: ``{"steps": "120,000 of 300,000 steps"}``."""
         pairs = {
             name: option.cut(getattr(self, name), getattr(paper, name))
             for name, option in options_of(self).items()
@@ -207,12 +208,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
-    """Options of an experiment that trains models."""
+    """The options of an experiment that trains models."""
 
-    seeds: int = integer(8, "Models of each kind, trained from seeds 0 to N-1.", cut=fewer("seeds"))
+    seeds: int = integer(8, "Models trained per combination; their seeds are 0, 1, 2, ...", cut=fewer("seeds"))
     steps: int = integer(50_000, "Training steps per model.", cut=fewer("steps"))
-    eval_every: int = integer(1_000, "Steps between two evaluations.")
-    batch: int = integer(128, "Examples per step.", cut=fewer("examples per step"))
+    eval_every: int = integer(1_000, "Training steps between two evaluations.")
+    batch: int = integer(128, "Examples per training step.", cut=fewer("examples per step"))
     compile: bool = True
 
     def train(
@@ -222,13 +223,15 @@ class Config(Settings):
         evaluate: Evaluate | Mapping[str, Callable[[nn.Module], Tensor]],
         monitor: str = "",
     ) -> TrainConfig:
-        """Return the training arguments for these options; ``dataclasses.replace`` sets further ones.
+        """Make the training arguments, with the steps of this configuration.
 
         Args:
             loss: the loss of one model, ``loss(model, key, batch)``.
             optimizer: makes the optimizer from the stacked parameters.
-            evaluate: metrics of one model by name, or a function that evaluates all replicas.
-            monitor: the metric that selects the best step, whose weights are kept; by default the first.
+            evaluate: the metrics of an evaluation: functions of one model by name, or one function of all replicas.
+            monitor: the metric that selects the best step; by default the first of ``evaluate``.
+
+        ``dataclasses.replace`` sets further arguments of :class:`TrainConfig`.
         """
         if isinstance(evaluate, Mapping):
             monitor, evaluate = monitor or next(iter(evaluate)), metrics_of_each(evaluate)
@@ -237,7 +240,7 @@ class Config(Settings):
 
 
 def metrics_of_each(metrics: Mapping[str, Callable[[nn.Module], Tensor]]) -> Evaluate:
-    """Return an evaluation that maps metrics of one model over all replicas."""
+    """Make an evaluation that maps functions of one model over all replicas."""
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Estimates time and memory of a run: times a few trainings briefly and infers the others from the nearest one."""
+"""The cost of a run, estimated: times some of its trainings briefly, and infers the others from the nearest one."""
 
 import heapq
 import tempfile
@@ -18,13 +18,13 @@ from extrapolate.experiments.training import Context, Job, Measurement, Trained
 from extrapolate.training import History
 from extrapolate.training.loop import run_training
 
-#: Seconds for which one training is timed; seconds after which no further training is timed.
+#: Seconds that one training is timed for, and seconds after which no further training is timed.
 SAMPLE_SECONDS, BUDGET_SECONDS = 1.5, 60.0
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Estimated cost of a run. ``hours``: processor hours of each training; ``timed``: number of timed trainings."""
+    """The estimated cost of a run. ``hours``: processor hours per training; ``timed``: number of timed trainings."""
 
     hours: Sequence[float]
     models: int
@@ -33,17 +33,17 @@ class Cost:
     weights_mib: float
 
     def wall_hours(self, workers: int) -> float:
-        """Return the hours that ``workers`` processes take, one core each: a free process takes the next training."""
-        free = [0.0] * min(workers, max(len(self.hours), 1))
-        for hours in self.hours:
-            heapq.heapreplace(free, free[0] + hours)
-        return max(free)
+        """Return the hours that ``workers`` processes take, each on its own core."""
+        busy_until = [0.0] * min(workers, max(len(self.hours), 1))
+        for hours in self.hours:  # the first process that is free takes the next training
+            heapq.heapreplace(busy_until, busy_until[0] + hours)
+        return max(busy_until)
 
 
 def estimate_cost(experiment: Experiment[Any], config: Any, tell: Callable[[str], None] = lambda text: None) -> Cost:
-    """Estimate the cost of a run by timing a few of its trainings briefly. Keeps no files.
+    """Estimate the cost of a run by timing a few of its trainings briefly; writes no files.
 
-    Includes evaluations and compilation, and measurements after a training if they report steps.
+    Evaluations and compilation count. Measurements after a training count if they report steps of their own.
     ``tell`` receives one line per timed training.
     """
     jobs = list(experiment.jobs(_with_data(experiment, config, tell)).values())
@@ -67,16 +67,16 @@ def estimate_cost(experiment: Experiment[Any], config: Any, tell: Callable[[str]
 
 
 def _with_data(experiment: Experiment[Any], config: Any, tell: Callable[[str], None]) -> Any:
-    """Return ``config`` with the laptop preset's data for each data folder that the user must set and has not."""
+    """Return ``config`` with the laptop preset's data instead of data folders that the user has not set."""
     names = [each.name for each in fields(config) if getattr(config, each.name) == REQUIRED]
     own = {name: getattr(experiment.presets["laptop"], name) for name in names}
     for name, value in own.items():
-        tell(f"--{name} is not set: timing on {value}, which may take less time and memory than the paper's data")
+        tell(f"--{name} is not set: timed on {value}, which may take less time and memory than the paper's data")
     return replace(config, **own)
 
 
 def _spread(count: int) -> list[int]:
-    """Return all indices, ordered so that any prefix is spread over the range: first, last, middle, quarters."""
+    """Return all indices, in an order that covers the range early: first, last, middle, quarters."""
     order, step = [0, count - 1], max(count // 2, 1)
     while step:
         order += range(0, count, step)
@@ -108,7 +108,7 @@ def _time(job: Job, folder: Path) -> _Timed:
         seconds += (time.process_time() - began) * (train.steps // train.eval_every)
     if job.measure_steps:
         if job.train is not None:
-            short = replace(job.train, steps=1, eval_every=1, compile=False)  # ``measure`` needs a history
+            short = replace(job.train, steps=1, eval_every=1, compile=False)  # `measure` needs a history
             history = run_training(replicas, short, progress=_Stopwatch())
         follow = _Stopwatch()
         trained = Trained(replicas, history, Context(folder / "sample", follow))
@@ -118,7 +118,7 @@ def _time(job: Job, folder: Path) -> _Timed:
 
 @dataclass
 class _Stopwatch:
-    """A progress reporter that stops a job ``SAMPLE_SECONDS`` after its first step, and records when steps end."""
+    """A ``Progress`` that stops a job ``SAMPLE_SECONDS`` after its first step, and records the reported steps."""
 
     seen: list[tuple[float, int]] = field(default_factory=list)
 
@@ -129,7 +129,7 @@ class _Stopwatch:
         return bool(self.seen) and time.process_time() - self.seen[0][0] > SAMPLE_SECONDS
 
     def seconds(self, steps: int, work: Callable[[], object]) -> float:
-        """Return the estimated processor time of ``work`` with ``steps`` steps, setup included."""
+        """Estimate the processor seconds of ``steps`` steps of ``work``, and of what precedes the first step."""
         began = time.process_time()
         with suppress(Interrupted):
             work()

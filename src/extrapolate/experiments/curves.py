@@ -1,4 +1,4 @@
-"""Curves for the page: how a measure changes with a quantity (length, learning rate, size of numbers)."""
+"""Curves of the page: how a measure changes with a quantity (length, learning rate, size of numbers)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of the figure. ``points`` are (x, estimate); lines of one ``group`` share a plot and its scale."""
+    """A line of the figure: ``points`` are (x, estimate). Each ``group`` is a panel; all have the same scale."""
 
     group: str
     line: str
@@ -21,9 +21,10 @@ class Curve:
 
 
 def curves_table(title: str, lead: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> pl.DataFrame:
-    """Return the table that the page draws.
+    """Make the table of a figure.
 
-    ``lead`` is a sentence or two below the title. ``x_name`` and ``y_name`` include units, or "share of ...".
+    ``lead``: one or two sentences below the title. ``x_name`` and ``y_name`` include their units; a ``y_name`` that
+    starts with "share of" gets an axis in percent.
     """
     lines = [
         (title, lead, x_name, y_name, curve.group, curve.line, x, each.value, each.low, each.high, each.n)
@@ -41,7 +42,7 @@ def curves_by(
     group: str = "task",
     line: str = "model",
 ) -> list[Curve]:
-    """Return one curve per ``group`` and ``line`` of the results, with one point per ``x``: ``estimate(rows)``."""
+    """Return one curve per ``group`` and ``line`` of the results; a point per ``x`` is ``estimate`` of its rows."""
     found = []
     for (group_name, line_name), rows in results.group_by(group, line, maintain_order=True):
         points = [(float(at), estimate(own)) for (at,), own in rows.sort(x).group_by(x, maintain_order=True)]
@@ -50,7 +51,7 @@ def curves_by(
 
 
 def curves_across(results: pl.DataFrame, columns: Mapping[float, str]) -> list[Curve]:
-    """Return one curve per task and model of the results, with one point per column (keyed by x): its mean."""
+    """Return one curve per task and model of the results. Each point is the mean of a column; ``columns`` by x."""
     return [
         Curve(str(operation), str(unit), [(x, student(rows[name].to_numpy())) for x, name in columns.items()])
         for (operation, unit), rows in results.group_by("task", "model", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Executes one training or measurement of an experiment and returns the contents of its files."""
+"""Executes one training or measurement of an experiment, and returns the contents of its files."""
 
 import io
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from extrapolate.training import History
 from extrapolate.training.checkpoint import Checkpoint, serialize
 from extrapolate.training.loop import run_training
 
-#: Contents of files by suffix: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
+#: Contents of files by the suffix of their name: ``parquet`` (the rows), ``weights.safetensors``, ``NAME.parquet``.
 Files = dict[str, bytes]
 
 ROWS, WEIGHTS = "parquet", "weights.safetensors"
@@ -24,9 +24,9 @@ ROWS, WEIGHTS = "parquet", "weights.safetensors"
 
 @dataclass(frozen=True)
 class Job:
-    """One training of an experiment, by name. The process that executes it builds it, so no model is pickled.
+    """One training of an experiment, by name. The process that executes it builds it, so that it is not pickled.
 
-    ``checkpoints`` is the prefix of its checkpoint files.
+    ``checkpoints``: the paths of its checkpoint files begin with this one.
     """
 
     experiment: Experiment[Any]
@@ -35,9 +35,9 @@ class Job:
     checkpoints: Path
 
     def __call__(self, progress: Progress) -> Files:
-        """Train and measure; on the CPU with one thread.
+        """Train and measure, with one thread on the CPU.
 
-        A step of a few hundred small models is too short for several threads, and results must not depend on the
+        One thread: a step of some hundred small models is too short to split, and the results must not depend on the
         number of cores.
 
         Raises:
@@ -70,7 +70,7 @@ class Job:
 
 
 def _tables(measured: Measured) -> Files:
-    """Return the files of all tables, the rows last: the training counts as finished once its rows are written."""
+    """Return the tables as files. The rows come last: once they are written, the training counts as finished."""
     tables = {f"{name}.parquet": table for name, table in measured.tables.items()}
     return {name: _parquet(table) for name, table in (tables | {ROWS: measured.rows}).items()}
 

@@ -1,4 +1,4 @@
-"""Defines an experiment: presets of a configuration, a function that yields trainings, and published findings."""
+"""An experiment: presets of its configuration, a function that yields trainings, and findings."""
 
 import math
 import sys
@@ -19,13 +19,13 @@ from extrapolate.experiments.training import Job
 
 C = TypeVar("C", bound=Settings)
 
-#: Values of every smoke preset, for the fields that its configuration has.
+#: Fields of every smoke preset, as far as the configuration has them.
 SMOKE = {"seeds": 2, "steps": 6, "eval_every": 3, "batch": 4, "compile": False}
 
 
 @dataclass(frozen=True)
 class Experiment(Generic[C]):
-    """A published result: what to train and which findings to check. Made by :func:`experiment`."""
+    """A published result: the trainings to run and the findings to check. :func:`experiment` makes it."""
 
     name: str
     title: str
@@ -43,7 +43,11 @@ class Experiment(Generic[C]):
         return resolve_name, (f"{self.trainings.__module__}:{self.trainings.__name__}",)
 
     def jobs(self, config: C) -> dict[str, Job]:
-        """Return the trainings and measurements of this configuration, by name."""
+        """Return the trainings and measurements, by name.
+
+        Raises:
+            ValueError: two of them have the same name.
+        """
         found: dict[str, Job] = {}
         for each in self.trainings(config):
             if each.name in found:
@@ -52,7 +56,7 @@ class Experiment(Generic[C]):
         return found
 
     def claims(self, results: pl.DataFrame, config: C) -> list[Claim]:
-        """Judge the findings on these results, omitting those whose models were not run."""
+        """Judge the findings whose models were run."""
         claims = (judge(each, results, config, self) for each in self.findings(config))
         return [claim for claim in claims if claim is not None]
 
@@ -69,21 +73,21 @@ def experiment(
     means: Means = (),
     curves: Callable[[pl.DataFrame, C], pl.DataFrame] | None = None,
 ) -> Callable[[Callable[[C], Iterable[Job]]], Experiment[C]]:
-    """Return a decorator that makes an experiment from a function that yields its trainings.
+    """Decorate a function that yields trainings, to make it an experiment.
 
-    The experiment has the function's name; its title is the first line of the module's docstring.
+    Its name is the function's name, its title the first line of the module's docstring.
 
     Args:
         papers: the publications, by arXiv number; each has a file in ``claims/``.
-        laptop: the preset for a laptop.
-        paper: the values in which the paper's preset differs from ``laptop``.
-        smoke: the values in which the smallest preset differs from ``laptop``, besides :data:`SMOKE`.
+        laptop: the configuration of the laptop preset.
+        paper: fields with other values in the paper preset.
+        smoke: fields with other values in the smoke preset, besides :data:`SMOKE`.
         findings: returns the published findings for a configuration.
-        notes: returns the remarks on the method that a reader of the results needs.
-        outline: returns one line with the number of models; by default counted from the configuration.
-        means: columns whose means the summary lists besides success rates; a mapping also sets the estimator of
-            each mean (default: Student's t).
-        curves: returns the table of curves for the page, made by :func:`curves.curves_table`.
+        notes: returns what a reader must know about how the results were made.
+        outline: returns one line with the number of models; by default from the axes of the configuration.
+        means: columns of the results whose means the summary has, besides success rates. A mapping also gives the
+            estimator of each mean, if it is not Student's t.
+        curves: returns the lines of the page's figure, made by :func:`curves.curves_table`.
     """
     common = {name: value for name, value in SMOKE.items() if name in {each.name for each in fields(laptop)}}
     presets = {
@@ -102,18 +106,18 @@ def experiment(
 
 
 def count_models(config: Any) -> str:
-    """Return the outline: ``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
+    """Describe the models: ``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
     counts = {noun: len(values) for noun, values in axes_of(config).items()} | {"seed": config.seeds}
     factors = " × ".join(count_of(count, noun) for noun, count in counts.items())
     return f"{factors} = {count_of(math.prod(counts.values()), 'model')} of {config.steps:,} steps"
 
 
 def count_of(count: int, noun: str) -> str:
-    """Return ``3 seeds`` or ``1 seed``. In ``kind of image`` the first word gets the plural: ``2 kinds of image``."""
+    """Write a count with its noun: ``3 seeds``, ``1 seed``; of ``kind of image``: ``2 kinds of image``."""
     first, space, rest = noun.partition(" of ")
     return f"{count:,} {first}{'' if count == 1 else 's'}{space}{rest}"
 
 
 def intervals_note(*texts: str) -> str:
-    """Return a note such as ``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
+    """Write a note: ``Intervals (95 %): Wilson for success rates, Student's t for errors.``"""
     return f"Intervals (95 %): {', '.join(texts)}."

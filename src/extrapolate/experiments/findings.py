@@ -1,4 +1,4 @@
-"""Published findings compared with the results: each finding is an estimate, and optionally a rule on it."""
+"""Published findings compared with measurements: an estimate from the results and, for most, a rule on it."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,14 @@ from extrapolate.stats import Estimate, difference_of_rates, student, success_ra
 
 @dataclass(frozen=True)
 class Found:
-    """An estimate with a note. ``holds`` is set if the verdict needs more than a rule on one interval."""
+    """An estimate with a note; ``holds`` is the verdict where a rule on one interval cannot decide it."""
 
     estimate: Estimate
     note: str | None = None
     holds: bool | None = None
 
 
-#: Estimates from the results; returns None if they lack models that it needs.
+#: Estimates a finding from the results; None if some of the models it needs were not run.
 Measure = Callable[[pl.DataFrame], Estimate | Found | None]
 
 
@@ -39,10 +39,10 @@ class Finding:
 
 
 def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment: Any) -> Claim | None:
-    """Return the claim for a finding on these results, or None if the results lack models that it needs.
+    """Judge a finding on these results; None if some of the models it needs were not run.
 
-    The claim has a verdict if the run equals or exceeds the laptop preset in everything but seeds. ``why`` lists
-    where the run falls short of the paper.
+    A finding is judged only if every setting but the seeds is at least that of the laptop preset. ``why`` of the
+    claim lists the settings that fall short of the paper.
     """
     found = finding.measure(results)
     if found is None:
@@ -57,7 +57,7 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     judged = holds is not None and not short
     published = entry.published_for(finding.id, finding.words)
     notes = [found.note]
-    if entry.note and (published is not None or entry.published is None):  # the note explains the published value
+    if entry.note and (published is not None or entry.published is None):  # it explains what is published
         notes.insert(0, entry.note.format(**finding.words))
     if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
         not_judged = "" if judged or holds is None else "not judged, "
@@ -84,10 +84,9 @@ _COMPARE = {
 
 
 def follows(rule: tuple[str, float], estimate: Estimate) -> bool | None:
-    """Return whether an estimate satisfies a rule, or None if it lacks the number that the rule needs.
+    """Return whether an estimate follows a rule (name, bound); None if the estimate lacks the number it needs.
 
-    ``above``, ``below``: the interval lies above or below the bound. ``at_least``, ``at_most``, ``more_than``: the
-    value is >=, <= or > the bound.
+    ``above`` and ``below`` are about the whole interval; ``at_least``, ``at_most`` and ``more_than`` about the value.
     """
     name, bound = rule
     number = {"above": estimate.low, "below": estimate.high}.get(name, estimate.value)
@@ -111,9 +110,9 @@ def of(
     needs: Sequence[str] = (),
     estimate: Callable[[np.ndarray], Estimate] = student,
 ) -> Measure:
-    """Return a measure: the estimate of ``statistic(*tables)``, one table of rows sorted by seed per group of labels.
+    """Make a measure that estimates ``statistic(*tables)``: one table per group of labels, rows sorted by seed.
 
-    The measure is None if the results lack one of the groups, or one of the columns in ``needs``.
+    The measure is None if one of the ``groups`` has no rows or one of the columns in ``needs`` is missing.
     """
 
     def measure(results: pl.DataFrame) -> Estimate | None:
@@ -126,17 +125,17 @@ def of(
 
 
 def mean(column: str, **labels: Any) -> Measure:
-    """Return a measure: the mean of a column over the seeds, with Student's interval."""
+    """Measure the mean of a column over the seeds, with Student's interval."""
     return of(lambda rows: rows[column].to_numpy(), labels, needs=[column])
 
 
 def difference(column: str, more: Mapping[str, Any], less: Mapping[str, Any]) -> Measure:
-    """Return a measure: the mean over seeds of the column of ``more`` minus that of ``less``."""
+    """Measure the mean over seeds of a column's difference: rows labelled ``more`` minus rows labelled ``less``."""
     return of(lambda one, two: one[column].to_numpy() - two[column].to_numpy(), more, less, needs=[column])
 
 
 def solved_rate(column: str = "solved", **labels: Any) -> Measure:
-    """Return a measure: the share of rows that are true in a column, with Wilson's interval."""
+    """Measure the share of rows whose ``column`` is true, with Wilson's interval."""
 
     def measure(results: pl.DataFrame) -> Estimate | None:
         rows = rows_of(results, labels)
@@ -146,14 +145,14 @@ def solved_rate(column: str = "solved", **labels: Any) -> Measure:
 
 
 def share_of(rows: pl.DataFrame, column: str = "solved") -> Estimate:
-    """Return the share of these rows that are true in a column, with Wilson's interval."""
+    """Estimate the share of these rows whose ``column`` is true, with Wilson's interval."""
     return success_rate(int(rows[column].sum()), rows.height)
 
 
 def gain(more: pl.DataFrame, less: pl.DataFrame, note: str = "") -> Found | None:
-    """Return the share of solved rows in ``more`` minus that in ``less``, with Newcombe's interval.
+    """Estimate the share of solved rows in ``more`` minus that in ``less``, with Newcombe's interval.
 
-    None if one of the tables is empty. ``{0}`` and ``{1}`` in ``note`` are replaced by the shares.
+    None if one of them has no rows. ``{0}`` and ``{1}`` in ``note`` stand for the two shares.
     """
     if more.is_empty() or less.is_empty():
         return None

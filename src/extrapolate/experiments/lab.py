@@ -1,4 +1,4 @@
-"""Everything that an experiment's file needs, under one name: ``from extrapolate.experiments import lab``."""
+"""The names that a file of an experiment uses, in one module: ``from extrapolate.experiments import lab``."""
 
 from extrapolate.experiments.config import (
     REQUIRED,

@@ -10,16 +10,16 @@ from typing import Any
 
 FOLDER = Path(__file__).with_name("claims")
 
-#: Keys of an entry: its text, the paper's value, a remark, and a rule on the estimate.
+#: The keys of an entry: ``claim``, the published value, a remark, and at most one rule on the estimate.
 RULES = ("above", "below", "at_least", "at_most", "more_than")
 KEYS = {"claim", "published", "note", *RULES}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A published finding and its measured value. ``published`` is None for a measurement without a published value.
+    """A published finding and its measurement. ``published`` is None if the paper has no number for it.
 
-    ``holds`` is None if there is no rule, or if the run falls short of what the rule needs (``why`` gives the reason).
+    ``holds`` is None if nothing is claimed, or if not enough of it was run (``why`` gives the reason).
     """
 
     id: str
@@ -34,10 +34,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Entry:
-    """The texts of a finding. ``{word}`` in them is replaced by the words of the experiment's finding.
+    """The texts of a finding. ``words`` of the experiment's finding replace ``{word}`` in them.
 
-    ``published`` is a sentence, a number, or a nested table of numbers, one level per word in the finding's id.
-    ``rule`` is one of :data:`RULES` with its bound; None for a value that is listed for comparison only.
+    ``published`` is a sentence, a number, or a table of numbers: one level per word in the finding's id.
+    ``rule``: one of :data:`RULES` and its bound; None for a number that is only for comparison.
     """
 
     claim: str
@@ -46,7 +46,7 @@ class Entry:
     rule: tuple[str, float] | None
 
     def published_for(self, id: str, words: Mapping[str, Any]) -> str | float | None:
-        """Return the paper's value for the finding ``id``, or None if its table lacks one."""
+        """Return the published value of the finding ``id``; None if the paper's table has no such number."""
         value = self.published
         for word in words_in(id):
             if isinstance(value, dict):
@@ -55,25 +55,25 @@ class Entry:
 
 
 def words_in(id: str) -> list[str]:
-    """Return the words in an id: ``["model", "split"]`` for ``{model}/{split}-error``."""
+    """Return the words in an id: ``["model", "split"]`` of ``{model}/{split}-error``."""
     return re.findall(r"{(\w+)}", id)
 
 
 @cache
 def entry_of(experiment: str, id: str) -> Entry:
-    """Return the entry of a finding by the experiment's name and the finding's id, with ``{word}`` not replaced."""
+    """Return the entry of a finding. ``id`` is the id before its words are replaced."""
     found = _entries()[experiment][id]
     rule = next(((name, float(found[name])) for name in RULES if name in found), None)
     return Entry(found["claim"], found.get("published"), found.get("note"), rule)
 
 
 def ids_of(experiment: str) -> set[str]:
-    """Return the ids of all findings of an experiment in the files."""
+    """Return the ids of an experiment's findings in the files."""
     return set(_entries().get(experiment, {}))
 
 
 def cite(*papers: str) -> str:
-    """Return ``Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); ...``"""
+    """Cite papers: ``Trask et al., Neural Arithmetic Logic Units (arXiv 1808.00508, NeurIPS 2018); ...``"""
     return "; ".join(
         "{authors}, {title} (arXiv {arxiv}, {venue})".format(arxiv=each, **_files()[each]["paper"]) for each in papers
     )
@@ -81,7 +81,7 @@ def cite(*papers: str) -> str:
 
 @cache
 def _files() -> dict[str, dict[str, Any]]:
-    """Return the content of the files by arXiv number."""
+    """Read the files, by arXiv number."""
     return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
 
 
@@ -90,7 +90,7 @@ def _entries() -> dict[str, dict[str, dict[str, Any]]]:
     """Return the entries by experiment and id.
 
     Raises:
-        ValueError: an id is in two files, or an entry has an unknown key.
+        ValueError: an id is in two files, or an entry lacks ``claim`` or has an unknown key.
     """
     entries: dict[str, dict[str, dict[str, Any]]] = {}
     for arxiv, content in _files().items():
@@ -100,6 +100,6 @@ def _entries() -> dict[str, dict[str, dict[str, Any]]]:
             own = entries.setdefault(experiment, {})
             for id, entry in found.items():
                 if id in own or not {"claim"} <= entry.keys() <= KEYS:
-                    raise ValueError(f"claims/{arxiv}.toml: {experiment}, {id}: duplicate id, or unknown keys")
+                    raise ValueError(f"claims/{arxiv}.toml: {experiment}, {id}: duplicate, no claim, or unknown keys")
                 own[id] = entry
     return entries

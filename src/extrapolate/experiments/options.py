@@ -1,4 +1,4 @@
-"""Options of the command as fields of a dataclass: how their texts are parsed and written, and their help."""
+"""Options of the command as fields of a dataclass: how they are parsed, written and explained."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +12,15 @@ from extrapolate._runtime.errors import UserError, unknown_name_error
 #: Options that all experiments have, listed after an experiment's own.
 COMMON = ("seeds", "steps", "eval_every", "batch", "device")
 
-#: ``cut(own, papers)`` describes how a value falls short of the paper's, or returns None if it does not.
+#: ``cut(own, papers)`` describes how a value falls short of the paper's; None if it does not.
 Cut = Callable[[Any, Any], str | None]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of the command: its help, its parser (``read``), its writer, and its metavar in the help.
+    """A field as an option of the command: its help, parser (``read``), writer (``write``) and metavar.
 
-    ``axis`` is the noun for one value, if models are trained for each of several values.
+    ``axis`` names one of its values (a noun) if models are trained for each of them.
     """
 
     help: str
@@ -38,17 +38,17 @@ def options_of(config: Any) -> dict[str, Option]:
 
 
 def axes_of(config: Any) -> dict[str, tuple[Any, ...]]:
-    """Return the values for each of which models are trained, by their noun: ``{"range": (...), ...}``."""
+    """Return the values that models are trained for, by their noun: ``{"unit": ("NAC", "NALU")}``."""
     return {o.axis: getattr(config, name) for name, o in options_of(config).items() if o.axis is not None}
 
 
 def serialize_config(config: Any) -> dict[str, str]:
-    """Return the options of a configuration as texts. The manifest records them; resuming compares them."""
+    """Write each option of a configuration as text; the manifest records it, and resuming compares it."""
     return {name: each.write(getattr(config, name)) for name, each in options_of(config).items()}
 
 
 def with_options(config: Any, texts: Mapping[str, str]) -> Any:
-    """Return ``config`` with the options in ``texts`` parsed and set.
+    """Return ``config`` with the options of ``texts`` replaced.
 
     Raises:
         UserError: a text cannot be parsed; the message begins with its option.
@@ -64,7 +64,7 @@ def with_options(config: Any, texts: Mapping[str, str]) -> Any:
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers of at least ``minimum``."""
+    """Make a parser of whole numbers of at least ``minimum``."""
 
     def read(text: str) -> int:
         try:
@@ -81,7 +81,7 @@ def at_least(minimum: int) -> Callable[[str], int]:
 def real_between(
     least: float = -math.inf, above: float = -math.inf, below: float = math.inf
 ) -> Callable[[str], float]:
-    """Return a parser of numbers of at least ``least``, above ``above`` and below ``below``."""
+    """Make a parser of numbers of at least ``least``, above ``above`` and below ``below``."""
     wanted = [(f"at least {least:g}", least), (f"above {above:g}", above), (f"below {below:g}", below)]
     bounds = " and ".join(text for text, bound in wanted if math.isfinite(bound))
 
@@ -98,13 +98,13 @@ def real_between(
 
 
 def sorted_from(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
-    """Return a parser of values separated by commas, each parsed by ``read``; sorted, without duplicates."""
-    none = "no number given: give one or more, separated by commas"
+    """Make a parser of values separated by commas, each parsed by ``read``: sorted, without duplicates."""
+    none = "no number given: give some, separated by commas"
     return lambda text: tuple(sorted({read(part) for part in _parts(text, none)}))
 
 
 def names_from(known: Sequence[str], kind: str) -> Callable[[str], tuple[str, ...]]:
-    """Return a parser of names separated by commas, each one of ``known``; it suggests the nearest known name."""
+    """Make a parser of names separated by commas, each one of ``known``; its error suggests the nearest name."""
     none = f"no {kind} given: choose from {', '.join(known)}"
     return lambda text: tuple(match_name(part, known, kind) for part in dict.fromkeys(_parts(text, none)))
 
@@ -117,7 +117,7 @@ def _parts(text: str, if_none: str) -> list[str]:
 
 
 def match_name(text: str, known: Sequence[str], kind: str) -> str:
-    """Return the name in ``known`` that equals ``text`` except for upper and lower case."""
+    """Return the name in ``known`` that equals ``text``, ignoring case."""
     spelt = {each.casefold(): each for each in known}
     if text.casefold() not in spelt:
         raise unknown_name_error(kind, text, known)
@@ -125,7 +125,7 @@ def match_name(text: str, known: Sequence[str], kind: str) -> str:
 
 
 def available_device(text: str) -> str:
-    """Parse ``cpu`` or ``cuda``, and check that the machine has such a device."""
+    """Parse ``cpu`` or ``cuda``; refuse a device that this machine lacks."""
     found = match_name(text, ("cpu", "cuda"), "device")
     if found == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device was found: leave the option out to train on the CPU")

@@ -1,4 +1,4 @@
-"""Runs the trainings of an experiment and writes its folder; resumes an earlier run that was stopped."""
+"""Runs an experiment, training by training, and writes its folder; resumes an interrupted run."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from extrapolate._runtime.files import replacing
 from extrapolate._runtime.machine import cpu_seconds, describe_machine, now, versions
 from extrapolate._runtime.main_guard import end_if_importing_main
 from extrapolate._runtime.progress import Progress
-from extrapolate._runtime.run_folder import RunFolder, read_table, write_json, write_table
+from extrapolate._runtime.run_folder import FORMAT, RunFolder, read_table, write_json, write_table
 from extrapolate.experiments.execute import ROWS, WEIGHTS, Files, Job
 from extrapolate.experiments.experiment import Experiment
 from extrapolate.experiments.findings import Claim
@@ -25,11 +25,11 @@ class Display(Protocol):
     """Shows the progress of a run to the user."""
 
     def start_training(self, name: str, index: int, parts: int, replicas: int, steps: int) -> Progress:
-        """Training ``index`` of ``parts`` starts; return the reporter of its progress."""
+        """Show that training ``index`` of ``parts`` starts; return the ``Progress`` that it reports to."""
         ...
 
     def skip_training(self, name: str) -> None:
-        """This training is skipped, because an earlier run finished it."""
+        """Show that an earlier run finished this training."""
         ...
 
     def stop_requested(self) -> bool: ...
@@ -55,24 +55,23 @@ def run(
     workers: int = 1,
     executor: Executor | None = None,
 ) -> Outcome:
-    """Run the unfinished trainings of ``experiment`` in ``folder``, in ``workers`` local processes or on ``executor``.
+    """Run the unfinished trainings of ``experiment``, on ``workers`` processes of this machine or on ``executor``.
 
-    Each training is written to disk as soon as it is finished. Results, summary and claims of all finished trainings
-    follow soon after.
+    Each training is written to ``folder`` when it is finished; results, summary and claims are updated soon after.
 
     Raises:
         Interrupted: the display requested a stop; the same call resumes the run.
-        UserError: the folder belongs to another run, is in use, contains damaged files, or the disk is full.
+        UserError: the folder belongs to another run, is in use, or holds damaged files; or the disk is full.
     """
     end_if_importing_main()
-    trainings = experiment.jobs(config)  # before the folder is created: data may be missing
+    trainings = experiment.jobs(config)  # before the folder is made, because data may be missing
     run_folder = RunFolder(folder)
     with run_folder.lock():
         manifest = new_manifest(experiment, config, preset, command)
         earlier = run_folder.claim_for(experiment.name, serialize_config(config))
         if earlier is not None:
-            carried_over = ("started", "finished", "seconds", "cpu_seconds", "preset")
-            manifest |= {key: earlier[key] for key in carried_over if key in earlier}
+            unchanged = ("started", "finished", "seconds", "cpu_seconds", "preset")
+            manifest |= {key: earlier[key] for key in unchanged if key in earlier}
         running = _Run(experiment, config, run_folder, manifest, trainings, display)
         try:
             running.execute(executor or LocalExecutor(workers))
@@ -85,8 +84,9 @@ def run(
 
 
 def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command: str) -> dict[str, Any]:
-    """Return the manifest of a run: all that is needed to repeat it. The runner adds the end and the times."""
+    """Return the manifest of a new run: all that is needed to repeat it. The runner adds the times at the end."""
     return {
+        "format": FORMAT,
         "experiment": experiment.name,
         "title": experiment.title,
         "source": experiment.source,
@@ -105,7 +105,7 @@ def new_manifest(experiment: Experiment[Any], config: Any, preset: str, command:
 
 @dataclass
 class _Run:
-    """A run in its folder. Only this process writes there; workers return the contents of the files."""
+    """A run and its folder. Only the main process writes there; workers return the contents of their files."""
 
     experiment: Experiment[Any]
     config: Any
@@ -127,7 +127,7 @@ class _Run:
         write_json(self.folder.manifest, self.manifest)
 
     def execute(self, executor: Executor) -> None:
-        """Execute the unfinished trainings. Aggregate between trainings, for at most a tenth of the time."""
+        """Execute the unfinished trainings; aggregate after a training, but for at most a tenth of the time."""
         names = self._list_unfinished()
         jobs = [Job(self.experiment, self.config, name, self.folder.path / "parts" / name) for name in names]
         due, aggregated = 0.0, True
@@ -153,7 +153,7 @@ class _Run:
         return names
 
     def _write(self, name: str, files: Files) -> None:
-        """Write the files of a training, the rows last because they mark it as finished. Remove its checkpoints."""
+        """Write a training's files (last the rows, which mark it as finished) and remove its checkpoints."""
         for suffix, content in files.items():
             with replacing(self.folder.part(name, suffix)) as temporary:
                 temporary.write_bytes(content)
@@ -164,28 +164,28 @@ class _Run:
     def aggregate(self) -> tuple[pl.DataFrame, list[Claim]]:
         """Write the times, and the results, summary, claims and further tables of the finished trainings."""
         self.note_time()
-        run_folder = self.folder
-        finished = [name for name in self.trainings if run_folder.part(name, ROWS).exists()]
-        results = pl.concat([read_table(run_folder.part(name, ROWS)) for name in finished])
+        folder = self.folder
+        finished = [name for name in self.trainings if folder.part(name, ROWS).exists()]
+        results = pl.concat([read_table(folder.part(name, ROWS)) for name in finished])
         claims = self.experiment.claims(results, self.config)
-        write_table(run_folder.path / "results.parquet", results)
-        write_table(run_folder.path / "summary.parquet", self.experiment.summary(results))
+        write_table(folder.path / "results.parquet", results)
+        write_table(folder.path / "summary.parquet", self.experiment.summary(results))
         if self.experiment.draw is not None:
-            write_table(run_folder.path / "curves.parquet", self.experiment.draw(results, self.config))
+            write_table(folder.path / "curves.parquet", self.experiment.draw(results, self.config))
         preset = {"preset": self.manifest["preset"]}
-        write_json(run_folder.path / "claims.json", [asdict(claim) | preset for claim in claims])
+        write_json(folder.path / "claims.json", [asdict(claim) | preset for claim in claims])
         tables: dict[str, list[pl.DataFrame]] = {}
-        for each in finished:  # TRAINING.NAME.parquet is this training's part of the table NAME
-            for path in (run_folder.path / "parts").glob(f"{each}.*.parquet"):
+        for each in finished:  # TRAINING.NAME.parquet is a part of the table NAME
+            for path in (folder.path / "parts").glob(f"{each}.*.parquet"):
                 tables.setdefault(path.name.removeprefix(f"{each}."), []).append(read_table(path))
         for name, parts in tables.items():
-            write_table(run_folder.path / name, pl.concat(parts))
+            write_table(folder.path / name, pl.concat(parts))
         return results, claims
 
 
 @dataclass(frozen=True)
 class _Monitor:
-    """Shows the executor's jobs under the names and indices of their trainings."""
+    """Shows the executor's jobs by the names and indices of their trainings."""
 
     run: _Run
     names: Sequence[str]

@@ -20,12 +20,12 @@ from extrapolate.experiments.findings import Claim
 from extrapolate.experiments.options import with_options
 from extrapolate.experiments.training import Job, Measurement
 
-#: Columns of the results that together identify a row.
+#: Columns of the results that together name a row.
 LABELS = ("model", "task", "split", "seed")
 
 
 class _Row(NamedTuple):
-    """A row of the results. ``position`` is its index among the rows of ``training``."""
+    """A row of the results: ``position`` is its index among the rows of ``training``."""
 
     training: Job
     position: int
@@ -34,10 +34,10 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of a run, as :func:`load_run` opens it. Reads JSON, Parquet and safetensors files only.
+    """The folder of a run, opened by :func:`load_run`. Reads JSON, Parquet and safetensors files only.
 
     ``manifest`` is the content of ``manifest.json``: the experiment, its settings, versions, machine and times.
-    The other files are read at first use; one that is missing or damaged raises :class:`UserError`.
+    The other files are read at first use. A missing or damaged file raises :class:`UserError`.
     """
 
     path: Path
@@ -45,12 +45,12 @@ class Run:
 
     @cached_property
     def results(self) -> pl.DataFrame:
-        """The table ``results.parquet``: one row per trained model, or per test of a model."""
+        """The table ``results.parquet``: one row per trained model, or per test set of a model."""
         return read_table(self._require(self.path / "results.parquet"))
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """The claims in ``claims.json``: published and measured values."""
+        """The claims of ``claims.json``: the measurements with the published findings."""
         path = self._require(self.path / "claims.json")
         try:
             found = []
@@ -63,19 +63,20 @@ class Run:
             raise UserError(f"{path} is damaged ({error!r}): {self._remedy}") from None
 
     def model(self, **labels: Any) -> nn.Module:
-        """Return the trained module of one row of the results, on the CPU and in evaluation mode.
+        """Build the trained module of one row of the results, on the CPU and in evaluation mode.
 
         ``labels`` are values of columns that together match one row, such as
-        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those of the best evaluation, but Madam's
-        experiments report results of the last step. Changes to a network after its training (masks, rounding) are
-        not saved; a warning names the training if there may be some.
+        ``run.model(model="NMU", split="U[1,2]", seed=3)``. The weights are those of the best evaluation; Madam's
+        experiments measure their results at the last step instead. What an experiment adds to a network after
+        its training (masks, rounding) is not in the folder; such a module comes with a warning.
 
         Raises:
-            UserError: no row or several rows match, or a file is missing, damaged, or written by another version.
+            UserError: no row or several rows match, or a file of the part is missing, damaged, or was written by
+                another version.
         """
         training, position, _ = _select(self._rows(), labels)
         if isinstance(training, Measurement):
-            raise UserError(f"{training.name} is a measurement and has no trained model: choose another row")
+            raise UserError(f"{training.name} is a measurement without a trained model: select a row of a training")
         replicas = training.replicas()
         weights = self._require(RunFolder(self.path).part(training.name, "weights.safetensors"))
         try:
@@ -90,26 +91,26 @@ class Run:
         replicas.load_state_dict(state)
         if training.train is not None and training.measure_steps:
             warnings.warn(
-                f"{training.name}: the run may have changed the network after training (masks, rounding); "
-                "this is the network without such changes",
+                f"{training.name}: the run changed this network after its training (masks, rounding); "
+                "the module has the weights from before the change",
                 stacklevel=2,
             )
-        # a training of a single network has one row per test of it
+        # a part with one network has one row per test set
         return replicas[0 if len(replicas) == 1 else position].eval()
 
     @property
     def _remedy(self) -> str:
-        """The advice for a missing or damaged file."""
+        """What to do about a file that is missing or damaged."""
         command = self.manifest.get("command", f"extrapolate run {self.manifest['experiment']}")
         return f"load the folder of another run; this one was made by `{command}`"
 
     def _require(self, path: Path) -> Path:
         if not path.is_file():
-            raise UserError(f"{path}: no such file: {self._remedy}")
+            raise UserError(f"{path}: no such file; {self._remedy}")
         return path
 
     def _rows(self) -> list[_Row]:
-        """Return the rows of the finished trainings, in the order of the results."""
+        """Return the rows of the finished parts, in the order of the results."""
         experiment, folder = get_experiment(self.manifest["experiment"]), RunFolder(self.path)
         try:
             preset = experiment.presets[self.manifest["preset"]]
@@ -129,10 +130,10 @@ class Run:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Open the folder of a run that ``extrapolate run --out`` or :func:`run` wrote.
+    """Open the folder of a run, which ``extrapolate run --out`` or :func:`run` wrote.
 
     Raises:
-        UserError: it is not the folder of a run, or its manifest is damaged.
+        UserError: the path is not the folder of a run, or its manifest is damaged.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -141,24 +142,24 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _select(rows: Sequence[_Row], labels: Mapping[str, Any]) -> _Row:
-    """Return the only row with these labels."""
-    conditions: list[str] = []
+    """Return the one row with these labels."""
+    texts: list[str] = []
     for name, value in labels.items():
         if not any(name in row.values for row in rows):
             raise unknown_name_error("label", name, LABELS)
-        conditions.append(f"{name}={value!r}")
-        matching = [row for row in rows if row.values.get(name) == value]
-        if not matching:
-            raise UserError(f"no row has {' and '.join(conditions)}: {name} is one of {_list_values(rows, name)}")
-        rows = matching
+        texts.append(f"{name}={value!r}")
+        matches = [row for row in rows if row.values.get(name) == value]
+        if not matches:
+            raise UserError(f"no row has {' and '.join(texts)}: {name} is one of {_list_values(rows, name)}")
+        rows = matches
     if len(rows) > 1:
         open_labels = [name for name in LABELS if len({row.values[name] for row in rows}) > 1]
-        wanted = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
-        raise UserError(f"{len(rows)} rows match {' and '.join(conditions) or 'no labels'}: also give {wanted}")
+        missing = "; ".join(f"{name}, one of {_list_values(rows, name)}" for name in open_labels)
+        raise UserError(f"{len(rows)} rows match {' and '.join(texts) or 'no labels'}: also give {missing}")
     return rows[0]
 
 
 def _list_values(rows: Sequence[_Row], name: str) -> str:
-    """List the first twelve distinct values of a label."""
+    """List the first twelve different values of a label."""
     values = list(dict.fromkeys(repr(row.values.get(name)) for row in rows))
     return ", ".join([*values[:12], *(["..."] if len(values) > 12 else [])])

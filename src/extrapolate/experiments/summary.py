@@ -1,4 +1,4 @@
-"""Summarizes results by model, task and split, with intervals: the published measures, and means of columns."""
+"""The summary of the results by model, task and split, with intervals: the published measures, and means."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ SCHEMA = dict.fromkeys(TEXTS, pl.String) | dict.fromkeys(NUMBERS, pl.Float64) | 
 
 
 def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
-    """Return the three published measures of some models; the last two cover the solved models only."""
+    """Estimate the three published measures of some models; the last two are over the solved models only."""
     solved = rows.filter("solved")
 
     def values(name: str) -> list[float]:
@@ -25,15 +25,15 @@ def estimates(rows: pl.DataFrame) -> dict[str, Estimate]:
     }
 
 
-#: Columns whose means the summary lists; a mapping sets the estimator of each mean (default: Student's t).
+#: Columns whose means a summary has; a mapping also gives each mean's estimator, if it is not Student's.
 Means = Sequence[str] | Mapping[str, Callable[[np.ndarray], Estimate]]
 
 
 def summarize(results: pl.DataFrame, means: Means = ()) -> pl.DataFrame:
     """Return one row per model, task, split and measure, in the order of ``results``.
 
-    The measures are those of :func:`estimates`, if there is a column ``solved``, and the means of the columns in
-    ``means``: names, or patterns such as ``^success_.*$``.
+    The measures are those of :func:`estimates` (if the results have a column ``solved``) and the means of columns.
+    ``means`` names the columns, or gives patterns such as ``^success_.*$``.
     """
     mean_of = means if isinstance(means, Mapping) else dict.fromkeys(means, student)
     lines = []

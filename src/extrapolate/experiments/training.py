@@ -1,4 +1,4 @@
-"""What an experiment yields: models to train together, or a measurement without training."""
+"""What an experiment yields: trainings of several models at once, and measurements without training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,24 +16,24 @@ from extrapolate.training import History, Replicas
 from extrapolate.training.metrics import Evaluate
 from extrapolate.training.train_config import TrainConfig
 
-#: A column of the results: a value for all rows, or one for each.
+#: A column of the results: one value for all rows, or a list with one value per row.
 Column = Any
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where a running training saves its state and reports its steps. It is a ``Progress``."""
+    """Where a running training saves its state and reports its steps. It is a ``Progress`` itself."""
 
-    checkpoints: Path  # prefix of the checkpoint files
+    checkpoints: Path  # the paths of the checkpoint files begin with this one
     reporter: Progress
     offset: int = 0
 
     def checkpoint(self, name: str) -> Path:
-        """Return the path of a checkpoint file. The file is removed once the results are written."""
+        """Return the path of a checkpoint; the file is removed once the results are written."""
         return self.checkpoints.with_name(f"{self.checkpoints.name}.{name}.safetensors")
 
     def after(self, steps: int) -> "Context":
-        """Return a context whose steps are counted from ``steps`` steps later."""
+        """Return the context of work that follows after ``steps`` more steps."""
         return Context(self.checkpoints, self.reporter, self.offset + steps)
 
     def update(self, step: int, status: str = "") -> None:
@@ -45,21 +45,21 @@ class Context:
 
 @dataclass(frozen=True)
 class Trained:
-    """Trained models: ``replicas`` hold their best weights. Long measurements report to ``context``."""
+    """Models after their training: ``replicas`` hold their best weights. ``context`` is for long measurements."""
 
     replicas: Replicas
     history: History
     context: Context
 
     def vmap(self, function: Callable[[nn.Module], Any]) -> Any:
-        """Return ``function(model)`` for every model, stacked to tensors (R, ...), without gradients."""
+        """Return ``function(model)`` of each model without gradients, stacked: tensors (R, ...)."""
         with torch.no_grad():
             return self.replicas.vmap(function)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows of the results, and further tables for the page, by name."""
+    """Rows of the results, and further tables for the page by name."""
 
     rows: pl.DataFrame
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -67,19 +67,18 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Models that are trained together. They differ in their seeds, and in labels that are lists.
+    """Models that are trained at once. They differ by their seeds, and by labels that are lists.
 
     Args:
-        name: valid as a file name, unique in the experiment.
-        labels: the first columns of the results: one value for all models, or a list with one per model.
+        name: the training's name, unique in the experiment and safe as a file name.
+        labels: the first columns of the results: one value for all models, or a list with one value per model.
         build: makes a model.
-        train: the training arguments; None if ``measure`` trains the models.
-        measure: measures the trained models. Returns columns by name, which follow the labels and the seed, or
-            :class:`Measured` with a complete table.
-        measure_steps: steps of a long ``measure`` (learning masks, long tests), which it reports to its context.
-            The results then depend on more than the saved weights.
-        config: sets the device, and the seeds if ``seeds`` is empty.
-        seeds: the seed of each model.
+        train: how the models are trained; None if ``measure`` trains them.
+        measure: measures the trained models. It returns the columns after the labels and the seed, by name, or a
+            :class:`Measured` with a table of its own.
+        measure_steps: the steps of a long ``measure`` (training masks, long tests), which reports them to
+            ``trained.context.after(steps)``. The results then depend on more than the weights in the run's folder.
+        config: sets the device, and the number of seeds if ``seeds`` is empty.
     """
 
     name: str
@@ -104,15 +103,15 @@ class Training:
         return len(self.seeds)
 
     def replicas(self) -> Replicas:
-        """Return the models before training."""
+        """Build the models, before their training."""
         return Replicas.build(self.build, self.seeds, device=self.config.device)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A measurement without training.
+    """A measurement without the training of models.
 
-    ``measure`` reports ``steps`` steps, and saves a checkpoint if it takes long.
+    ``measure`` reports ``steps`` steps. If it takes long, it saves its state in a checkpoint.
     """
 
     name: str
@@ -125,16 +124,16 @@ Job = Training | Measurement
 
 
 def at_first_use(make: Callable[[], Evaluate]) -> Evaluate:
-    """Return an evaluation whose data are made at its first call.
+    """Return an evaluation that makes its data when it is first called.
 
-    A process makes all trainings of an experiment to find its own, so slow or large data must be made later.
+    A worker builds all trainings of an experiment to find its own one, so that slow or large data must wait.
     """
     made = cache(make)
     return lambda replicas, keys: made()(replicas, keys)
 
 
 def first_below(history: History, metric: str, threshold: Tensor, solved: Sequence[bool]) -> pl.Series:
-    """Return the first step at which ``metric`` was below the threshold; null for models that are not solved."""
+    """Return per model the first step with ``metric`` below its threshold; null for models that are not solved."""
     steps = history.first_below(metric, threshold)
     return pl.Series([at if ok else None for at, ok in zip(steps, solved, strict=True)], dtype=pl.Int64)
 

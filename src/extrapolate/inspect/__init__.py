@@ -1,11 +1,12 @@
-"""Reading a trained module: the formula it has learned, and how near its weights are to exact ones.
+"""Inspect a trained module: the formula it has learned, and the distance of its weights from exact values.
 
-:func:`exact` gives the formula with the evidence for it, :func:`sparsity_error` the distance alone. A unit of
-your own becomes readable with :func:`exact_rule`.
+:func:`exact` returns the formula and the evidence for it; :func:`sparsity_error` returns only the distance.
+:func:`exact_rule` registers a unit of your own.
 
-Weight masks, for any module: :func:`learn_masks` learns one :class:`Mask` per function, as :class:`MaskConfig` says.
+Weight masks, for any module: :func:`learn_masks` learns one :class:`Mask` per function. :class:`MaskConfig` holds
+the settings.
 
-Each name is imported when it is first used: masks need no computer algebra.
+Each name is imported at its first use, because masks do not need sympy.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A trained Neural GPU as a calculator: two whole numbers go in, it takes its steps, one number comes out."""
+"""A trained Neural GPU as a calculator: it computes the sum or the product of two whole numbers."""
 
 import time
 from collections.abc import Callable
@@ -21,13 +21,16 @@ TASKS: dict[str, type[Addition] | type[Multiplication]] = {
 }
 SIGNS = {"addition": "+", "multiplication": "×"}
 
-#: Places at which a long computation is timed beforehand, and for how many steps; steps between two looks at a clock.
-TIMED, TRIED, TOGETHER = 2048, 4, 16
+#: The time of a long computation is estimated from this number of positions and steps.
+TIMED_POSITIONS, TIMED_STEPS = 2048, 4
+
+#: Steps between two calls of ``progress``.
+PROGRESS_STEPS = 16
 
 
 @dataclass(frozen=True)
 class Calculator:
-    """A network, the task it was trained on, and what its folder says of it."""
+    """A network, the task it was trained on, and the configuration in its folder."""
 
     source: str
     model: DiagonalNeuralGPU | NeuralGPUEnsemble
@@ -36,19 +39,19 @@ class Calculator:
 
     @classmethod
     def of(cls, operator: str, source: str | None) -> "Calculator":
-        """The network ``source``, or the first that comes with the package and does this ``operation``.
+        """Load the network ``source``; if it is None, the first network of the package for this ``operator``.
 
         Raises:
-            UserError: there is none, or it was trained on something else.
+            UserError: there is no such network, or it was trained on another operator.
         """
         if source is None:
-            able = [name for name in list_pretrained() if _read_operator(load_pretrained_config(name)) == operator]
-            if not able:
-                raise UserError(f"no network for {operator} comes with the package: give one with --model DIR")
-            source = able[0]
+            names = [name for name in list_pretrained() if _read_operator(load_pretrained_config(name)) == operator]
+            if not names:
+                raise UserError(f"the package has no network for {operator}: pass one with --model DIR")
+            source = names[0]
         config = load_pretrained_config(source)
         if _read_operator(config) != operator:
-            raise UserError(f"{source} was trained on {_read_operator(config)}, not {operator}: give another --model")
+            raise UserError(f"{source} was trained on {_read_operator(config)}, not {operator}: pass another --model")
         layout = {name: config["task"][name] for name in ("base", "zero_filled") if name in config["task"]}
         several = config.get("model") == NeuralGPUEnsemble.__name__
         kind = NeuralGPUEnsemble if several else DiagonalNeuralGPU
@@ -56,29 +59,30 @@ class Calculator:
 
     @torch.no_grad()
     def seconds(self, positions: int) -> float:
-        """About how long a computation of so many places takes here: every place changes in every step."""
-        some = min(positions, TIMED)
-        symbols = torch.ones(1, some, dtype=torch.int64)
+        """Estimate the seconds of a computation on ``positions`` positions, from a few timed steps."""
+        timed = min(positions, TIMED_POSITIONS)
+        symbols = torch.ones(1, timed, dtype=torch.int64)
         span = symbols.bool()
-        state = self.model.advance_steps(self.model.begin(symbols), span, range(1))  # compilers and caches
+        state = self.model.advance_steps(self.model.begin(symbols), span, range(1))  # warm-up: compilers and caches
         began = time.perf_counter()
-        self.model.advance_steps(state, span, range(TRIED))
-        return (time.perf_counter() - began) / TRIED * positions / some * (positions + self.model.extra_steps)
+        self.model.advance_steps(state, span, range(TIMED_STEPS))
+        per_step = (time.perf_counter() - began) / TIMED_STEPS * positions / timed  # every position changes
+        return per_step * (positions + self.model.extra_steps)
 
     @torch.no_grad()
     def classes(self, state: Tensor) -> Tensor:
-        """The classes (n,) that a state (1, n, m) is read as."""
+        """Return the classes (n,) that the network reads from a state (1, n, m)."""
         return self.model.read(state)[0].argmax(-1)
 
 
 def _read_operator(config: dict[str, Any]) -> str:
     task = config.get("task")
-    return str(task.get("name")) if isinstance(task, dict) else "nothing that is known"
+    return str(task.get("name")) if isinstance(task, dict) else "an unknown task"
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be computed, by which network."""
+    """A computation: two operands, the operator, and the network that computes it."""
 
     left: int
     operator: str
@@ -91,23 +95,23 @@ class Question:
 
     @property
     def width(self) -> int:
-        """Bits of each operand; of small ones as many as the longest that the network was trained on."""
+        """Bits per operand: at least the length of the longest operands in training."""
         least = int(self.calculator.config["task"].get("trained_bits", 1))
         return max(self.left.bit_length(), self.right.bit_length(), least)
 
     @property
     def positions(self) -> int:
-        """Of the sequence: both operands in binary, the operator between them."""
+        """Length of the sequence: both operands in binary, with the operator between them."""
         return 2 * self.width + 1
 
     @property
     def steps(self) -> int:
-        """That the network takes."""
+        """Number of steps of the network."""
         return self.positions + self.calculator.model.extra_steps
 
     @cached_property
     def examples(self) -> Examples:
-        """The sequence that is given to the network, and what it should become, (1, n) each."""
+        """The input sequence and the target sequence, (1, n) each."""
         return self.calculator.task.of_numbers([(self.left, self.right)], self.width)
 
     @property
@@ -116,22 +120,22 @@ class Question:
 
     @torch.no_grad()
     def states(self) -> list[Tensor]:
-        """The state (1, n, m) before the first step, and after each."""
+        """Return the states (1, n, m): before the first step, and after every step."""
         return list(self.calculator.model.states(self.examples.symbols))
 
     @torch.no_grad()
     def last_state(self, progress: Callable[[int], object]) -> Tensor:
-        """The state after all steps; ``progress`` is told now and then how many are done."""
+        """Return the state after all steps. ``progress(steps done)`` is called every 16 steps."""
         symbols, model = self.examples.symbols, self.calculator.model
         span, state = symbols.bool(), model.begin(symbols)
-        for first in range(0, self.steps, TOGETHER):
-            steps = range(first, min(first + TOGETHER, self.steps))
+        for first in range(0, self.steps, PROGRESS_STEPS):
+            steps = range(first, min(first + PROGRESS_STEPS, self.steps))
             state = model.advance_steps(state, span, steps)
             progress(steps.stop)
         return state
 
     def describe_answer(self, state: Tensor) -> dict[str, Any]:
-        """The object of ``--json``: answer and exact as texts of digits, correct, steps."""
+        """Return the object of ``--json``: answer and exact (strings of digits), correct, steps."""
         classes = self.calculator.classes(state)
         number = self.calculator.task.number(classes)
         return {
@@ -143,6 +147,6 @@ class Question:
 
 
 def letters(classes: Tensor) -> str:
-    """A row of classes, or of symbols, as text: digits, a blank for padding, the operator as a sign."""
+    """Return a row of classes or symbols as text: digits, a blank for padding, the sign of the operator."""
     signs = {PAD: " ", PLUS: SIGNS["addition"], TIMES: SIGNS["multiplication"]}
     return "".join(signs.get(each, str(each - 1)) for each in classes.tolist())

@@ -1,4 +1,4 @@
-"""Exact weights of what adds: the units and ``nn.Linear``."""
+"""Exact weights of the units that add, and of ``nn.Linear``."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -19,7 +19,7 @@ from extrapolate.inspect.exact_units import (
 )
 from extrapolate.nn import MCFC, NAC, NAU
 
-#: Where tanh, sigmoid and softmax are exactly 0 or 1 in every floating-point type.
+#: tanh, sigmoid and softmax of ±SATURATED are exactly -1, 0 or 1 in every floating-point type.
 SATURATED = 1000.0
 
 
@@ -53,19 +53,19 @@ def affine(
 
 
 def saturated_trits(exact: Tensor) -> dict[str, Tensor]:
-    """Ŵ and M̂ with tanh(Ŵ)·σ(M̂) = ``exact``, of -1, 0 and 1."""
+    """Return Ŵ and M̂ with tanh(Ŵ)·σ(M̂) = ``exact``, whose entries are -1, 0 or 1."""
     return {"w_hat": SATURATED * exact, "m_hat": torch.full_like(exact, SATURATED)}
 
 
 def saturated_bits(exact: Tensor) -> Tensor:
-    """Logits whose sigmoid is ``exact``, of 0 and 1."""
+    """Return logits whose sigmoid is ``exact``, whose entries are 0 or 1."""
     return SATURATED * (2 * exact - 1)
 
 
 def saturated_shares(exact: Tensor) -> dict[str, Tensor]:
-    """Parameters of an MCFC with the weight ``exact`` (O, I) of 0 and 1, at most one 1 per column.
+    """Return parameters of an MCFC with the weight ``exact`` (O, I): 0 or 1, at most one 1 per column.
 
-    Inputs that no output takes go to an output whose gate is closed.
+    Inputs that no output uses are assigned to an output with a closed gate.
     """
     open_gate = exact.amax(1)
     shares = exact.clone()

@@ -1,7 +1,7 @@
-"""Rigorous bounds on |module - formula|: interval arithmetic on the two at once, in float64.
+"""Rigorous bounds on |module - formula|: interval arithmetic on both at once, in float64.
 
-A :class:`Twin` holds what a module computes and what its formula computes, for every input of a box. Twins are
-added and multiplied like numbers, so a unit's own equation, written with twins, bounds how far the unit is
+A :class:`Twin` encloses the values of a module and of its formula for every input of a box. Twins are added and
+multiplied like numbers. A unit's own equation, evaluated with twins, therefore bounds the distance of the unit
 from its formula. Every operation widens its result by the rounding errors of float64.
 """
 
@@ -12,16 +12,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-#: Relative spacing of float64, and a magnitude below which its rounding errors are not relative.
+#: Relative spacing of float64, and a bound on the absolute rounding errors of tiny values.
 EPSILON, TINY = 2.0**-52, 2.0**-1000
 
-#: Rounding errors of one operation, on both sides, in units of ``EPSILON``: torch's exp and log err by less.
+#: Rounding errors of one operation, in units of ``EPSILON``. Those of torch's exp and log are smaller.
 ROUNDINGS = 16
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers v with low ≤ v ≤ high and |v| ≥ away, one such set per entry of the tensors."""
+    """Per entry of the tensors, the set of numbers v with low ≤ v ≤ high and |v| ≥ away."""
 
     low: Tensor
     high: Tensor
@@ -29,7 +29,7 @@ class Interval:
 
     @classmethod
     def between(cls, low: Tensor, high: Tensor, away: Tensor | float = 0.0) -> Self:
-        """NaN, as in 0·∞, becomes the whole line."""
+        """Return the interval. If an end is NaN (such as 0·∞), that side is unbounded."""
         low, high = low.masked_fill(low.isnan(), -torch.inf), high.masked_fill(high.isnan(), torch.inf)
         outside = torch.maximum(low, -high).clamp_min(0)
         return cls(low, high, torch.fmax(outside, torch.as_tensor(away, dtype=low.dtype)))
@@ -54,7 +54,7 @@ class Interval:
         return self.between(self.away, self.magnitude, self.away)
 
     def power(self, exponent: Tensor) -> Self:
-        """v^exponent for v ≥ 0, which is monotone in v."""
+        """Return v^exponent for v ≥ 0, which is monotone in v."""
         ends = torch.stack([self.low.clamp_min(0) ** exponent, self.high**exponent])
         return self.between(ends.amin(0), ends.amax(0))
 
@@ -68,11 +68,11 @@ def _replace_nan(gap: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Twin:
-    """What a module computes and what its formula computes, for every input of a box.
+    """Enclosures of the values of a module and of its formula, for every input of a box.
 
     Attributes:
-        module, formula: the values of the two.
-        gap: |module - formula| ≤ gap at every input.
+        module, formula: intervals that contain the values of each.
+        gap: |module - formula| ≤ gap for every input.
     """
 
     module: Interval
@@ -81,34 +81,34 @@ class Twin:
 
     @classmethod
     def same(cls, low: Tensor, high: Tensor, away: Tensor) -> Self:
-        """Inputs: both sides receive the same number."""
+        """Return a twin of inputs, which are equal for module and formula."""
         both = Interval.between(low, high, away)
         return cls(both, both, torch.zeros_like(both.low))
 
     @classmethod
     def constants(cls, value: Tensor, exact: Tensor) -> Self:
-        """A weight of the module, and the exact value it stands for."""
+        """Return a twin of a weight of the module and its exact value in the formula."""
         value, exact = value.double(), exact.double()
         gap = (value - exact).abs() + EPSILON * exact.abs()  # `exact` may be a rounded fraction
         return cls(Interval.between(value, value), Interval.between(exact, exact), gap)
 
     @classmethod
     def deviation(cls, values: Interval) -> Self:
-        """A term of the module that is 0 in the formula."""
+        """Return a twin of a term of the module that is 0 in the formula."""
         zero = torch.zeros_like(values.low)
         return cls(values, Interval.between(zero, zero), values.magnitude)
 
     def _on_both_sides(self, change: Callable[[Interval], Interval]) -> Self:
-        """``change`` applied to module and formula; the gap stays."""
+        """Apply ``change`` to module and formula and keep the gap."""
         return replace(self, module=change(self.module), formula=change(self.formula))
 
     def _with_rounding(self, errors: Tensor | float = 0.0) -> Self:
-        """With the rounding errors of one more operation, and the gap no larger than the intervals allow."""
+        """Add the rounding errors of one operation, and bound the gap by that of the intervals."""
         size = torch.maximum(self.module.magnitude, self.formula.magnitude)
-        slack = ROUNDINGS * EPSILON * size + errors + TINY
-        module, formula = self.module.widen(slack), self.formula.widen(slack)
+        rounding = ROUNDINGS * EPSILON * size + errors + TINY
+        module, formula = self.module.widen(rounding), self.formula.widen(rounding)
         furthest = torch.maximum(module.high - formula.low, formula.high - module.low)
-        gap = torch.minimum(_replace_nan(self.gap + slack), _replace_nan(furthest))
+        gap = torch.minimum(_replace_nan(self.gap + rounding), _replace_nan(furthest))
         return type(self)(module, formula, gap * (1 + ROUNDINGS * EPSILON))
 
     def __add__(self, other: Self) -> Self:
@@ -116,7 +116,7 @@ class Twin:
         return total._with_rounding(EPSILON * (_size(self) + _size(other)))
 
     def __mul__(self, other: Self) -> Self:
-        """|ab - a'b'| ≤ |a - a'| |b| + |a'| |b - b'|."""
+        """Multiply, with |ab - a'b'| ≤ |a - a'| |b| + |a'| |b - b'|."""
         gap = self.gap * other.module.magnitude + self.formula.magnitude * other.gap
         return type(self)(self.module * other.module, self.formula * other.formula, gap)._with_rounding()
 
@@ -124,19 +124,19 @@ class Twin:
         return self * self.constants(*(torch.tensor(factor, dtype=torch.float64),) * 2)
 
     def complement(self) -> Self:
-        """1 - v."""
+        """Return 1 - v."""
         one = torch.ones((), dtype=torch.float64)
         return self.constants(one, one) + self.scale(-1.0)
 
     def sum(self) -> Self:
-        """Over the last axis, added in any order."""
+        """Sum over the last axis. The bound holds for any order of the terms."""
         terms = self.gap.shape[-1]
         total = self._on_both_sides(lambda side: Interval.between(side.low.sum(-1), side.high.sum(-1)))
         gap = self.gap.sum(-1)
         return replace(total, gap=gap)._with_rounding(2 * terms * EPSILON * _size(self).sum(-1))
 
     def product(self) -> Self:
-        """Over the last axis."""
+        """Multiply over the last axis."""
         factors = [self[..., index] for index in range(self.gap.shape[-1])]
         result = factors[0]
         for factor in factors[1:]:
@@ -160,7 +160,7 @@ class Twin:
         return replace(self._on_both_sides(side), gap=2 * (~self._same_sign()).double())
 
     def negative(self) -> Self:
-        """1 where v < 0, else 0."""
+        """Return 1 where v < 0, else 0."""
 
         def side(values: Interval) -> Interval:
             return Interval.between((values.high < 0).double(), (values.low < 0).double())
@@ -178,19 +178,19 @@ class Twin:
         return replace(powers, gap=self.gap * steepest)._with_rounding()
 
     def plus_epsilon(self, epsilon: Tensor | float) -> Self:
-        """v + ε in the module only; ε ≥ 0."""
+        """Add ε ≥ 0 in the module only."""
         epsilon = torch.as_tensor(epsilon, dtype=torch.float64)
         return type(self)(
             self.module + Interval.between(epsilon, epsilon), self.formula, self.gap + epsilon
         )._with_rounding()
 
     def at_least(self, smallest: float) -> Self:
-        """max(v, smallest) in the module only."""
+        """Replace v by max(v, smallest) in the module only."""
         module = Interval.between(self.module.low.clamp_min(smallest), self.module.high.clamp_min(smallest))
         return replace(self, module=module, gap=self.gap + (smallest - self.module.low).clamp_min(0))
 
     def at_most(self, largest: float) -> Self:
-        """min(v, largest) in the module only."""
+        """Replace v by min(v, largest) in the module only."""
         module = Interval.between(self.module.low.clamp_max(largest), self.module.high.clamp_max(largest))
         return replace(self, module=module, gap=self.gap + (self.module.high - largest).clamp_min(0))
 
@@ -200,10 +200,10 @@ def _size(twin: Twin) -> Tensor:
 
 
 def power(base: Twin, value: Tensor, exact: Tensor) -> Twin:
-    """base^value in the module, base^exact in the formula, for base ≥ 0.
+    """Return base^value in the module and base^exact in the formula, for base ≥ 0.
 
-    |m^w - f^v| ≤ |m^w - m^v| + |m^v - f^v|: the first by the derivative along the exponent, |ln m| m^ξ, the
-    second by the derivative along the base, or for 0 < v ≤ 1 by |m - f|^v.
+    |m^w - f^v| ≤ |m^w - m^v| + |m^v - f^v|. The derivative along the exponent, |ln m| m^ξ, bounds the first term.
+    The derivative along the base bounds the second term; for 0 < v ≤ 1, |m - f|^v bounds it too.
     """
     value, exact = value.double(), exact.double()
     low, high = base.module.low.clamp_min(0), base.module.high
@@ -222,7 +222,7 @@ def power(base: Twin, value: Tensor, exact: Tensor) -> Twin:
     along_base = torch.where((exact == 0) | (base.gap == 0), 0.0, along_base)
 
     sides = base.module.power(value), base.formula.power(exact)
-    # exp(Σ w log m) rounds relative to |w log m|, and to the number of its terms
+    # the rounding error of exp(Σ w log m) grows with |w log m| and with the number of terms
     logarithm = torch.maximum(low.clamp_min(1e-300).log().abs(), high.clamp_min(1e-300).log().abs())
     errors = (ROUNDINGS + 2 * value.shape[-1]) * EPSILON * (1 + most.abs() + least.abs()) * (1 + logarithm)
     size = torch.maximum(*(side.magnitude for side in sides))

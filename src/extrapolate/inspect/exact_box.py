@@ -1,4 +1,4 @@
-"""How far a module is from its formula on a box of inputs: a rigorous bound, and the largest sampled value."""
+"""Distance of a module from its formula on a box of inputs: a rigorous bound, and the largest sampled value."""
 
 import itertools
 import math
@@ -15,19 +15,19 @@ from extrapolate.inspect.exact_units import Layer
 
 Pair = tuple[float, float]
 
-#: A range (low, high) of every input, or one per input.
+#: One range (low, high) for all inputs, or one range per input.
 Ranges = Pair | Sequence[Pair]
 
-#: Of ``trained_on``, and of the range that is assumed where neither it nor a box is stated.
+#: The box is this many times ``trained_on``, or this many times ``ASSUMED`` if neither is set.
 TIMES, ASSUMED = 10.0, (-1.0, 1.0)
 
-#: Around a pole at 0 this share of an input's largest magnitude is left out of a box.
+#: The box excludes magnitudes below this share of an input's largest magnitude around a pole at 0.
 POLE_MARGIN = 0.01
 
-#: Points compared: corners of the box, all of them if there are no more, and random points.
+#: Number of compared points: at most this many corners of the box, and random points.
 CORNERS, RANDOM = 4096, 2048
 
-#: Inputs that are written out.
+#: A text lists at most this many inputs.
 LISTED = 6
 
 
@@ -41,8 +41,8 @@ class InputBox:
 
     Attributes:
         sides: (low, high) of each input.
-        origin: in words, where the box comes from.
-        away: of each input, the magnitudes below which it is left out, around a pole at 0.
+        origin: how the box was chosen, in words.
+        away: for each input, the smallest magnitude in the box. It is above 0 only around a pole at 0.
     """
 
     sides: tuple[Pair, ...]
@@ -59,7 +59,7 @@ class InputBox:
         return f"{where}{f', {_join(cut)}' if cut else ''} ({self.origin})"
 
     def ends(self) -> list[list[float]]:
-        """Of each input the ends of its interval, or of its two intervals."""
+        """Return the ends of the interval of each input, or of its two intervals around a pole."""
         return [
             sorted({low, high} | ({-away, away} if low < 0 < high and away else set()))
             for (low, high), away in zip(self.sides, self.away, strict=True)
@@ -68,21 +68,21 @@ class InputBox:
 
 @dataclass(frozen=True)
 class BoxError:
-    """How far a module is from its formula on a box, both in float64.
+    """Distance of a module from its formula on a box, both in float64.
 
-    Of several outputs, the one whose bound is the largest share of its size.
+    With several outputs, it is that of the output with the largest ``bound / size``.
 
     Attributes:
-        box: where.
-        names: of the inputs.
-        bound: no input of the box has a larger |module - formula|, by interval arithmetic that includes
-            float64's rounding; None where there is no bound.
-        sampled: the largest |module - formula| found at the corners and at random points.
-        place: the inputs where it was found.
-        size: the largest |formula| found; of a formula that is 0, the largest |input|.
-        allowed: the largest share of ``size`` that ``bound`` may have for the module to be near its formula.
+        box: the inputs.
+        names: names of the inputs.
+        bound: upper bound of |module - formula| for all inputs of the box, by interval arithmetic that includes
+            float64's rounding. None if there is no bound.
+        sampled: the largest |module - formula| at the corners and at random points.
+        point: the inputs with this largest value.
+        size: the largest |formula| at these points; if the formula is 0, the largest |input|.
+        allowed: the module is near its formula if ``bound`` is at most ``allowed * size``.
         output: index of the output.
-        unbounded: why there is no bound; None if there is one.
+        unbounded: why there is no bound. None if there is one.
     """
 
     box: InputBox
@@ -100,26 +100,26 @@ class BoxError:
         return self.bound is not None and self.bound <= self.allowed * self.size
 
     def words(self) -> str:
-        """The bound, the sampled maximum and the formula's size, in one line."""
+        """Return the bound, the sampled maximum and the formula's size in one line."""
         if self.bound is None:
             bound = f"no bound ({self.unbounded})"
         else:
-            share = f"{self.bound / self.size:.2g} of the formula's size {self.size:.3g}"
-            bound = f"at most {self.bound:.2g}, {share} ({self.allowed:g} is allowed)"
+            share = f"{self.bound / self.size:.2g} times the formula's size {self.size:.3g}"
+            bound = f"at most {self.bound:.2g}, {share} (allowed: {self.allowed:g})"
         return f"{bound}; largest sampled: {self.sampled:.2g}"
 
-    def place_in_words(self) -> str:
+    def describe_point(self) -> str:
         return _join([f"{name} = {at:.4g}" for name, at in zip(self.names, self.point, strict=True)])
 
 
 def choose_box(width: int, box: Ranges | None, trained_on: Ranges | None) -> InputBox:
-    """The stated box, or the training range out to ten times its ends, or that of [-1, 1].
+    """Return ``box``, or a box of 10 times the training range, which is [-1, 1] by default.
 
     Raises:
-        ValueError: both are stated, or a range is not (low, high), or there is not one range per input.
+        ValueError: both are set, a range is not (low, high), or the number of ranges is not that of the inputs.
     """
     if box is not None and trained_on is not None:
-        raise ValueError("state either box or trained_on, not both")
+        raise ValueError("pass either box or trained_on, not both")
     if box is not None:
         return InputBox(_sides("box", box, width), "as stated", (0.0,) * width)
     ranges = _sides("trained_on", ASSUMED if trained_on is None else trained_on, width)
@@ -137,27 +137,27 @@ def _sides(name: str, value: Ranges, width: int) -> tuple[Pair, ...]:
         ranges = np.tile(ranges, (width, 1))
     if ranges.shape != (width, 2):
         raise ValueError(
-            f"{name} must be (low, high), or one such pair for each of the {width} inputs; got {value!r}"
+            f"{name} must be (low, high), or one such pair for each of the {width} inputs, got {value!r}"
         )
     sides = tuple((float(low), float(high)) for low, high in ranges)
     for low, high in sides:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"{name} needs finite low < high; got ({low:g}, {high:g})")
+            raise ValueError(f"{name} must have finite low < high, got ({low:g}, {high:g})")
     return sides
 
 
 def away_from_poles(box: InputBox, layers: Sequence[Layer], names: Sequence[str]) -> InputBox:
-    """Leave out the inputs near 0 at which the first layer with weights has no value.
+    """Exclude inputs near 0 from the box if the first layer with weights has a pole there.
 
     Raises:
-        ValueError: an input must be positive, and the box holds no positive value of it.
+        ValueError: an input must be positive, but its range has no positive value.
     """
     first = next((each.snapped for each in layers if each.snapped.distances), layers[0].snapped)
     sides, away = list(box.sides), list(box.away)
     for index, (low, high) in enumerate(sides):
         margin = POLE_MARGIN * max(abs(low), abs(high))
         if index in first.positive and high <= 0:
-            raise ValueError(f"{names[index]} must be positive for this module; its range is ({low:g}, {high:g})")
+            raise ValueError(f"{names[index]} must be positive for this module, but its range is ({low:g}, {high:g})")
         pole = low <= 0 <= high and index in first.nonzero
         if low <= 0 and index in first.positive:
             sides[index] = (POLE_MARGIN * high, high)
@@ -183,24 +183,25 @@ def box_error(
     """Bound and sample |module - expressions| on ``box``.
 
     Args:
-        module: in float64, and its ``layers``.
-        allowed: the largest share of the formula's size that counts as near.
+        module: the module in float64.
+        layers: its layers.
+        allowed: the largest ratio of the bound to the formula's size for a module that is near its formula.
     """
     points = _points(box, seed)
     formula = _values(expressions, symbols, points)
-    apart = (module(points) - formula).abs()
-    apart = apart.masked_fill(apart.isnan(), torch.inf)
+    distance = (module(points) - formula).abs()
+    distance = distance.masked_fill(distance.isnan(), torch.inf)
     size = formula.abs().nan_to_num(0.0, 0.0, 0.0).amax(0)
     size = torch.where(size > 0, size, points.abs().max())
     bounds, unbounded = _bounds(layers, box, len(expressions))
     output = int((bounds / size).argmax())
     finite = math.isfinite(float(bounds[output]))
-    worst = int(apart[:, output].argmax())
+    worst = int(distance[:, output].argmax())
     return BoxError(
         box=box,
         names=tuple(map(str, symbols)),
         bound=float(bounds[output]) if finite else None,
-        sampled=float(apart[worst, output]),
+        sampled=float(distance[worst, output]),
         point=tuple(points[worst].tolist()),
         size=float(size[output]),
         allowed=allowed,
@@ -210,7 +211,7 @@ def box_error(
 
 
 def _bounds(layers: Sequence[Layer], box: InputBox, outputs: int) -> tuple[Tensor, str]:
-    """One bound per output, infinite where there is none; and the reason for that."""
+    """Return one bound per output, infinite if there is none, and the reason for an infinite bound."""
     low, high = torch.tensor(box.sides, dtype=torch.float64).unbind(-1)
     twin = Twin.same(low, high, torch.tensor(box.away, dtype=torch.float64))
     for layer in layers:
@@ -218,11 +219,11 @@ def _bounds(layers: Sequence[Layer], box: InputBox, outputs: int) -> tuple[Tenso
             kind = type(layer.module).__name__
             return torch.full((outputs,), torch.inf), f"the rule of {kind} has no `enclose`"
         twin = layer.snapped.enclose(twin)
-    return twin.gap, "the formula may have no value somewhere in the box: state a smaller box"
+    return twin.gap, "the formula may be undefined in parts of the box: pass a smaller box"
 
 
 def _points(box: InputBox, seed: int) -> Tensor:
-    """Corners and random points of the box, (N, I)."""
+    """Return corners and random points of the box, (N, I)."""
     rng = np.random.default_rng(seed)
     ends = box.ends()
     if math.prod(map(len, ends)) <= CORNERS:
@@ -238,7 +239,7 @@ def _points(box: InputBox, seed: int) -> Tensor:
 
 
 def _values(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], points: Tensor) -> Tensor:
-    """The expressions in float64 at ``points``, (N, O)."""
+    """Evaluate the expressions in float64 at ``points``; returns (N, O)."""
     function = sympy.lambdify(symbols, list(expressions), "numpy")
     with np.errstate(all="ignore"):
         columns = function(*points.numpy().T)

@@ -1,4 +1,4 @@
-"""From a trained arithmetic module to its formula, with the evidence; or a sentence why there is none."""
+"""Find the formula of a trained arithmetic module and the evidence for it, or the reason why there is none."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from extrapolate.inspect.exact_result import Exact, ExactCertificate
 from extrapolate.inspect.exact_units import Layer, NeverExactError, WeightDistance, snap
 from extrapolate.inspect.exact_untrained import estimate_untrained_chance
 
-#: The files whose rules are registered by their import.
+#: Importing these modules registers their rules.
 RULES = (exact_additive, exact_multiplicative, exact_log_space, exact_gated)
 
 
@@ -34,37 +34,38 @@ def exact(
 ) -> Exact:
     """Find the formula that ``module`` has learned: a unit, ``nn.Linear``, or an ``nn.Sequential`` of them.
 
-    Every weight is snapped to the exact value of its kind. Three questions are then answered apart, and the
-    module is exact if all three answers are good:
+    First every weight is snapped to the nearest exact value of its kind. The module is exact if it passes three
+    separate checks:
 
-    1. Which formula do the snapped weights stand for? It is read off symbolically and compared with the
-       snapped network's own equation in rational arithmetic.
-    2. How far is the module itself, with its weights as they are, from that formula? On a box of inputs,
-       |module - formula| is bounded by interval arithmetic and sampled. The bound may be ``max_error`` times
-       the largest value of the formula. A module without a bound is not exact.
-    3. Are the weights nearer to exact values than those of an untrained module? The probability that all
-       weights of an untrained module are as near is at most ``max_chance``.
+    1. The formula of the snapped weights is correct. It is derived symbolically and compared with the snapped
+       network's own equation in rational arithmetic.
+    2. The module itself, with its unsnapped weights, is near that formula. On a box of inputs,
+       |module - formula| is bounded by interval arithmetic, and sampled. The bound must be at most ``max_error``
+       times the largest value of the formula. A module without a bound is not exact.
+    3. The weights are nearer to exact values than those of an untrained module. The probability that all
+       weights of an untrained module are as near must be at most ``max_chance``.
 
-    The module is evaluated in float64 and in evaluation mode; it is not changed. Where the formula has a pole
-    at an input of 0 that the box contains, magnitudes below 1 % of the input's largest are left out.
+    The module is evaluated in float64 and in evaluation mode, and does not change. If the box contains a pole of
+    the formula at an input of 0, magnitudes below 1 % of the input's largest are excluded.
 
     Args:
-        names: of the inputs; x0, x1, ... without.
-        tolerance: how far a weight may be from its exact value. A weight of ``nn.Linear`` may be any fraction
-            p/q with q ≤ 100, but has to be within tolerance/q² of it.
-        box: range (low, high) of every input, or one pair per input.
-        trained_on: instead of ``box``, the range of the training inputs; the box reaches from it to 10 times
-            its ends. Without either it is taken as (-1, 1), and the box is [-10, 10].
+        module: the trained module.
+        names: names of the inputs. Default: x0, x1, ...
+        tolerance: largest distance of a weight from its exact value. A weight of ``nn.Linear`` may be any
+            fraction p/q with q ≤ 100; its distance must be at most tolerance/q².
+        box: one range (low, high) for all inputs, or one per input.
+        trained_on: range of the training inputs, instead of ``box``. The box extends it to 10 times its ends.
+            The default is (-1, 1), so that the box is [-10, 10].
         max_error: largest bound, as a share of the formula's largest value on the box.
-        max_chance: largest probability that an untrained module is as near to exact.
-        seed: decides which points are compared and which fresh weights are drawn.
+        max_chance: largest probability that an untrained module is as near to exact values.
+        seed: seed of the compared points and of the untrained weights.
 
     Raises:
-        TypeError: ``module`` is no torch module.
+        TypeError: ``module`` is not a torch module.
         ValueError: names, box or trained_on do not fit the module's inputs.
     """
     if not isinstance(module, nn.Module):
-        raise TypeError(f"exact reads a torch.nn.Module, and this is a {type(module).__name__}")
+        raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     plain = copy.deepcopy(module).to("cpu", torch.float64).eval()
     try:
         layers = [Layer(prefix, layer, snap(layer, tolerance)) for prefix, layer in _parts(plain, "")]
@@ -98,7 +99,7 @@ def _symbols(names: Sequence[str] | None, width: int) -> tuple[sympy.Symbol, ...
     if len(names) != width:
         raise ValueError(f"the module has {width} inputs, but names has {len(names)}")
     if len(set(names)) != width:
-        raise ValueError(f"names must differ from each other; got {names}")
+        raise ValueError(f"names must differ from each other, got {names}")
     return tuple(sympy.Symbol(name) for name in names)
 
 
@@ -106,12 +107,12 @@ def _far_weights(far: Sequence[WeightDistance], count: int) -> str:
     worst = max(far, key=lambda each: each.distance / each.allowed)
     return (
         f"{len(far)} of {count} weights are not near an exact value; the worst, {worst.name} = "
-        f"{worst.value:.6g}, is {worst.distance:.2g} from {worst.exact} ({worst.allowed:.2g} is allowed)"
+        f"{worst.value:.6g}, is {worst.distance:.2g} from {worst.exact} (allowed: {worst.allowed:.2g})"
     )
 
 
 def _build_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], seed: int) -> ExactCertificate:
-    """The formula of the snapped weights, and whether it equals the snapped network in fractions."""
+    """Derive the formula of the snapped weights and compare it with the snapped network in rational arithmetic."""
     values: list[sympy.Expr] = list(symbols)
     undefined: list[str] = []
     for layer in layers:
@@ -128,19 +129,19 @@ def _build_formula(layers: Sequence[Layer], symbols: tuple[sympy.Symbol, ...], s
     agreement = compare(values, symbols, evaluate, [domain] * len(symbols), seed)
     if agreement.points == 0:  # such as a logarithm of several negative inputs
         agreement = compare(values, symbols, evaluate, [replace(domain, positive=True)] * len(symbols), seed)
-    differs = agreement.counterexample or "undefined at every point tried"
+    differs = agreement.counterexample or "undefined at all tested points"
     return ExactCertificate(
         snapped=tuple(values),
         snapped_agrees=agreement.equal,
         checked_points=agreement.points,
         checked_reach=agreement.reach,
         undefined=tuple(dict.fromkeys(undefined)),
-        reason=None if agreement.equal else f"the expression is not the snapped network's: {differs}",
+        reason=None if agreement.equal else f"the expression differs from the snapped network: {differs}",
     )
 
 
 def _why_not(certificate: ExactCertificate) -> str | None:
-    """Why the module is not exact although its weights are near exact values."""
+    """Return why the module is not exact although its weights are near exact values; None if it is exact."""
     assert certificate.error is not None
     assert certificate.untrained is not None
     if not certificate.error.near:
@@ -151,20 +152,20 @@ def _why_not(certificate: ExactCertificate) -> str | None:
 
 
 def _build_module(module: nn.Module, layers: Sequence[Layer]) -> nn.Module | None:
-    """A copy of ``module`` with exact weights; None where a rule states none for parameters of its layer."""
+    """Return a copy of ``module`` with exact weights; None if a rule has no values for a layer's parameters."""
     snapped = copy.deepcopy(module).eval()
     for (_, copied), layer in zip(_parts(snapped, ""), layers, strict=True):
         own = dict(copied.named_parameters())
-        stated = layer.snapped.parameters or {}
-        if own.keys() != stated.keys():
+        values = layer.snapped.parameters or {}
+        if own.keys() != values.keys():
             return None
-        for name, value in stated.items():
+        for name, value in values.items():
             own[name].copy_(value)
     return snapped
 
 
 def _poles(expressions: Sequence[sympy.Expr]) -> Iterator[str]:
-    """Where the powers in ``expressions`` have no value."""
+    """Yield the conditions under which a power in ``expressions`` is undefined."""
     for expression in expressions:
         for part in sorted(expression.atoms(sympy.Pow), key=str):
             base, exponent = part.as_base_exp()
@@ -176,7 +177,7 @@ def _poles(expressions: Sequence[sympy.Expr]) -> Iterator[str]:
 
 def _parts(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-        for name, part in module._modules.items():  # named_children() gives a layer that is used twice once
+        for name, part in module._modules.items():  # named_children() yields a repeated layer only once
             assert part is not None
             yield from _parts(part, f"{prefix}{name}.")
     else:
@@ -184,7 +185,7 @@ def _parts(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _in_features(module: nn.Module) -> int:
-    """Of the first layer that has a weight."""
+    """Return the number of inputs of the first layer that has a weight."""
     for _, layer in _parts(module, ""):
         for name in ("in_features", "junction", "w_hat", "weight"):
             value = getattr(layer, name, None)
@@ -194,7 +195,7 @@ def _in_features(module: nn.Module) -> int:
                 return value.shape[-1]
         for part in layer.children():
             return _in_features(part)
-    raise ValueError("no layer of the module tells how many inputs it has")
+    raise ValueError("cannot find the number of inputs: no layer has in_features or a weight")
 
 
 def _none(reason: str, distances: tuple[WeightDistance, ...] = ()) -> Exact:

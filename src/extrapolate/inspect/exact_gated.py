@@ -1,4 +1,4 @@
-"""Exact weights of the units that choose between a sum and a product by a gate: the INALU; and why not the NALU."""
+"""Exact weights of the INALU, whose gate chooses between a sum and a product. The NALU has none."""
 
 import math
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from extrapolate.inspect.exact_rational import power as rational_power
 from extrapolate.inspect.exact_units import BITS, TRITS, NeverExactError, Snapped, exact_rule, snap_to
 from extrapolate.nn import GNALU, INALU, NALU, IndependentNALU
 
-#: Where the INALU's multiplication saturates: products above, and inputs below.
+#: The INALU's multiplication saturates at products above the first, and at inputs below the second.
 LARGEST, SMALLEST = math.exp(20.0), 1e-7
 
 
 @exact_rule(INALU)
 def _improved(module: nn.Module, tolerance: float) -> Snapped:
-    """Of each output the path its gate opens; its multiplication saturates at e^20."""
+    """Use the path that the gate of each output opens. The multiplication saturates at e^20."""
     assert isinstance(module, INALU)
     gates = snap_to("sigmoid(gate)", torch.sigmoid(module.gate), BITS, tolerance)
     added = snap_to("additive", module.additive.effective_weight(), TRITS, tolerance)
     multiplied = snap_to("multiplicative", module.multiplicative.effective_weight(), TRITS, tolerance)
-    columns, kept = added.value.shape[1], list(gates.distances)
+    columns, distances = added.value.shape[1], list(gates.distances)
     for output, gate in enumerate(gates.fractions):
         row = slice(output * columns, (output + 1) * columns)
-        kept += (added if gate else multiplied).distances[row]
-    # The path behind a closed gate has no exact weights: 0 stands for them.
+        distances += (added if gate else multiplied).distances[row]
+    # The path behind a closed gate has no exact weights: they are set to 0.
     is_sum = gates.exact[:, None]
     exponents = multiplied.exact * (1 - is_sum)
     matrix = [
@@ -45,10 +45,10 @@ def _improved(module: nn.Module, tolerance: float) -> Snapped:
         for row in matrix:
             used = [(v, w) for v, w in zip(x, row, strict=True) if w]
             if any(abs(v) < smallest for v, _ in used):
-                raise UndefinedError("an input below 1e-7")
+                raise UndefinedError("an input is below 1e-7")
             value = product([rational_power(abs(v), w) for v, w in used])
             if value > largest:
-                raise UndefinedError("a product above e^20")
+                raise UndefinedError("a product is above e^20")
             signs = [((v > 0) - (v < 0)) * abs(w) + 1 - abs(w) for v, w in zip(x, row, strict=True)]
             values.append(value * product(signs))
         return values
@@ -66,7 +66,7 @@ def _improved(module: nn.Module, tolerance: float) -> Snapped:
     saturated = {"additive": added.exact * is_sum, "multiplicative": exponents}
     limit = "a product above e^20, or an input below 1e-7: the unit saturates"
     return Snapped(
-        tuple(kept),
+        tuple(distances),
         evaluate=lambda x: choose(sums.evaluate(x), multiply(x)),
         expressions=lambda x: choose(sums.expressions(x), powers(matrix)(x)),
         limits=() if all(gates.fractions) else (limit,),
@@ -84,6 +84,6 @@ def _improved(module: nn.Module, tolerance: float) -> Snapped:
 @exact_rule(NALU, GNALU, IndependentNALU)
 def _gate_sees_input(module: nn.Module, tolerance: float) -> Snapped:
     raise NeverExactError(
-        f"the gate of {type(module).__name__} is a logistic function of its input: with no finite weights does "
-        "it choose one path for every input"
+        f"the gate of {type(module).__name__} is a logistic function of its input: finite weights cannot choose "
+        "one path for all inputs"
     )

@@ -1,4 +1,4 @@
-"""Exact weights of the units that multiply in log space: exp of a sum of logarithms."""
+"""Exact weights of the units that multiply in log space, as the exponential of a sum of logarithms."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ from extrapolate.nn import (
     RealNPU,
 )
 
-#: What the units add to |x| against log 0: the formula is without it.
+#: The units add this to |x| to avoid log 0. The formula does not contain it.
 EPSILONS = {NACMul: 1e-7, RealNPU: 2.0**-23}
 
 
@@ -70,7 +70,7 @@ def _log_space(module: nn.Module, tolerance: float) -> Snapped:
 
 
 def _with_phase(matrix: Matrix) -> Callable[..., list[Fraction]]:
-    """Π_i |x_i|^W_oi · cos(π Σ_i W_oi [x_i < 0])."""
+    """Return the function Π_i |x_i|^W_oi · cos(π Σ_i W_oi [x_i < 0])."""
 
     def evaluate(x: Sequence[Fraction]) -> list[Fraction]:
         return [
@@ -84,27 +84,27 @@ def _with_phase(matrix: Matrix) -> Callable[..., list[Fraction]]:
 
 @exact_rule(RealNPU, NPU, ModifiedRealNPU)
 def _power_unit(module: nn.Module, tolerance: float) -> Snapped:
-    """An input that no output uses needs no exact gate, and one behind a closed gate no exact exponent."""
+    """Snap gates and weights. An unused input needs no exact gate; a closed gate needs no exact weight."""
     assert isinstance(module, RealNPU | NPU)
     gates = snap_to("gate", module.gate.clamp(0, 1), BITS, tolerance)
     weight = snap_to("weight", module.weight, POWERS, tolerance)
     imaginary = module.weight_imag if isinstance(module, NPU) else torch.zeros_like(module.weight)
     imaginary_distances = snap_to("weight_imag", imaginary, ZERO, tolerance).distances
-    kept: list[WeightDistance] = []
+    distances: list[WeightDistance] = []
     unused: list[bool] = []
     for index, (gate, distance) in enumerate(zip(gates.fractions, gates.distances, strict=True)):
         column = weight.distances[index :: len(gates.distances)]
         unused.append(all(not each.exact and each.near for each in column))
         if not unused[-1]:
-            kept.append(distance)
+            distances.append(distance)
         if unused[-1] or gate:
-            kept += column
+            distances += column
         if gate and isinstance(module, NPU):
-            kept += imaginary_distances[index :: len(gates.distances)]
-    kept.append(_epsilon(type(module).__name__, EPSILONS[RealNPU], tolerance))
+            distances += imaginary_distances[index :: len(gates.distances)]
+    distances.append(_epsilon(type(module).__name__, EPSILONS[RealNPU], tolerance))
     matrix = [[gate * w for gate, w in zip(gates.fractions, row, strict=True)] for row in weight.matrix]
 
-    # What makes no difference is the same on both sides, so that it adds nothing to the distance.
+    # Values without effect are equal on both sides, so that they add nothing to the distance.
     idle = torch.tensor(unused)
     exact_gate = torch.where(idle, gates.value.double(), gates.exact)
     exponent = torch.where(idle | (gates.exact > 0), weight.exact, weight.value.double())
@@ -128,7 +128,7 @@ def _power_unit(module: nn.Module, tolerance: float) -> Snapped:
         parameters["weight_imag"] = torch.zeros_like(weight.exact)
     roots = frozenset(index for row in matrix for index, w in enumerate(row) if w.denominator != 1)
     return Snapped(
-        tuple(kept),
+        tuple(distances),
         _with_phase(matrix),
         powers(matrix),
         roots=bool(roots),
@@ -153,10 +153,10 @@ def _mass(module: nn.Module, tolerance: float) -> Snapped:
 
     def evaluate(x: Sequence[Fraction]) -> list[Fraction]:
         if any(v <= 0 for v in x):
-            raise UndefinedError("the logarithm of a number that is not positive")
+            raise UndefinedError("the logarithm of a number ≤ 0")
         return product_of_each(matrix, rational_power)(x)
 
-    plain = Snapped(
+    magnitude_unit = Snapped(
         (*weight.distances, *bias.distances),
         evaluate,
         powers(matrix),
@@ -166,17 +166,17 @@ def _mass(module: nn.Module, tolerance: float) -> Snapped:
         positive=inputs,
     )
     if not isinstance(module, MulMCFCSignINALU | MulMCFCSignRealNPU):
-        return plain
-    return _signed_mass(module, tolerance, plain, matrix)
+        return magnitude_unit
+    return _signed_mass(module, tolerance, magnitude_unit, matrix)
 
 
 def _signed_mass(
-    module: MulMCFCSignINALU | MulMCFCSignRealNPU, tolerance: float, plain: Snapped, matrix: Matrix
+    module: MulMCFCSignINALU | MulMCFCSignRealNPU, tolerance: float, magnitude_unit: Snapped, matrix: Matrix
 ) -> Snapped:
-    """|x| through the plain unit, times the signs that the shares let in."""
+    """Multiply the magnitude unit at |x| by the signs of the inputs that the shares select."""
     shares = snap_to("shares", module.mcfc.fractions(), BITS, tolerance)
-    distances = [*plain.distances, *shares.distances]
-    parameters = {**(plain.parameters or {}), "mcfc.junction": saturated_bits(shares.exact)}
+    distances = [*magnitude_unit.distances, *shares.distances]
+    parameters = {**(magnitude_unit.parameters or {}), "mcfc.junction": saturated_bits(shares.exact)}
     signed = shares.matrix
     gate = Twin.constants(*(torch.ones(module.mcfc.in_features),) * 2)
     if isinstance(module, MulMCFCSignRealNPU):
@@ -188,7 +188,7 @@ def _signed_mass(
     def evaluate(x: Sequence[Fraction]) -> list[Fraction]:
         return [
             value * math.prod(-1 for v, s in zip(x, signs, strict=True) if s and v < 0)
-            for value, signs in zip(plain.evaluate([abs(v) for v in x]), signed, strict=True)
+            for value, signs in zip(magnitude_unit.evaluate([abs(v) for v in x]), signed, strict=True)
         ]
 
     def expressions(x: Sequence[sympy.Expr]) -> list[sympy.Expr]:
@@ -201,12 +201,12 @@ def _signed_mass(
         ]
 
     def enclose(x: Twin) -> Twin:
-        assert plain.enclose is not None
+        assert magnitude_unit.enclose is not None
         if isinstance(module, MulMCFCSignINALU):
             sign = gated_twin(x.sign(), shares.twin)
         else:
             sign = half_turns(gate * x.negative(), shares.twin).cosine()
-        return plain.enclose(x.absolute()) * sign
+        return magnitude_unit.enclose(x.absolute()) * sign
 
     return Snapped(
         tuple(distances),
@@ -215,5 +215,5 @@ def _signed_mass(
         limits=("an input = 0: the unit takes its logarithm",),
         parameters=parameters,
         enclose=enclose,
-        nonzero=plain.positive,
+        nonzero=magnitude_unit.positive,
     )

@@ -1,4 +1,4 @@
-"""Exact weights of the units that multiply gated factors: the NMU and its kin, the NRU and the NMRU."""
+"""Exact weights of the units that multiply gated factors: the NMU and its variants, the NRU and the NMRU."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -32,12 +32,12 @@ def product(factors: Sequence[Fraction]) -> Fraction:
 def product_of_each(
     weight: Matrix, factor: Callable[[Fraction, Fraction], Fraction]
 ) -> Callable[..., list[Fraction]]:
-    """y_o = Π_i factor(x_i, W_oi)."""
+    """Return the function y_o = Π_i factor(x_i, W_oi)."""
     return lambda x: [product([factor(v, w) for v, w in zip(x, row, strict=True)]) for row in weight]
 
 
 def powers(weight: Matrix, *, absolute: bool = False) -> Callable[..., list[sympy.Expr]]:
-    """Π_i x_i^W_oi, or of |x_i|."""
+    """Return the function Π_i x_i^W_oi, or Π_i |x_i|^W_oi, in sympy."""
     return lambda x: [
         sympy.Mul(*((sympy.Abs(v) if absolute else v) ** rational(w) for v, w in zip(x, row, strict=True) if w))
         for row in weight
@@ -45,15 +45,15 @@ def powers(weight: Matrix, *, absolute: bool = False) -> Callable[..., list[symp
 
 
 def divisors(weight: Matrix) -> frozenset[int]:
-    """The inputs with a negative exponent."""
+    """Return the indices of the inputs with a negative exponent."""
     return frozenset(index for row in weight for index, w in enumerate(row) if w < 0)
 
 
 def cosine(halves: Fraction) -> int:
-    """cos(π·halves) for a whole number.
+    """Return cos(π·halves) for an integer.
 
     Raises:
-        UndefinedError: for a half: the power is that of a negative base.
+        UndefinedError: ``halves`` is not an integer: an even root of a negative base.
     """
     if halves.denominator != 1:
         raise UndefinedError("negative base of an even root")
@@ -61,12 +61,12 @@ def cosine(halves: Fraction) -> int:
 
 
 def gated_twin(x: Twin, weight: Twin) -> Twin:
-    """Π_i (W_oi x_i + 1 - W_oi)."""
+    """Return Π_i (W_oi x_i + 1 - W_oi)."""
     return (weight * x + weight.complement()).product()
 
 
 def half_turns(negative: Twin, weight: Twin) -> Twin:
-    """π Σ_i W_oi k_i, where k_i is 1 for a negative input."""
+    """Return π Σ_i W_oi k_i, where k_i is 1 for a negative input, else 0."""
     return (weight * negative).sum().scale(math.pi)
 
 
@@ -107,13 +107,13 @@ def _reciprocal(module: nn.Module, tolerance: float) -> Snapped:
         powers(weight.matrix),
         parameters={"weight": weight.exact},
         enclose=enclose,
-        nonzero=divided,  # a weight of -1e-6, too, makes an input of 0 infinite
+        nonzero=divided,  # even a weight of -1e-6 maps an input of 0 to infinity
     )
 
 
 @exact_rule(NMRU, GatedNMRU)
 def _with_reciprocals(module: nn.Module, tolerance: float) -> Snapped:
-    """NMU of |[x, 1/x]| times the cosine of its phase."""
+    """Compute the NMU of |[x, 1/x]| times the cosine of its phase."""
     assert isinstance(module, NMRU)
     columns = module.in_features
     weight = snap_to("weight", module.weight, BITS, tolerance)

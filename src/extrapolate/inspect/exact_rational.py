@@ -1,4 +1,4 @@
-"""Two independent evaluations of one rule, compared in rational arithmetic far outside the training range."""
+"""Compare two independent evaluations of a formula in rational arithmetic, far outside the training range."""
 
 import random
 import sys
@@ -8,28 +8,28 @@ from fractions import Fraction
 
 import sympy
 
-#: ``evaluate(inputs)``: a network's own equation in fractions, one number an output.
+#: ``evaluate(inputs)``: a network's own equation in rational arithmetic, one number per output.
 Evaluate = Callable[[Sequence[Fraction]], Sequence[Fraction]]
 
-#: How far out inputs are drawn, and how many points are compared.
+#: Largest magnitude of the sampled inputs, and number of compared points.
 REACH, POINTS = 10**6, 24
 
-#: Roots above this make numbers of thousands of digits: a sixth of the points is compared.
+#: Above this root, numbers have thousands of digits: only a sixth of the points is compared.
 HIGH_ROOT = 12
 
 
 class UndefinedError(ArithmeticError):
-    """The rule has no value at a point; the message says why."""
+    """The formula is undefined at a point. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the comparison found.
+    """Result of the comparison.
 
     Attributes:
-        points: compared; points where both sides are undefined are drawn anew.
+        points: number of compared points, without those where the network's equation is undefined.
         reach: the largest magnitude of an input.
-        disagreement: the first point where the sides differ, in words; None if there is none.
+        counterexample: the first point where the two evaluations differ, in words. None if there is none.
     """
 
     points: int
@@ -43,18 +43,18 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Domain:
-    """Where one input is drawn from.
+    """The numbers from which one input is sampled.
 
     Attributes:
-        positive: only positive numbers.
-        root: every number is the ``root``-th power of a fraction, so that this root of it is rational.
+        positive: sample only positive numbers.
+        root: sample ``root``-th powers of fractions, whose ``root``-th root is rational.
     """
 
     positive: bool = False
     root: int = 1
 
     def draw(self, rng: random.Random, *, whole: bool) -> Fraction:
-        # Sizes of every order: some rules hold only while a product stays below a bound.
+        # All orders of magnitude: some formulas hold only while a product is below a bound.
         largest = max(3, round(REACH ** (rng.random() / self.root)))
         base = Fraction(rng.randint(1, largest), 1 if whole else rng.randint(1, largest))
         negative = not self.positive and rng.random() < 0.5
@@ -62,7 +62,7 @@ class Domain:
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction:
-    """base^exponent where that is rational.
+    """Return base^exponent if it is rational.
 
     Raises:
         UndefinedError: zero to a negative power, an even root of a negative number, or an irrational value.
@@ -91,10 +91,10 @@ def compare(
     domains: Sequence[Domain],
     seed: int = 0,
 ) -> Agreement:
-    """``expressions`` by sympy against ``evaluate`` in fractions, on random integers and random fractions."""
+    """Compare ``expressions`` (sympy) with ``evaluate`` (fractions) at random integers and random fractions."""
     rng = random.Random(seed)
     points, reach = 0, 0.0
-    wanted = POINTS if max((domain.root for domain in domains), default=1) <= HIGH_ROOT else POINTS // 6
+    needed = POINTS if max((domain.root for domain in domains), default=1) <= HIGH_ROOT else POINTS // 6
     for attempt in range(4 * POINTS):
         inputs = [domain.draw(rng, whole=attempt % 2 == 0) for domain in domains]
         try:
@@ -108,15 +108,15 @@ def compare(
         for one, other in zip(found, expected, strict=True):
             exact = sympy.Rational(other.numerator, other.denominator)
             if one != exact and sympy.simplify(one - exact) != 0:
-                place = ", ".join(f"{symbol} = {value}" for symbol, value in zip(symbols, inputs, strict=True))
-                return Agreement(points, reach, f"at {place} the network gives {other}, the expression {one}")
-        if points == wanted:
+                point = ", ".join(f"{symbol} = {value}" for symbol, value in zip(symbols, inputs, strict=True))
+                return Agreement(points, reach, f"at {point} the network returns {other}, the expression {one}")
+        if points == needed:
             break
     return Agreement(points, reach, None)
 
 
 def _magnitude(value: Fraction) -> float:
-    """|value|, or the largest float: powers that make a root rational can lie beyond it."""
+    """Return |value|, at most the largest float: powers with rational roots can be larger."""
     try:
         return abs(float(value))
     except OverflowError:

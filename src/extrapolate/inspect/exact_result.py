@@ -1,4 +1,4 @@
-"""What :func:`exact` found, as data and as lines to read."""
+"""The result of :func:`exact`, as data and as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from extrapolate.inspect.exact_untrained import UntrainedChance
 
 @dataclass(frozen=True)
 class ExactCertificate:
-    """The evidence for, or against, an exact formula: three questions, answered apart.
+    """The evidence for or against an exact formula: the results of three separate checks.
 
     Attributes:
-        weights: every snapped weight with its distance; empty where the module has no exact weights.
-        distance: the largest of these distances; None without weights.
-        snapped: the formula of the snapped weights, one expression per output; None where weights are far
-            from exact values. It describes the module only if ``error`` is small.
-        snapped_agrees: ``snapped`` equals the snapped network's own equation in rational arithmetic.
-        checked_points, checked_reach: on how many random points, and the largest magnitude of their inputs.
-        undefined: in words, where the formula has no value or the snapped network departs from it.
-        error: how far the module itself is from the formula on a box; None where ``snapped`` is.
-        untrained: how probable it is that an untrained module is as near to exact; None where ``snapped`` is.
-        reason: why there is no exact formula; None if there is one.
+        distances: every snapped weight with its distance. Empty if the module has no exact weights.
+        snapped: the formula of the snapped weights, one expression per output. None if weights are far from
+            exact values. It describes the module only if ``error`` is small.
+        snapped_agrees: whether ``snapped`` equals the snapped network's own equation in rational arithmetic.
+        checked_points: number of random points of this comparison.
+        checked_reach: the largest magnitude of their inputs.
+        undefined: conditions under which the formula is undefined or differs from the snapped network, in words.
+        error: distance of the module itself from the formula on a box. None if ``snapped`` is None.
+        untrained: probability that an untrained module is as near to exact. None if ``snapped`` is None.
+        reason: why there is no exact formula. None if there is one.
     """
 
     distances: tuple[WeightDistance, ...] = ()
@@ -40,19 +40,20 @@ class ExactCertificate:
 
     @property
     def distance(self) -> float | None:
+        """The largest distance of a weight from its exact value; None without weights."""
         return max((weight.distance for weight in self.distances), default=None)
 
 
 @dataclass(frozen=True, repr=False)
 class Exact:
-    """What :func:`exact` found. Its ``repr`` answers each question apart.
+    """The result of :func:`exact`. Its ``repr`` shows the result of each check.
 
     Attributes:
-        expressions: one sympy expression per output; None where the module is not exact.
-        symbols: the inputs.
-        module: the snapped network: a copy of the module in evaluation mode whose weights are exact, so that
-            it computes ``certificate.snapped`` up to rounding. None where weights are far from exact values,
-            or where the rule of a layer states no ``parameters``.
+        expressions: one sympy expression per output. None if the module is not exact.
+        symbols: symbols of the inputs.
+        module: the snapped network: a copy of the module in evaluation mode with exact weights. It computes
+            ``certificate.snapped`` up to rounding. None if weights are far from exact values, or if the rule of
+            a layer has no ``parameters``.
         certificate: the evidence.
     """
 
@@ -63,7 +64,7 @@ class Exact:
 
     @property
     def found(self) -> bool:
-        """Whether the module is exact: all three questions are answered with yes."""
+        """Whether the module is exact: it passed all three checks."""
         return self.expressions is not None
 
     def __repr__(self) -> str:
@@ -76,28 +77,29 @@ class Exact:
         return "\n".join(lines)
 
 
-#: Formulas of more outputs, or longer ones, are cut in a ``repr``.
+#: A ``repr`` shows at most this many formulas, and this many characters of each.
 OUTPUTS, LETTERS = 8, 200
 
 
 def _formulas(expressions: Sequence[sympy.Expr]) -> list[str]:
-    written = [f"y{index} = {expression}" for index, expression in enumerate(expressions[:OUTPUTS])]
-    lines = [line if len(line) <= LETTERS else f"{line[:LETTERS]} …" for line in written]
+    equations = [f"y{index} = {expression}" for index, expression in enumerate(expressions[:OUTPUTS])]
+    lines = [line if len(line) <= LETTERS else f"{line[:LETTERS]} …" for line in equations]
     return lines + ([f"… and {len(expressions) - OUTPUTS} more"] if len(expressions) > OUTPUTS else [])
 
 
 def _evidence(certificate: ExactCertificate, snapped: Sequence[sympy.Expr]) -> list[str]:
-    stands_for = "these expressions" if certificate.reason is None else "; ".join(_formulas(snapped))
+    formula = "as above" if certificate.reason is None else "; ".join(_formulas(snapped))
+    points = f"{certificate.checked_points} random points up to {certificate.checked_reach:.3g}"
     agrees = (
-        f"equal in fractions at {certificate.checked_points} random points up to {certificate.checked_reach:.3g}"
+        f"equal in rational arithmetic at {points}"
         if certificate.snapped_agrees
-        else "NOT equal to the snapped network in fractions"
+        else "NOT equal to the snapped network in rational arithmetic"
     )
-    lines = [f"  The snapped weights stand for {stands_for}: {agrees}."]
+    lines = [f"  Formula of the snapped weights: {formula}; {agrees}."]
     if (error := certificate.error) is not None:
         lines.append(f"  |module - formula| of y{error.output} for {error.box.words(error.names)}:")
-        lines.append(f"    {error.words()} at {error.place_in_words()}.")
+        lines.append(f"    {error.words()} at {error.describe_point()}.")
     if certificate.untrained is not None:
-        lines.append(f"  Weights are at most {certificate.distance or 0.0:.2g} from exact values;")
+        lines.append(f"  The distance of the weights from exact values is at most {certificate.distance or 0.0:.2g};")
         lines.append(f"    {certificate.untrained.words()}.")
-    return lines + [f"  Undefined or different where {place}." for place in certificate.undefined]
+    return lines + [f"  Undefined or different: {condition}." for condition in certificate.undefined]

@@ -1,4 +1,4 @@
-"""What it means for one unit to be exact: a registry from the class of a unit to its snapped twin."""
+"""A registry that maps the class of a unit to the rule that snaps its weights to exact values."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +16,18 @@ Matrix = list[list[Fraction]]
 
 
 class NeverExactError(Exception):
-    """This kind of module has no exact weights; the message says why."""
+    """This kind of module has no exact weights. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class WeightDistance:
-    """One weight, and the exact value it stands for.
+    """One weight and its exact value.
 
     Attributes:
         name: parameter and index, such as ``0.weight[0, 1]``.
-        value, exact: before and after snapping.
-        allowed: how far apart the two may be.
+        value: the weight before snapping.
+        exact: the weight after snapping.
+        allowed: the largest distance between the two.
     """
 
     name: str
@@ -45,18 +46,19 @@ class WeightDistance:
 
 @dataclass(frozen=True)
 class Snapped:
-    """A unit at its exact weights.
+    """A unit with its exact weights.
 
     Attributes:
-        weights: every weight that was snapped; those that make no difference are left out.
-        evaluate: the unit's own equation, in fractions.
-        expressions: the same in sympy, one per output, for given input expressions.
-        roots: inputs must be squares for the equation to stay rational.
-        limits: in words, where the unit departs from its expression.
-        parameters: values by name that make the unit its expression; None where none are known.
-        enclose: the unit's own equation in twins, which bounds its distance from the expression; None where
-            there is none, and then the unit is never called exact.
-        nonzero, positive: indices of the inputs that must not be 0, or must be above 0.
+        distances: the snapped weights, without those that have no effect.
+        evaluate: the unit's own equation in rational arithmetic.
+        expressions: function that maps sympy expressions of the inputs to one expression per output.
+        roots: inputs must be squares for rational results.
+        limits: conditions under which the unit differs from its expression, in words.
+        parameters: values by name with which the unit computes its expression. None if unknown.
+        enclose: the unit's own equation in twins, which bounds its distance from the expression. A unit without
+            it is never exact.
+        nonzero: indices of the inputs that must not be 0.
+        positive: indices of the inputs that must be above 0.
     """
 
     distances: tuple[WeightDistance, ...]
@@ -72,14 +74,14 @@ class Snapped:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a network and its snapped twin; ``prefix`` is its place, such as ``0.``."""
+    """A layer of a network with its snapped form. ``prefix`` is its path in the network, such as ``0.``."""
 
     prefix: str
     module: nn.Module
     snapped: Snapped
 
     def distances(self) -> list[WeightDistance]:
-        """Its weights, named by their place in the network."""
+        """Return its weights, named by their path in the network."""
         return [replace(weight, name=f"{self.prefix}{weight.name}") for weight in self.snapped.distances]
 
 
@@ -99,7 +101,7 @@ def exact_rule(*kinds: type[nn.Module]) -> Callable[[Rule], Rule]:
 
 
 def snap(module: nn.Module, tolerance: float) -> Snapped:
-    """The snapped twin of one unit.
+    """Return the snapped form of one unit.
 
     Raises:
         NeverExactError: no rule is known for its class.
@@ -110,7 +112,7 @@ def snap(module: nn.Module, tolerance: float) -> Snapped:
     raise NeverExactError(f"no exact weights are known for {type(module).__name__}")
 
 
-#: What a subclass may have of its own and still be the same function.
+#: A subclass may define these attributes and still compute the same function.
 HARMLESS = {
     "__init__",
     "__module__",
@@ -124,7 +126,7 @@ HARMLESS = {
 
 
 def _computes_otherwise(kind: type, known: type) -> bool:
-    """Whether ``kind`` has a method of its own where ``known`` has one that its rule relies on."""
+    """Return whether ``kind`` overrides a method of ``known`` on which the rule relies."""
     own = {name for each in kind.__mro__[: kind.__mro__.index(known)] for name in vars(each)}
     return any(callable(getattr(known, name, None)) for name in own - HARMLESS)
 
@@ -135,20 +137,20 @@ TRITS = (Fraction(-1), Fraction(0), Fraction(1))
 POWERS = tuple(Fraction(k, 2) for k in range(-6, 7))
 ZERO = (Fraction(0),)
 
-#: Of a weight that may be any fraction.
+#: Largest denominator of a weight that may be any fraction.
 LARGEST_DENOMINATOR = 100
 
-#: Weights whose fractions are searched at once.
+#: Number of weights whose fractions are searched at once.
 CHUNK = 2**14
 
 
 @dataclass(frozen=True)
 class ExactWeights:
-    """The entries of one weight tensor, each at an exact value.
+    """One weight tensor with the exact values of its entries.
 
     Attributes:
         value: the tensor before snapping.
-        distances: its entries in order.
+        distances: one per entry, in order.
     """
 
     value: Tensor
@@ -160,14 +162,14 @@ class ExactWeights:
 
     @property
     def matrix(self) -> Matrix:
-        """Of a weight (O, I)."""
+        """The exact values as rows, for a weight (O, I)."""
         columns = self.value.shape[1]
         flat = self.fractions
         return [flat[start : start + columns] for start in range(0, len(flat), columns)]
 
     @property
     def exact(self) -> Tensor:
-        """The exact values, float64, of the shape of ``value``."""
+        """The exact values as a float64 tensor with the shape of ``value``."""
         return torch.tensor([float(each) for each in self.fractions], dtype=torch.float64).reshape(self.value.shape)
 
     @property
@@ -176,17 +178,17 @@ class ExactWeights:
 
 
 def snap_to(name: str, weight: Tensor, choices: Sequence[Fraction], tolerance: float) -> ExactWeights:
-    """Each entry of ``weight`` at the nearest of ``choices``."""
+    """Snap each entry of ``weight`` to the nearest of ``choices``."""
     grid = torch.tensor([float(each) for each in choices], dtype=torch.float64)
     nearest = (weight.detach().double()[..., None] - grid).abs().argmin(-1).flatten().tolist()
     return _exact_weights(name, weight, [choices[index] for index in nearest], [tolerance] * len(nearest))
 
 
 def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeights:
-    """Each entry at the fraction p/q with the smallest q ≤ 100 that lies within ``tolerance``/q², or an integer.
+    """Snap each entry to the fraction p/q within ``tolerance``/q² with the smallest q ≤ 100, else to an integer.
 
-    Any number has fractions within about 1/q²: a more complicated one must be met more closely, or every
-    number would count as exact.
+    Every number has fractions within about 1/q². A larger q therefore needs a smaller distance, or every number
+    would be exact.
     """
     value = weight.detach().double().flatten().nan_to_num(0.0, 0.0, 0.0)
     denominators = [q for part in value.split(CHUNK) for q in _smallest_denominators(part, tolerance)]
@@ -195,10 +197,10 @@ def snap_to_fraction(name: str, weight: Tensor, tolerance: float) -> ExactWeight
 
 
 def _smallest_denominators(value: Tensor, tolerance: float) -> list[int]:
-    """Of each entry the smallest q with a p/q near it; 1 where there is none."""
+    """Return, for each entry, the smallest q with a near p/q; 1 if there is none."""
     q = torch.arange(1, LARGEST_DENOMINATOR + 1)
     near = (value[:, None] - (value[:, None] * q).round() / q).abs() <= tolerance / q**2
-    return q[near.int().argmax(-1)].tolist()  # argmax gives the first of equals, and 0 without any
+    return q[near.int().argmax(-1)].tolist()  # argmax returns the first of equal values
 
 
 def _exact_weights(name: str, weight: Tensor, exact: list[Fraction], allowed: list[float]) -> ExactWeights:

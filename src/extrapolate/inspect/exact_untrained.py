@@ -1,4 +1,4 @@
-"""Whether weights are nearer to exact values than those of an untrained module."""
+"""Test whether weights are nearer to exact values than those of an untrained module."""
 
 import copy
 import math
@@ -11,20 +11,20 @@ from torch import nn
 
 from extrapolate.inspect.exact_units import Layer, WeightDistance, snap
 
-#: How many fresh weights are drawn per layer, in how many initialisations at least and at most.
+#: Untrained weights sampled per layer, and the smallest and largest number of initialisations for them.
 FRESH_WEIGHTS, FEWEST, MOST = 5000, 10, 300
 
-#: The probability of being nearer than the nearest fresh weights is interpolated from this many of them.
+#: The probability of a smaller nearness than these nearest untrained weights is interpolated.
 NEAREST = 10
 
 
 @dataclass(frozen=True)
 class UntrainedChance:
-    """How probable it is that an untrained module is as near to exact as this one.
+    """Probability that an untrained module is as near to exact values as this one.
 
     Attributes:
-        chance: probability that all weights of an untrained module (same kind, shape and default
-            initialisation) are at most as far from exact values as the furthest weight of this module.
+        chance: probability that every weight of an untrained module is at most as far from an exact value as the
+            furthest weight of this module. The kind, shape and default initialisation are the same.
         allowed: the largest ``chance`` of a module that counts as exact.
     """
 
@@ -37,19 +37,19 @@ class UntrainedChance:
 
     def words(self) -> str:
         probability = f"{self.chance:.1e}" if self.chance >= 1e-12 else "below 1e-12"
-        return f"the probability that an untrained module is as near is {probability} ({self.allowed:g} is allowed)"
+        return f"the probability that an untrained module is as near is {probability} (allowed: {self.allowed:g})"
 
 
 def estimate_untrained_chance(
     layers: Sequence[Layer], *, tolerance: float, allowed: float, seed: int
 ) -> UntrainedChance:
-    """Estimate the chance that untrained ``layers`` are as near to exact.
+    """Estimate the probability that untrained ``layers`` are as near to exact values.
 
-    Nearness is a weight's distance over the distance its exact value allows. Fresh initialisations give the
-    probability that one weight of a parameter is as near as the furthest of the given weights; weights count
-    as independent. A layer without ``reset_parameters`` gives no evidence: its probability is 1.
+    The nearness of a weight is its distance divided by the allowed distance. New initialisations estimate the
+    probability that one weight of a parameter is as near as the furthest weight of ``layers``. Weights count as
+    independent. A layer without ``reset_parameters`` is no evidence: its probability is 1.
     """
-    once = {id(layer.module): layer for layer in layers}.values()  # a layer that is used twice counts once
+    once = {id(layer.module): layer for layer in layers}.values()  # a repeated layer counts once
     nearness = max((_nearness(weight) for layer in once for weight in layer.snapped.distances), default=0.0)
     logarithm = 0.0
     with torch.random.fork_rng(devices=[]):
@@ -63,20 +63,20 @@ def estimate_untrained_chance(
 
 
 def _fresh_nearness(layer: nn.Module, tolerance: float, size: int) -> dict[str, torch.Tensor]:
-    """Of each parameter the nearness of many fresh weights, in rising order."""
+    """Return, by parameter, the nearness of many untrained weights in ascending order."""
     layer = copy.deepcopy(layer)
     reset = getattr(layer, "reset_parameters", None)
-    drawn = defaultdict(list)
+    samples = defaultdict(list)
     if reset is not None and size:
         for _ in range(min(max(FRESH_WEIGHTS // size, FEWEST), MOST)):
             reset()
             for weight in snap(layer, tolerance).distances:
-                drawn[_parameter(weight)].append(_nearness(weight))
-    return {name: torch.tensor(values).sort().values for name, values in drawn.items()}
+                samples[_parameter(weight)].append(_nearness(weight))
+    return {name: torch.tensor(values).sort().values for name, values in samples.items()}
 
 
 def _probability(fresh: torch.Tensor | None, nearness: float) -> float:
-    """Share of ``fresh`` at most ``nearness``; below the tenth nearest, proportional to the nearness."""
+    """Return the share of ``fresh`` that is at most ``nearness``, interpolated below the tenth smallest value."""
     if fresh is None:
         return 1.0
     nearer = int((fresh <= nearness).sum())

@@ -1,4 +1,4 @@
-"""How far a trained arithmetic module is from discrete weights."""
+"""Distance of a trained arithmetic module from discrete weights."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,10 @@ from extrapolate.nn.contract import Arithmetic
 
 @torch.no_grad()
 def sparsity_error(module: nn.Module) -> Tensor | None:
-    """max over all effective weights of min(|W|, |1 - |W||), a scalar: 0 is exact, 0.5 the worst.
+    """Return the maximum over all effective weights of min(|W|, |1 - |W||), a scalar.
 
-    None where ``module`` holds no arithmetic unit. Source: Madsen & Johansen 2020.
+    It is 0 for exact weights and 0.5 in the worst case if all |W| ≤ 1. None if ``module`` contains no arithmetic
+    unit. Source: Madsen & Johansen 2020.
     """
     errors = [
         torch.minimum(weight.abs(), (1 - weight.abs()).abs()).max()

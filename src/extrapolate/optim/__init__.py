@@ -1,4 +1,4 @@
-"""Optimizers, each a ``torch.optim.Optimizer`` with a file of its own, and what is done to gradients before them."""
+"""Optimizers (subclasses of ``torch.optim.Optimizer``), and noise for gradients."""
 
 from extrapolate.optim.adamax import AdaMax
 from extrapolate.optim.gradient_noise import GradientNoise

@@ -1,7 +1,7 @@
 """The CPU kernel of IntegerMadam: one pass over codes, second moments and gradients, compiled by numba.
 
-A chunk of words at a time is unpacked, moved as ``_integer_definition.move`` moves it, packed again, and decoded
-if the parameter holds floats.
+For each chunk of words, the kernel unpacks it, computes the step of ``_integer_definition.move``, packs it again,
+and decodes it if the parameter holds floats.
 """
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false, reportOperatorIssue=false
@@ -23,10 +23,10 @@ from extrapolate.optim._words import SECOND, STEP, STREAM
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry
 
-#: Words to a chunk: whole bytes in every width, and its buffers stay in the fastest cache.
+#: Words per chunk: whole bytes for every number of bits, and buffers that fit in the fastest cache.
 CHUNK = 1024
 
-#: What a word costs one thread.
+#: Time per word on one thread.
 NANOSECONDS = 2.5
 
 #: Columns of the settings, float32.
@@ -44,7 +44,7 @@ def _mix(x):
 
 @njit(nogil=True, cache=True)
 def _keys(seeds, stream, steps):
-    """``_words.keys`` of steps that have been counted already."""
+    """Return ``_words.keys`` for step counts that include the current step."""
     keys = np.empty((seeds.shape[0], 2), np.uint32)
     for r in range(seeds.shape[0]):
         key = _mix(uint32(_mix(uint32(seeds[r])) + uint32(stream * STREAM)))
@@ -95,7 +95,7 @@ def _move_words(words, bits, second, gradient, first, keys, correction, factor, 
         else:
             step = np.rint(step)
         sign = words[i] & top
-        # no float beyond the levels there are becomes an integer
+        # clip before the conversion to an integer, which must not overflow
         limit = float32(top)
         step = step if step < limit else limit
         levels = int32(step if step > -limit else -limit)
@@ -116,12 +116,15 @@ def _move_share(
     codes, second, gradient, weight, keys, corrections, factors, usable, bound, bits, settings, table, random,
     begin, stop,
 ):  # fmt: skip
-    """Chunks ``start`` to ``stop`` of all rows laid end to end; ``weights`` has no columns if not wanted."""
+    """Update chunks ``begin`` to ``stop`` of all rows, numbered consecutively.
+
+    Without columns in ``weight``, no floats are decoded.
+    """
     count = gradient.shape[1]
-    a_row = (count + CHUNK - 1) // CHUNK
+    chunks_per_row = (count + CHUNK - 1) // CHUNK
     buffer = np.empty(CHUNK, np.int32)
     for chunk in range(begin, stop):
-        r, low = chunk // a_row, (chunk % a_row) * CHUNK
+        r, low = chunk // chunks_per_row, (chunk % chunks_per_row) * CHUNK
         if not usable[r]:
             continue
         high = min(low + CHUNK, count)
@@ -139,9 +142,9 @@ def _move_share(
 
 
 def move(entry: "Entry", base: float, *, decode: bool) -> None:
-    """One step of one contiguous parameter, in place.
+    """Update one contiguous parameter by one step, in place.
 
-    ``decode``: also puts the new floats into the parameter.
+    ``decode``: also write the new floats into the parameter.
     """
     state, group, bits = entry.state, entry.group, entry.group["bits"]
     rows = entry.usable.numel()
@@ -154,7 +157,7 @@ def move(entry: "Entry", base: float, *, decode: bool) -> None:
     settings = np.array([1 - group["beta"], group["gradient_bound"], tiny(torch.float32)], np.float32)
     weights = entry.parameter.detach().numpy().reshape(rows, count) if decode else np.empty((rows, 0), np.float32)
     chunks = rows * -(-count // CHUNK)
-    move_chunks = partial(
+    update = partial(
         _move_share,
         state["codes"].numpy().reshape(rows, -1),
         state["second_moment"].numpy().view(np.uint16).reshape(rows, count),
@@ -170,4 +173,4 @@ def move(entry: "Entry", base: float, *, decode: bool) -> None:
         _codes.magnitudes(base, bits, torch.device("cpu")).numpy(),
         group["rounding"] == "stochastic",
     )
-    share(move_chunks, chunks, CHUNK * NANOSECONDS)
+    share(update, chunks, CHUNK * NANOSECONDS)

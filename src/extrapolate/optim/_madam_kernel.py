@@ -1,7 +1,7 @@
 """The CPU kernel of Madam: one pass over memory for all parameters, compiled in the process by numba.
 
-Tensors reach it as a table of addresses, so that a step of a hundred small parameters is one call, and is
-shared among threads by elements, whatever their shapes. It computes what ``madam.move`` does, in float32.
+Its input is a table of tensor addresses. A step of a hundred small parameters is therefore one call, and threads
+share it by elements, for any shapes. It computes ``madam.move`` in float32.
 """
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
@@ -23,16 +23,16 @@ from extrapolate.optim._usable_kernel import floats_at
 if TYPE_CHECKING:
     from extrapolate.optim._step import Entry
 
-#: Columns of the table of tensors: addresses, then where its rows and its models begin.
+#: Columns of the table of tensors: addresses (ADDITIVE may be 0), number of rows, elements per row.
 WEIGHT, GRADIENT, SECOND, STEP, BOUND, ADDITIVE, ROWS, SIZE = range(8)
 
 #: Columns of the settings of a tensor, float64.
 BETA, GRADIENT_BOUND = range(2)
 
-#: Columns of the table of rows (one for each tensor and model), float32. CORRECTION is 1 / (1 − βᵗ).
+#: Columns of the table of rows (one per tensor and replica), float32. CORRECTION is 1 / (1 − βᵗ).
 USED, TAKE, CORRECTION, LARGEST, MULTIPLY, ADD, LIMIT = range(7)
 
-#: What an element costs one thread.
+#: Time per element on one thread.
 NANOSECONDS = 0.7
 
 LOG2_E = 1.4426950408889634
@@ -41,7 +41,7 @@ LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; small mult
 
 @njit(inline="always")
 def _exp(x):
-    """exp for |x| < 80: a power of 2 times the Taylor polynomial of the rest, to about 1e-7."""
+    """Return exp(x) for |x| < 80, to about 1e-7: a power of 2 times the Taylor polynomial of the remainder."""
     n = np.floor(x * float32(LOG2_E) + float32(0.5))
     r = (x - n * float32(LN2_HIGH)) - n * float32(LN2_LOW)
     p = r * float32(1 / 720) + float32(1 / 120)
@@ -55,7 +55,7 @@ def _exp(x):
 
 @njit(inline="always")
 def _exp_of_small(x):
-    """exp for |x| <= 0.1 by its Taylor polynomial, to about 2e-9."""
+    """Return exp(x) for |x| <= 0.1 by its Taylor polynomial, to about 2e-9."""
     p = x * float32(1 / 120) + float32(1 / 24)
     p = p * x + float32(1 / 6)
     p = p * x + float32(0.5)
@@ -63,12 +63,12 @@ def _exp_of_small(x):
     return p * x + float32(1)
 
 
-# error_model: with Python's, each division is a branch, and nothing is vectorised
+# With Python's error_model, each division is a branch, which prevents vectorisation.
 @njit(nogil=True, cache=True, error_model="numpy")
 def _move_row(w, g, v, row, tiny):
     take, correction, largest = row[TAKE], row[CORRECTION], row[LARGEST]
     multiply, add, limit = row[MULTIPLY], row[ADD], row[LIMIT]
-    small = abs(multiply) * largest <= float32(0.1)  # the compiler makes a loop for each case
+    small = abs(multiply) * largest <= float32(0.1)  # the compiler makes one loop per case
     for i in range(w.shape[0]):
         gradient, weight = g[i], w[i]
         second = v[i] + take * (gradient * gradient - v[i])
@@ -87,7 +87,7 @@ def _move_row(w, g, v, row, tiny):
 
 @njit(nogil=True, cache=True)
 def _move_share(tensors, rows, tiny, first, stop):
-    """Elements ``start`` to ``stop`` of all tensors laid end to end."""
+    """Update elements ``first`` to ``stop`` of all tensors, numbered consecutively."""
     begin, at_row = int64(0), int64(0)
     for t in range(tensors.shape[0]):
         size = tensors[t, SIZE]
@@ -105,7 +105,7 @@ def _move_share(tensors, rows, tiny, first, stop):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _prepare(tensors, settings, rates, usable, rows):
-    """Counts the steps of all usable rows, and fills ``rows``; a rate is negative where we maximize."""
+    """Count the step of all usable rows, and fill ``rows``. Learning rates are negative to maximize."""
     at_row = 0
     for t in range(tensors.shape[0]):
         count, beta = tensors[t, ROWS], settings[t, BETA]
@@ -127,7 +127,7 @@ def _prepare(tensors, settings, rates, usable, rows):
 
 
 def move(entries: list["Entry"], tiny: float) -> None:
-    """One step of Madam, in place, for contiguous float32 parameters on the CPU; ``lr * gradient_bound`` < 80."""
+    """Update contiguous float32 parameters on the CPU by one step, in place, for ``lr * gradient_bound`` < 80."""
     tensors = np.zeros((len(entries), 8), np.int64)
     settings = np.empty((len(entries), 2))
     usable, rates = [], []

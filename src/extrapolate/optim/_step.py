@@ -1,4 +1,4 @@
-"""What the optimizers of this room share: whose gradients are usable, whose step it is, honest loading."""
+"""Shared by the optimizers: gradient checks, step counts per replica, strict ``load_state_dict``."""
 
 # pyright: reportPrivateImportUsage=false
 # (torch does not export its foreach functions to type checkers)
@@ -17,19 +17,19 @@ from extrapolate._runtime.compiler import numba_is_installed
 
 State = dict[str, Tensor]
 
-#: What to do with a step whose gradients are not all finite.
+#: Choices for a step with gradients that are not finite.
 NONFINITE = ("skip", "raise")
 
-#: Gradients of this size and more have squares that overflow: as good as infinite.
+#: The squares of gradients from this size overflow: they count as infinite.
 LARGEST_GRADIENT = {torch.float32: 2.0**64, torch.float64: 2.0**512}
 
 
 @dataclass(slots=True)
 class Entry:
-    """One parameter that has a gradient, in one step.
+    """One parameter with a gradient, in one step.
 
-    ``leading``: the axes that number separate models, () for an ordinary parameter. ``usable`` has that shape:
-    whether the model's gradients are all finite. ``position`` counts parameters over all groups.
+    ``leading``: shape of the replica axes, () for an ordinary parameter. ``usable``, of this shape: whether all
+    gradients of the replica are finite. ``position``: index of the parameter over all groups.
     """
 
     parameter: Tensor
@@ -41,29 +41,29 @@ class Entry:
     usable: Tensor
 
     def spread(self, rows: Tensor) -> Tensor:
-        """``rows`` (leading) shaped to broadcast against the parameter."""
+        """Reshape ``rows`` (leading) to broadcast against the parameter."""
         return rows.reshape(self.leading + (1,) * (self.parameter.dim() - len(self.leading)))
 
 
 class StepwiseOptimizer(Optimizer):
-    """An optimizer whose step is all or nothing for each model, and whose state is loaded as it was saved.
+    """Base class. A step changes all parameters of a replica or none, and loaded states keep their dtypes.
 
-    Groups need ``replica_dims``, ``nonfinite`` and ``capturable``. A subclass says how a parameter begins
-    (:meth:`_begin`) and moves (:meth:`_move`), and checks its own settings (:meth:`_check`).
+    Groups need ``replica_dims``, ``nonfinite`` and ``capturable``. A subclass defines the initial state
+    (:meth:`_begin`), the step (:meth:`_move`), and the check of its own settings (:meth:`_check`).
     """
 
     _warned_of_nonfinite = False
 
     def _check(self, group: dict[str, Any]) -> None:
-        """Raises ValueError for settings that cannot be."""
+        """Raise ValueError for invalid settings."""
         raise NotImplementedError
 
     def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
-        """The state of a parameter before its first step."""
+        """Return the state of a parameter before its first step."""
         raise NotImplementedError
 
     def _move(self, entries: list[Entry]) -> None:
-        """One step of all ``entries``; models that are not usable stay as they are, state and all."""
+        """Update all ``entries`` by one step. Replicas that are not usable and their state must not change."""
         raise NotImplementedError
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -79,9 +79,9 @@ class StepwiseOptimizer(Optimizer):
     def _check_common(self, group: dict[str, Any]) -> None:
         name = type(self).__name__
         if group["nonfinite"] not in NONFINITE:
-            raise ValueError(f"Invalid nonfinite: {group['nonfinite']!r} is neither 'skip' nor 'raise'")
+            raise ValueError(f"Invalid nonfinite: {group['nonfinite']!r} must be 'skip' or 'raise'")
         if group["capturable"] and group["nonfinite"] == "raise":
-            raise ValueError("Invalid nonfinite: a captured graph cannot raise; use nonfinite='skip'")
+            raise ValueError("Invalid nonfinite: a captured graph cannot raise: use nonfinite='skip'")
         dims = group["replica_dims"]
         for parameter in group["params"]:
             if parameter.dtype not in (torch.float32, torch.float64):
@@ -97,11 +97,11 @@ class StepwiseOptimizer(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step. ``closure``, if given, computes gradients anew; its value is returned.
+        """Take one step. A ``closure`` first computes the gradients; its value is returned.
 
         Raises:
-            RuntimeError: a sparse gradient, or a CUDA graph is captured without ``capturable``.
-            FloatingPointError: a gradient is not finite and the group says ``nonfinite="raise"``.
+            RuntimeError: a gradient is sparse, or a CUDA graph is captured without ``capturable``.
+            FloatingPointError: a gradient is not finite, and the group has ``nonfinite="raise"``.
         """
         self._check_capture()
         loss = None
@@ -111,7 +111,7 @@ class StepwiseOptimizer(Optimizer):
         entries = self._entries()
         self._find_usable(entries)
         self._move(entries)
-        # the kernels write past autograd's back: a graph built before this step must not be run after it
+        # autograd does not see the writes of the kernels: a graph from before this step must fail after it
         torch.autograd.graph.increment_version([each.parameter for each in entries])
         return loss
 
@@ -119,9 +119,9 @@ class StepwiseOptimizer(Optimizer):
         if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
             tensors = [each for group in self.param_groups for each in group["params"]]
             if not all(group["capturable"] for group in self.param_groups):
-                raise RuntimeError(f"{type(self).__name__}: a step is captured with capturable=True only")
+                raise RuntimeError(f"{type(self).__name__}: set capturable=True to capture a step")
             if not all(self.state.get(each) for each in tensors if each.grad is not None):
-                raise RuntimeError(f"{type(self).__name__}: take one step before capturing the next")
+                raise RuntimeError(f"{type(self).__name__}: take one step before capturing one")
 
     def _entries(self) -> list[Entry]:
         entries, position = [], -1
@@ -141,50 +141,50 @@ class StepwiseOptimizer(Optimizer):
         return entries
 
     def _find_usable(self, entries: list[Entry]) -> None:
-        """Fills ``usable``: parameters with equal leading axes on one device belong to the same models."""
-        models: dict[tuple[torch.device, tuple[int, ...]], list[Entry]] = {}
+        """Set ``usable``. Parameters with equal leading axes on one device belong to the same replicas."""
+        replicas: dict[tuple[torch.device, tuple[int, ...]], list[Entry]] = {}
         for entry in entries:
-            models.setdefault((entry.parameter.device, entry.leading), []).append(entry)
-        for (device, leading), members in models.items():
-            usable = _usable_models(members, device, leading)
+            replicas.setdefault((entry.parameter.device, entry.leading), []).append(entry)
+        for (device, leading), members in replicas.items():
+            usable = _usable_replicas(members, device, leading)
             for entry in members:
                 entry.usable = usable
             if device.type != "cpu":
-                self._count_everywhere(members, usable)
+                self._count_skipped(members, usable)
             elif not bool(usable.all()):
-                self._tell(members, usable)
-                self._count_everywhere(members, usable)
+                self._report(members, usable)
+                self._count_skipped(members, usable)
             if device.type != "cpu" and any(each.group["nonfinite"] == "raise" for each in members):
-                self._tell(members, usable)
+                self._report(members, usable)
 
-    def _count_everywhere(self, members: list[Entry], usable: Tensor) -> None:
+    def _count_skipped(self, members: list[Entry], usable: Tensor) -> None:
         torch._foreach_add_([each.state["skipped"] for each in members], [(~usable).long()] * len(members))
 
-    def _tell(self, members: list[Entry], usable: Tensor) -> None:
+    def _report(self, members: list[Entry], usable: Tensor) -> None:
         if bool(usable.all()):
             return
         count = int((~usable).sum())
-        which = f"of {count} of {usable.numel()} models " if usable.dim() else ""
+        which = f"of {count} of {usable.numel()} replicas " if usable.dim() else ""
         if any(each.group["nonfinite"] == "raise" for each in members):
             raise FloatingPointError(f"{type(self).__name__}: gradients {which}are not finite")
         if not self._warned_of_nonfinite:
             self._warned_of_nonfinite = True
             warnings.warn(
-                f"{type(self).__name__}: gradients {which}are not finite: the step is skipped; state "
-                "'skipped' counts such steps, and this is said once",
+                f"{type(self).__name__}: gradients {which}are not finite: the step is skipped; the state "
+                "'skipped' counts such steps, without further warnings",
                 RuntimeWarning,
                 stacklevel=6,
             )
 
     @torch._disable_dynamo
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over a saved state; every tensor keeps the type it was saved with.
+        """Load a saved state. Every tensor keeps its saved dtype.
 
         Raises:
-            ValueError: it is the state of other groups or of parameters of other shapes; nothing is changed.
+            ValueError: the state belongs to other groups, or to parameters of other shapes. Nothing changes then.
         """
         pairs = []
-        # of groups that do not match, torch's own loader complains below
+        # torch's own loader below raises if the groups do not match
         for saved, ours in zip(state_dict["param_groups"], self.param_groups, strict=False):
             for index, parameter in zip(saved["params"], ours["params"], strict=False):
                 leading = tuple(parameter.shape[: saved["replica_dims"]])
@@ -192,7 +192,7 @@ class StepwiseOptimizer(Optimizer):
                 _check_shapes(index, state_dict["state"].get(index, {}), needed)
                 pairs.append((index, parameter))
         super().load_state_dict(state_dict)
-        # torch has cast every tensor to its parameter's type by now; integers would come back as floats
+        # torch has cast every tensor to its parameter's dtype, integers too: restore the saved dtypes
         for index, parameter in pairs:
             for name, value in state_dict["state"].get(index, {}).items():
                 self.state[parameter][name] = value.detach().to(parameter.device, copy=True)
@@ -200,12 +200,12 @@ class StepwiseOptimizer(Optimizer):
     def _shapes(
         self, parameter: Tensor, leading: tuple[int, ...], group: Mapping[str, Any]
     ) -> dict[str, tuple[int, ...]]:
-        """The shapes of the state's tensors that depend on the parameter's."""
+        """Return the shapes of the state's tensors that depend on the parameter's shape."""
         raise NotImplementedError
 
 
-def _usable_models(members: list[Entry], device: torch.device, leading: tuple[int, ...]) -> Tensor:
-    """bool (leading): whether the squares of each model's gradients are all finite."""
+def _usable_replicas(members: list[Entry], device: torch.device, leading: tuple[int, ...]) -> Tensor:
+    """Return bool (leading): whether the squares of all gradients of a replica are finite."""
     gradients = [each.gradient for each in members]
     usable = torch.ones(leading, dtype=torch.bool, device=device)
     if device.type == "cpu" and numba_is_installed():

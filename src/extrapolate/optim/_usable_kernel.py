@@ -1,4 +1,4 @@
-"""The CPU kernel that finds gradients whose squares are not finite, and addresses as arrays for all kernels here."""
+"""The CPU kernel that finds gradients whose squares are not finite, and pointers for all kernels here."""
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportPrivateImportUsage=false
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from extrapolate._runtime.threads import share
 
-#: What an element costs one thread that looks whether it is usable.
+#: Time per element on one thread.
 NANOSECONDS = 0.06
 
-#: float32 bits, without the sign, of 2**64, whose square overflows; above are infinity and NaN too.
+#: The float32 bits, without the sign, of 2**64, whose square overflows. Those of infinity and NaN are larger.
 _TOO_LARGE = 0x5F800000
 
 
 def _pointer_to(kind: Any) -> Any:
-    """An intrinsic that takes an address for a pointer to ``kind``; ``numba.carray`` makes an array of it."""
+    """Return an intrinsic that converts an address to a pointer to ``kind``, for ``numba.carray``."""
 
     @intrinsic
     def pointer(_context: Any, address: Any) -> Any:
@@ -41,7 +41,7 @@ words_at = _pointer_to(types.uint32)
 
 @njit(nogil=True, cache=True)
 def _largest(words):
-    """The largest magnitude, as float32 bits; comparing bits, unlike adding floats, is vectorised."""
+    """Return the largest magnitude as float32 bits. The comparison of bits is vectorised; a sum of floats is not."""
     largest = uint32(0)
     for i in range(words.shape[0]):
         largest = max(largest, uint32(words[i] & uint32(0x7FFFFFFF)))
@@ -63,7 +63,10 @@ def _mark_share(tensors, usable, first, stop):
 
 
 def usable_rows(gradients: Sequence[Tensor], rows: int) -> np.ndarray:
-    """bool (rows): whether row r of all gradients (rows, ...) has finite squares; contiguous float32 on the CPU."""
+    """Return bool (rows): whether row r of all gradients (rows, ...) has finite squares.
+
+    Gradients must be contiguous float32 on the CPU.
+    """
     tensors = np.array([(each.data_ptr(), each.numel() // rows) for each in gradients], np.int64)
     usable = np.ones(rows, np.bool_)
     share(partial(_mark_share, tensors, usable), int(tensors[:, 1].sum()) * rows, NANOSECONDS)

@@ -1,4 +1,4 @@
-"""AdaMax as the diagonal Neural GPU is trained with it: gradients clipped by what each has been before."""
+"""AdaMax of the diagonal Neural GPU: each gradient is clipped relative to its earlier values."""
 
 # pyright: reportPrivateImportUsage=false
 # (torch does not export its foreach functions to type checkers)
@@ -13,30 +13,34 @@ from torch.optim.optimizer import ParamsT
 
 
 class AdaMax(Optimizer):
-    r"""Steps of about the learning rate, by the largest gradient of late; no gradient comes out of the blue.
+    r"""AdaMax with clipping relative to earlier gradients.
 
     With :math:`g` the gradient, :math:`t` = 0, 1, ... the step, and everything elementwise,
 
     .. math::
-        \kappa &= \text{clip} \cdot v + \text{floor}, \qquad g \leftarrow \operatorname{clip}(g, \pm\kappa) \\
+        \kappa &= \text{relative\_clip} \cdot v + \text{floor}, \qquad
+        g \leftarrow \operatorname{clip}(g, \pm\kappa) \\
         m &\leftarrow \beta m + (1 - \beta) g, \qquad v \leftarrow \max(\beta_2 v, |g|) \\
         \beta_2 &= 1 - \max(\text{last\_forgotten}, \text{forgotten} \cdot 2^{-t / \text{half\_life}}), \qquad
         W \leftarrow W - \text{lr} \cdot m / (v + \epsilon)
 
-    so ``v`` may grow by a fifth a step, and remembers for longer and longer. Unlike in ``torch.optim.Adamax`` there
-    is no bias correction. A gradient that is not a number counts as 0.
+    With the default settings ``v`` grows by at most about a fifth per step, and it decays more and more slowly.
+    Unlike ``torch.optim.Adamax``, there is no bias correction. A NaN gradient counts as 0.
 
     Args:
         params: tensors or groups of them.
-        lr: 0.01 · 48/m in the published trainings with m maps; a tensor (R,) gives each of R stacked models its own.
-        beta: how much of the mean of gradients stays at a step.
-        clip, floor: bounds of a gradient, see above.
-        forgotten, last_forgotten, half_life: how much of ``v`` a step forgets: at first, at last, and the steps in
-            which it halves.
-        eps: keeps the quotient finite.
+        lr: learning rate; published: 0.01 · 48/m for m channels. A tensor (R,) sets one per replica, for
+            parameters (R, ...).
+        beta: decay of the mean gradient per step.
+        relative_clip: largest size of a gradient, in units of ``v``.
+        floor: added to this bound.
+        forgotten: share of ``v`` that decays in the first step.
+        last_forgotten: smallest share of ``v`` that decays in a step.
+        half_life: number of steps in which this share halves.
+        eps: added to the divisor.
 
     Raises:
-        ValueError: a setting out of its range.
+        ValueError: a setting is out of range.
 
     Source: the code of Freivalds & Liepins 2017 (arXiv 1702.08727), after AdaMax of Kingma & Ba 2015.
     """
@@ -83,7 +87,7 @@ class AdaMax(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step; ``closure``, if given, computes gradients anew, and its value is returned."""
+        """Take one step. A ``closure`` first computes the gradients; its value is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

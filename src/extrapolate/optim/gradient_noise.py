@@ -1,4 +1,4 @@
-"""Noise added to gradients before a step."""
+"""Noise that is added to gradients before a step."""
 
 import math
 from typing import Any
@@ -9,28 +9,31 @@ from torch.optim import Optimizer
 
 from extrapolate.optim._words import keys, words
 
-#: Draws further out than so many standard deviations do not occur.
+#: Largest size of the noise, in standard deviations of the normal distribution.
 TRUNCATED_AT = 2.0
 
 
 class GradientNoise:
-    """Adds truncated normal noise to every gradient, just before each step of an optimizer.
+    """Adds truncated normal noise to every gradient before each step of an optimizer.
 
         noise = GradientNoise(std=1e-4, seed=7)
         optimizer.register_step_pre_hook(noise)
         ...
-        noise.std = 1e-4 * error              # change it as the training goes
+        noise.std = 1e-4 * error              # it may change during training
 
-    ``std`` is that of the normal distribution before it is cut at two standard deviations: a float, or a tensor (R,)
-    with one for each model of parameters stacked on their first axis. The numbers follow from ``seed``, the
-    count of steps and the parameter's place alone, so a training resumed with :meth:`state_dict` goes on as if
-    it had never stopped.
+    The noise depends only on ``seed``, the number of steps and the index of the parameter. A training that is resumed
+    with :meth:`state_dict` therefore equals an uninterrupted one.
+
+    Args:
+        std: standard deviation of the normal distribution before it is truncated at two standard deviations: a
+            float, or a tensor (R,) with one per replica, for parameters (R, ...).
+        seed: seed of the noise.
 
     Raises:
         ValueError: ``std`` is negative or not finite.
 
-    Source: Neelakantan et al. 2015 (arXiv 1511.06807), whose std falls as ``(1 + step) ** -0.275``; Kaiser and
-    Sutskever 2016 (arXiv 1511.08228) scale it by the share of wrong answers.
+    Source: Neelakantan et al. 2015 (arXiv 1511.06807), whose std decays as ``(1 + step) ** -0.275``. Kaiser
+    and Sutskever 2016 (arXiv 1511.08228) scale it by the error rate.
     """
 
     def __init__(self, std: float | Tensor, *, seed: int = 0) -> None:
@@ -42,26 +45,26 @@ class GradientNoise:
 
     @torch.no_grad()
     def __call__(self, optimizer: Optimizer, args: Any = (), kwargs: Any = None) -> None:
-        """Adds one step's noise to the optimizer's gradients: the hook."""
+        """Add the noise of one step to the optimizer's gradients."""
         self.step += 1
         params = [each for group in optimizer.param_groups for each in group["params"]]
-        for place, each in enumerate(params):
+        for index, each in enumerate(params):
             if each.grad is None:
                 continue
             std = self.std
             if isinstance(std, Tensor) and std.dim():
                 std = std.reshape(-1, *[1] * (each.dim() - 1)).to(each.grad)
-            each.grad.add_(self._normal(each.grad, place) * std)
+            each.grad.add_(self._normal(each.grad, index) * std)
 
     def _normal(self, like: Tensor, index: int) -> Tensor:
-        """Truncated standard normal numbers of ``like``'s shape."""
+        """Sample truncated standard normal numbers with the shape of ``like``."""
         seed, step = (torch.tensor([each], device=like.device) for each in (self.seed, self.step))
         uniform = (words(keys(seed, index, step), like.numel()).double() + 0.5) * 2.0**-32
         low = 0.5 * math.erfc(TRUNCATED_AT / math.sqrt(2))
         return torch.special.ndtri(low + (1 - 2 * low) * uniform).reshape(like.shape).to(like.dtype)
 
     def state_dict(self) -> dict[str, int]:
-        """What a resumed training needs; ``std`` is the caller's."""
+        """Return the state that a resumed training needs, without ``std``."""
         return {"seed": self.seed, "step": self.step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

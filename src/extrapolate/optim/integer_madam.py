@@ -1,4 +1,4 @@
-"""Madam on weights that are integers: a sign and a logarithm in 8 to 16 bits."""
+"""Madam with integer weights: a sign and a logarithm in 8 to 16 bits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from extrapolate.optim._integer_definition import base_of, decode, move
 from extrapolate.optim._step import Entry, State, StepwiseOptimizer
 from extrapolate.optim._words import seeds_of
 
-#: How a move is made a whole number of levels, and what to do about parameters with zeros.
+#: Choices of ``rounding`` and of ``zeros``.
 ROUNDINGS = ("stochastic", "nearest")
 ZEROS = ("error", "freeze")
 
@@ -29,48 +29,48 @@ class IntegerMadam(StepwiseOptimizer):
     r"""Madam in the logarithmic number system (Bernstein et al., 2020, "B-bit Madam").
 
     A weight is :math:`s \cdot \text{bound} \cdot e^{-\text{base} \cdot k}`: a sign :math:`s` that never changes
-    and a whole number :math:`0 \le k < 2^{\text{bits} - 1}`, ``bits`` bits together. With :math:`\hat g` as in
+    and an integer :math:`0 \le k < 2^{\text{bits} - 1}`, together ``bits`` bits. With :math:`\hat g` as in
     :class:`Madam`, a step is an addition of integers,
 
     .. math:: k \leftarrow \operatorname{clip}(k + s \cdot \operatorname{round}(\text{lr} / \text{base} \cdot
         \hat g),\ 0,\ 2^{\text{bits} - 1} - 1), \qquad \text{bound} = \text{scale\_bound} \cdot
         \operatorname{RMS}(W_0), \qquad \text{base} = \ln \text{span} / (2^{\text{bits} - 1} - 1)
 
-    The integers, packed into bytes, are the weights: they stand in the state and in checkpoints. The parameters hold
-    their float values, unless :meth:`pack` has dropped them; then they are there inside :meth:`unpacked` only::
+    The weights are these integers, packed into bytes in the optimizer's state and in checkpoints. The parameters
+    hold their float values. After :meth:`pack` they do so only inside :meth:`unpack_state`::
 
         optimizer = IntegerMadam(model.named_parameters(), bits=12)
-        optimizer.pack()                       # 3.5 bytes a weight, its optimizer's state included
+        optimizer.pack()                       # 3.5 bytes per weight, including the optimizer's state
         for x, y in batches:
-            with optimizer.unpacked():
+            with optimizer.unpack_state():
                 loss = criterion(model(x), y)
                 loss.backward()
             optimizer.step()
             optimizer.zero_grad()
 
-    The second moment takes 16 bits, rounded at random, since rounding to nearest would never let it decay. **There is
-    no word for zero**: keep biases and norms that start there in a :class:`Madam` of their own.
+    The second moment has 16 bits and is rounded at random, because it would never decay with nearest rounding.
+    **Zero cannot be represented**: use a separate :class:`Madam` for biases and norms that are initially 0.
 
     Args:
-        params: tensors, (name, tensor) pairs, or groups of them; float32. At the first step, or :meth:`pack`, each
-            weight takes the nearest level.
-        lr: a typical relative change in a step, or one for each model of a stacked group. Below
-            ``base``, only random rounding moves weights as it should.
-        bits: of a weight, its sign included: 8, 10, 12 or 16.
-        span: largest over smallest size of a weight of one tensor.
-        rounding: ``"stochastic"``: up or down at random, right on average. ``"nearest"``, as published: moves of
-            less than half a level are lost.
-        seed: of the random numbers, which depend on it, the step and the parameter's place alone. One for each model
-            of a stacked group; an integer s stands for s, s + 1, ...
-        zeros: ``"error"``: parameters with zeros are refused. ``"freeze"``: a tensor of zeros stays so, and other
-            zeros become the smallest positive weight.
+        params: tensors, (name, tensor) pairs, or groups of them; float32. The first step or :meth:`pack` rounds each
+            weight to the nearest level.
+        lr: learning rate: the typical relative change of a weight per step. A tensor sets one per replica. Below
+            ``base``, only stochastic rounding gives correct steps.
+        bits: bits per weight, including its sign: 8, 10, 12 or 16.
+        span: ratio of the largest to the smallest size of a weight in one tensor.
+        rounding: ``"stochastic"``: steps are rounded up or down at random, correct on average. ``"nearest"``, as
+            published: steps below half a level are lost.
+        seed: seed of the random numbers, which depend only on it, the step and the index of the parameter. One per
+            replica; an integer s means s, s + 1, ...
+        zeros: ``"error"``: parameters with zeros are refused. ``"freeze"``: a tensor that is all zeros does not
+            change, and other zeros become the smallest positive weight.
         scale_bound, gradient_bound, beta, replica_dims, nonfinite, maximize, capturable, fused: see :class:`Madam`.
 
     Raises:
-        ValueError: a setting out of range; zeros under ``zeros="error"``, when they are met.
-        TypeError: parameters that are not float32.
+        ValueError: a setting is out of range; at the first step or :meth:`pack`: zeros with ``zeros="error"``.
+        TypeError: a parameter is not float32.
 
-    Source: arXiv 2006.14560; where it starts from random integers, this keeps the given start.
+    Source: arXiv 2006.14560, which starts from random integers. Here the initial weights are rounded.
     """
 
     def __init__(
@@ -114,14 +114,14 @@ class IntegerMadam(StepwiseOptimizer):
         check_rates(group)
         check_positive(group, ("scale_bound", "gradient_bound"))
         if not 0 < group["beta"] < 1:
-            raise ValueError(f"Invalid beta: {group['beta']} must lie between 0 and 1")
-        if group["bits"] not in _codes.WORDS_A_GROUP:
-            raise ValueError(f"Invalid bits: {group['bits']} is none of 8, 10, 12, 16")
+            raise ValueError(f"Invalid beta: {group['beta']} must be between 0 and 1")
+        if group["bits"] not in _codes.WORDS_PER_GROUP:
+            raise ValueError(f"Invalid bits: {group['bits']} must be 8, 10, 12 or 16")
         if not 1 < group["span"] < 1e30:
             raise ValueError(f"Invalid span: {group['span']} must be above 1 and below 1e30")
         for name, known in (("rounding", ROUNDINGS), ("zeros", ZEROS)):
             if group[name] not in known:
-                raise ValueError(f"Invalid {name}: {group[name]!r} is none of {', '.join(known)}")
+                raise ValueError(f"Invalid {name}: {group[name]!r} must be one of {', '.join(known)}")
         for parameter in group["params"]:
             if parameter.dtype != torch.float32:
                 raise TypeError(f"IntegerMadam needs float32 parameters, got {parameter.dtype}")
@@ -130,8 +130,8 @@ class IntegerMadam(StepwiseOptimizer):
     def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
         if group["zeros"] == "error" and bool(zeros_in(parameter, leading).any()):
             raise ValueError(
-                f"IntegerMadam has no word for zero, and a parameter of shape {tuple(parameter.shape)} has some: "
-                'give it to a Madam, redraw it, or give its group zeros="freeze"'
+                f"IntegerMadam cannot represent zero, and a parameter of shape {tuple(parameter.shape)} has zeros: "
+                'use Madam for it, initialise it differently, or set zeros="freeze" in its group'
             )
         bound = group["scale_bound"] * root_mean_square(parameter, leading)
         rows = parameter.detach().reshape(bound.numel(), -1)
@@ -143,7 +143,7 @@ class IntegerMadam(StepwiseOptimizer):
             "codes": _codes.pack(encoded, group["bits"]).reshape(*leading, -1),
             "second_moment": torch.zeros(parameter.shape, dtype=torch.int16, device=device),
             "bound": bound,
-            # of the state, since a captured graph cannot copy it to the device at each step
+            # on the device, because a captured graph cannot copy it there at each step
             "seed": seeds_of(group["seed"], bound.numel()).to(device).reshape(leading),
         }
 
@@ -169,22 +169,22 @@ class IntegerMadam(StepwiseOptimizer):
 
     @torch.no_grad()
     def pack(self) -> None:
-        """Drops the parameters' floats: only the integers stay. Read meanwhile, parameters are NaN."""
+        """Delete the floats of the parameters and keep only the integers. The parameters read as NaN."""
         for _, parameter, group, state in self.begun():
             if not _is_packed(parameter) and parameter.numel() > 1:
-                parameter.copy_(decode(parameter, state, group))  # what a view of it sees from now on
+                parameter.copy_(decode(parameter, state, group))  # the last values for views of it
                 parameter.data = parameter.new_full((), torch.nan).expand(parameter.shape)
 
     @torch.no_grad()
     def unpack(self) -> None:
-        """Gives the parameters the floats of their integers again."""
+        """Restore the floats of the parameters from their integers."""
         for _, parameter, group, state in self.begun():
             if _is_packed(parameter):
                 parameter.data = decode(parameter, state, group)
 
     @contextmanager
     def unpack_state(self) -> Iterator[None]:
-        """Inside, the parameters hold the integers' values; outside, the integers alone are kept."""
+        """Unpack the parameters inside the context, and pack them at its end."""
         self.unpack()
         try:
             yield
@@ -192,7 +192,7 @@ class IntegerMadam(StepwiseOptimizer):
             self.pack()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over a saved state, and the weights in it; see :class:`StepwiseOptimizer`."""
+        """Load a saved state with its weights; see :class:`StepwiseOptimizer`."""
         super().load_state_dict(state_dict)
         with torch.no_grad():
             for _, parameter, group, state in self.begun():
@@ -200,7 +200,7 @@ class IntegerMadam(StepwiseOptimizer):
                     parameter.copy_(decode(parameter, state, group))
 
     def begun(self) -> Iterator[tuple[str, Tensor, dict[str, Any], State]]:
-        """Every parameter with its name (or ""), group and state; those without a state get one."""
+        """Yield every parameter with its name (or ""), group and state, which is created if necessary."""
         for group in self.param_groups:
             names = group.get("param_names", [""] * len(group["params"]))
             for name, parameter in zip(names, group["params"], strict=True):
@@ -214,7 +214,7 @@ class IntegerMadam(StepwiseOptimizer):
 
 
 def _one_pass(entry: Entry, packed: bool) -> bool:
-    """Whether the kernel can take this parameter: contiguous, on the CPU."""
+    """Return whether the kernel supports this parameter: contiguous, on the CPU."""
     plain = entry.gradient.is_contiguous() and (packed or entry.parameter.is_contiguous())
     return entry.parameter.device.type == "cpu" and entry.group["fused"] and plain and numba_is_installed()
 

@@ -1,4 +1,4 @@
-"""Madam: a multiplicative optimizer, whose one learning rate serves networks of any depth."""
+"""Madam: a multiplicative optimizer with one learning rate for networks of any depth."""
 
 # pyright: reportPrivateImportUsage=false
 # (torch does not export its foreach functions to type checkers)
@@ -25,14 +25,14 @@ from extrapolate.optim._formulas import (
 )
 from extrapolate.optim._step import Entry, State, StepwiseOptimizer
 
-#: What to do about parameters that start at zero.
+#: Choices for parameters that are initially zero.
 ZEROS = ("additive", "freeze", "error")
 
 
 class Madam(StepwiseOptimizer):
-    r"""Moves every weight by a few per cent of itself, against its gradient's sign (Bernstein et al., 2020).
+    r"""Changes every weight by a few per cent of its size, against its gradient (Bernstein et al., 2020).
 
-    With :math:`g` the gradient and :math:`t` the number of this step, elementwise,
+    With :math:`g` the gradient and :math:`t` = 1, 2, ... the step, elementwise,
 
     .. math::
         v &\leftarrow \beta v + (1 - \beta) g^2, \qquad
@@ -40,41 +40,40 @@ class Madam(StepwiseOptimizer):
         W &\leftarrow \operatorname{clip}\bigl(W \exp(-\text{lr}\, \hat g \operatorname{sign} W),\
         \pm\text{scale\_bound} \cdot \operatorname{RMS}(W_0)\bigr)
 
-    with one :math:`\operatorname{RMS}(W_0)` for each tensor, taken at its first step. A weight's sign never
-    changes, and **a weight at zero never moves**. A tensor that is all zeros when first stepped (a bias, a norm's
-    shift) is treated as its group's ``zeros`` says. Single zeros in other tensors stay; a warning counts them.
+    with one :math:`\operatorname{RMS}(W_0)` per tensor, computed at its first step. The sign of a weight never
+    changes, and **a weight of zero never changes**. ``zeros`` sets what happens to a tensor that is all zeros at its
+    first step, such as a bias. Zeros in other tensors do not change; a warning counts them.
 
-    State of each parameter: one float of its shape, half of Adam's. The gradient's scale does not matter, down to
-    about 1e-16: below, steps fade instead of being of full size.
+    The state of a parameter is one float per weight, half of Adam's. The scale of the gradient has no effect down to
+    about 1e-16. For smaller gradients the steps become smaller.
 
     Args:
         params: tensors, (name, tensor) pairs, or groups of them; float32 or float64.
-        lr: a typical relative change in a step; 0.01 whatever the network, lowered late in training. A tensor of
-            one number, or of one for each model of a stacked group, will do as well.
-        scale_bound: how far a weight may grow, in units of its tensor's RMS at the first step; 1 to 3.
+        lr: learning rate: the typical relative change of a weight per step. 0.01 for any network, less late in
+            training. It may be a tensor with one number, or with one per replica.
+        scale_bound: largest size of a weight, in units of its tensor's RMS at the first step; 1 to 3.
         gradient_bound: the largest :math:`|\hat g|`.
-        beta: how much of ``v`` stays at a step.
-        zeros: for tensors all zero at the start. ``"additive"``: they move by :math:`-\text{lr} \cdot
-            \text{zero\_scale} \cdot \hat g`, unbounded, and so may change sign. ``"freeze"``: they stay at zero, as
-            published. ``"error"``: any parameter with zeros is refused at its first step.
-        zero_scale: the size that ``"additive"`` takes such tensors to be of.
-        replica_dims: how many leading axes number separate models (1 for parameters stacked by
-            ``training.Replicas``). Each then has an RMS, a step count and a fate of its own, and moves as it would
-            alone, bit for bit.
-        nonfinite: a model with a NaN or infinite gradient is left as it is for that step, state and all:
-            ``"skip"`` counts it in the state's ``skipped`` (and warns once, on the CPU), ``"raise"`` raises,
-            which makes the CPU wait for a GPU at every step.
-        maximize: move along the gradient.
-        capturable: the step may be captured in a CUDA graph; take one step before capturing.
-        fused: use the one-pass kernel where there is one (contiguous float32 on the CPU).
+        beta: decay of ``v`` per step.
+        zeros: for tensors that are all zeros at first. ``"additive"``: they change by :math:`-\text{lr} \cdot
+            \text{zero\_scale} \cdot \hat g`, without bound, and may change sign. ``"freeze"``: they stay zero, as
+            published. ``"error"``: a parameter with any zero is refused at its first step.
+        zero_scale: the typical weight size that ``"additive"`` assumes for such tensors.
+        replica_dims: number of leading replica axes (1 for parameters stacked by ``training.Replicas``). Each replica
+            has its own RMS, step count and gradient check, and gets the same bits as alone.
+        nonfinite: a replica with a NaN or infinite gradient, and its state, do not change in that step.
+            ``"skip"``: the state's ``skipped`` counts such steps (with one warning, on the CPU). ``"raise"``: raise,
+            which makes the CPU wait for the GPU at every step.
+        maximize: step along the gradient instead of against it.
+        capturable: allow the step to be captured in a CUDA graph, after a first step.
+        fused: use the one-pass kernel where possible (contiguous float32 on the CPU).
 
     Raises:
-        ValueError: a setting out of range; at the first step: zeros under ``zeros="error"``.
-        TypeError: parameters of another type. Half precision is one: its spacing of up to 0.8 % swallows steps of
-            1 %, so keep float32 weights under autocast, or use :class:`IntegerMadam`.
+        ValueError: a setting is out of range; at the first step: zeros with ``zeros="error"``.
+        TypeError: a parameter is neither float32 nor float64. The spacing of half precision, up to 0.8 %, is too
+            large for steps of 1 %: use float32 weights with autocast, or :class:`IntegerMadam`.
 
-    Source: arXiv 2006.14560. Differences from the published code: what a zero, a non-finite or a vanishing gradient
-    does, and settings and bounds that are part of the state.
+    Source: arXiv 2006.14560. Differences from the published code: zeros, gradients that are not finite, vanishing
+    gradients, and settings and bounds that are part of the state.
     """
 
     def __init__(
@@ -112,9 +111,9 @@ class Madam(StepwiseOptimizer):
         check_rates(group)
         check_positive(group, ("scale_bound", "gradient_bound", "zero_scale"))
         if not 0 < group["beta"] < 1:
-            raise ValueError(f"Invalid beta: {group['beta']} must lie between 0 and 1")
+            raise ValueError(f"Invalid beta: {group['beta']} must be between 0 and 1")
         if group["zeros"] not in ZEROS:
-            raise ValueError(f"Invalid zeros: {group['zeros']!r} is none of {', '.join(ZEROS)}")
+            raise ValueError(f"Invalid zeros: {group['zeros']!r} must be one of {', '.join(ZEROS)}")
 
     def _begin(self, parameter: Tensor, leading: tuple[int, ...], group: dict[str, Any]) -> State:
         bound = group["scale_bound"] * root_mean_square(parameter, leading)
@@ -131,8 +130,8 @@ class Madam(StepwiseOptimizer):
         refused = stuck or bool(empty.any()) if group["zeros"] == "error" else False
         if refused:
             raise ValueError(
-                f"Madam cannot move zeros, and a parameter of shape {tuple(parameter.shape)} has some: redraw it, "
-                'or give its group zeros="additive" or "freeze"'
+                f"Madam cannot change zeros, and a parameter of shape {tuple(parameter.shape)} has zeros: "
+                'initialise it differently, or set zeros="additive" or "freeze" in its group'
             )
         if stuck:
             warn_of_zeros(parameter, stuck)
@@ -154,22 +153,22 @@ class Madam(StepwiseOptimizer):
 
             _madam_kernel.move(fused, tiny(torch.float32))
         chosen = {id(each) for each in fused}
-        alike: dict[tuple[Any, ...], list[Entry]] = {}
+        batches: dict[tuple[Any, ...], list[Entry]] = {}
         for each in entries:
             if id(each) not in chosen:
                 key = (id(each.group), each.parameter.device, each.parameter.dtype)
-                alike.setdefault(key, []).append(each)
-        for batch in alike.values():
+                batches.setdefault(key, []).append(each)
+        for batch in batches.values():
             move(batch)
 
 
 def move(batch: Sequence[Entry]) -> None:
-    """One step of Madam by its formulas: the definition. For entries of one group, device and dtype."""
+    """Update entries of one group, device and dtype by one step of Madam: the definition."""
     group = batch[0].group
     lr, beta = group["lr"], group["beta"]
     weights = [each.parameter for each in batch]
     seconds = [each.state["second_moment"] for each in batch]
-    # a model that is not usable has g = 0, keeps v, and has no limit: all it does below is nothing
+    # a replica that is not usable has g = 0, keeps v, and has no limit: nothing below changes it
     usable = [each.spread(each.usable) for each in batch]
     gradients = [torch.where(ok, each.gradient, 0.0) for ok, each in zip(usable, batch, strict=True)]
     torch._foreach_add_([each.state["step"] for each in batch], [each.usable.float() for each in batch])
@@ -192,7 +191,7 @@ def move(batch: Sequence[Entry]) -> None:
         torch._foreach_neg_(gradients)
     for each, step in zip(batch, gradients, strict=True):
         if "additive" in each.state:
-            # a weight at zero that does not move by factors moves by this; the factor is then 1 for its row
+            # a tensor of zeros changes by this additive step; the factor is 1 for its row
             scale = each.spread(each.state["additive"])
             each.parameter.addcmul_(step, scale)
             step.masked_fill_(scale > 0, 0.0)
@@ -208,7 +207,7 @@ def move(batch: Sequence[Entry]) -> None:
 
 
 def _one_pass(entry: Entry) -> bool:
-    """Whether the kernel can take this parameter: contiguous float32 on the CPU, and no absurd step."""
+    """Return whether the kernel supports this parameter: contiguous float32 on the CPU, and lr not too large."""
     tensors = (entry.parameter, entry.gradient, entry.state["second_moment"])
     if entry.parameter.device.type != "cpu" or entry.parameter.dtype != torch.float32 or not numba_is_installed():
         return False

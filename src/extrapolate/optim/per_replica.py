@@ -1,4 +1,4 @@
-"""A learning rate for each of several stacked models, for optimizers that know one only."""
+"""One learning rate per replica, for optimizers that support only one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,22 +9,26 @@ from torch.optim import Optimizer
 
 
 class PerReplica(Optimizer):
-    """Another optimizer's steps, those of each replica scaled by a learning rate of its own.
+    """Scales the steps of another optimizer by one learning rate per replica.
 
     Args:
         params: parameters stacked on a leading axis, (R, ...).
         lr: the learning rates, (R,).
-        make: makes the other optimizer of the parameters; its learning rate must be 1, its step must be elementwise,
-            proportional to its rate, and must not depend on the parameters' values (no weight decay).
+        make: makes the other optimizer from the parameters. Its learning rate must be 1. Its step must be
+            elementwise, proportional to its learning rate, and independent of the parameters' values (no weight
+            decay).
 
-    The steps are those of R optimizers with these rates, to rounding.
+    Up to rounding, the steps are those of R optimizers with these learning rates.
+
+    Raises:
+        ValueError: the other optimizer's learning rate is not 1, or it has weight decay.
     """
 
     def __init__(self, params: list[Tensor], lr: Tensor, make: Callable[[list[Tensor]], Optimizer]) -> None:
         super().__init__(params, {"lr": lr})
         self._inner = make(params)
         if any(group["lr"] != 1 or group.get("weight_decay") for group in self._inner.param_groups):
-            raise ValueError("PerReplica scales the steps of an optimizer with lr=1 and no weight decay")
+            raise ValueError("PerReplica needs an optimizer with lr=1 and no weight decay")
         self.state = self._inner.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -33,11 +37,11 @@ class PerReplica(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """One step from the gradients that are there."""
+        """Take one step with the current gradients."""
         (group,) = self.param_groups
         before = [each.clone() for each in group["params"]]
         for each in group["params"]:
-            each.zero_()  # the step alone is left, to its last digit
+            each.zero_()  # the parameters then hold exactly the step
         self._inner.step()
         for each, value in zip(group["params"], before, strict=True):
             rates = group["lr"].to(each).view(-1, *[1] * (each.dim() - 1))

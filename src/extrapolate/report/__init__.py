@@ -1,6 +1,6 @@
-"""What a finished run looks like: one self-contained HTML page and a table for the terminal.
+"""Reports of a run: a self-contained HTML page, and a table for the terminal.
 
-Reads the files that `extrapolate run` leaves in its output folder, and never a model.
+Reads only the files in the output folder of `extrapolate run`; never loads a model.
 """
 
 from extrapolate.report.files import Claim, Folder, Manifest, ReportError, read

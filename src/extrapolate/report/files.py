@@ -1,4 +1,4 @@
-"""The files of a run's output folder, read once into a frozen `Folder`."""
+"""Read the files of a run's output folder into a frozen `Folder`."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,6 +9,7 @@ from typing import Any, cast
 import polars as pl
 
 from extrapolate._runtime.errors import UserError
+from extrapolate._runtime.run_folder import check_format
 from extrapolate.experiments.ledger import Claim
 from extrapolate.report.words import printable, value
 
@@ -23,19 +24,19 @@ COLUMNS: Mapping[str, Mapping[str, pl.DataType]] = {
     | {"seed": INTEGER, "solved": FLAG}
     | dict.fromkeys(("train_low", "train_high", "x0", "x1", "true", "learned"), FLOAT),
 }
-"""Columns the figures rely on, with the type each is read as. A file may hold others, or lack some."""
+"""Columns that the figures need, with their types. A file may have other columns, or lack some of these."""
 
 EXPECTED = ("results.parquet", "summary.parquet", "claims.json")
-"""Files every finished run has; `surfaces.parquet` is optional."""
+"""Files of every finished run; `surfaces.parquet` is optional."""
 
 
 class ReportError(UserError):
-    """A folder that no report can be made of; the message names the file and what to do."""
+    """A folder without a usable run. The message names the file and what to do."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was run, with what, where and when: `manifest.json`, made printable."""
+    """The contents of `manifest.json` as printable text: experiment, settings, versions, machine, times."""
 
     experiment: str
     title: str
@@ -54,7 +55,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Folder:
-    """A run's output folder. A table is None where its file is absent; `missing` says it in words."""
+    """A run's output folder. A table is None if its file is missing; `missing` lists such files for the page."""
 
     path: Path
     manifest: Manifest
@@ -78,7 +79,7 @@ class Folder:
 
 
 def extra_table(folder: Folder, file: str, columns: Collection[str]) -> pl.DataFrame | None:
-    """A table that only some experiments leave; None where it is absent, unreadable, or lacks one of ``columns``."""
+    """Read a table that only some experiments write; None if missing, unreadable or without one of ``columns``."""
     try:
         frame = pl.read_parquet(folder.path / file)
     except (pl.exceptions.PolarsError, OSError):
@@ -87,24 +88,29 @@ def extra_table(folder: Folder, file: str, columns: Collection[str]) -> pl.DataF
 
 
 def has(frame: pl.DataFrame | None, file: str) -> bool:
-    """Whether `frame` has rows and every column that the figures need of `file`."""
+    """Return whether `frame` has rows and all columns of `file` that the figures need."""
     return frame is not None and frame.height > 0 and set(COLUMNS[file]) <= set(frame.columns)
 
 
 def read(folder: Path) -> Folder:
-    """Read a run's output folder; only `manifest.json` has to be there."""
+    """Read a run's output folder; only `manifest.json` is required.
+
+    Raises:
+        ReportError: there is no such folder or manifest, or a file is damaged.
+        UserError: the run has another format.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ReportError(f"{folder}: no such folder; give the folder that `extrapolate run --out` wrote")
+        raise ReportError(f"{folder}: no such folder; choose the output folder of an `extrapolate run`")
     manifest = _manifest(folder / "manifest.json")
     results, summary, surfaces = (_frame(folder / name) for name in COLUMNS)
     claims = _claims(folder / "claims.json")
-    there = {"results.parquet": results, "summary.parquet": summary, "claims.json": claims}
+    contents = {"results.parquet": results, "summary.parquet": summary, "claims.json": claims}
     missing = []
     for name in EXPECTED:
-        content = there[name]
+        content = contents[name]
         if content is None:
-            missing.append(f"{name} is not there")
+            missing.append(f"{name} does not exist")
         elif len(content) == 0:
             missing.append(f"{name} has no rows")
     return Folder(folder, manifest, results, summary, surfaces, claims or (), tuple(missing))
@@ -124,13 +130,12 @@ def _unreadable(path: Path, error: Exception) -> ReportError:
 
 def _manifest(path: Path) -> Manifest:
     if not path.is_file():
-        raise ReportError(
-            f"{path}: no such file, so this is not the folder of a run; make one with `extrapolate run`"
-        )
+        raise ReportError(f"{path}: no such file; choose the output folder of an `extrapolate run`")
     content = _json(path)
     if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
-        raise ReportError(f"{path}: names no experiment, so this is not the folder of an extrapolate run")
+        raise ReportError(f"{path}: names no experiment; choose the output folder of an `extrapolate run`")
     content = cast(dict[str, Any], content)
+    check_format(path, content)
     notes = content.get("notes") or []
     finished = content.get("finished")
     return Manifest(
@@ -162,7 +167,7 @@ def _flat(mapping: object) -> dict[str, str]:
 
 
 def amount(item: object) -> float | None:
-    """`item` as a number where it is one; a truth value is none."""
+    """Return `item` as a float if it is a number (a bool is not), else None."""
     return float(item) if isinstance(item, int | float) and not isinstance(item, bool) else None
 
 
@@ -191,7 +196,7 @@ def _claim(item: dict[str, Any]) -> Claim:
 
 
 def _exactly(kind: type, item: Any) -> Any:
-    """``item`` where it is of this kind; a truth value is no number."""
+    """Return ``item`` if its type is exactly ``kind``, else None; a bool is not an int."""
     return item if type(item) is kind else None
 
 

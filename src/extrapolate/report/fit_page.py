@@ -1,4 +1,4 @@
-"""Puts a fitted formula on one self-contained page: `report.html` beside the files it was made of."""
+"""Write the page of a fit: a self-contained `report.html` in the folder of the fit."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,10 @@ from extrapolate.report.fit_words import coefficient_error, coefficient_value, e
 from extrapolate.report.shell import environment, publish
 from extrapolate.report.words import printable
 
-#: Elements a formula is made of; a file with any other is not drawn as one.
+#: Allowed MathML elements; a formula with any other element is not rendered as MathML.
 MATHML = {"mrow", "mi", "mn", "mo", "mfrac", "msup", "msub", "msqrt", "mroot", "mfenced"}
 
-#: Letters of a candidate; longer ones are sums of many terms.
+#: Maximum number of characters of a candidate; longer ones are sums of many terms.
 WIDEST = 240
 
 
@@ -32,12 +32,14 @@ def write_fit_page(folder: Path) -> Path:
         points = pl.read_parquet(folder / "points.parquet")
         text = render(_printable(fit), points)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
-        raise ReportError(f"{folder}: is not the folder of `extrapolate fit` ({error})") from error
+        raise ReportError(
+            f"{folder}: is not the folder of `extrapolate fit` ({error}); choose another folder"
+        ) from error
     return publish(folder, text)
 
 
 def render(fit: dict[str, Any], points: pl.DataFrame) -> str:
-    """The page as a string of HTML."""
+    """Return the page as HTML."""
     templates = environment()
     templates.globals.update(
         coefficient_error=coefficient_error,
@@ -55,7 +57,7 @@ def render(fit: dict[str, Any], points: pl.DataFrame) -> str:
 
 
 def mathml(text: str | None) -> Markup | None:
-    """The formula's own MathML, rebuilt from known elements without attributes; None for anything else."""
+    """Return the MathML without attributes; None if it is invalid or has an element that is not allowed."""
     if not text:
         return None
     try:
@@ -70,7 +72,7 @@ def mathml(text: str | None) -> Markup | None:
 
 
 def _printable(value: Any) -> Any:
-    """Every text on one line, without control characters."""
+    """Return ``value`` with all texts made printable: on one line, without control characters."""
     if isinstance(value, dict):
         return {printable(key): _printable(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What came out on top, in a sentence, computed from the files."""
+"""The main result of a run in one sentence."""
 
 from extrapolate.report.files import Folder
 from extrapolate.report.success import Success, successes
@@ -6,7 +6,7 @@ from extrapolate.report.words import all_of, join_words, operation_name
 
 
 def headline(folder: Folder) -> str:
-    """One sentence: the findings that hold, or who is best, or that there is nothing yet."""
+    """Return one sentence: the findings that hold, and the best units; or that there are no results yet."""
     parts = [part for part in (_findings(folder), *_bests(folder)) if part]
     if not parts:
         return _describe_unjudged(folder)
@@ -18,8 +18,8 @@ def headline(folder: Folder) -> str:
 
 def _describe_unjudged(folder: Folder) -> str:
     if not folder.finished:
-        return "Nothing is measured yet."
-    return "Measured, but not enough to judge a finding." if folder.claims else "The run left no results to show."
+        return "No results yet."
+    return "The results are not enough to judge a finding." if folder.claims else "The run has no results."
 
 
 def _findings(folder: Folder) -> str:
@@ -35,7 +35,7 @@ def _findings(folder: Folder) -> str:
 
 
 def _bests(folder: Folder) -> list[str]:
-    """For one operation its best units by name; for several, the operations something solves everywhere."""
+    """Return for one operation its best units; for several, which of them are solved in every range."""
     tables = successes(folder)
     if len(tables) == 1:
         return [_best(tables[0])]
@@ -50,23 +50,23 @@ def _bests(folder: Folder) -> list[str]:
 
 
 def _perfect(table: Success) -> list[str]:
-    """Units solved by every model in every range of the table."""
-    whole = []
+    """Return the units of which every model solves every range of the table."""
+    perfect = []
     for unit in table.units:
         cells = [table.at(unit, range) for range in table.ranges]
         if all(cell is not None and cell.n > 0 and cell.solved == cell.n for cell in cells):
-            whole.append(unit)
-    return whole
+            perfect.append(unit)
+    return perfect
 
 
 def _best(table: Success) -> str:
     perfect, name = _perfect(table), operation_name(table.task)
-    place = all_of(len(table.ranges), "range")
+    ranges = all_of(len(table.ranges), "range")
     if perfect:
         names = perfect if len(perfect) <= 4 else [*perfect[:3], f"{len(perfect) - 3} others"]
-        return f"{join_words(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {place}"
+        return f"{join_words(names)} {'solves' if len(perfect) == 1 else 'solve'} {name} in {ranges}"
     best = table.units[0]
     solved, n = table.total(best)
     if solved == 0:
         return f"no model solves {name}"
-    return f"no unit solves {name} in {place}; {best} comes closest with {solved} of {n} models"
+    return f"no unit solves {name} in {ranges}; {best} comes closest with {solved} of {n} models"

@@ -1,4 +1,4 @@
-"""A run's published findings as Markdown, for a document that shows them side by side with their command."""
+"""The published findings of a run as a Markdown section, with the command that reproduces them."""
 
 from extrapolate.report.files import Claim, Folder, Manifest
 from extrapolate.report.words import duration, interval, value
@@ -7,7 +7,7 @@ MARKS = {True: "holds", False: "**does not hold**", None: "not judged"}
 
 
 def render_markdown(folder: Folder) -> str:
-    """A section: the command, the machine, a row a finding, and why each that does not hold does not."""
+    """Return a section: the command, the machine, one row per finding, and the reasons of those that do not hold."""
     run = folder.manifest
     versions = ", ".join(f"{name} {run.versions[name]}" for name in sorted(run.versions))
     machine = f"{run.machine.get('processor', '')}, {run.machine.get('cores', '?')} cores"
@@ -20,13 +20,13 @@ def render_markdown(folder: Folder) -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *map(_row, folder.findings),
     ]
-    told = [each for each in folder.findings if each.why and not each.holds]
-    reasons = [f"* {_cell(each.claim)}: {_cell(each.why or '')}." for each in told]
+    explained = [each for each in folder.findings if each.why and not each.holds]
+    reasons = [f"* {_cell(each.claim)}: {_cell(each.why or '')}." for each in explained]
     return "\n".join([*lines, *(["", *reasons] if reasons else []), ""])
 
 
 def _time(run: Manifest) -> str:
-    """Wall-clock time, and what the run took of the processor, where it is known: others may have had the rest."""
+    """Return the wall-clock time, and the processor time if it is known: other programs may have used the machine."""
     taken = duration(run.seconds)
     return taken if run.cpu_seconds is None else f"{taken} ({duration(run.cpu_seconds)} of processor time)"
 
@@ -45,5 +45,5 @@ def _row(claim: Claim) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell, and is text: no markup of its own, but for the marks above."""
+    """Escape the text for a table cell: no HTML and no new columns."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""Puts a run's folder on one self-contained page: `report.html` beside the files it was made of."""
+"""Write the page of a run: a self-contained `report.html` in the folder of the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from extrapolate.report.shell import environment, publish
 
 MEASURES = {"success_rate": "success rate", "solved_at": "steps to solve", "sparsity_error": "sparsity error"}
 
-#: Findings that stand open on the page.
+#: Maximum number of findings that are not folded.
 CARDS = 12
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """Where a claim's numbers lie, in percent of a bar as wide as all of them."""
+    """The numbers of a claim as positions on a bar, in percent of its width."""
 
     published: float | None
     measured: float | None
@@ -30,19 +30,19 @@ class Gauge:
 
 @dataclass(frozen=True)
 class ShownFindings:
-    """The findings that stand open on the page, and those that are folded away."""
+    """The findings shown as cards, and those that are folded."""
 
     cards: Sequence[Claim]
     folded: Sequence[Claim]
 
 
 def write_page(folder: Path) -> Path:
-    """Write `folder/report.html` and return its path. The old page stays until the new one is whole."""
+    """Write `folder/report.html` atomically and return its path."""
     return publish(folder, render(read(folder)))
 
 
 def render(folder: Folder) -> str:
-    """The page of `folder` as a string of HTML."""
+    """Return the page of `folder` as HTML."""
     templates = environment()
     templates.globals.update(gauge=gauge, measures=MEASURES)
     figures = [figure for draw in FIGURES if (figure := draw(folder)) is not None]
@@ -57,7 +57,7 @@ def render(folder: Folder) -> str:
 
 
 def split_findings(findings: Sequence[Claim]) -> ShownFindings:
-    """As many cards as a person reads, those that do not hold first; where all fit, in the file's order."""
+    """Return at most ``CARDS`` cards, those that do not hold first; if all fit, keep the order of the file."""
     if len(findings) <= CARDS:
         return ShownFindings(findings, ())
     ordered = sorted(findings, key=lambda claim: {False: 0, True: 1, None: 2}[claim.holds])
@@ -66,12 +66,12 @@ def split_findings(findings: Sequence[Claim]) -> ShownFindings:
 
 def _models(folder: Folder) -> int | None:
     if folder.results is None or "solved" not in folder.results.columns:
-        return None  # rows are measurements, of which a model has several
+        return None  # each row is a measurement, and a model has several
     return folder.results.height
 
 
 def gauge(claim: Claim) -> Gauge | None:
-    """A bar for claims whose numbers can be laid side by side, else None."""
+    """Return the bar of a claim with finite numbers and an interval, else None."""
     low, high = claim.interval or (None, None)
     published, measured = amount(claim.published), amount(claim.measured)
     known = [item for item in (published, measured, low, high) if item is not None]

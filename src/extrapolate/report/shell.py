@@ -1,4 +1,4 @@
-"""What all pages share: the templates' environment with its style sheet, and the last move to disk."""
+"""Shared by all pages: the Jinja environment with the CSS, and the atomic write."""
 
 from datetime import datetime
 from importlib import resources
@@ -11,13 +11,13 @@ from extrapolate._runtime.files import write_text
 from extrapolate.report import words
 from extrapolate.report.files import ReportError
 
-#: The page of a folder.
+#: File name of the page of a folder.
 PAGE = "report.html"
 
 
 def environment() -> Environment:
-    """Templates escape everything and know ``words``, ``css`` and the filter ``moment``."""
-    made = Environment(
+    """Return an environment that escapes all text and has ``words``, ``css`` and the filter ``moment``."""
+    templates = Environment(
         loader=PackageLoader("extrapolate.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -25,24 +25,24 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     css = resources.files("extrapolate.report").joinpath("templates/style.css").read_text(encoding="utf-8")
-    made.globals.update(words=words, css=Markup(css))
-    made.filters["moment"] = moment
-    return made
+    templates.globals.update(words=words, css=Markup(css))
+    templates.filters["moment"] = moment
+    return templates
 
 
 def publish(folder: Path, text: str) -> Path:
-    """Write `folder/report.html` and return its path. The old page stays until the new one is whole."""
+    """Write `folder/report.html` atomically and return its path."""
     page = Path(folder) / PAGE
     try:
         write_text(page, text)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ReportError(f"{page}: cannot be written ({reason}); make room or allow writing") from error
+        raise ReportError(f"{page}: cannot be written ({reason}); free some space or allow writing") from error
     return page
 
 
 def moment(iso: str) -> str:
-    """An ISO moment for a reader; any other text as it is."""
+    """Return an ISO time in readable form; return any other text unchanged."""
     try:
         return datetime.fromisoformat(iso).strftime("%d %B %Y, %H:%M %Z").strip().lstrip("0")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Puts the states of a computation on one self-contained page, step by step, as an animation to scrub."""
+"""Write the states of a computation to a self-contained page, as an animation with a slider."""
 
 import base64
 import hashlib
@@ -13,17 +13,18 @@ from extrapolate._runtime.files import write_text
 from extrapolate.report.files import ReportError
 from extrapolate.report.shell import environment
 
-#: A byte of the page for each number of a state: -1 is 0, 0 is 127, 1 is 254.
+#: The page has one byte per value of a state: -1 is 0, 0 is 127, 1 is 254.
 HALF = 127
 
 
 @dataclass(frozen=True)
 class Computation:
-    """What a network did with a sequence of n places in T steps.
+    """A computation of T steps on a sequence of n positions.
 
-    ``given`` and ``exact``: a letter a place. ``read``: the T + 1 answers as they would be read after each step, a
-    letter a place; ``numbers``: the same as numbers, empty where a reading is none. ``states`` (T + 1, n, m), from -1
-    to 1. ``groups``: names of the maps' groups with their sizes. ``facts``: what is said of the network.
+    ``input`` and ``exact``: one character per position. ``read``: the T + 1 answers read before the first step and
+    after each step, one character per position; ``values``: the same as numbers, empty if an answer is not a number.
+    ``states`` (T + 1, n, m), from -1 to 1. ``groups``: names and sizes of the groups of channels. ``facts``: facts
+    about the network.
     """
 
     question: str
@@ -40,27 +41,27 @@ class Computation:
 
 
 def write_states_page(path: Path, computed: Computation) -> Path:
-    """Writes the page and returns its path. An old one stays until the new one is whole.
+    """Write the page atomically and return its path.
 
     Raises:
-        ReportError: it cannot be written.
+        ReportError: the page cannot be written.
     """
     try:
         write_text(path, render(computed))
     except OSError as error:
-        raise ReportError(f"{path}: cannot be written ({error.strerror or error}); give another name") from error
+        raise ReportError(f"{path}: cannot be written ({error.strerror or error}); choose another path") from error
     return path
 
 
 def render(computed: Computation) -> str:
-    """The page as a string of HTML."""
+    """Return the page as HTML."""
     script = resources.files("extrapolate.report").joinpath("templates/states.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    steps, places, channels = computed.states.shape
-    # (T + 1, m, n): a row of the picture is a map
+    steps, positions, channels = computed.states.shape
+    # (T + 1, m, n): each row of the picture is a channel
     pixels = np.rint((computed.states.transpose(0, 2, 1).clip(-1, 1) + 1) * HALF).astype(np.uint8)
     data = {
-        "places": places,
+        "positions": positions,
         "channels": channels,
         "steps": steps - 1,
         "pixels": base64.b64encode(pixels.tobytes()).decode(),

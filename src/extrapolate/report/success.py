@@ -1,4 +1,4 @@
-"""How many models of each cell were solved: the table that headline, page and terminal share."""
+"""Numbers of solved models per unit and range, shared by the headline, the page and the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import polars as pl
 from extrapolate.report.files import Folder, has
 from extrapolate.report.words import OPERATIONS
 
-#: Units beyond which those that solve nothing are only named.
+#: With more units than this, units that solve nothing are only named.
 MANY = 8
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit in one range: `solved` of `n` models, and the 95 % interval of the rate where it is known."""
+    """One unit in one range: `solved` of `n` models, and the 95 % interval of the rate if known."""
 
     model: str
     split: str
@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Success:
-    """The cells of one operation. Ranges keep the file's order; units stand best first."""
+    """The cells of one operation. Ranges are in the order of the file; the best unit is first."""
 
     task: str
     cells: Sequence[Cell]
@@ -47,35 +47,35 @@ class Success:
 
     @cached_property
     def solving(self) -> list[str]:
-        """The units worth a drawing each: where there are many, only those that solve something."""
+        """The units that get a panel: if there are many, only those that solve something."""
         return [unit for unit in self.units if len(self.units) <= MANY or self.total(unit)[0]]
 
     @cached_property
     def failing(self) -> list[str]:
-        """The others."""
+        """The units that get no panel."""
         return [unit for unit in self.units if unit not in self.solving]
 
     @cached_property
-    def by_place(self) -> dict[tuple[str, str], Cell]:
+    def _by_key(self) -> dict[tuple[str, str], Cell]:
         return {(cell.model, cell.split): cell for cell in self.cells}
 
     def at(self, model: str, split: str) -> Cell | None:
-        return self.by_place.get((model, split))
+        return self._by_key.get((model, split))
 
     def total(self, model: str) -> tuple[int, int]:
-        """Solved models of a unit over all ranges, and all its models."""
+        """Return the number of solved models of a unit over all ranges, and the number of its models."""
         own = [cell for cell in self.cells if cell.model == model]
         return sum(cell.solved for cell in own), sum(cell.n for cell in own)
 
 
 def in_order(operations: Sequence[str]) -> list[str]:
-    """Each operation once: +, −, ×, ÷, then any other as the file has it."""
+    """Return each operation once: +, −, ×, ÷, then others in the order of the file."""
     found = list(dict.fromkeys(operations))
     return [name for name in OPERATIONS if name in found] + [name for name in found if name not in OPERATIONS]
 
 
 def successes(folder: Folder) -> list[Success]:
-    """Success by operation: from the summary, else counted from the results, without intervals."""
+    """Return success by operation: from the summary, else counted from the results (no intervals)."""
     frame = _from_summary(folder)
     if frame is None:
         frame = _from_results(folder)

@@ -1,4 +1,4 @@
-"""The end of a run in the terminal: who solved what, and which findings hold."""
+"""The results of a run in the terminal: solved models by unit and range, and which findings hold."""
 
 from pathlib import Path
 
@@ -14,20 +14,20 @@ from extrapolate.report.words import format_count, join_words, operation_title, 
 
 WIDEST = 12
 
-#: Findings beyond which those that hold are only counted.
+#: With more findings than this, those that hold are only counted.
 MOST_FINDINGS = 16
 
-#: Padding of a column, and what it takes with the divider behind it.
+#: Padding of a column, and its width together with the divider.
 PADDING = 1
 GAP = 2 * PADDING + 1
 
 
 def print_summary(folder: Path, console: Console) -> None:
-    """Print the run's headline, a table an operation and its findings, as wide as the console allows."""
+    """Print the headline, one table per operation and the findings, as wide as the console allows."""
     run = read(folder)
     console.print(Text(headline(run), style="bold"), soft_wrap=False)
     if not run.finished:
-        console.print(Text("Unfinished: the same command goes on where it stopped.", style="yellow"))
+        console.print(Text("Unfinished: run the same command again to resume.", style="yellow"))
     for success in successes(run):
         _print_success(success, console)
     _print_findings(run, console)
@@ -52,7 +52,7 @@ def _print_success(success: Success, console: Console) -> None:
 
 
 def fit(success: Success, units: list[str], width: int) -> list[list[str]]:
-    """`units` in order, in as many lists as it takes for each to be at most `width` wide."""
+    """Split `units`, in order, into lists whose tables are at most `width` wide."""
     lists: list[list[str]] = [[]]
     used = 0
     for unit in units:
@@ -68,7 +68,7 @@ def fit(success: Success, units: list[str], width: int) -> list[list[str]]:
 
 
 def heading(model: str) -> str:
-    """A unit's name broken between its words, so that a column is hardly wider than its numbers."""
+    """Return a unit's name with line breaks between its words, so that the column stays narrow."""
     if len(model) <= WIDEST:
         return model
     lines = [""]
@@ -103,16 +103,14 @@ def _print_findings(run: Folder, console: Console) -> None:
         if not (folded and claim.holds):
             console.print(finding(claim, console.width), no_wrap=True, crop=True)
     if folded and holding:
-        console.print(
-            Text(f"✓ {format_count(len(holding), 'finding')} besides: the page lists them", style="bold cyan")
-        )
+        console.print(Text(f"✓ {format_count(len(holding), 'more finding')} on the page", style="bold cyan"))
 
 
 def finding(claim: Claim, width: int) -> Text:
-    """A claim on one line: its mark, its words, shortened where they must be, and what was measured."""
+    """Return a claim on one line: its mark, its text (shortened if needed), and the measured value."""
     mark, style = {True: ("✓", "bold cyan"), False: ("✗", "bold yellow"), None: ("?", "dim")}[claim.holds]
     numbers = f"  {shorten(value(claim.measured), width // 6)}"
-    if isinstance(claim.published, float | int):  # a published sentence says what the claim says
+    if isinstance(claim.published, float | int):  # a published sentence would repeat the claim
         numbers += f" (published {value(claim.published)})"
-    room = max(10, width - len(numbers) - 2)
-    return Text.assemble((mark, style), " ", shorten(claim.claim or claim.id, room), (numbers, "dim"))
+    space = max(10, width - len(numbers) - 2)
+    return Text.assemble((mark, style), " ", shorten(claim.claim or claim.id, space), (numbers, "dim"))

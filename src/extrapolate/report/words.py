@@ -1,4 +1,4 @@
-"""Numbers and names as a reader wants to see them. Plain text: escaping is the page's business."""
+"""Format numbers and names for readers, as plain text: the page escapes it."""
 
 import json
 import math
@@ -17,7 +17,7 @@ THIN = "\u202f"
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without what a terminal, an XML parser or a reader's eye could trip over."""
+    """Return `text` on one line, without characters that can break a terminal, an XML parser or the layout."""
     return UNPRINTABLE.sub(lambda found: " " if found[0] in "\t\n\r\u2028\u2029" else "\ufffd", text)
 
 
@@ -26,7 +26,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def parts(name: str) -> list[str]:
-    """The words that a name like `BatchStochasticNMU` is made of: places where a line may break."""
+    """Split a name like `BatchStochasticNMU` into words, between which a line may break."""
     return WORD.findall(name)
 
 
@@ -42,7 +42,7 @@ def operation_title(task: str) -> str:
 
 
 def join_words(names: list[str]) -> str:
-    """`["a", "b", "c"]` as "a, b and c"."""
+    """Return `["a", "b", "c"]` as "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -52,14 +52,14 @@ def format_count(count: int, noun: str) -> str:
 
 
 def all_of(count: int, noun: str) -> str:
-    """ "all nine ranges", "both ranges", "the one range"."""
+    """Return such as "all nine ranges", "both ranges", "the one range"."""
     if count == 1:
         return f"the one {noun}"
     return f"both {noun}s" if count == 2 else f"all {format_count(count, noun)}"
 
 
 def number(amount: float) -> str:
-    """Three significant digits, thousands apart, and no `e` where a plain number reads as well."""
+    """Return three significant digits, with thousands separators; `e` only for very large or small numbers."""
     if not math.isfinite(amount):
         return "–" if math.isnan(amount) else ("∞" if amount > 0 else "−∞")
     if amount == 0:
@@ -76,7 +76,7 @@ def number(amount: float) -> str:
 
 
 def short_number(amount: float) -> str:
-    """For the ends of axes and the margins of panels: `12k`, `1.5M`, `2e−6`."""
+    """Return a short form for axes and panels: `12k`, `1.5M`, `2e−6`."""
     size = abs(amount)
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if unit <= size < 1000 * unit:
@@ -95,7 +95,7 @@ def percents(low: float | None, high: float | None) -> str:
 
 
 def value(item: object) -> str:
-    """Any JSON value on one line."""
+    """Return any JSON value as one line of text."""
     if item is None:
         return "–"
     if isinstance(item, bool):

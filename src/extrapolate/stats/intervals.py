@@ -13,7 +13,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its interval and the number of models behind it; all None where there is no model."""
+    """A value, its interval and the number of models ``n``. Without models, value and interval are None."""
 
     value: float | None
     low: float | None
@@ -21,24 +21,25 @@ class Estimate:
     n: int
 
 
+#: The estimate from no models.
 NOTHING = Estimate(None, None, None, 0)
 
 
 def success_rate(successes: int, n: int) -> Estimate:
-    """A share with Wilson's interval."""
+    """Return the success rate with Wilson's interval."""
     if n == 0:
         return NOTHING
-    share, z = successes / n, NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # Where none or all succeed, the end is 0 or 1 exactly, and rounding must not move it.
+    rate, z = successes / n, NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    # If none or all succeed, the bound is exactly 0 or 1; rounding must not move it.
     low = 0.0 if successes == 0 else middle - reach
     high = 1.0 if successes == n else middle + reach
-    return Estimate(share, low, high, n)
+    return Estimate(rate, low, high, n)
 
 
 def difference_of_rates(first: Estimate, second: Estimate) -> Estimate:
-    """One share less another, with Newcombe's interval from Wilson's of both (Newcombe 1998, method 10)."""
+    """Return ``first`` - ``second``, with Newcombe's interval from Wilson's of both (Newcombe 1998, method 10)."""
     p, q = first.value, second.value
     if p is None or q is None:
         return NOTHING
@@ -53,12 +54,12 @@ def difference_of_rates(first: Estimate, second: Estimate) -> Estimate:
 
 
 def mean_of_positive(values: Sequence[float]) -> Estimate:
-    """A mean with the profile-likelihood interval of a Gamma; Student's where that cannot be fitted."""
+    """Return the mean with the profile-likelihood interval of a Gamma; Student's t if that cannot be fitted."""
     return _profile_interval(np.asarray(values, float), "gamma")
 
 
 def mean_of_sparsity(values: Sequence[float]) -> Estimate:
-    """A mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; Student's as above."""
+    """Return the mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; else Student's t."""
     scaled = _profile_interval(np.asarray(values, float) / 0.5, "beta")
     value, low, high = (None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high))
     return Estimate(value, low, high, scaled.n)
@@ -69,7 +70,7 @@ def _profile_interval(values: np.ndarray, family: Literal["gamma", "beta"]) -> E
         return NOTHING
     if len(values) < 3 or np.ptp(values) == 0:
         return student(values)
-    # scipy takes a while to import: only what judges results waits for it
+    # scipy is slow to import, so only this function does it
     from extrapolate.stats import likelihood
 
     profile = likelihood.PROFILES[family](values)
@@ -80,7 +81,7 @@ def _profile_interval(values: np.ndarray, family: Literal["gamma", "beta"]) -> E
 
 
 def student(values: np.ndarray) -> Estimate:
-    """A mean with Student's t interval; of one value, the value alone."""
+    """Return the mean with Student's t interval; one value has no interval."""
     n, mean = len(values), float(np.mean(values))
     if n == 1:
         return Estimate(mean, None, None, n)
@@ -94,7 +95,7 @@ def student(values: np.ndarray) -> Estimate:
 
 
 def mean_ratio(first: np.ndarray, second: np.ndarray) -> Estimate:
-    """The geometric mean of ``first / second``, pair by pair, with Student's t interval of its logarithm."""
+    """Return the geometric mean of ``first / second`` (paired), with Student's t interval of its logarithm."""
     logs = student(np.log(first) - np.log(second))
     value, low, high = (None if each is None else math.exp(each) for each in (logs.value, logs.low, logs.high))
     return Estimate(value, low, high, logs.n)

@@ -1,4 +1,4 @@
-"""Profile likelihood of a mean: of a Gamma, and of a Beta."""
+"""Profile likelihood of the mean of a Gamma or a Beta distribution."""
 
 import math
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from scipy import optimize, special
 
 @dataclass(frozen=True)
 class Profile:
-    """``at(z)``: the log-likelihood of a mean, at the likeliest value of the family's other parameter.
+    """The profile log-likelihood ``at(z)`` of a mean: the maximum over the other parameter of the family.
 
-    ``z`` is the mean on a scale without ends (logarithm or logit; ``mean(z)`` leads back), so that means
-    near an end of their range are told apart as finely as any. ``top``: the likeliest mean's z.
+    ``z`` is the mean on an unbounded scale (logarithm or logit; ``mean(z)`` converts it back). Means near a bound
+    of their range are then resolved as finely as others. ``top``: z of the most likely mean.
     """
 
     at: Callable[[float], float]
@@ -23,17 +23,17 @@ class Profile:
 
     @property
     def likeliest(self) -> float:
-        """The mean of the highest likelihood."""
+        """The mean with the highest likelihood."""
         return self.mean(self.top)
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
-        """The means that a likelihood-ratio test does not reject; None where the likelihood is too flat."""
+        """Return the range of means that a likelihood-ratio test accepts; None if the likelihood is too flat."""
         lowest = self.at(self.top) - float(special.chdtri(1, 1 - confidence)) / 2
         left, right = self._where_below(lowest, -1), self._where_below(lowest, 1)
         return None if left is None or right is None else (self.mean(left), self.mean(right))
 
     def _where_below(self, lowest: float, direction: int) -> float | None:
-        """The z on one side of the top at which the likelihood is down to ``lowest``."""
+        """Return the z on one side of the top at which the log-likelihood has fallen to ``lowest``."""
 
         def lacking(reach: float) -> float:
             return lowest - self.at(self.top + direction * reach)
@@ -48,10 +48,10 @@ class Profile:
 
 
 def gamma_profile(values: np.ndarray) -> Profile | None:
-    """z = log(mean / sample mean): the sample's mean is the likeliest. None where a value is not above 0.
+    """Return the profile of a Gamma with z = log(mean / sample mean); None if a value is not above 0.
 
-    With shape k the mean log-likelihood is, but for a constant, k·log k - k - log Γ(k) - k·D with
-    D = e^-z - 1 + z - mean log(x / sample mean).
+    The sample mean is the most likely mean. With shape k the mean log-likelihood is, up to a constant,
+    k·log k - k - log Γ(k) - k·D with D = e^-z - 1 + z - mean log(x / sample mean).
     """
     if values.min() <= 0:
         return None
@@ -66,7 +66,10 @@ def gamma_profile(values: np.ndarray) -> Profile | None:
 
 
 def beta_profile(values: np.ndarray) -> Profile | None:
-    """z = logit(mean); the other parameter is the smaller shape. None where a value is not in (0, 1)."""
+    """Return the profile of a Beta with z = logit(mean); None if a value is not in (0, 1).
+
+    The other parameter is the smaller of the two shapes.
+    """
     if values.min() <= 0 or values.max() >= 1:
         return None
     n, logs, tails = len(values), float(np.log(values).mean()), float(np.log1p(-values).mean())
@@ -80,7 +83,7 @@ def beta_profile(values: np.ndarray) -> Profile | None:
 
         return n * _highest(log_likelihood)
 
-    # the likeliest mean lies between the smallest and the largest value
+    # the most likely mean is between the smallest and the largest value
     low, high = (float(special.logit(value)) for value in (values.min(), values.max()))
     top, _ = _lowest(lambda z: -at(z), low, high)
     return Profile(at, top, lambda z: float(special.expit(z)))
@@ -90,11 +93,11 @@ PROFILES = {"gamma": gamma_profile, "beta": beta_profile}
 
 
 def _highest(log_likelihood: Callable[[float], float]) -> float:
-    """The highest value over the logarithm of a shape."""
+    """Return the maximum over a shape parameter, searched on a logarithmic scale."""
     return -_lowest(lambda t: -log_likelihood(math.exp(t)), -8.0, 25.0)[1]
 
 
 def _lowest(function: Callable[[float], float], low: float, high: float) -> tuple[float, float]:
-    """Where between two ends a function is lowest, and its value there."""
+    """Return the point in [low, high] at which a function is lowest, and its value there."""
     found: Any = optimize.minimize_scalar(function, bounds=(low, high), method="bounded")
     return float(found.x), float(found.fun)

@@ -1,13 +1,16 @@
-"""Where data come from: examples by key, fixed splits, and when an answer is right (:class:`Task`). No model.
+"""Tasks: training examples from a key, fixed splits, and a criterion for right answers (:class:`Task`). No models.
 
-Arithmetic: :class:`SingleModule`, over :class:`Operation` and :class:`Range`; :class:`SubsetProduct` and
-:class:`SubsetFunction`, of sums over some of many numbers. Images: :func:`load_digits`, :class:`EvenDigits`,
-:class:`DigitPairs`, :class:`DigitSequence` with a :class:`DigitRule`. Sequences: :class:`Addition`, :class:`Copy` and
-the others of ``extrapolate.tasks.algorithms``; :class:`LongDependency`, :class:`NumberWords`, :class:`Programs`,
-:class:`Scan`, :class:`Sentences`, ``extrapolate.tasks.mathematics``. From files: :func:`load_digits` (MNIST),
-:func:`load_cifar`, :func:`load_wikitext` for :class:`NextWord`, :func:`load_babi`, ``Scan(folder=...)``,
-``mathematics.Official``. For masks: :class:`ModularArithmetic`, :class:`PairedAddition`, :class:`PermutedDigits`.
-Environments are no tasks: :class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
+* Arithmetic: :class:`SingleModule`, with :class:`Operation` and :class:`Range`; :class:`SubsetProduct` and
+  :class:`SubsetFunction` on sums over subsets of the inputs.
+* Images: :func:`load_digits`, :class:`EvenDigits`, :class:`DigitPairs`, :class:`DigitSequence` with a
+  :class:`DigitRule`; :class:`Picture`, :class:`ImageClasses`.
+* Sequences: :class:`Addition`, :class:`Copy` and the others of ``extrapolate.tasks.algorithms``;
+  :class:`LongDependency`, :class:`NumberWords`, :class:`Programs`, :class:`Scan`, :class:`Sentences`,
+  ``extrapolate.tasks.mathematics``.
+* Data from files: :func:`load_digits` (MNIST), :func:`load_cifar`, :func:`load_wikitext` for :class:`NextWord`,
+  :func:`load_babi`, ``Scan(folder=...)``, ``mathematics.Official``.
+* For masks: :class:`ModularArithmetic`, :class:`PairedAddition`, :class:`PermutedDigits`.
+* An environment, not a task: :class:`GridTime` (for Gymnasium: ``extrapolate.tasks.grid_time_env``).
 """
 
 from extrapolate.tasks.algorithms import (

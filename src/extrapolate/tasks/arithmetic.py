@@ -1,4 +1,4 @@
-"""Arithmetic on a few numbers: the operations and the Single Module Task."""
+"""Arithmetic on two numbers: the operations and the Single Module Task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ def _relevant(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _irrelevant_factor(x: Tensor, epsilon: float) -> Tensor:
-    """What the unwanted inputs multiply in when each of their weights is ε instead of 0: Π(1 - ε|x_i|)."""
+    """Return Π(1 - ε|x_i|) over the irrelevant inputs: their factor if each weight is ε instead of 0."""
     return (1 - epsilon * x[..., 2:].abs()).prod(-1, keepdim=True)
 
 
@@ -34,9 +34,9 @@ def _nearly_quotient(x: Tensor, target: Tensor, epsilon: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Operation:
-    """One of the four operations on the first two inputs; the others are to be ignored.
+    """An arithmetic operation on the first two inputs; the other inputs are irrelevant.
 
-    ``nearly(x, target, ε)`` is the answer of a unit all of whose weights are ε off their exact values.
+    ``nearly(x, target, ε)`` is the output of a unit whose weights all differ by ε from the exact ones.
     """
 
     name: str
@@ -45,10 +45,11 @@ class Operation:
     nearly: Callable[[Tensor, Tensor, float], Tensor]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x (..., I), I ≥ 2, to (..., 1)."""
+        """Apply the operation to inputs (..., I), I ≥ 2; return (..., 1)."""
         return self.apply(*_relevant(x))
 
 
+#: The four operations by name: add, sub, mul, div.
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
@@ -62,10 +63,10 @@ OPERATIONS: dict[str, Operation] = {
 
 @dataclass(frozen=True)
 class SingleModule:
-    """One operation by one unit, trained on one range and tested on a wider one (arXiv 2001.05016).
+    """The Single Module Task: one operation, trained on one range and tested on a wider one (arXiv 2001.05016).
 
-    Two examples for × on U[1,2]/U[2,6]: while training (1.5, 1.2) gives 1.8; when tested (3.0, 5.0)
-    gives 15.0. It is solved when the squared error on the wider range is below :meth:`threshold`.
+    Two examples of × on U[1,2]/U[2,6]: (1.5, 1.2) gives 1.8 in training; (3.0, 5.0) gives 15.0 in the test.
+    A model solves the task if its mean squared error on the test range is below :meth:`threshold`.
     """
 
     op: Operation
@@ -77,31 +78,35 @@ class SingleModule:
             raise ValueError(f"in_features must be at least 2 (the two operands), got {self.in_features}")
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 inputs (batch, I) from the training range, and their answers (batch, 1)."""
-        # the ends as numbers of float32, as trainings of many ranges at once have them
+        """Sample inputs (batch, I) from the training range, and their targets (batch, 1), float32."""
+        # the ends are float32, as in a training on several ranges at once
         low, high = torch.tensor(self.ranges.train.intervals[0], device=key.device)
         return self.sample_between(low, high, batch, key)
 
     def sample_between(self, low: Tensor, high: Tensor, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`sample`, from the range of these scalars: under ``vmap`` each replica may have its own."""
-        # drawn with the batch contiguous, which lets a fused step vectorise over it
+        """Like :meth:`sample`, for the range [low, high); under ``vmap`` each replica may have a different range."""
+        # the batch axis is contiguous, so that a fused step vectorises over it
         x = spread(ops.uniform(key, (self.in_features, batch)).movedim(0, -1), low, high)
         return x, self.op(x)
 
     def splits(self, count: int = 10_000) -> dict[str, tuple[Tensor, Tensor]]:
-        """``count`` float32 inputs (count, I) from either range, and their answers (count, 1)."""
-        self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
+        """Return inputs (count, I) and targets (count, 1), float32: ``validation`` and ``test``.
+
+        ``validation`` is from the training range, ``test`` from the test range.
+        """
+        self.threshold()  # fill its cache: `solved` may run under vmap, where random numbers are not available
         inputs = {name: x.float() for name, x in self.ranges.sample_fixed((count, self.in_features)).items()}
         return {name: (x, self.op(x)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:
-        """The mean squared error on the extrapolation range of a unit whose weights are all ε off.
+        """Return the mean squared error on the test range of a unit whose weights are all wrong by ε.
 
-        Simulated on ``count`` samples with a generator of its own (seed 0): the same at every call.
+        The error is simulated on ``count`` samples with a separate generator (seed 0), so every call returns the
+        same value.
         """
         return _threshold(self, epsilon, count)
 

@@ -1,4 +1,4 @@
-"""The bAbI tasks: questions about short stories, as sequences of words (Weston et al. 2015, arXiv 1502.05698)."""
+"""The bAbI tasks: questions about short stories, as word sequences (Weston et al. 2015, arXiv 1502.05698)."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -14,28 +14,28 @@ from extrapolate import ops
 from extrapolate._runtime.errors import UserError
 from extrapolate.tasks.babi_files import Story, find_file, read_stories
 
-#: All tasks.
+#: Numbers of all tasks.
 BABI_TASKS = tuple(range(1, 21))
 
-#: Tokens of nothing (no word, no answer asked, behind the end) and of a word that the training stories lack.
+#: Token for no word, no answer and padding; token of a word that is not in the training stories.
 BLANK, UNKNOWN = 0, 1
 
-#: Blank inputs between a question and its answer.
+#: Number of blank inputs between a question and its answer.
 THINKING = 3
 
-#: Training stories of the split ``validation``.
+#: Number of training stories in the split ``validation``.
 VALIDATED = 1_000
 
 
 @dataclass(frozen=True, eq=False)
 class Stories:
-    """Stories as token sequences, one after another in memory: a story takes what it is long.
+    """Stories as concatenated token sequences, without padding.
 
     Attributes:
-        tokens: int16, what is read.
-        answers: int16, at each place the word that is to be said there, ``BLANK`` where none is asked for.
-        ends: int64 (N + 1,): story i has the places from ``ends[i]`` to ``ends[i + 1]``.
-        tasks: int64 (N,): the task of each story.
+        tokens: input tokens, int16.
+        answers: target token of each position, int16; ``BLANK`` where there is no target.
+        ends: int64 (N + 1,); story i has the positions from ``ends[i]`` to ``ends[i + 1]``.
+        tasks: task number of each story, int64 (N,).
     """
 
     tokens: Tensor
@@ -47,24 +47,24 @@ class Stories:
         return len(self.tasks)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Tokens and answers of one story, int64 (T,)."""
+        """Return the tokens and the answers of one story, int64 (T,) each."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"place {index} of {len(self)} stories")
+            raise IndexError(f"index {index} is out of range: there are {len(self)} stories")
         start, end = self.ends[index % len(self) :][:2].tolist()
         return self.tokens[start:end].long(), self.answers[start:end].long()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return (self[place] for place in range(len(self)))
+        return (self[index] for index in range(len(self)))
 
     @property
     def lengths(self) -> Tensor:
-        """int64 (N,)."""
+        """Number of tokens of each story, int64 (N,)."""
         return self.ends.diff()
 
     def batch(self, indices: Tensor, width: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """The stories at ``places`` (B,): tokens (B, width), lengths (B,), answers (B, width), int64.
+        """Return tokens (B, width), lengths (B,) and answers (B, width), int64, of the stories ``indices`` (B,).
 
-        Behind the end stands ``BLANK``. ``width``: by default that of the longest of these stories.
+        Shorter stories are padded with ``BLANK``. The default ``width`` is the length of the longest of them.
         """
         start = self.ends[indices]
         lengths = self.ends[indices + 1] - start
@@ -80,12 +80,12 @@ class Stories:
 
 @dataclass(frozen=True, eq=False)
 class Babi:
-    """Read a story and answer the questions in it: after "mary went to the hall . where is mary ?", "hall".
+    """Read a story and answer its questions: "mary went to the hall . where is mary ?" has the answer "hall".
 
-    A sequence is a whole story with all its questions. A question is followed by ``THINKING`` blank inputs, then one
-    for each word of the answer, which is to be said there; it is never fed back. All tasks share one vocabulary:
-    that of the training stories, in the order of their words, behind ``BLANK`` and ``UNKNOWN``. Of all 20 tasks it
-    has 160 tokens. Made by :func:`load_babi`.
+    A sequence is a story with all its questions. ``THINKING`` blank inputs follow each question, then one blank
+    input per word of the answer; the targets are at these positions. Answers are never inputs. All tasks share one
+    vocabulary: ``BLANK``, ``UNKNOWN``, then the words of the training stories in order of occurrence. With all 20
+    tasks it has 160 tokens. :func:`load_babi` returns such a task.
     """
 
     vocabulary: tuple[str, ...] = field(repr=False)
@@ -96,22 +96,22 @@ class Babi:
         return Babi(self.vocabulary, self.training.to(device), self.test.to(device))
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Training stories of all tasks: tokens (batch, T), lengths (batch,), answers (batch, T), int64.
+        """Sample training stories: tokens (batch, T), lengths (batch,) and answers (batch, T), int64.
 
-        Padded to the longest of all (1,412 where task 3 is among them); :meth:`Stories.batch` pads to the longest
-        of a batch.
+        Stories are padded to the longest of all training stories (1,412 tokens with task 3). :meth:`Stories.batch`
+        pads to the longest of a batch.
         """
-        places = (ops.uniform(key, (batch,)).double() * len(self.training)).long()
-        return self.training.batch(places, self._longest)
+        indices = (ops.uniform(key, (batch,)).double() * len(self.training)).long()
+        return self.training.batch(indices, self._longest)
 
     @cached_property
     def _longest(self) -> int:
         return int(self.training.lengths.max())
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        """``validation``, some training stories, since the data hold none out; ``test``; ``test_N``, those of task N.
+        """Return ``validation``, ``test`` (all tasks) and ``test_N`` (task N), each padded to its longest story.
 
-        Each is padded to its own longest story.
+        ``validation`` is a part of the training stories, because the data have no validation set.
         """
         count = min(VALIDATED, len(self.training))
         every = torch.arange(len(self.test), device=self.test.ends.device)
@@ -124,15 +124,15 @@ class Babi:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all answers to a story, int64 (N, T), are right; other places do not count."""
+        """Return whether all answers of a story, int64 (N, T), are right: bool (N,). Other positions are ignored."""
         return ((prediction == target) | (target == BLANK)).all(-1)
 
 
 def load_babi(folder: Path, tasks: Sequence[int] = BABI_TASKS) -> Babi:
-    """Read the official files of ``tasks`` in ``folder`` (``en-10k``: 10,000 training questions of each).
+    """Read the official files of ``tasks`` in ``folder`` (``en-10k`` has 10,000 training questions per task).
 
     Raises:
-        UserError: an unknown task; a file is missing, truncated or damaged.
+        UserError: a task is unknown, or a file is missing, truncated or damaged.
     """
     unknown = [task for task in tasks if task not in BABI_TASKS]
     if unknown or not tasks:
@@ -143,7 +143,7 @@ def load_babi(folder: Path, tasks: Sequence[int] = BABI_TASKS) -> Babi:
 
 
 def _read(folder: Path, tasks: Sequence[int], part: str, token: Callable[[str], int]) -> Stories:
-    """All stories of a part; ``token`` gives a word's."""
+    """Read all stories of a part; ``token`` returns the token of a word."""
     tokens, answers, ends, of_task = array("h"), array("h"), array("q", [0]), array("q")
     for task in tasks:
         for story in read_stories(find_file(folder, task, part)):
@@ -154,7 +154,7 @@ def _read(folder: Path, tasks: Sequence[int], part: str, token: Callable[[str], 
 
 
 def _encode(story: Story, token: Callable[[str], int], tokens: "array[int]", answers: "array[int]") -> None:
-    """Append the tokens of a story and the answers at their places."""
+    """Append the tokens and the answers of a story."""
     for words, answer, _ in story:
         tokens.extend(map(token, words))
         if answer:

@@ -1,4 +1,4 @@
-"""CIFAR-10 from a folder, in its binary version."""
+"""Reader for the binary version of CIFAR-10."""
 
 import tarfile
 import zlib
@@ -13,34 +13,34 @@ from extrapolate.tasks.digits import Digits, DigitSet
 TRAINING_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 
-#: The binary version as it is distributed, and the folder that is in it.
+#: The distributed archive of the binary version, and the folder in it.
 ARCHIVE, UNPACKED = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
 
-#: By what the Python version is known. It holds pickled objects, which can run code when they are read.
+#: Names of the Python version. It is not read, because its pickled objects can run code.
 PICKLED = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1")
 
-_WANTED = f"get CIFAR-10's binary version, {ARCHIVE}, from https://www.cs.toronto.edu/~kriz/cifar.html"
+_WANTED = f"download CIFAR-10's binary version, {ARCHIVE}, from https://www.cs.toronto.edu/~kriz/cifar.html"
 
-#: Bytes of an image with its label: three colours of 32 × 32.
+#: Bytes of a label and its image: three colours, 32 × 32 pixels.
 _RECORD = 1 + 3 * 32 * 32
 
-#: The published fifth that is held out of the training images (the code of arXiv 2010.02066).
+#: Seed and share of the validation images among the training images (code of arXiv 2010.02066).
 _HELD_OUT_SEED, _HELD_OUT = 0xC1CAFA52, 0.2
 
 
 def has_cifar(folder: Path) -> bool:
-    """Whether the folder is meant to be CIFAR-10, in whichever version."""
+    """Return whether the folder has a file of CIFAR-10, of the binary or the Python version."""
     names = (TRAINING_FILES[0], UNPACKED, ARCHIVE, *PICKLED)
     return any((folder / name).exists() for name in names)
 
 
 def load_cifar(folder: Path) -> Digits:
-    """The images (N, 3, 32, 32) in [0, 1]: four fifths and a fifth of the training files, and the test file.
+    """Read the images (N, 3, 32, 32), in [0, 1], from ``folder``, from its subfolder or from the archive in it.
 
-    The files may lie in ``folder``, in the folder of the archive, or in the archive itself.
+    The training files give the training set (80 %) and the validation set (20 %).
 
     Raises:
-        UserError: a file is missing, truncated or damaged, or there is only the pickled Python version.
+        UserError: a file is missing, truncated or damaged, or the folder has only the pickled Python version.
     """
     contents = _contents(folder)
     training = np.concatenate([_records(*contents[name]) for name in TRAINING_FILES])
@@ -50,16 +50,16 @@ def load_cifar(folder: Path) -> Digits:
 
 
 def _contents(folder: Path) -> dict[str, tuple[Path, bytes]]:
-    """By name, where each file is and what it holds."""
+    """Return the path and the content of each file, by name."""
     names = (*TRAINING_FILES, *TEST_FILES)
-    for place in (folder, folder / UNPACKED):
-        if any((place / name).is_file() for name in names):
-            return {name: (place / name, _content(place / name)) for name in names}
+    for parent in (folder, folder / UNPACKED):
+        if any((parent / name).is_file() for name in names):
+            return {name: (parent / name, _content(parent / name)) for name in names}
     if (folder / ARCHIVE).is_file():
         return _unpack(folder / ARCHIVE, names)
     for name in PICKLED:
         if (folder / name).exists():
-            raise UserError(f"{folder / name} is the pickled Python version, which is not read: {_WANTED}")
+            raise UserError(f"{folder / name} is the pickled Python version, which cannot be read: {_WANTED}")
     raise UserError(f"{folder} lacks {TRAINING_FILES[0]}: {_WANTED}")
 
 
@@ -87,10 +87,10 @@ def _unpack(archive: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, byte
 
 
 def _records(path: Path, content: bytes) -> np.ndarray:
-    """uint8 (N, 1 + 3072): a label, then red, green and blue."""
+    """Return the records, uint8 (N, 1 + 3072): label, red, green, blue."""
     found = np.frombuffer(content, np.uint8)
     if not len(found) or len(found) % _RECORD or found[::_RECORD].max() > 9:
-        raise UserError(f"{path} is not a file of CIFAR-10's binary version, or is damaged: get it anew")
+        raise UserError(f"{path} is damaged or not a file of CIFAR-10's binary version: download it again")
     return found.reshape(-1, _RECORD)
 
 

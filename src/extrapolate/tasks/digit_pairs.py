@@ -1,4 +1,4 @@
-"""Two digits and their product: which pairs are learned from, which are kept unseen, and their pictures."""
+"""Pictures of two digits and their product, with some pairs held out of the training."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,25 +11,27 @@ from extrapolate.tasks.digits import Digits, DigitSet
 
 DIGITS = 10
 
-#: Pictures of each split; how they are chosen is the same for all.
+#: Number of pictures of each split, and the seed that chooses the pictures of all splits.
 TESTED, TEST_SEED = 400, 2
 
-#: Of the pairs, before they are cut into folds. Made here: under vmap nothing can be shuffled.
+#: Order of the pairs before the split into folds. Computed here because vmap allows no shuffling.
 _ORDER = torch.randperm(DIGITS**2, generator=torch.Generator().manual_seed(0))
 
 
 @dataclass(frozen=True)
 class DigitPairs:
-    """Two digits to their product, a tenth of the 100 ordered pairs unseen (Mistry, Farrahi & Hare 2022).
+    """Multiply two digits in pictures; a tenth of the 100 ordered pairs is held out (Mistry, Farrahi & Hare 2022).
 
-    Images of 3 and 7 have the product 21; where (3, 7) is unseen, no picture of it is trained on, though there are
-    others of both digits. The tenths ("folds") share no pair. A product is right when it rounds to the number.
-    Pictures lie on the device of ``digits``.
+    Images of 3 and 7 have the product 21. If (3, 7) is held out, the training has no picture of this pair, but it
+    has others of both digits. The tenths ("folds") are disjoint. A prediction is right if it rounds to the product.
+    Pictures are on the device of ``digits``.
 
     Args:
-        fold: which pairs are unseen; folds repeat after the last.
-        canvas: pixels a side of a picture in which the digits lie at random places, each in a colour channel of its
-            own. None: the two images.
+        digits: the images of digits.
+        fold: index of the fold that is held out, modulo ``folds``.
+        folds: number of folds.
+        canvas: side in pixels of a picture with both digits at random positions, each in a separate colour channel.
+            None: the input is the two images.
     """
 
     digits: Digits = field(repr=False)
@@ -39,7 +41,7 @@ class DigitPairs:
 
     @property
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """The pairs to learn from, int64 (90, 2), and the unseen ones, (10, 2)."""
+        """Training pairs, int64 (90, 2), and held-out pairs, int64 (10, 2)."""
         every = torch.cartesian_prod(torch.arange(DIGITS), torch.arange(DIGITS))
         parts = list(every[_ORDER].chunk(self.folds))
         unseen = parts.pop(self.fold % self.folds)
@@ -48,13 +50,13 @@ class DigitPairs:
 
     @property
     def draws(self) -> int:
-        """Random numbers that a picture takes: for the pair, the two images, and where they lie."""
+        """Random numbers per picture: for the pair, the two images and their positions."""
         return 3 if self.canvas is None else 7
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures of seen pairs, of training images, and their products (batch, 1).
+        """Sample pictures of training pairs, made of training images, and their products (batch, 1).
 
-        Pictures are (batch, 2, 1, S, S), or (batch, 2, canvas, canvas).
+        Pictures are (batch, 2, 1, S, S), or (batch, 2, canvas, canvas) with a canvas.
         """
         training, seen = self._sample_from
         return _with_products(*self.render(training, seen, ops.uniform(key, (batch, self.draws))))
@@ -64,9 +66,10 @@ class DigitPairs:
         return ByDigit.of(self.digits.training), self.pairs[0]
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Pictures and products: ``validation``, seen pairs of validation images, the other two of test images.
+        """Return pictures and products by split.
 
-        ``interpolation`` has the seen pairs, ``test`` the unseen ones.
+        ``validation``: training pairs, validation images. ``interpolation``: training pairs, test images.
+        ``test``: held-out pairs, test images.
         """
         seen, unseen = self.pairs
         validation, test = ByDigit.of(self.digits.validation), ByDigit.of(self.digits.test)
@@ -75,16 +78,16 @@ class DigitPairs:
         return {name: _with_products(*self.render(*each, u)) for name, each in chosen.items()}
 
     def sample_fixed(self) -> Tensor:
-        """The numbers in [0, 1) that the pictures of all splits are chosen by, (N, numbers)."""
+        """Return the random numbers in [0, 1) that define the pictures of every split, (N, draws)."""
         u = torch.rand((TESTED, self.draws), generator=torch.Generator().manual_seed(TEST_SEED))
         return u.to(self.digits.training.labels.device)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether the product (N, 1) is right once rounded."""
+        """Return whether the prediction (N, 1), rounded, is the product: bool (N,)."""
         return (prediction.round() == target)[..., 0]
 
     def render(self, digits: "ByDigit", pairs: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures of ``pairs`` (P, 2) chosen by ``u`` (N, numbers) in [0, 1), and their digits, int64 (N, 2)."""
+        """Return N pictures of ``pairs`` (P, 2) and their digits, int64 (N, 2), from ``u`` (N, draws) in [0, 1)."""
         labels = pairs[(u[:, 0] * len(pairs)).long()]
         images = digits.render(labels, u[:, 1:3])
         if self.canvas is None:
@@ -94,7 +97,7 @@ class DigitPairs:
 
 @dataclass(frozen=True)
 class ByDigit:
-    """``digits`` sorted by what they show: ``first`` (10,) and ``count`` (10,) of each digit's images."""
+    """Images sorted by digit; the images of digit d are the ``count[d]`` images from index ``first[d]``."""
 
     digits: DigitSet
     first: Tensor
@@ -106,22 +109,22 @@ class ByDigit:
         return cls(digits.part(digits.labels.argsort(stable=True)), count.cumsum(0) - count, count)
 
     def render(self, labels: Tensor, u: Tensor) -> Tensor:
-        """The images (..., 1, S, S) of digits ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
+        """Return one image (..., 1, S, S) per digit in ``labels``, int64 (...), chosen by ``u`` (...) in [0, 1)."""
         return self.digits.images[self.first[labels] + (u * self.count[labels]).long()]
 
 
 def paste(images: Tensor, u: Tensor, size: int) -> Tensor:
-    """Images (..., C, 1, S, S) at random places of a canvas of ``size``, each in a colour channel: (..., C, L, L).
+    """Paste images (..., C, 1, S, S) at random positions of canvases: (..., C, size, size), one channel per image.
 
-    ``u`` (..., C, 2), in [0, 1), chooses row and column of each.
+    ``u`` (..., C, 2), in [0, 1), chooses row and column of each image.
     """
     side = images.shape[-1]
     where = torch.arange(size, device=images.device) - (u[..., None] * (size - side + 1)).long()
     inside = ((where >= 0) & (where < side)).to(images.dtype)
     pixel = where.clamp(0, side - 1)
     rows, columns = pixel.unbind(-2)
-    taken = images[..., 0, :, :].take_along_dim(rows[..., :, None], -2).take_along_dim(columns[..., None, :], -1)
-    return taken * inside[..., 0, :, None] * inside[..., 1, None, :]
+    pixels = images[..., 0, :, :].take_along_dim(rows[..., :, None], -2).take_along_dim(columns[..., None, :], -1)
+    return pixels * inside[..., 0, :, None] * inside[..., 1, None, :]
 
 
 def _with_products(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

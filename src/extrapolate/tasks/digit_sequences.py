@@ -1,4 +1,4 @@
-"""What follows from a sequence of digits: how many there are of each, their sum, their product."""
+"""Count, add or multiply the digits in a sequence of images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from extrapolate.tasks.digits import Digits, DigitSet
 
 DIGITS = 10
 
-#: Sequences that choose the best step, and that are tested on.
+#: Number of sequences of the splits ``validation`` and ``test``.
 VALIDATED, TESTED = 200, 50
 
 
 def _counts(labels: Tensor) -> Tensor:
-    return torch.eye(DIGITS, device=labels.device)[labels].cumsum(0)  # F.one_hot looks at its values: no vmap
+    return torch.eye(DIGITS, device=labels.device)[labels].cumsum(0)  # F.one_hot does not work under vmap
 
 
 def _sums(labels: Tensor) -> Tensor:
@@ -30,20 +30,20 @@ def _products(labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class DigitRule:
-    """A rule on sequences of digit images, trained on short ones, tested on long ones.
+    """A rule that gives an answer after each image of a sequence of digits.
 
-    Images of 3, 1, 3: counting gives (0, 1, 0, 2, 0, 0, 0, 0, 0, 0), addition gives 7, multiplication 9. There is
-    an answer after every image. Counting and addition to 1,000 images: Trask et al. 2018; addition and
-    multiplication: Madsen & Johansen 2020.
+    For images of 3, 1, 3, counting gives (0, 1, 0, 2, 0, 0, 0, 0, 0, 0), addition gives 7 and multiplication 9.
+    Sources: counting and addition of up to 1,000 images, Trask et al. 2018; addition and multiplication, Madsen &
+    Johansen 2020.
 
     Attributes:
-        title: what it asks for, in words.
-        outputs: numbers in an answer.
-        answers: labels (T, ...), int64, to (T, ..., outputs), float32: the answer after each image.
-        start: the answer before the first image.
-        training: images in the sequences to train on.
-        tested: images in the sequences to test on.
-        lowest: the lowest digit; a product with a 0 in it tells nothing of the others.
+        title: a short description.
+        outputs: number of values in an answer.
+        answers: function from labels (T, ...), int64, to the answers after each image, float32 (T, ..., outputs).
+        initial: the answer before the first image.
+        training: number of images in a training sequence.
+        tested: numbers of images in the test sequences.
+        lowest: lowest digit used; 1 for products, because a single 0 makes the product 0.
     """
 
     name: str
@@ -56,20 +56,21 @@ class DigitRule:
     lowest: int = 0
 
     def select_allowed(self, digits: DigitSet) -> DigitSet:
-        """Those of ``digits`` that may stand in a sequence."""
+        """Return the images of digits that are at least ``lowest``."""
         return digits.part(digits.labels >= self.lowest) if self.lowest else digits
 
     @staticmethod
     def draw(count: int, length: int, digits: DigitSet, seed: int) -> Tensor:
-        """Which of ``digits`` make up ``count`` sequences: int64 (length, count), each equally likely."""
+        """Sample ``count`` sequences of indices of ``digits``: int64 (length, count), each equally likely."""
         generator = torch.Generator().manual_seed(seed)
         return torch.randint(len(digits), (length, count), generator=generator).to(digits.labels.device)
 
     def draw_keyed(self, count: int, images: int, key: Tensor) -> Tensor:
-        """Which images make up ``count`` training sequences: int64 (training, count), a function of ``key``."""
+        """Sample ``count`` training sequences of indices below ``images``: int64 (training, count), from ``key``."""
         return (ops.uniform(key, (self.training, count)) * images).long()
 
 
+#: The rules on sequences of digit images, by name.
 DIGIT_RULES: dict[str, DigitRule] = {
     each.name: each
     for each in (
@@ -82,12 +83,11 @@ DIGIT_RULES: dict[str, DigitRule] = {
 
 @dataclass(frozen=True)
 class DigitSequence:
-    """A rule on the images of ``digits``: short sequences to train on, long ones to test on.
+    """Apply a rule to sequences of images: train on short sequences, test on long ones.
 
-    ``DigitSequence(DIGIT_RULES["sum"], load_digits())`` shows ten images and asks for the sum after each; the test
-    has a thousand images. Papers compare the errors of networks and do not say which answer is right. Here the one
-    after the last image is right within 0.5, or within a hundred-thousandth of a large product. Images lie on
-    the device of ``digits``.
+    ``DigitSequence(DIGIT_RULES["sum"], load_digits())`` has ten images per training sequence, with the sum after
+    each as target; a test sequence has a thousand. Papers define no criterion for a right answer. Here the error of
+    the last answer must be at most 0.5 + 1e-5 × |target|. Images are on the device of ``digits``.
     """
 
     rule: DigitRule
@@ -98,11 +98,11 @@ class DigitSequence:
         return self.rule.select_allowed(self.digits.training)
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Training images (batch, T, 1, S, S), and the answer after each, (batch, T, outputs)."""
+        """Sample sequences of training images (batch, T, 1, S, S), and the answers (batch, T, outputs)."""
         return self._render(self._training, self.rule.draw_keyed(batch, len(self._training), key))
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Images and answers: ``validation``, as long as in training; ``test``, as long as the longest published."""
+        """Return images and answers: ``validation`` with the training length, ``test`` with the longest length."""
         return {
             "validation": self._sample_fixed(self.digits.validation, self.rule.training, VALIDATED, 1),
             "test": self._sample_fixed(self.digits.test, self.rule.tested[-1], TESTED, 2),
@@ -117,6 +117,6 @@ class DigitSequence:
         return digits.images[samples.T], answers.movedim(0, 1)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether the last answer of each sequence, of (N, T, outputs), is right."""
+        """Return whether the last answer of each sequence (T, outputs) is right: bool (N,)."""
         error = (prediction - target)[:, -1].abs()
         return (error <= 0.5 + 1e-5 * target[:, -1].abs()).all(-1)

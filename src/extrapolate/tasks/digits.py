@@ -1,4 +1,4 @@
-"""Images of handwritten digits: scikit-learn's embedded set, or MNIST from a folder."""
+"""Images of handwritten digits: scikit-learn's built-in set, or MNIST from a folder."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ from torch import Tensor
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.extras import needs_extra
 
-#: MNIST's files, images and labels, as distributed; they may also be unpacked, without the ``.gz``.
+#: MNIST's files (images, labels) as distributed. Decompressed files, without ``.gz``, are read too.
 MNIST_FILES = {
     "training": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
@@ -21,13 +21,13 @@ MNIST_FILES = {
 MNIST_SIZE = 28
 _IMAGES, _LABELS = 2051, 2049
 
-#: The share of the images that are for training, and that choose the best step; the others are the test.
+#: Shares of the images for training and validation; the rest is the test set.
 SHARES = (0.7, 0.1)
 
 
 @dataclass(frozen=True)
 class DigitSet:
-    """``images`` (N, 1, S, S), float32 in [0, 1]; ``labels`` (N,), int64, each from 0 to 9."""
+    """Images (N, 1, S, S), float32 in [0, 1], and their labels (N,), int64 from 0 to 9."""
 
     images: Tensor
     labels: Tensor
@@ -49,7 +49,7 @@ class DigitSet:
 
 @dataclass(frozen=True)
 class Digits:
-    """Handwritten digits in three sets that share no image."""
+    """Images of digits in three disjoint sets."""
 
     training: DigitSet
     validation: DigitSet
@@ -60,13 +60,13 @@ class Digits:
 
 
 def load_digits(folder: Path | None = None) -> Digits:
-    """scikit-learn's 1,797 digits of 8 × 8 pixels; with a ``folder`` the MNIST images (28 × 28) in it.
+    """Return scikit-learn's 1,797 digits (8 × 8 pixels), or the MNIST images (28 × 28) in ``folder``.
 
-    Where the folder holds MNIST's training and test files, the test is the official one; of a single pair
-    of files 20 % are the test. The sets are the same at every call.
+    If the folder has MNIST's training and test files, the official test set is used. If it has only one pair of
+    files, 20 % of the images become the test set. Every call returns the same sets.
 
     Raises:
-        UserError: the folder lacks files, or one is damaged or holds something else.
+        UserError: a file is missing, damaged or not a file of MNIST.
     """
     if folder is None:
         return _split(_load_embedded())
@@ -74,15 +74,15 @@ def load_digits(folder: Path | None = None) -> Digits:
     if not found:
         wanted = ", ".join(name for files in MNIST_FILES.values() for name in files)
         raise UserError(
-            f"{folder} lacks MNIST's files ({wanted}; one pair of images and labels is enough): get them from "
+            f"{folder} lacks MNIST's files ({wanted}; one pair of images and labels is enough): download them from "
             "https://ossci-datasets.s3.amazonaws.com/mnist/, or use scikit-learn's digits"
         )
     if len(found) == 1:
         return _split(next(iter(found.values())))
     training = found["training"]
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
-    kept = len(training) - int(len(training) * SHARES[1])
-    return Digits(training.part(order[:kept]), training.part(order[kept:]), found["test"])
+    count = len(training) - int(len(training) * SHARES[1])
+    return Digits(training.part(order[:count]), training.part(order[count:]), found["test"])
 
 
 def _load_embedded() -> DigitSet:
@@ -102,10 +102,10 @@ def _split(digits: DigitSet) -> Digits:
 
 
 def _has_pair(folder: Path, files: tuple[str, str]) -> bool:
-    """Whether both files are there.
+    """Return whether both files exist.
 
     Raises:
-        UserError: one of them is.
+        UserError: only one of them exists.
     """
     missing = [name for name in files if _file(folder, name) is None]
     if len(missing) == 1:
@@ -115,7 +115,7 @@ def _has_pair(folder: Path, files: tuple[str, str]) -> bool:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """The file, gzipped or not."""
+    """Return the path of the file, gzipped or not; None if there is neither."""
     paths = (folder / name, folder / name.removesuffix(".gz"))
     return next((path for path in paths if path.is_file()), None)
 
@@ -124,16 +124,16 @@ def _mnist(folder: Path, images: str, labels: str) -> DigitSet:
     pixels, names = _values(folder, images, _IMAGES), _values(folder, labels, _LABELS)
     if pixels.shape[1:] != (MNIST_SIZE, MNIST_SIZE):
         size = " × ".join(str(side) for side in pixels.shape[1:])
-        raise UserError(f"{folder / images}: images of {size} pixels instead of {MNIST_SIZE} × {MNIST_SIZE}")
+        raise UserError(f"{folder / images} has images of {size} pixels instead of {MNIST_SIZE} × {MNIST_SIZE}")
     if len(pixels) != len(names) or not len(names) or names.max() > 9:
-        raise UserError(f"{folder / labels}: not the labels of {images} (a digit for each image)")
+        raise UserError(f"{folder / labels} does not match {images}: each image needs one label from 0 to 9")
     return DigitSet(torch.from_numpy(pixels.copy()).float().unsqueeze(1) / 255, torch.from_numpy(names.copy()).long())
 
 
 def _values(folder: Path, name: str, kind: int) -> np.ndarray:
-    """An IDX file's array: a kind, the sizes (big-endian), then bytes."""
+    """Read the array of an IDX file: a type code, the sizes (big-endian), then bytes."""
     path = _file(folder, name)
-    assert path is not None  # _has_pair has looked
+    assert path is not None  # checked by _has_pair
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         found, *_ = struct.unpack(">i", content[:4])

@@ -1,7 +1,7 @@
-"""The grid world of :class:`GridTime` for Gymnasium: one episode at a time, or many side by side.
+"""The grid world of :class:`GridTime` for Gymnasium, with one episode or many in parallel.
 
-Importing this registers ``GridTime-v0``; ``gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")`` and
-``gymnasium.make_vec`` do both.
+Importing this module registers ``GridTime-v0``. ``gymnasium.make("extrapolate.tasks.grid_time_env:GridTime-v0")``
+and ``gymnasium.make_vec`` import it first.
 """
 
 from dataclasses import fields
@@ -20,14 +20,15 @@ with needs_extra("gym", "extrapolate.tasks.grid_time_env"):
     from gymnasium.vector import AutoresetMode, VectorEnv
     from gymnasium.vector.utils import batch_space
 
-Observation = dict[str, Any]  # arrays; the spaces of Gymnasium are typed by their own
+Observation = dict[str, Any]  # of arrays; the type that Gymnasium gives to its spaces is no more exact
 
 
 class GridTimeEnv(gymnasium.Env[Observation, np.int64]):
-    """One episode; ``times`` as in :class:`GridTime`.
+    """The environment with one episode; ``side`` and ``times`` as in :class:`GridTime`.
 
-    Observed: ``planes``, float32 (2, side, side), a 1 where the agent is and a 1 where its destination is; ``time``,
-    float32 (1,), T after a reset and 0 later. Actions: stay, up, down, left, right. Never truncated.
+    Observations are a dictionary. ``planes``, float32 (2, side, side), marks the agent and its destination with a 1
+    each. ``time``, float32 (1,), is T after a reset and 0 later. Actions: stay, up, down, left, right. Episodes
+    are never truncated.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012  (gymnasium's name and type)
@@ -41,21 +42,21 @@ class GridTimeEnv(gymnasium.Env[Observation, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
-        self._episode = _begun(self.world, self.np_random, 1)
-        return self._observed(), {}
+        self._episode = _begin(self.world, self.np_random, 1)
+        return self._observe(), {}
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         self._episode, reward = self.world.act(self._episode, torch.tensor([int(action)]))
-        return self._observed(), float(reward[0]), bool(self._episode.over[0]), False, {}
+        return self._observe(), float(reward[0]), bool(self._episode.over[0]), False, {}
 
-    def _observed(self) -> Observation:
-        return {name: value[0] for name, value in _observed(self.world, self._episode).items()}
+    def _observe(self) -> Observation:
+        return {name: value[0] for name, value in _observe(self.world, self._episode).items()}
 
 
 class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
-    """Many episodes, each tensor operation for all of them at once; as :class:`GridTimeEnv`, with a leading axis.
+    """The environment with ``num_envs`` episodes: :class:`GridTimeEnv` with a leading axis, computed in batches.
 
-    An episode that is over begins anew at the next step, whose action and reward then count for nothing.
+    After an episode ends, the next step resets it: this step ignores its action, and its reward is 0.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -72,15 +73,15 @@ class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
-        self._episodes = _begun(self.world, self.np_random, self.num_envs)
-        return _observed(self.world, self._episodes), {}
+        self._episodes = _begin(self.world, self.np_random, self.num_envs)
+        return _observe(self.world, self._episodes), {}
 
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         ended = self._episodes.over
         after, reward = self.world.act(self._episodes, torch.as_tensor(actions, dtype=torch.int64))
-        fresh = _begun(self.world, self.np_random, self.num_envs)
+        fresh = _begin(self.world, self.np_random, self.num_envs)
         chosen = {
             each.name: torch.where(ended, getattr(fresh, each.name), getattr(after, each.name))
             for each in fields(Episodes)
@@ -88,7 +89,7 @@ class GridTimeVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         self._episodes = Episodes(**chosen)
         over = self._episodes.over.numpy().copy()
         rewards = reward.double().numpy()
-        return _observed(self.world, self._episodes), rewards, over, np.zeros_like(over), {}
+        return _observe(self.world, self._episodes), rewards, over, np.zeros_like(over), {}
 
 
 def _observation_space(world: GridTime) -> spaces.Dict:
@@ -96,11 +97,11 @@ def _observation_space(world: GridTime) -> spaces.Dict:
     return spaces.Dict({"planes": planes, "time": spaces.Box(0.0, float(world.times[1]), (1,), np.float32)})
 
 
-def _begun(world: GridTime, random: np.random.Generator, count: int) -> Episodes:
+def _begin(world: GridTime, random: np.random.Generator, count: int) -> Episodes:
     return world.begin(torch.from_numpy(random.random((2, count), dtype=np.float32)))
 
 
-def _observed(world: GridTime, episodes: Episodes) -> Observation:
+def _observe(world: GridTime, episodes: Episodes) -> Observation:
     planes, time = world.observe(episodes)
     return {
         "planes": planes.unflatten(-1, (2, world.side, world.side)).numpy(),

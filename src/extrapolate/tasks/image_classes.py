@@ -1,4 +1,4 @@
-"""Classes of images, and the usual random changes of training images."""
+"""Image classification, and the usual augmentation of training images."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ from extrapolate.tasks.digits import Digits, DigitSet
 
 @dataclass(frozen=True)
 class ImageClasses:
-    """Images (N, C, S, S) to their class, int64 (N,): of a picture of a 7 the answer is 7."""
+    """Classify images (N, C, S, S): the target is the class, int64 (N,)."""
 
     images: Digits
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Training images with replacement."""
+        """Sample training images and their classes with replacement."""
         training = self.images.training
         chosen = (ops.uniform(key, (batch,)) * len(training.images)).long()
         return training.images[chosen], training.labels[chosen]
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """``validation`` and ``test``, of images that are never trained on."""
+        """Return all images of ``validation`` and of ``test``, with their classes."""
         return {"validation": _pair(self.images.validation), "test": _pair(self.images.test)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,)."""
+        """Return whether the predicted class is right: bool (N,)."""
         return prediction == target
 
 
@@ -36,9 +36,10 @@ def _pair(images: DigitSet) -> tuple[Tensor, Tensor]:
 
 
 def flip_and_shift(images: Tensor, u: Tensor, most: int = 4) -> Tensor:
-    """Half of the images (B, C, S, S) mirrored, and all moved by up to ``most`` pixels, with zeros beyond the border.
+    """Mirror half of the images (B, C, S, S) and shift all of them by up to ``most`` pixels, padded with zeros.
 
-    ``u``: (3, B) in [0, 1), which image how. The usual augmentation of CIFAR-10 (He et al. 2015, section 4.2).
+    ``u`` (3, B) in [0, 1) holds, for each image, the random numbers of the flip, the row shift and the column shift.
+    This is the usual augmentation of CIFAR-10 (He et al. 2015, section 4.2).
     """
     flip, *shifts = u.unbind()
     pixels = torch.arange(images.shape[-1], device=images.device)

@@ -1,4 +1,4 @@
-"""Addition and multiplication modulo a power of ten, in one-hot digits: two functions for one network."""
+"""Addition and multiplication modulo a power of ten, with one-hot digits: two functions for one network."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,22 @@ from torch import Tensor
 
 from extrapolate.tasks.one_hot import TwoNumbers, digits_of, one_hot
 
+#: The names of the operations of :class:`ModularArithmetic`.
 MODULAR_OPERATIONS = ("add", "mul")
 
 
 @dataclass(frozen=True)
 class ModularArithmetic(TwoNumbers):
-    """Two numbers and an operation's sign to the answer modulo 10^digits (arXiv 2010.02066).
+    """Add or multiply two numbers modulo 10^digits (arXiv 2010.02066).
 
-    With two digits, 47 and 68 under ``add`` give 15 (115 modulo 100), and under ``mul`` 96 (3196 modulo 100).
-    Digits are written least significant first, each one-hot: 4 × 10 inputs, then 2 for the operation; the answer
-    has 2 × 10 logits. Right when all digits are. There are 20,000 examples, all of them in the training data: a
-    network that is always right has learned the table, which is what masks are to take apart.
+    With two digits, ``add`` of 47 and 68 gives 15 (115 modulo 100), and ``mul`` gives 96 (3196 modulo 100).
+    Digits are one-hot, least significant first: 4 × 10 inputs, then 2 inputs for the operation; 2 × 10 logits for
+    the result. An answer is right if all digits are. All 20,000 examples are training data. Masks then show how a
+    network that has learned the table divides it into modules.
 
     Args:
-        operations: those that examples are sampled of, each equally likely.
+        digits: number of decimal digits.
+        operations: the operations to sample, each equally likely.
     """
 
     operations: tuple[str, ...] = MODULAR_OPERATIONS
@@ -40,11 +42,14 @@ class ModularArithmetic(TwoNumbers):
         return 10 * self.digits
 
     def encode(self, a: Tensor, b: Tensor, function: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 (N,) each to inputs (N, in_features), float32, and the answer's digits (N, digits), int64."""
+        """Encode operands and operation indices, int64 (N,) each, as inputs and targets.
+
+        Inputs are float32 (N, in_features). Targets are the digits of the result, int64 (N, digits).
+        """
         operands = torch.cat([digits_of(a, self.digits), digits_of(b, self.digits)], -1)
         x = torch.cat([one_hot(operands, 10).flatten(-2), one_hot(function, len(MODULAR_OPERATIONS))], -1)
         return x, digits_of(torch.where(function == 0, a + b, a * b), self.digits)
 
     def read(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """The logits (N, digits, 10) of the digits."""
+        """Return the logits as (N, digits, 10)."""
         return logits.unflatten(-1, (self.digits, 10))

@@ -1,4 +1,4 @@
-"""Numbers in words, and their values."""
+"""Numbers written as words, and their values."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,24 +17,24 @@ SMALL = (
 # fmt: on
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
-#: Every word there is; a word's index is its token, and 0 stands behind the end of a number.
+#: All words. The token of a word is its index; token 0 is padding after the end of a number.
 WORDS = ("", *SMALL, *TENS, "hundred", "and", "thousand")
 
-#: Words in the longest number, "three hundred and thirty four".
+#: Number of words in the longest number, such as "three hundred and thirty four".
 LONGEST = 5
 
 
 def in_words(number: int) -> list[str]:
-    """The words of a number from 0 to 1,000.
+    """Return the words of a number from 0 to 1,000.
 
     >>> " ".join(in_words(334))
     'three hundred and thirty four'
 
     Raises:
-        ValueError: another number.
+        ValueError: the number is out of this range.
     """
     if not 0 <= number <= LARGEST:
-        raise ValueError(f"number must be from 0 to {LARGEST}, got {number}")
+        raise ValueError(f"number={number} must be from 0 to {LARGEST}")
     if number == LARGEST:
         return ["one", "thousand"]
     hundreds, rest = divmod(number, 100)
@@ -53,23 +53,23 @@ def _below_hundred(number: int) -> list[str]:
 
 @dataclass(frozen=True)
 class NumberWords:
-    """Reading numbers: ``three hundred and thirty four`` gives 334 (Trask et al. 2018, section 4.3).
+    """Read numbers: ``three hundred and thirty four`` gives 334 (Trask et al. 2018, section 4.3).
 
-    Of the 1,001 numbers from 0 to 1,000 few are trained on: 0 to 20, 1,000 (without which its word would never be
-    seen) and some at random, so that every word is among them. 90 may be new, ``nine hundred and ninety`` too;
-    the words are not. An answer counts as right when it is less than a half off.
+    The training set is a small part of the numbers from 0 to 1,000: 0 to 20, 1,000 (the only number with the word
+    ``thousand``) and random ones. It contains every word, so the test has new numbers, such as ``ninety``, but no
+    new words. A prediction is right if its error is below 0.5.
 
     Args:
-        training: how many numbers are trained on.
-        validation: how many are kept for choosing the best step; the others are the test.
-        seed: of the split.
+        training: number of training numbers.
+        validation: number of validation numbers; the rest is the test set.
+        seed: seed of the split.
     """
 
     training: int = 169
     validation: int = 200
     seed: int = 0
 
-    #: The error below which rounding gives the number.
+    #: A smaller error means that the rounded prediction is right.
     threshold = 0.5
 
     def __post_init__(self) -> None:
@@ -77,23 +77,23 @@ class NumberWords:
         if self.training < least + len(TENS) or self.training + self.validation > LARGEST:
             raise ValueError(
                 f"training={self.training} and validation={self.validation} must leave some of the "
-                f"{LARGEST + 1} numbers, and training must be at least {least + len(TENS)}"
+                f"{LARGEST + 1} numbers for the test, and training must be at least {least + len(TENS)}"
             )
-        _ = self.split  # made here: under vmap nothing can be shuffled
+        _ = self.split  # fill the cache: vmap allows no shuffling
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (batch, LONGEST) and words in each (batch,), int64; and the values, float32 (batch,)."""
+        """Sample tokens (batch, LONGEST) and word counts (batch,), int64, and values (batch,), float32."""
         tokens, lengths, values = _training(self, key.device)
         chosen = (ops.uniform(key, (batch,)) * len(values)).long()
         return tokens[chosen], lengths[chosen], values[chosen]
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        """All numbers of ``train``, of ``validation`` and of ``test``, as :meth:`sample` returns them."""
+        """Return all numbers of ``train``, ``validation`` and ``test``, in the format of :meth:`sample`."""
         names = ("train", "validation", "test")
         return {name: self.encode(numbers) for name, numbers in zip(names, self.split, strict=True)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether the number is less than a half off."""
+        """Return whether the error is below 0.5: bool (N,)."""
         return (prediction - target).abs() < self.threshold
 
     @property
@@ -102,7 +102,7 @@ class NumberWords:
 
     @cached_property
     def split(self) -> tuple[list[int], list[int], list[int]]:
-        """The numbers of training, validation and test."""
+        """The training, validation and test numbers."""
         generator = torch.Generator().manual_seed(self.seed)
         while True:
             order = torch.randperm(LARGEST + 1, generator=generator).tolist()
@@ -114,7 +114,7 @@ class NumberWords:
 
     @staticmethod
     def encode(values: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (N, LONGEST), words in each (N,), both int64; and the values, float32 (N,)."""
+        """Return tokens (N, LONGEST) and word counts (N,), int64, and values (N,), float32, of N numbers."""
         index = {word: token for token, word in enumerate(WORDS)}
         tokens = torch.zeros(len(values), LONGEST, dtype=torch.int64)
         words = [in_words(number) for number in values]

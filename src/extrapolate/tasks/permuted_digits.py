@@ -1,4 +1,4 @@
-"""One problem in many guises: handwritten digits whose pixels are shuffled, each task in an order of its own."""
+"""Permuted digits: each task classifies images whose pixels are in a different fixed order."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,21 +13,22 @@ from extrapolate.tasks.digits import Digits, DigitSet
 
 @dataclass(frozen=True)
 class PermutedDigits:
-    """Which digit is it, pixel i of task p being pixel π(i) of the image; the 10 answers are the same for all.
+    """Classify digits after a permutation of the pixels: input i of task p is pixel π(i) of the image.
 
-    Task 0 leaves the pixels where they are. Of four pixels (a, b, c, d) task 1, whose π is (3, 2, 0, 1), makes
-    (d, c, a, b). Pixels come with the mean 0 and the deviation 1 of all training pixels together. Rows lie on the
-    device of ``digits``.
+    All tasks have the same 10 classes. The permutation of task 0 is the identity. Example: for images of four pixels,
+    task 1 has π = (3, 2, 0, 1), so (a, b, c, d) becomes (d, c, a, b). Pixels are normalised with the mean and the
+    standard deviation of all training pixels. Inputs are on the device of ``digits``.
 
     Args:
-        number: p, the task that is sampled.
+        digits: the images.
+        number: p, the task to sample.
     """
 
     digits: Digits = field(repr=False)
     number: int = 0
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Training images as rows (batch, pixels), and their labels (batch,), drawn with replacement."""
+        """Sample training images as vectors (batch, pixels), and their labels (batch,), with replacement."""
         rows, labels = self._training
         chosen = (ops.uniform(key, (batch,)) * len(labels)).long()
         return rows[chosen], labels[chosen]
@@ -37,11 +38,11 @@ class PermutedDigits:
         return self._rows(self.digits.training)
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """All images of ``validation`` and of ``test`` as rows, and their labels."""
+        """Return all images of ``validation`` and of ``test`` as vectors, and their labels."""
         return {"validation": self._rows(self.digits.validation), "test": self._rows(self.digits.test)}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether the label, int64 (N,), is right."""
+        """Return whether the predicted label, int64 (N,), is right: bool (N,)."""
         return prediction == target
 
     @property
@@ -56,6 +57,6 @@ class PermutedDigits:
         return torch.from_numpy(np.random.RandomState(self.number).permutation(self.pixels))
 
     def _rows(self, digits: DigitSet) -> tuple[Tensor, Tensor]:
-        seen = self.digits.training.images
-        rows = (digits.images.flatten(1) - seen.mean()) / seen.std()
+        training = self.digits.training.images
+        rows = (digits.images.flatten(1) - training.mean()) / training.std()
         return rows[:, self.order], digits.labels

@@ -1,4 +1,4 @@
-"""A made-up picture, to be fitted as a function of its coordinates."""
+"""A synthetic picture to fit as a function of coordinates."""
 
 import math
 from dataclasses import dataclass
@@ -9,31 +9,32 @@ from torch import Tensor
 
 from extrapolate import ops
 
-#: Places between the pixels that choose the best step.
+#: Number of points of the split ``validation``.
 VALIDATED = 1_000
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Colours in [0, 1] over the unit square: a shaded disk with a sharp edge before waves of several frequencies.
+    """Predict the colour, in [0, 1], at a point of the unit square.
 
-    As on a chessboard, every other pixel is learned from and the others are the test. No paper says which colour is
-    right; here each of its three numbers is, within ``tolerance``.
+    The picture is a shaded disk with a sharp edge in front of waves of several frequencies. Training and test
+    pixels alternate as on a chessboard. Papers define no criterion for a right colour; here all
+    three components must be within ``tolerance``.
     """
 
     size: int = 64
 
-    #: The largest error of a right colour.
+    #: Largest error of each component of a right colour.
     tolerance = 0.01
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Places (batch, 2) of training pixels, and their colours (batch, 3), float32."""
-        places, colours = _training(self, key.device)
-        chosen = (ops.uniform(key, (batch,)) * len(places)).long()
-        return places[chosen], colours[chosen]
+        """Sample coordinates (batch, 2) of training pixels, and their colours (batch, 3), float32."""
+        points, colours = _training(self, key.device)
+        chosen = (ops.uniform(key, (batch,)) * len(points)).long()
+        return points[chosen], colours[chosen]
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Places and colours: ``validation``, anywhere in the square; ``test``, the pixels that are held out."""
+        """Return coordinates and colours: ``validation``, random points; ``test``, the held-out pixels."""
         anywhere = torch.rand((VALIDATED, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         return {
             "validation": (anywhere.float(), self.colours(anywhere).float()),
@@ -41,24 +42,24 @@ class Picture:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all three numbers of a colour are right within ``tolerance``."""
+        """Return whether all three components of a colour are within ``tolerance``: bool (N,)."""
         return ((prediction - target).abs() <= self.tolerance).all(-1)
 
     def _pixels(self, *, held_out: bool) -> tuple[Tensor, Tensor]:
-        places, colours = self.pixels()
+        points, colours = self.pixels()
         number = torch.arange(self.size**2)
         chosen = ((number // self.size + number % self.size) % 2 == 1) == held_out
-        return places[chosen], colours[chosen]
+        return points[chosen], colours[chosen]
 
     def pixels(self) -> tuple[Tensor, Tensor]:
-        """Coordinates of the pixels' centres (N, 2) in [0, 1]^2, and their colours (N, 3), N = size²."""
+        """Return the centres of all pixels (N, 2) in [0, 1]^2, and their colours (N, 3), N = size²."""
         centres = (torch.arange(self.size, dtype=torch.float64) + 0.5) / self.size
-        places = torch.stack(torch.meshgrid(centres, centres, indexing="ij"), -1).view(-1, 2)
-        return places.float(), self.colours(places).float()
+        points = torch.stack(torch.meshgrid(centres, centres, indexing="ij"), -1).view(-1, 2)
+        return points.float(), self.colours(points).float()
 
     @staticmethod
     def colours(positions: Tensor) -> Tensor:
-        """(N, 3) at places (N, 2)."""
+        """Return the colours (N, 3) at points (N, 2)."""
         x, y = positions.unbind(-1)
         turn = 2 * math.pi
         waves = [
@@ -74,5 +75,5 @@ class Picture:
 
 @cache
 def _training(picture: Picture, device: torch.device) -> tuple[Tensor, Tensor]:
-    places, colours = picture._pixels(held_out=False)
-    return places.to(device), colours.to(device)
+    points, colours = picture._pixels(held_out=False)
+    return points.to(device), colours.to(device)

@@ -1,4 +1,4 @@
-"""Small programs, read symbol by symbol, and what they evaluate to."""
+"""Small programs as sequences of symbols, and their values."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from extrapolate import ops
 
 OPERATORS = ("+", "-", "×")
 
-#: Every symbol there is; a symbol's index is its token. "number" is a number read whole.
+#: All symbols. The token of a symbol is its index. "number" stands for a whole number.
 SYMBOLS = ("number", *"0123456789", *OPERATORS, "if", "==", ":", "else", "=")
 
 TOKEN = {symbol: token for token, symbol in enumerate(SYMBOLS)}
@@ -20,9 +20,9 @@ class Script:
     """A kind of program.
 
     Attributes:
-        title: what it is, in words.
-        pattern: its symbols in order: a letter for a number, ``op`` for an operator.
-        operators: what ``op`` may be.
+        title: a short description.
+        pattern: the symbols in order; a letter stands for a number, ``op`` for an operator.
+        operators: the possible values of ``op``.
     """
 
     name: str
@@ -44,42 +44,42 @@ SCRIPTS: dict[str, Script] = {
 
 NUMBERS = "abcdef"
 
-#: How many times larger than in training the numbers of the tests are.
+#: Factors by which the limit of the training numbers is multiplied in the test sets.
 TIMES = (1, 10, 100)
 
-#: Seeds of the fixed sets; to the tests', how many times larger their numbers are is added.
+#: Seeds of the fixed sets; the seed of a test set is ``TEST_SEED`` plus its factor of ``TIMES``.
 VALIDATION_SEED, TEST_SEED = 1, 100
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Reading a program and giving its value (after Trask et al. 2018, section 4.4).
+    """Read a program and predict its value (after Trask et al. 2018, section 4.4).
 
-    Three kinds. ``add``: ``3 + 7 =`` gives 10. ``if``: ``if 5 == 5 : 3 + 4 else 8 - 9 =`` gives 7, and with another
-    number than 5 behind ``==`` it gives -1; each operator is + or -, equally likely. ``if-times``: the same with +, -
-    and ×. Numbers are whole, from 0 to ``limit`` - 1, all equally likely, each drawn anew; of the two that are
-    compared, the second is a copy of the first in half of the programs, and may equal it by chance in the others.
+    There are three kinds. ``add``: ``3 + 7 =`` gives 10. ``if``: ``if 5 == 5 : 3 + 4 else 8 - 9 =`` gives 7; if the
+    compared numbers differ, it gives -1. Each operator is + or -, equally likely. ``if-times``: the same with +, -
+    and ×. Numbers are independent and uniform integers from 0 to ``limit`` - 1. In half of the programs the compared
+    numbers are equal by construction; in the others they may be equal by chance.
 
-    Read whole, a number is one symbol with its value; read by digits, as many as ``limit`` - 1 has, with zeros in
-    front: 7 is ``07`` where numbers go up to 99. So all programs of a kind and limit are equally long.
+    A whole number is one symbol with a value. With ``digits`` it has the length of ``limit`` - 1, with leading zeros:
+    if the largest number is 99, 7 is ``07``. All programs of one kind and limit have the same length.
 
-    An error is counted in units of ``limit`` for sums and differences, of its square for products, which the size of
-    an answer grows with.
+    Errors are in units of ``limit`` for sums and differences and of ``limit``² for products, because answers grow
+    with these.
 
     Args:
-        script: the kind.
-        limit: above every number of the training; the wider test has numbers up to a hundred times larger.
-        digits: read numbers digit by digit.
+        script: the kind of program.
+        limit: all training numbers are smaller; the limit of the test is 100 times larger.
+        digits: write numbers digit by digit.
     """
 
     script: Script
     limit: int = 10
     digits: bool = False
 
-    #: The mean error below which it counts as learned.
+    #: A model with a smaller mean error has learned the task.
     threshold = 0.01
 
-    #: Uniform numbers for a program: six numbers, two operators, and whether the two compared are equal.
+    #: Random numbers per program: six numbers, two operators, and the equality of the compared numbers.
     draws = len(NUMBERS) + 3
 
     def __post_init__(self) -> None:
@@ -87,20 +87,20 @@ class Programs:
             raise ValueError(f"limit must be at least 2, got {self.limit}")
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, ...]:
-        """Training programs as they are read, with what they evaluate to.
+        """Sample training programs and their values.
 
         Returns:
-            Indices of ``SYMBOLS``, int64 (batch, T); the number or the digit that stands there, 1 for other symbols,
-            float32 (batch, T); the size that an answer to the program's operation can have, float32 (batch,); the
-            answer, float32 (batch,).
+            Four tensors. Indices of ``SYMBOLS``, int64 (batch, T). The value of each number or digit, and 1 for other
+            symbols, float32 (batch, T). The unit of the error, ``limit`` or ``limit``², float32 (batch,). The value
+            of the program, float32 (batch,).
         """
         return self.sample_programs(ops.uniform(key, (self.draws, batch)))
 
     def splits(self, count: int = 1_000) -> dict[str, tuple[Tensor, ...]]:
-        """``count`` programs each, as :meth:`sample` returns them.
+        """Return four splits of ``count`` programs in the format of :meth:`sample`.
 
-        ``validation``; ``interpolation``, others like those; ``test_10`` and ``test``, with numbers up to 10 and up
-        to 100 times larger.
+        ``validation`` and ``interpolation`` have the training limit; ``test_10`` and ``test`` have a limit 10 and 100
+        times larger.
         """
         test = [(replace(self, limit=by * self.limit), TEST_SEED + by) for by in TIMES]
         names = ("validation", "interpolation", "test_10", "test")
@@ -110,18 +110,18 @@ class Programs:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether the answer is right once rounded."""
+        """Return whether the prediction, rounded, is right: bool (N,)."""
         return prediction.round() == target
 
     def sample_programs(self, u: Tensor) -> tuple[Tensor, ...]:
-        """Programs from uniform numbers ``u`` (draws, N) in [0, 1), as :meth:`sample` returns them."""
+        """Return programs from random numbers ``u`` (draws, N) in [0, 1), in the format of :meth:`sample`."""
         numbers = dict(zip(NUMBERS, (u[: len(NUMBERS)] * self.limit).long(), strict=True))
         numbers["b"] = torch.where(u[-1] < 0.5, numbers["a"], numbers["b"])
         first, second = (u[-3:-1] * len(self.script.operators)).long()
-        taken = numbers["a"] == numbers["b"] if "if" in self.script.pattern else torch.ones_like(u[0]).bool()
-        operator = torch.where(taken, first, second)
-        left = torch.where(taken, numbers["c"], numbers["e"]).float()
-        right = torch.where(taken, numbers["d"], numbers["f"]).float()
+        condition = numbers["a"] == numbers["b"] if "if" in self.script.pattern else torch.ones_like(u[0]).bool()
+        operator = torch.where(condition, first, second)
+        left = torch.where(condition, numbers["c"], numbers["e"]).float()
+        right = torch.where(condition, numbers["d"], numbers["f"]).float()
         results = torch.stack([left + right, left - right, left * right])
         answer = results.gather(0, operator[None])[0]
         reach = torch.where(operator == OPERATORS.index("×"), float(self.limit) ** 2, float(self.limit))
@@ -129,22 +129,21 @@ class Programs:
         return symbols.movedim(0, -1), values.movedim(0, -1), reach, answer
 
     def _tokenize(self, operands: dict[str, Tensor], operators: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Symbols and values (T, N) of the pattern with these numbers and operators in it."""
-        none, left = torch.ones_like(operands["a"]), list(operators)
-        written: list[tuple[Tensor, Tensor]] = []
+        """Return symbols and values (T, N) of the pattern with these numbers and operators."""
+        one, left = torch.ones_like(operands["a"]), list(operators)
+        sequence: list[tuple[Tensor, Tensor]] = []
         for symbol in self.script.pattern:
             if symbol in operands:
-                written += self._number(operands[symbol])
+                sequence += self._number(operands[symbol])
             elif symbol == "op":
-                written.append((left.pop(0) + TOKEN[OPERATORS[0]], none))
+                sequence.append((left.pop(0) + TOKEN[OPERATORS[0]], one))
             else:
-                written.append((torch.full_like(none, TOKEN[symbol]), none))
-        symbols, values = zip(*written, strict=True)
+                sequence.append((torch.full_like(one, TOKEN[symbol]), one))
+        symbols, values = zip(*sequence, strict=True)
         return torch.stack(symbols), torch.stack(values).float()
 
     def _number(self, number: Tensor) -> list[tuple[Tensor, Tensor]]:
         if not self.digits:
             return [(torch.full_like(number, TOKEN["number"]), number)]
-        places = reversed(range(len(str(self.limit - 1))))
-        digits = [number // 10**place % 10 for place in places]
+        digits = [number // 10**power % 10 for power in reversed(range(len(str(self.limit - 1))))]
         return [(digit + TOKEN["0"], digit) for digit in digits]

@@ -1,4 +1,4 @@
-"""Ranges of inputs: the interval trained on, and the wider one where the rule must still hold."""
+"""Ranges of inputs: a training interval, and a wider one to test on."""
 
 import math
 import re
@@ -12,17 +12,17 @@ from extrapolate._runtime.errors import UserError
 
 
 class RangeError(UserError, ValueError):
-    """A range that cannot be sampled from."""
+    """Raised for a range that cannot be sampled."""
 
 
 def spread(uniform: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
-    """Maps numbers from [0, 1) to [low, high); tensors broadcast, so each replica may have its own range."""
+    """Map numbers from [0, 1) to [low, high). Tensors broadcast, so each replica may have a different range."""
     return low + (high - low) * uniform
 
 
 @dataclass(frozen=True)
 class Range:
-    """A union of intervals, each drawn from equally often. ``str`` gives its published name.
+    """A union of intervals, each sampled with the same probability. ``str`` returns the published name.
 
     >>> str(Range(((-6.0, -2.0), (2.0, 6.0))))
     'U[-6,-2]∪U[2,6]'
@@ -32,24 +32,24 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.intervals:
-            raise RangeError("a range needs at least one interval")
+            raise RangeError("a range needs at least one interval, got none")
         for low, high in self.intervals:
             if not (math.isfinite(low) and math.isfinite(high)):
                 raise RangeError(f"range {_name(low, high)}: both ends must be finite numbers")
             if low >= high:
                 raise RangeError(f"range {_name(low, high)}: the low end must be less than the high end")
             if not math.isfinite(high - low):
-                raise RangeError(f"range {_name(low, high)}: its width must be a finite number too")
+                raise RangeError(f"range {_name(low, high)}: its width must be a finite number")
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """float64 numbers of ``shape``; the interval of a union is drawn for each number."""
+        """Sample float64 numbers of ``shape``; each number has a random interval of the union."""
         uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
         ends = torch.tensor(self.intervals, dtype=torch.float64)
         side = torch.randint(len(self.intervals), shape, generator=generator)
         return spread(uniform, ends[side, 0], ends[side, 1])
 
     def sample_keyed(self, shape: tuple[int, ...], key: Tensor) -> Tensor:
-        """float32 numbers of ``shape`` from the only interval, a function of ``key`` (see :func:`ops.uniform`)."""
+        """Sample float32 numbers of ``shape`` from the single interval, from ``key`` (see :func:`ops.uniform`)."""
         ((low, high),) = self.intervals
         return spread(ops.uniform(key, shape), low, high)
 
@@ -58,23 +58,23 @@ class Range:
 
 
 def _name(low: float, high: float) -> str:
-    """``U[0.1,2]``: every digit that tells the ends from other numbers, and no more."""
+    """Return a name such as ``U[0.1,2]``, with the shortest decimals that identify the ends."""
     return "U[{},{}]".format(*(repr(float(end)).removesuffix(".0") for end in (low, high)))
 
 
 @dataclass(frozen=True)
 class RangePair:
-    """Where a network is trained and where it must still be right; named by the training range."""
+    """A training range and a test range; ``str`` returns the name of the training range."""
 
     train: Range
     test: Range
 
     def __post_init__(self) -> None:
         if len(self.train.intervals) != 1:
-            raise RangeError(f"training range {self.train}: must be one interval")
+            raise RangeError(f"training range {self.train}: use one interval")
 
     def sample_fixed(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
-        """float64 numbers of ``shape`` by split, ``validation`` and ``test``; the same at every call."""
+        """Return float64 numbers of ``shape`` for ``validation`` and ``test``; every call returns the same ones."""
         return {
             name: each.sample(shape, torch.Generator().manual_seed(seed))
             for name, each, seed in (("validation", self.train, 1), ("test", self.test, 2))
@@ -88,7 +88,11 @@ _INTERVAL = re.compile(r"U?\[([^\[\],]+),([^\[\],]+)\]")
 
 
 def parse_range(text: str) -> Range:
-    """Reads ``U[-6,-2]∪U[2,6]`` (the U's may be left out; ``|`` stands for ∪ too)."""
+    """Parse a range such as ``U[-6,-2]∪U[2,6]``. The U is optional; ``|`` may replace ∪.
+
+    Raises:
+        RangeError: the text is not a range.
+    """
     intervals = []
     for part in re.split(r"[∪|]", text):
         match = _INTERVAL.fullmatch(re.sub(r"\s", "", part))
@@ -105,7 +109,7 @@ def _pair(train: str, test: str) -> RangePair:
     return RangePair(parse_range(train), parse_range(test))
 
 
-#: The nine pairs of Madsen & Johansen 2020, used by every later paper.
+#: The nine pairs of Madsen & Johansen 2020; later papers use the same.
 PUBLISHED_RANGES: tuple[RangePair, ...] = (
     _pair("U[-20,-10]", "U[-40,-20]"),
     _pair("U[-2,-1]", "U[-6,-2]"),
@@ -120,9 +124,12 @@ PUBLISHED_RANGES: tuple[RangePair, ...] = (
 
 
 def parse_range_pairs(text: str) -> tuple[RangePair, ...]:
-    """Reads range pairs separated by ``;``: ``U[1,2]; U[3,4]/U[4,9]``.
+    """Parse range pairs separated by ``;``, such as ``U[1,2]; U[3,4]/U[4,9]``.
 
-    A published training range stands for its pair; any other needs its test range behind a slash.
+    A published training range stands for its pair. Any other needs a test range after a slash.
+
+    Raises:
+        RangeError: the text has no pair, an invalid range or a training range twice.
     """
     published = {str(pair): pair for pair in PUBLISHED_RANGES}
     pairs = []
@@ -135,13 +142,13 @@ def parse_range_pairs(text: str) -> tuple[RangePair, ...]:
             pairs.append(published[str(train)])
         else:
             raise RangeError(
-                f"range {train} is not one of the published nine: give the range to test on behind a slash, "
+                f"range {train} is not one of the nine published ones: add a test range after a slash, "
                 f"as in {train}/U[2,6]"
             )
     if not pairs:
-        raise RangeError("no range given: write them like 'U[1,2]; U[3,4]/U[4,9]'")
+        raise RangeError("no range: write them like 'U[1,2]; U[3,4]/U[4,9]'")
     names = [str(pair) for pair in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise RangeError(f"range {name} is given twice")
+            raise RangeError(f"training range {name} occurs twice: remove one")
     return tuple(pairs)

@@ -1,4 +1,4 @@
-"""SCAN: commands in a small language, and the actions that carry them out."""
+"""SCAN: commands in a small language, and the actions that they stand for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,38 +26,38 @@ __all__ = ["SCAN_ACTIONS", "SCAN_SPLITS", "SCAN_WORDS", "Scan", "ScanRow", "inte
 
 SCAN_SPLITS = ("simple", "length", "jump", "turn_left", "all")
 
-#: Words in the longest command, actions in the longest answer.
+#: Number of words in the longest command, and of actions in the longest answer.
 LONGEST_COMMAND = 9
 LONGEST_ANSWER = 48
 
-#: Training commands of the split ``validation``.
+#: Number of training commands in the split ``validation``.
 VALIDATED = 1_000
 
-_LONGEST_TRAINED = 22  # by the length split
+_LONGEST_TRAINED = 22  # actions, in the length split
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Carrying out commands: ``jump twice after turn left`` gives I_TURN_LEFT I_JUMP I_JUMP.
+    """Translate commands into actions: ``jump twice after turn left`` gives I_TURN_LEFT I_JUMP I_JUMP.
 
-    From Lake & Baroni 2018 (arXiv 1711.00350): 13 words, 6 actions, 20,910 commands of up to 9 words with 1 to 48
-    actions. The splits ask whether a network that has seen the parts can put them together:
+    Source: Lake & Baroni 2018 (arXiv 1711.00350). The language has 13 words, 6 actions and 20,910 commands of up to 9
+    words and 1 to 48 actions. The splits test whether a network that knows the parts can combine them:
 
-    * ``simple``: 16,728 commands, drawn at random, to train on, the other 4,182 to test. The published draw follows
-      from no rule, so this is another one of the same sizes, given by ``seed``.
-    * ``length``: answers of up to 22 actions (16,990), then those of 24 to 48 (3,920).
-    * ``jump``: all commands without the word (13,203) and ``jump`` alone, which fills a tenth of the training (1,467
-      rows); then every other command with it (7,706).
-    * ``turn_left``: the same with the words ``turn left``, next to each other (19,701 and 2,189; then 1,208).
-    * ``all``: every command to train on, none to test.
+    * ``simple``: 16,728 random training commands; the other 4,182 are the test. The published sample cannot be
+      generated, so this is another one of the same size, defined by ``seed``.
+    * ``length``: training answers have up to 22 actions (16,990), test answers 24 to 48 (3,920).
+    * ``jump``: the training has all commands without the word (13,203), and 1,467 copies of the command ``jump``, a
+      tenth of its rows. The test has all other commands with the word (7,706).
+    * ``turn_left``: the same for the phrase ``turn left`` (19,701 and 2,189; test 1,208).
+    * ``all``: all commands are training commands; there is no test.
 
-    All but ``simple`` are the published ones, row for row, in another order. With a ``folder`` all are the published
-    ones.
+    All splits except ``simple`` have exactly the published rows, in a different order. With ``folder``, the published
+    files are used for all splits.
 
     Args:
-        seed: of the simple split.
-        name: the split that is sampled.
-        folder: with the published files; None: the rows are made here.
+        seed: seed of the simple split.
+        name: the split to sample.
+        folder: folder of the published files. None: the rows are generated.
 
     Raises:
         UserError: ``name`` is not among ``SCAN_SPLITS``.
@@ -70,14 +70,17 @@ class Scan:
     def __post_init__(self) -> None:
         if self.name not in SCAN_SPLITS:
             raise unknown_name_error("split", self.name, SCAN_SPLITS)
-        _order(len(language()), self.seed)  # made here: under vmap nothing can be shuffled
+        _order(len(language()), self.seed)  # fill the cache: vmap allows no shuffling
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens of training commands (batch, 10) and of their actions (batch, 49), int64: see :meth:`encoded`."""
+        """Sample tokens of training commands (batch, 10) and of their actions (batch, 49): see :meth:`encode`."""
         return _training(self, key.device).sample(batch, key)
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """``validation``, some training commands, since the published splits hold none out; ``test``."""
+        """Return ``validation`` and ``test``.
+
+        ``validation`` is a part of the training commands, because the published splits have no validation set.
+        """
         training = _training(self, torch.device("cpu"))
         return {
             "validation": training.spread(VALIDATED).tensors(),
@@ -85,13 +88,14 @@ class Scan:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all actions and the end, int64 (N, 49), are right; what is behind it does not count."""
+        """Return whether all actions and the end mark, int64 (N, 49), are right: bool (N,). Padding is ignored."""
         return ((prediction == target) | (target == SCAN_ACTIONS.index(PADDING))).all(-1)
 
     def split(self, name: str) -> tuple[list[ScanRow], list[ScanRow]]:
-        """Rows to train on and to test on: shuffled in ``simple``, in the order of the grammar in the others.
+        """Return the training rows and the test rows of a split.
 
-        Those of a ``folder`` are in the order of its files.
+        Rows are shuffled in ``simple`` and in the order of the grammar in the others. With ``folder`` they are in the
+        order of the files.
 
         Raises:
             UserError: ``name`` is not among ``SCAN_SPLITS``, or a file is missing or damaged.
@@ -102,7 +106,7 @@ class Scan:
         match name:
             case "simple":
                 order = _order(len(rows), self.seed)
-                shuffled, training = [rows[place] for place in order], len(rows) * 4 // 5
+                shuffled, training = [rows[index] for index in order], len(rows) * 4 // 5
                 return shuffled[:training], shuffled[training:]
             case "length":
                 short = [row for row in rows if len(row[1]) <= _LONGEST_TRAINED]
@@ -118,22 +122,22 @@ class Scan:
 
     @staticmethod
     def encode(rows: Sequence[ScanRow]) -> tuple[Tensor, Tensor]:
-        """Tokens of the commands (N, 10) and of their actions (N, 49), int64, in the order of ``rows``.
+        """Return the tokens of the commands (N, 10) and of their actions (N, 49), int64, in the order of ``rows``.
 
-        Each sequence is followed by its end mark, and that by padding: the last two of ``SCAN_WORDS`` and of
-        ``SCAN_ACTIONS``. A network need never answer the padding.
+        An end mark and padding follow each sequence. Their tokens are the last two of ``SCAN_WORDS`` and of
+        ``SCAN_ACTIONS``. A network need not predict the padding.
 
         Raises:
-            UserError: a word or an action that the language lacks, or a sequence that is too long.
+            UserError: a word or an action is unknown, or a sequence is too long.
         """
         commands = _pad([command.split() for command, _ in rows], "word", SCAN_WORDS, LONGEST_COMMAND)
         return commands, _pad([actions for _, actions in rows], "action", SCAN_ACTIONS, LONGEST_ANSWER)
 
     @staticmethod
     def decode(commands: Tensor, actions: Tensor) -> list[ScanRow]:
-        """The rows of tokens (N, any length) each: what stands before the first end mark, or all without one."""
+        """Return the rows of tokens (N, any length); each sequence stops before its first end mark, if any."""
         pairs = zip(commands.tolist(), actions.tolist(), strict=True)
-        return [(" ".join(_read(said, SCAN_WORDS)), _read(done, SCAN_ACTIONS)) for said, done in pairs]
+        return [(" ".join(_read(command, SCAN_WORDS)), _read(answer, SCAN_ACTIONS)) for command, answer in pairs]
 
 
 @cache
@@ -147,7 +151,7 @@ def _training(scan: Scan, device: torch.device) -> TokenRows:
 
 
 def _first_alone(phrase: str) -> tuple[list[ScanRow], list[ScanRow]]:
-    """``phrase`` is trained on by itself, in a tenth of the rows, and tested in company."""
+    """Return the split whose training has ``phrase`` only alone, as a tenth of the rows."""
     alone = (phrase, interpret(phrase))
     training = [row for row in language() if phrase not in row[0]]
     test = [row for row in language() if phrase in row[0] and row != alone]
@@ -160,7 +164,7 @@ def _pad(sequences: Sequence[Sequence[str]], kind: str, known: tuple[str, ...], 
     for row, own in enumerate(sequences):
         check_known(own, kind, known)
         if len(own) > longest:
-            raise UserError(f"{len(own)} {kind}s are too many: SCAN has at most {longest}")
+            raise UserError(f"{len(own)} {kind}s are too many: use at most {longest}")
         tokens[row, : len(own) + 1] = torch.tensor([token[each] for each in (*own, END)])
     return tokens
 

@@ -1,4 +1,4 @@
-"""The published files of SCAN: a line ``IN: jump twice OUT: I_JUMP I_JUMP`` for each command."""
+"""Reader for the published files of SCAN: one line ``IN: jump twice OUT: I_JUMP I_JUMP`` per command."""
 
 import zlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from extrapolate.tasks.scan_grammar import ScanRow, interpret
 
 ARCHIVE = "https://github.com/brendenlake/SCAN"
 
-#: By split: the archive's folder, and the files to train on and to test on.
+#: For each split, the folder in the archive, the training file and the test file.
 FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "simple": ("simple_split", ("tasks_train_simple.txt", "tasks_test_simple.txt")),
     "length": ("length_split", ("tasks_train_length.txt", "tasks_test_length.txt")),
@@ -23,12 +23,12 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def read_rows(folder: Path, split: str) -> tuple[list[ScanRow], list[ScanRow]]:
-    """Rows to train on and to test on, in the order of the files; ``all`` has none to test on.
+    """Read the training rows and the test rows of a split, in file order; ``all`` has no test rows.
 
-    The files may lie in ``folder`` itself or as in the archive, packed (``.gz``) or not.
+    The files may be in ``folder`` or in the subfolder that the archive uses. They may be compressed (``.gz``).
 
     Raises:
-        UserError: an unknown split; a file that is missing or damaged.
+        UserError: the split is unknown, or a file is missing or damaged.
     """
     if split not in FILES:
         raise unknown_name_error("split", split, list(FILES))
@@ -38,7 +38,7 @@ def read_rows(folder: Path, split: str) -> tuple[list[ScanRow], list[ScanRow]]:
 
 
 def _read(folder: Path, own: str, name: str) -> list[ScanRow]:
-    paths = [place / file for place in (folder, folder / own) for file in (name, f"{name}.gz")]
+    paths = [parent / file for parent in (folder, folder / own) for file in (name, f"{name}.gz")]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise UserError(f"{folder} lacks SCAN's {name}: get it from {ARCHIVE}")
@@ -57,7 +57,7 @@ def _row(line: str, path: Path, number: int) -> ScanRow:
     row = (command.strip(), tuple(actions.split()))
     if not line.endswith("\n") or not out or not line.startswith("IN:") or _interpret(row[0]) != row[1]:
         raise UserError(
-            f"{path} is damaged (line {number} is no command with its actions): download it again from {ARCHIVE}"
+            f"{path} is damaged (line {number} is not a command with its actions): download it again from {ARCHIVE}"
         )
     return row
 

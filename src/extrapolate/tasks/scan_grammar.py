@@ -1,11 +1,11 @@
-"""The language of SCAN: its words, its actions, and the actions that carry a command out."""
+"""The grammar of SCAN: words, actions, and the interpretation of commands as actions."""
 
 from collections.abc import Sequence
 from functools import cache
 
 from extrapolate._runtime.errors import UserError, unknown_name_error
 
-#: What each verb does; "turn" does nothing but the turn that every direction begins with.
+#: Actions of each verb. "turn" has none: its turns come from the direction.
 _VERBS = {"walk": ("I_WALK",), "look": ("I_LOOK",), "run": ("I_RUN",), "jump": ("I_JUMP",), "turn": ()}
 _SIDES = {"left": ("I_TURN_LEFT",), "right": ("I_TURN_RIGHT",)}
 _MANNERS = ("opposite", "around")
@@ -14,7 +14,7 @@ _JOINTS = ("and", "after")
 
 END, PADDING = ".", ""
 
-#: A token is the place of a word or an action here: "." ends every sequence, "" stands behind the end.
+#: A token is the index of a word or an action here. "." is the end mark; "" is padding after the end.
 SCAN_WORDS = (*_VERBS, *_SIDES, *_MANNERS, *_TIMES, *_JOINTS, END, PADDING)
 SCAN_ACTIONS = (*(action for does in (_VERBS | _SIDES).values() for action in does), END, PADDING)
 
@@ -23,10 +23,10 @@ ScanRow = tuple[str, tuple[str, ...]]
 
 
 def interpret(command: str) -> tuple[str, ...]:
-    """The actions of a command, by the rules of Lake & Baroni 2018 (arXiv 1711.00350).
+    """Return the actions of a command, by the rules of Lake & Baroni 2018 (arXiv 1711.00350).
 
-    A direction puts a turn before what the verb does; ``opposite`` makes it two turns, ``around`` repeats turn and
-    verb four times. What stands behind ``after`` is done first.
+    A direction puts a turn before the action of the verb. ``opposite`` puts two turns there; ``around`` repeats
+    turn and action four times. In ``a after b``, b is executed first.
 
     >>> interpret("jump left twice")
     ('I_TURN_LEFT', 'I_JUMP', 'I_TURN_LEFT', 'I_JUMP')
@@ -34,14 +34,14 @@ def interpret(command: str) -> tuple[str, ...]:
     ('I_TURN_RIGHT', 'I_TURN_RIGHT', 'I_WALK')
 
     Raises:
-        UserError: a word that the language lacks, or words that are no command.
+        UserError: a word is unknown, or the words do not form a command.
     """
     words = command.split()
     check_known(words, "word", SCAN_WORDS)
     for joint in _JOINTS:
         if joint in words:
-            place = words.index(joint)
-            first, second = _phrase(words[:place]), _phrase(words[place + 1 :])
+            index = words.index(joint)
+            first, second = _phrase(words[:index]), _phrase(words[index + 1 :])
             return first + second if joint == "and" else second + first
     return _phrase(words)
 
@@ -66,14 +66,14 @@ def _once(words: list[str]) -> tuple[str, ...]:
             return (_SIDES[side] + _VERBS[verb]) * 4
         case _:
             raise UserError(
-                f"{' '.join(words)!r} is no phrase of SCAN: write one such as 'jump around left twice', or two of "
-                "them with 'and' or 'after' between"
+                f"{' '.join(words)!r} is not a phrase of SCAN: write one such as 'jump around left twice', "
+                "or join two with 'and' or 'after'"
             )
 
 
 @cache
 def language() -> tuple[ScanRow, ...]:
-    """All commands: 102 phrases, then every pair of them under either joint."""
+    """Return all commands with their actions: 102 phrases, then all pairs with ``and``, then with ``after``."""
     directions = [*_SIDES, *(f"{manner} {side}" for manner in _MANNERS for side in _SIDES)]
     plain = [verb for verb, does in _VERBS.items() if does]
     once = [*plain, *(f"{verb} {direction}" for verb in _VERBS for direction in directions)]
@@ -83,7 +83,7 @@ def language() -> tuple[ScanRow, ...]:
 
 
 def check_known(sequence: Sequence[str], kind: str, known: tuple[str, ...]) -> None:
-    """Raises UserError for a word or an action that the language lacks."""
+    """Raise UserError if ``sequence`` has a word or an action that is not in ``known``."""
     for each in sequence:
         if each not in known[:-2]:
             raise unknown_name_error(f"{kind} of SCAN", each, known[:-2])

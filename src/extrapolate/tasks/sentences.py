@@ -1,4 +1,4 @@
-"""A made-up language to be predicted word by word: sentences whose verbs agree with subjects some words before."""
+"""Word-level modelling of a synthetic language, in which verbs agree with a subject some words earlier."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +13,7 @@ _PLURALS = ("birds", "cats", "dogs", "horses", "children")
 _VERBS = (("sees", "see"), ("follows", "follow"), ("likes", "like"))
 _PLACES = ("near", "behind", "beside")
 
-#: All words, in the order of their numbers; "." ends a sentence.
+#: All words by token; "." ends a sentence.
 VOCABULARY = (".", "the", *_NAMES, *_PLURALS, *(word for pair in _VERBS for word in pair), *_PLACES)
 
 _NUMBER = {word: index for index, word in enumerate(VOCABULARY)}
@@ -21,16 +21,17 @@ _NUMBER = {word: index for index, word in enumerate(VOCABULARY)}
 
 @dataclass(frozen=True)
 class Sentences:
-    """Passages of ``length`` words, cut from an endless text of sentences.
+    """Predict the next word at each word of a passage cut from an endless text.
 
-    A sentence is SUBJECT VERB OBJECT and a full stop, a subject or object being "the" and one of ten nouns, followed
-    with probability 1/2 by one of three places and another such noun, which does not change the verb: it is singular
-    or plural as the first noun of the subject is. All choices are even and independent. The next word is to be
-    predicted at each word: the answer of "the cat sees" is "cat sees the", or another word in place of the last.
+    A sentence is SUBJECT VERB OBJECT and a full stop. A subject or object is "the" and one of ten nouns. With
+    probability 1/2 it continues with one of three prepositions and a second "the" with a noun. The verb is singular
+    or plural like the first noun of the subject. All choices are uniform and independent. The target of "the cat
+    sees" is "cat sees the", or has another word at the end.
 
     Args:
-        training: passages to learn from.
-        tested: passages of the test, which follow those of the training.
+        length: words in a passage.
+        training: number of training passages.
+        tested: number of validation passages and of test passages; the test follows the training text.
     """
 
     length: int = 24
@@ -38,15 +39,15 @@ class Sentences:
     tested: int = 200
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Words of training passages and the word after each, int64 (batch, length - 1).
+        """Sample words of training passages and the word after each, int64 (batch, length - 1) each.
 
-        The first call takes one key: under ``vmap`` no text can be made.
+        Call it once without ``vmap`` first: the text cannot be generated under ``vmap``.
         """
         passages = _passages(self, self.training, 0, key.device)
         return _next_words(passages[(ops.uniform(key, (batch,)) * len(passages)).long()])
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Words and next words of ``tested`` passages each: ``validation``, ``test``."""
+        """Return words and next words of ``validation`` and ``test``, ``tested`` passages each."""
         cpu = torch.device("cpu")
         test = _passages(self, self.training + self.tested, 0, cpu)[self.training :]
         return {
@@ -55,13 +56,13 @@ class Sentences:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether every next word is right; which sentence follows is chance, so hardly any is."""
+        """Return whether every next word is right: bool (N,). This is rare, because the sentences are random."""
         return (prediction == target).all(-1)
 
 
 @cache
 def _passages(task: Sentences, count: int, seed: int, device: torch.device) -> Tensor:
-    """Word numbers, int64 (count, length)."""
+    """Return tokens, int64 (count, length)."""
     words, generator = list[int](), torch.Generator().manual_seed(seed)
     while len(words) < count * task.length:
         words += _sentence(generator)
@@ -83,7 +84,7 @@ def _sentence(generator: torch.Generator) -> list[int]:
 
 
 def _phrase(generator: torch.Generator) -> tuple[list[str], bool]:
-    """Words, and whether they are plural."""
+    """Sample a subject or object; return its words and whether it is plural."""
     noun, plural = _noun(generator)
     words = ["the", noun]
     if _pick(2, generator):

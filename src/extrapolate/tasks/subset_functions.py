@@ -1,4 +1,4 @@
-"""Functions of two sums over parts of many numbers: a + b, a − b, a × b, a ÷ b, a², √a (Trask et al. 2018)."""
+"""Functions of two sums over subsets of the inputs: a + b, a − b, a × b, a ÷ b, a², √a (Trask et al. 2018)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,20 +11,20 @@ from extrapolate.tasks.arithmetic import OPERATIONS
 from extrapolate.tasks.ranges import Range, RangePair
 from extrapolate.tasks.subset_product import SubsetProduct
 
-#: Numbers of a simulated threshold that are held in memory at once.
+#: Inputs per chunk when a threshold is simulated (limits memory).
 CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
 class SumFunction:
-    """A function of the sums a and b; ``formula`` is how a reader knows it."""
+    """A function of the sums a and b; ``formula`` is its form in texts, such as ``a × b``."""
 
     name: str
     formula: str
     apply: Callable[[Tensor, Tensor], Tensor]
 
     def __call__(self, sums: Tensor) -> Tensor:
-        """Sums (..., 2) to (..., 1)."""
+        """Apply the function to sums (..., 2); return (..., 1)."""
         return self.apply(sums[..., :1], sums[..., 1:])
 
 
@@ -36,6 +36,7 @@ def _root(a: Tensor, b: Tensor) -> Tensor:
     return a.sqrt()
 
 
+#: The functions of two sums a and b of :class:`SubsetFunction`, by name.
 SUM_FUNCTIONS: dict[str, SumFunction] = {
     each.name: each
     for each in (
@@ -48,31 +49,35 @@ SUM_FUNCTIONS: dict[str, SumFunction] = {
 
 @dataclass(frozen=True)
 class Sequences:
-    """Inputs that come in ``length`` steps of numbers from ``range``; a single step is a plain vector."""
+    """Sequences of ``length`` input vectors with numbers from ``interval``; length 1 is the static case."""
 
     interval: Range
     length: int = 1
 
     def sample(self, count: int, in_features: int, generator: torch.Generator) -> Tensor:
-        """float64 (length, count, in_features), the steps first."""
+        """Sample float64 inputs (length, count, in_features)."""
         return self.interval.sample((self.length, count, in_features), generator)
 
     def sample_keyed(self, count: int, in_features: int, key: Tensor) -> Tensor:
-        """float32 (length, count, in_features), a function of ``key`` (see :func:`ops.uniform`)."""
+        """Sample float32 inputs (length, count, in_features) from ``key`` (see :func:`ops.uniform`)."""
         return self.interval.sample_keyed((self.length, count, in_features), key)
 
 
 @dataclass(frozen=True)
 class SubsetFunction:
-    """y = f(a, b), a and b the sums over all steps of two runs of neighbours that overlap by half.
+    """Compute y = f(a, b), where a and b are sums over two contiguous subsets of the inputs and over all steps.
 
-    Of 8 numbers and a quarter of them in each run, from the second on: (9, 1, 2, 3, 9, 9, 9, 9) has a = 1 + 2 and
-    b = 2 + 3, so a × b is 15 and a² is 9. In a sequence of two such steps a = 6 and b = 10. It is solved when the
-    squared error on ``test`` is below :meth:`threshold`. Source: Trask et al. 2018, with the runs of Madsen &
-    Johansen 2020.
+    The subsets overlap by half. Example with 8 inputs, a quarter of them in each subset, and ``offset=1``:
+    (9, 1, 2, 3, 9, 9, 9, 9) has a = 1 + 2 and b = 2 + 3, so a × b is 15 and a² is 9. A sequence of two such steps has
+    a = 6 and b = 10. A model solves the task if its mean squared error on ``test`` is below :meth:`threshold`.
+    Source: Trask et al. 2018, with the subsets of Madsen & Johansen 2020.
 
     Args:
-        offset: the input that the first run begins with.
+        function: f.
+        train: the training inputs.
+        test: the test inputs.
+        in_features: inputs per step.
+        offset: index of the first input of the first subset.
     """
 
     function: SumFunction
@@ -83,50 +88,53 @@ class SubsetFunction:
 
     @property
     def sums(self) -> SubsetProduct:
-        """Which parts there are to sum over."""
+        """The task that defines the subsets."""
         ranges = RangePair(self.train.interval, self.test.interval)
         return SubsetProduct(ranges, self.in_features, offset=self.offset)
 
     def place_subsets(self, generator: torch.Generator) -> "SubsetFunction":
-        """This task with its runs at a random place."""
+        """Return a copy of this task with a random offset."""
         return replace(self, offset=self.sums.place_subsets(generator).offset)
 
     @property
     def subsets(self) -> Tensor:
-        """Which input is in which sum: 0 and 1, float32 (in_features, 2)."""
+        """Indicators (0 or 1) of the inputs in each sum, float32 (in_features, 2)."""
         return self.sums.subsets
 
     def answer(self, x: Tensor, subsets: Tensor) -> Tensor:
-        """x (T, ..., in_features), subsets (in_features, 2), to (..., 1)."""
+        """Return the targets (..., 1) of inputs ``x`` (T, ..., in_features), with ``subsets`` (in_features, 2)."""
         return self.function(x.sum(0) @ subsets)
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 inputs (batch, T, in_features) from ``train``, and their answers (batch, 1)."""
+        """Sample inputs (batch, T, in_features) from ``train``, and their targets (batch, 1), float32."""
         x = self.train.sample_keyed(batch, self.in_features, key)
         return x.movedim(0, 1), self.answer(x, self.subsets.to(x.device))
 
     def splits(self, count: int = 100) -> dict[str, tuple[Tensor, Tensor]]:
-        """``count`` float32 inputs (count, T, in_features) of either kind, and their answers (count, 1)."""
-        self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
+        """Return inputs (count, T, in_features) and targets (count, 1), float32: ``validation`` and ``test``.
+
+        ``validation`` is sampled from ``train``.
+        """
+        self.threshold()  # fill its cache: `solved` may run under vmap, where random numbers are not available
         inputs = {name: x.float() for name, x in self.sample_fixed(count).items()}
         return {name: (x.movedim(0, 1), self.answer(x, self.subsets)) for name, x in inputs.items()}
 
     def sample_fixed(self, count: int) -> dict[str, Tensor]:
-        """float64 inputs (T, count, in_features) by split, ``validation`` and ``test``; the same at every call."""
+        """Return float64 inputs (T, count, in_features) of ``validation`` and ``test``; every call is the same."""
         return {
             name: each.sample(count, self.in_features, torch.Generator().manual_seed(seed))
             for name, each, seed in (("validation", self.train, 1), ("test", self.test, 2))
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 5_000) -> float:
-        """The mean squared error on ``test`` of f over sums whose weights are all ε off.
+        """Return the mean squared error of f on ``test`` if every weight of both sums is wrong by ε.
 
-        1 - ε in a run, ε outside. Simulated on ``count`` samples with a generator of its own (seed 0): the same
-        at every call.
+        The weights are 1 - ε in a subset and ε outside. The error is simulated on ``count`` samples with a separate
+        generator (seed 0), so every call returns the same value.
         """
         return _threshold(self, epsilon, count)
 

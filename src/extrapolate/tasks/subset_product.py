@@ -1,4 +1,4 @@
-"""The product of two sums over parts of many numbers: which inputs matter has to be found out too."""
+"""The product of two sums over unknown subsets of the inputs."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,21 +8,25 @@ from torch import Tensor
 
 from extrapolate.tasks.ranges import RangePair
 
-#: Samples of a simulated threshold that are held in memory at once.
+#: Samples per chunk when a threshold is simulated (limits memory).
 CHUNK = 50_000
 
 
 @dataclass(frozen=True)
 class SubsetProduct:
-    """y = (Σ of one subset) × (Σ of another), each a run of neighbours; the two overlap (arXiv 2001.05016).
+    """The product of two sums over contiguous, overlapping subsets of the inputs (arXiv 2001.05016).
 
-    Of 8 numbers, with subsets of half of them that overlap by half and begin at the second number:
-    (9, 1, 2, 3, 4, 5, 6, 9) gives (1 + 2 + 3 + 4) × (3 + 4 + 5 + 6) = 180; the nines don't matter. Published:
-    100 numbers, subsets of a quarter that overlap by half, at a random place for each seed. It is solved when the
-    squared error on the wider range is below :meth:`threshold`.
+    Example with 8 inputs, ``subset_ratio=0.5``, ``overlap_ratio=0.5`` and ``offset=1``:
+    (9, 1, 2, 3, 4, 5, 6, 9) gives (1 + 2 + 3 + 4) × (3 + 4 + 5 + 6) = 180; the nines are irrelevant.
+    Published: 100 inputs, ratios 0.25 and 0.5, a random offset for each seed. A model solves the task if its mean
+    squared error on the test range is below :meth:`threshold`.
 
     Args:
-        offset: the input that the first subset begins with.
+        ranges: the training range and the test range.
+        in_features: number of inputs.
+        subset_ratio: size of each subset / number of inputs.
+        overlap_ratio: size of the overlap / size of a subset.
+        offset: index of the first input of the first subset.
 
     Raises:
         ValueError: the subsets do not fit into the inputs.
@@ -37,36 +41,37 @@ class SubsetProduct:
     def __post_init__(self) -> None:
         if self.size < 1 or not 0 <= self.overlap_ratio <= 1 or self.span > self.in_features:
             raise ValueError(
-                f"two subsets of {self.size} overlapping by {self.overlap} do not fit into {self.in_features} inputs"
+                f"two subsets of {self.size} inputs with an overlap of {self.overlap} do not fit into "
+                f"{self.in_features} inputs: choose smaller ratios"
             )
         if not 0 <= self.offset <= self.in_features - self.span:
             raise ValueError(
-                f"offset={self.offset}: choose 0 to {self.in_features - self.span}, for the subsets to fit in"
+                f"offset={self.offset}: choose 0 to {self.in_features - self.span}, so that the subsets fit"
             )
 
     @property
     def size(self) -> int:
-        """Numbers in each subset."""
+        """Inputs in each subset."""
         return int(self.subset_ratio * self.in_features)
 
     @property
     def overlap(self) -> int:
-        """Numbers in both."""
+        """Inputs in both subsets."""
         return int(self.overlap_ratio * self.size)
 
     @property
     def span(self) -> int:
-        """Numbers from the first of the one to the last of the other."""
+        """Inputs in the union of the subsets."""
         return 2 * self.size - self.overlap
 
     def place_subsets(self, generator: torch.Generator) -> "SubsetProduct":
-        """This task with its subsets at a random place."""
+        """Return a copy of this task with a random offset."""
         start = int(torch.randint(self.in_features - self.span + 1, (), generator=generator))
         return replace(self, offset=start)
 
     @property
     def subsets(self) -> Tensor:
-        """Which input is in which subset: 0 and 1, float32 (in_features, 2)."""
+        """Indicators (0 or 1) of the inputs in each subset, float32 (in_features, 2)."""
         subsets = torch.zeros(self.in_features, 2)
         second = self.offset + self.size - self.overlap
         subsets[self.offset : self.offset + self.size, 0] = 1
@@ -75,30 +80,33 @@ class SubsetProduct:
 
     @staticmethod
     def answer(x: Tensor, subsets: Tensor) -> Tensor:
-        """x (..., in_features), subsets (in_features, 2), to (..., 1)."""
+        """Return the targets (..., 1) of inputs ``x`` (..., in_features), with ``subsets`` (in_features, 2)."""
         sums = x @ subsets
         return sums[..., :1] * sums[..., 1:]
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 inputs (batch, in_features) from the training range, and their answers (batch, 1)."""
+        """Sample inputs (batch, in_features) from the training range, and their targets (batch, 1), float32."""
         x = self.ranges.train.sample_keyed((batch, self.in_features), key)
         return x, self.answer(x, self.subsets.to(x.device))
 
     def splits(self, count: int = 10_000) -> dict[str, tuple[Tensor, Tensor]]:
-        """``count`` float32 inputs (count, in_features) from either range, and their answers (count, 1)."""
-        self.threshold()  # simulated here: vmap, under which solved may be called, allows no random numbers
+        """Return inputs (count, in_features) and targets (count, 1), float32: ``validation`` and ``test``.
+
+        ``validation`` is from the training range, ``test`` from the test range.
+        """
+        self.threshold()  # fill its cache: `solved` may run under vmap, where random numbers are not available
         inputs = {name: x.float() for name, x in self.ranges.sample_fixed((count, self.in_features)).items()}
         return {name: (x, self.answer(x, self.subsets)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether the mean squared error on the split ``test`` is below :meth:`threshold`, a scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 100_000) -> float:
-        """The mean squared error on the extrapolation range of sums whose weights are all ε off, multiplied.
+        """Return the mean squared error on the test range if every weight of both sums is wrong by ε.
 
-        1 - ε in a subset, ε outside. Simulated on ``count`` samples with a generator of its own (seed 0): the
-        same at every call.
+        The weights are 1 - ε in a subset and ε outside. The error is simulated on ``count`` samples with a separate
+        generator (seed 0), so every call returns the same value.
         """
         return _threshold(self, epsilon, count)
 

@@ -1,4 +1,4 @@
-"""The protocol of a task: training examples as a function of a key, fixed test sets, and when an answer is right."""
+"""The protocol of a task: training examples from a key, fixed data sets, and a criterion for right answers."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -8,9 +8,9 @@ from torch import Tensor
 
 @runtime_checkable
 class Task(Protocol):
-    """Where a training's examples come from. Any object with these three methods is a task; none inherits from it.
+    """A source of training and test examples. Any object with these three methods is a task, without inheritance.
 
-    A task of one's own: double a number, trained on [0, 1), tested on [0, 10).
+    A user-defined task: double a number; train on [0, 1), test on [0, 10).
 
     >>> import torch
     >>> from extrapolate import ops
@@ -26,7 +26,7 @@ class Task(Protocol):
     >>> isinstance(Doubling(), Task)
     True
 
-    One of this package: sums of numbers of up to 20 bits (41 symbols with the "+"), tested on 100 and 200 bits.
+    A task of this package: add numbers of up to 20 bits (41 symbols with the "+"); test on 100 and 200 bits.
 
     >>> from extrapolate.tasks import Addition
     >>> task = Addition(longest=41, tested=(201, 401))
@@ -44,28 +44,28 @@ class Task(Protocol):
 
         Args:
             batch: number of examples, the first axis of every tensor returned.
-            key: int64 tensor (3,) of seed, stream and step, as :func:`extrapolate.ops.uniform` takes it. Shapes must
-                not depend on it: pad to the longest.
+            key: int64 tensor (3,): seed, stream and step (see :func:`extrapolate.ops.uniform`). Shapes must not
+                depend on the key: pad to the longest example.
 
         Returns:
-            What a loss is called with: ``loss(model, *task.sample(batch, key))``, usually inputs and targets. A
-            task that ``torch.func.vmap`` can map over keys (R, 3) is sampled for R replicas in one call, any other
-            once per replica.
+            The arguments of a loss, ``loss(model, *task.sample(batch, key))``: usually inputs and targets. If
+            ``torch.func.vmap`` can map this method over keys (R, 3), one call samples for R replicas. Otherwise it
+            is called once per replica.
         """
         ...
 
     def splits(self) -> Mapping[str, tuple[Tensor, ...]]:
-        """Make the fixed data sets by name, each a tuple as :meth:`sample` returns it; the same at every call.
+        """Return the fixed data sets by name, in the format of :meth:`sample`; every call returns the same data.
 
-        ``validation`` is from the training range, to choose weights by; ``test`` is from the widest range, where
-        only the rule is right. A task may have others between them.
+        ``validation`` is from the training range; it selects the best weights. ``test`` is from the widest range,
+        where a model needs the rule. A task may have further sets between them.
         """
         ...
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Whether answers are right, bool: (N,), one per example.
+        """Return whether each prediction is right, bool (N,).
 
-        Where the published criterion is an error over the whole test set, a scalar. Both arguments have the shape
-        of a target.
+        If the published criterion is an error over the whole test set, the result is a scalar. Both arguments have
+        the shape of a target.
         """
         ...

@@ -1,4 +1,4 @@
-"""Pairs of token sequences in one byte a token: a data set of millions of them fits into memory."""
+"""Pairs of token sequences with one byte per token, so that millions of pairs fit into memory."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from extrapolate import ops
 
 @dataclass(frozen=True, eq=False)
 class TokenRows:
-    """``inputs`` (N, S) and ``targets`` (N, T), uint8; row i of one belongs to row i of the other."""
+    """Token sequences, uint8: row i of ``targets`` (N, T) belongs to row i of ``inputs`` (N, S)."""
 
     inputs: Tensor
     targets: Tensor
 
     @classmethod
     def of(cls, parts: Iterable[tuple[Tensor, Tensor]], pad: int = 0) -> "TokenRows":
-        """Join parts of unlike widths, filled up with ``pad``.
+        """Join parts of different widths; shorter rows are padded with ``pad``.
 
         Raises:
-            ValueError: a token is above 255, or there is no part.
+            ValueError: a token is above 255, or ``parts`` is empty.
         """
         inputs, targets = zip(*((_bytes(one), _bytes(other)) for one, other in parts), strict=True)
         return cls(_join(inputs, pad), _join(targets, pad))
@@ -34,27 +34,27 @@ class TokenRows:
         return TokenRows(self.inputs.to(device), self.targets.to(device))
 
     def first(self, count: int) -> "TokenRows":
-        """The first ``count`` rows, in the same memory."""
+        """Return a view of the first ``count`` rows."""
         return TokenRows(self.inputs[:count], self.targets[:count])
 
     def spread(self, count: int) -> "TokenRows":
-        """At most ``count`` rows, at evenly spread places."""
+        """Return ``count`` evenly spaced rows, or all rows if there are fewer."""
         if count >= len(self):
             return self
-        places = torch.arange(count, device=self.targets.device) * len(self) // count
-        return TokenRows(self.inputs[places], self.targets[places])
+        index = torch.arange(count, device=self.targets.device) * len(self) // count
+        return TokenRows(self.inputs[index], self.targets[index])
 
     def pick(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows at ``u`` (B,), in [0, 1), of the whole: int64 (B, S) and (B, T)."""
-        places = (u.double() * len(self)).long()  # float32 tells no more than 2^24 places apart
-        return self.inputs[places].long(), self.targets[places].long()
+        """Return the rows ``floor(u * N)``, int64 (B, S) and (B, T), for ``u`` (B,) in [0, 1)."""
+        index = (u.double() * len(self)).long()  # float32 distinguishes at most 2^24 rows
+        return self.inputs[index].long(), self.targets[index].long()
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows drawn with replacement, as :meth:`pick` returns them."""
+        """Sample rows with replacement, in the format of :meth:`pick`."""
         return self.pick(ops.uniform(key, (batch,)))
 
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """All rows, int64."""
+        """Return all rows as int64."""
         return self.inputs.long(), self.targets.long()
 
 

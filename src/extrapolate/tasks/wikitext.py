@@ -1,4 +1,4 @@
-"""Wikitext-2: Wikipedia articles, to be predicted word by word."""
+"""Wikitext-2: word-level language modelling of Wikipedia articles."""
 
 import array
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from torch import Tensor
 from extrapolate import ops
 from extrapolate._runtime.errors import UserError
 
-#: The word-level version's files: training, validation and test.
+#: Files of the word-level version: training, validation and test.
 WIKITEXT_FILES = ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens")
 
-#: Ends every line; stands for a word that the training text lacks.
+#: The end of a line, and a word that is not in the training text.
 END, UNKNOWN = "<eos>", "<unk>"
 
 ARCHIVE = "wikitext-2-v1.zip (https://wikitext.smerity.com/wikitext-2-v1.zip)"
@@ -23,7 +23,7 @@ ARCHIVE = "wikitext-2-v1.zip (https://wikitext.smerity.com/wikitext-2-v1.zip)"
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Word numbers, int64 (N,), of three texts; word i is ``vocabulary[i]``."""
+    """Three texts as word indices, int64 (N,); index i is the word ``vocabulary[i]``."""
 
     vocabulary: tuple[str, ...] = field(repr=False)
     training: Tensor = field(repr=False)
@@ -37,9 +37,9 @@ class Corpus:
 
 @dataclass(frozen=True)
 class NextWord:
-    """Predict the word after each of ``length`` words of a text: of "the cat sat" and "the cat", "cat sat".
+    """Predict the word after each of ``length`` words: in the text "the cat sat", "the cat" has target "cat sat".
 
-    For :func:`load_wikitext` (Merity et al. 2016, arXiv 1609.07843). Words lie on the device of ``text``.
+    Use it with :func:`load_wikitext` (Merity et al. 2016, arXiv 1609.07843). Words are on the device of ``text``.
     """
 
     text: Corpus
@@ -48,18 +48,18 @@ class NextWord:
     def __post_init__(self) -> None:
         shortest = min(len(each) for each in (self.text.training, self.text.validation, self.text.test))
         if not 1 <= self.length < shortest:
-            raise ValueError(f"length={self.length} must be from 1 to {shortest - 1}, for the texts to have passages")
+            raise ValueError(f"length={self.length} must be from 1 to {shortest - 1} (the shortest text minus 1)")
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Words of the training text from random places on, and the word after each, int64 (batch, length)."""
+        """Sample passages of the training text, and the word after each word, int64 (batch, length) each."""
         words = self.text.training
-        places = len(words) - self.length
-        start = (ops.uniform(key, (batch,)).double() * places).long()
+        starts = len(words) - self.length
+        start = (ops.uniform(key, (batch,)).double() * starts).long()
         passages = words[start[:, None] + torch.arange(self.length + 1, device=words.device)]
         return passages[:, :-1], passages[:, 1:]
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """``validation`` and ``test``: the texts in passages, one behind another, without a shorter last one."""
+        """Return ``validation`` and ``test``: consecutive passages of the texts, without a shorter last one."""
         return {"validation": self._passages(self.text.validation), "test": self._passages(self.text.test)}
 
     def _passages(self, words: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,17 +67,17 @@ class NextWord:
         return words[:whole].view(-1, self.length), words[1 : whole + 1].view(-1, self.length)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether every next word is right. Hardly ever: papers compare perplexities."""
+        """Return whether every next word of a passage is right: bool (N,). Papers compare perplexities instead."""
         return (prediction == target).all(-1)
 
 
 def load_wikitext(folder: Path) -> Corpus:
-    """Read Wikitext-2's word-level version (2,088,628, 217,646 and 245,569 words, line ends included).
+    """Read the word-level version of Wikitext-2: 2,088,628, 217,646 and 245,569 words, line ends included.
 
-    The vocabulary has the words of the training text in the order of their first place (33,278).
+    The vocabulary has the 33,278 words of the training text, in the order of their first occurrence.
 
     Raises:
-        UserError: a file is missing, truncated or damaged, or of the character-level version.
+        UserError: a file is missing, truncated, damaged or of the character-level version.
     """
     numbers: dict[str, int] = {}
     training = array.array("i")
@@ -88,15 +88,15 @@ def load_wikitext(folder: Path) -> Corpus:
 
 
 def _known(path: Path, values: dict[str, int]) -> "array.array[int]":
-    """The words of a file; those that have no number become ``UNKNOWN``."""
+    """Return the word indices of a file; words without an index become ``UNKNOWN``."""
     text = array.array("i")
     for words in _lines(path):
         found = [values.get(word, -1) for word in words]
         if -1 in found:
             if UNKNOWN not in values:
                 raise UserError(
-                    f"{path.parent / WIKITEXT_FILES[0]} has no {UNKNOWN}, so it is not of the word-level version: "
-                    f"get {ARCHIVE}"
+                    f"{path.parent / WIKITEXT_FILES[0]} has no {UNKNOWN}, so it is not the word-level version: "
+                    f"download {ARCHIVE}"
                 )
             found = [values[UNKNOWN] if number < 0 else number for number in found]
         text.extend(found)
@@ -104,7 +104,7 @@ def _known(path: Path, values: dict[str, int]) -> "array.array[int]":
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    """The words of each line, with its end."""
+    """Yield the words of each line, followed by ``END``."""
     line = ""
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
@@ -115,4 +115,4 @@ def _lines(path: Path) -> Iterator[list[str]]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is damaged ({error}): download {ARCHIVE} again") from None
     if not line.endswith("\n"):
-        raise UserError(f"{path} is cut short (its last line has no end): download {ARCHIVE} again")
+        raise UserError(f"{path} is truncated (its last line has no end): download {ARCHIVE} again")

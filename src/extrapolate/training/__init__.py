@@ -1,8 +1,8 @@
-"""Train one module, or R replicas of it at once, on your data; keep, resume and read the training.
+"""Train one module, or R replicas of it at once, on your data.
 
-:class:`Replicas` holds the stacked modules, :func:`train` trains them and returns a :class:`History`.
-Schedules (``schedule(step)``), for learning rates and penalties: :class:`LinearDecay`, :class:`StepDecay`,
-:class:`Warmup`, :class:`Growth`, :class:`Step`.
+:class:`Replicas` holds the stacked modules. :func:`train` trains them and returns a :class:`History`.
+Schedules for learning rates and penalties: :class:`LinearDecay`, :class:`StepDecay`, :class:`Warmup`,
+:class:`Growth`, :class:`Step`.
 """
 
 from extrapolate.training.callbacks import Callback

@@ -1,4 +1,4 @@
-"""Whether modules differ in more than the values of their tensors: only then can one of them compute for all."""
+"""Check that modules differ only in the values of their tensors, so that one of them can compute for all."""
 
 import functools
 import itertools
@@ -12,27 +12,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-#: What torch keeps in a module besides its settings: compared as tensors and parts, or not at all.
-_KEPT_BY_TORCH = {name for name in vars(nn.Module()) if name not in {"training"}} | {"training"}
+#: Attributes that torch adds to every module. They are not settings: tensors and submodules are compared elsewhere.
+_TORCH_ATTRIBUTES = {*vars(nn.Module())}
 
 
 def check_alike(modules: Sequence[nn.Module]) -> None:
     """Check that all modules compute the same function of their parameters and buffers.
 
     Raises:
-        ValueError: two of them differ in a class, a setting (an activation, a dropout rate), the name or shape
-            of a tensor, or in what is frozen. The message names the first part that differs.
+        ValueError: two modules differ in a class, a setting (such as an activation or a dropout rate), the name or
+            shape of a tensor, or the frozen parameters. The message names the first difference.
     """
     first = modules[0]
-    names = list(dict(first.named_parameters()))  # what is tied stands here once
+    names = list(dict(first.named_parameters()))  # a tied parameter appears once
     for index, other in enumerate(modules[1:], 1):
         found = next(_differences(first, other, ""), None)
         if found is None and list(dict(other.named_parameters())) != names:
             found = "they tie their parameters in different ways"
         if found is not None:
             raise ValueError(
-                f"replicas must be of one architecture, but modules 0 and {index} differ: {found}. Train "
-                "different architectures as separate Replicas; what differs by seed belongs in a buffer"
+                f"replicas must have one architecture, but modules 0 and {index} differ: {found}. Train different "
+                "architectures as separate Replicas, and store values that depend on the seed in a buffer"
             )
 
 
@@ -49,7 +49,7 @@ def _differences(one: nn.Module, other: nn.Module, path: str) -> Iterator[str]:
             yield f"{_join(path, name)} is {_short(a)} and {_short(b)}"
     parts = dict(one.named_children()), dict(other.named_children())
     if list(parts[0]) != list(parts[1]):
-        yield f"{path or 'the module'} has the parts {', '.join(parts[0])} and {', '.join(parts[1])}"
+        yield f"{path or 'the module'} has the submodules {', '.join(parts[0])} and {', '.join(parts[1])}"
         return
     for name, part in parts[0].items():
         yield from _differences(part, parts[1][name], _join(path, name))
@@ -78,14 +78,17 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _settings(module: nn.Module) -> dict[str, Any]:
-    """What is set on a module beside tensors and parts, and what is hooked into its forward pass."""
+    """Return the attributes of a module other than tensors and submodules, and its forward hooks."""
     hooks = {"forward hooks": module._forward_hooks, "forward pre-hooks": module._forward_pre_hooks}
-    own = {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH}
+    own = {name: value for name, value in vars(module).items() if name not in _TORCH_ATTRIBUTES}
     return own | {name: list(found.values()) for name, found in hooks.items() if found}
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two settings are equal; functions by their code and what they hold, objects by their attributes."""
+    """Return whether two settings are equal.
+
+    Functions are compared by their code, defaults and closures; objects by their attributes.
+    """
     if one is other or (id(one), id(other)) in _open:
         return True
     _open.add((id(one), id(other)))
@@ -95,7 +98,7 @@ def alike(one: Any, other: Any) -> bool:
         _open.discard((id(one), id(other)))
 
 
-#: The pairs being compared: an object may hold itself.
+#: The pairs that are being compared now: an object may refer to itself.
 _open: set[tuple[int, int]] = set()
 
 
@@ -103,7 +106,7 @@ def _equal(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return isinstance(one, nn.Module) and isinstance(other, nn.Module) and _alike_modules(one, other)
     match one:
-        case nn.Parameter():  # a list of them beside the registered ones, as torch's LSTM has
+        case nn.Parameter():  # torch's LSTM has a list of its parameters
             return one.shape == other.shape and one.dtype == other.dtype
         case weakref.ref():
             return alike(one(), other())
@@ -120,7 +123,7 @@ def _equal(one: Any, other: Any) -> bool:
         case functools.partial():
             return alike((one.func, one.args, one.keywords), (other.func, other.args, other.keywords))
         case types.FunctionType():
-            return alike(_held(one), _held(other))
+            return alike(_function_parts(one), _function_parts(other))
         case types.MethodType():
             return one.__func__ is other.__func__ and alike(one.__self__, other.__self__)
         case nn.Module():
@@ -128,7 +131,7 @@ def _equal(one: Any, other: Any) -> bool:
         case torch.Generator():
             return True
         case type() | types.BuiltinFunctionType():
-            return False  # another one than the first, which was compared before
+            return False  # not identical: `alike` has compared that before
     return _alike_objects(one, other)
 
 
@@ -137,7 +140,7 @@ def _alike_modules(one: nn.Module, other: nn.Module) -> bool:
 
 
 def _alike_objects(one: Any, other: Any) -> bool:
-    """By their attributes, where they have any, else by their own equality, else by what would be pickled."""
+    """Compare by attributes; without any, by the class's own ``__eq__``; without that, by the pickled state."""
     if getattr(one, "__dict__", None):
         return alike(vars(one), vars(other))
     if type(one).__eq__ is not object.__eq__:
@@ -148,8 +151,8 @@ def _alike_objects(one: Any, other: Any) -> bool:
         return False
 
 
-def _held(function: types.FunctionType) -> tuple[Any, ...]:
-    """What a function does: its code, but not the line it stands on, its defaults, and the values it encloses."""
+def _function_parts(function: types.FunctionType) -> tuple[Any, ...]:
+    """Return a function's code without line numbers, its defaults, and the values of its closure."""
     code = function.__code__
     consts = [str(each.co_code) if isinstance(each, types.CodeType) else each for each in code.co_consts]
     cells = [_content(cell) for cell in function.__closure__ or ()]
@@ -159,7 +162,7 @@ def _held(function: types.FunctionType) -> tuple[Any, ...]:
 def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # it has none yet
+    except ValueError:  # the cell is empty
         return None
 
 

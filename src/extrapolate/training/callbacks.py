@@ -1,4 +1,4 @@
-"""What a user hooks into a training."""
+"""Callbacks of a training."""
 
 from typing import Protocol
 
@@ -9,28 +9,28 @@ from extrapolate.training.replicas import Replicas
 
 
 class Callback(Protocol):
-    """An object with one or both of these methods; :func:`extrapolate.train` calls the ones it has.
+    """An object with one or both of these methods, which :func:`extrapolate.train` calls.
 
-    A resumed training does not repeat the calls of the steps that it has behind it.
+    A resumed training does not repeat the calls of earlier steps.
     """
 
     def on_evaluation(self, step: int, metrics: dict[str, Tensor]) -> None:
-        """``step`` steps are done; ``metrics`` (R,) each, with ``train_loss``, were just measured."""
+        """Called after every evaluation. ``step`` steps are done; each metric, and ``train_loss``, is (R,)."""
         ...
 
     def after_step(self, step: int, replicas: Replicas, optimizer: torch.optim.Optimizer) -> None:
-        """``step`` steps are done. Changes of the replicas' values, in place, are kept."""
+        """Called after every step. ``step`` steps are done. It may change the replicas' values in place."""
         ...
 
 
 class Callbacks:
-    """The methods that some callbacks have."""
+    """Calls the methods of several callbacks."""
 
     def __init__(self, callbacks: tuple[object, ...]) -> None:
         names = ("on_evaluation", "after_step")
         for each in callbacks:
             if not any(callable(getattr(each, name, None)) for name in names):
-                raise ValueError(f"callback {each!r} has neither on_evaluation nor after_step")
+                raise ValueError(f"callback {each!r} must define on_evaluation or after_step")
         self._calls = {
             name: [getattr(each, name) for each in callbacks if callable(getattr(each, name, None))] for name in names
         }

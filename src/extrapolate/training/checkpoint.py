@@ -1,4 +1,4 @@
-"""A training on disk: one safetensors file, replaced in one move, checked by its own digest when read."""
+"""Checkpoints of a training: one safetensors file, replaced atomically and verified by its digest when read."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from torch import Tensor
 from extrapolate._runtime.errors import UserError
 from extrapolate._runtime.files import replacing
 
-FORMAT = "extrapolate-checkpoint-1"
+FORMAT = "extrapolate-checkpoint-2"
 
 
 class CheckpointError(UserError):
@@ -25,7 +25,7 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and a JSON value that says what they are."""
+    """Tensors by name, and a JSON value that describes them."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, Any]
@@ -41,10 +41,10 @@ def _digest(tensors: Mapping[str, Tensor], metadata: str) -> str:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes to a temporary name, flushes to disk and renames: ``path`` is always whole, old or new.
+    """Write to a temporary file, flush it to disk and rename it: ``path`` is always a complete file, old or new.
 
     Raises:
-        OSError: it could not be written, for lack of space for one.
+        OSError: the file cannot be written, for example because the disk is full.
     """
     with replacing(path) as temporary:
         tensors, metadata = _packed(checkpoint)
@@ -52,37 +52,37 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def serialize(checkpoint: Checkpoint) -> bytes:
-    """The content of the file that :func:`write` writes."""
+    """Return the content of the file that :func:`write` writes."""
     return save(*_packed(checkpoint))
 
 
 def _packed(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in checkpoint.tensors.items()}
-    about = json.dumps(checkpoint.metadata, sort_keys=True)
-    return tensors, {"format": FORMAT, "about": about, "digest": _digest(tensors, about)}
+    metadata = json.dumps(checkpoint.metadata, sort_keys=True)
+    return tensors, {"format": FORMAT, "metadata": metadata, "digest": _digest(tensors, metadata)}
 
 
 def read(path: Path) -> Checkpoint:
-    """Reads what :func:`write` wrote.
+    """Read a checkpoint that :func:`write` wrote.
 
     Raises:
-        CheckpointError: the file is damaged. It has then been moved aside, never overwritten.
+        CheckpointError: the file is damaged. It has been renamed, and is never overwritten.
     """
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            # copies: the file will be replaced while they are in use
+            # copies: the file may be replaced while the tensors are in use
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-        if metadata.get("digest") != _digest(tensors, metadata["about"]):
+        if metadata.get("digest") != _digest(tensors, metadata["metadata"]):
             raise ValueError("its contents do not match its digest")
-        return Checkpoint(tensors, json.loads(metadata["about"]))
+        return Checkpoint(tensors, json.loads(metadata["metadata"]))
     except (SafetensorError, ValueError, KeyError) as error:
         aside = _move_aside(path)
         raise CheckpointError(
-            f"checkpoint {path} is corrupt ({str(error).splitlines()[0]}); it is kept as {aside.name}. "
-            "Finished results are untouched: run the same command again to train this part anew"
+            f"checkpoint {path} is corrupt ({str(error).splitlines()[0]}) and was renamed to {aside.name}. "
+            "Finished results are not affected: run the same command again to repeat this training"
         ) from error
 
 

@@ -10,7 +10,15 @@ from extrapolate.training.replicas import State
 
 @dataclass(frozen=True)
 class Clip:
-    """Bounds on one replica's gradients: first on the norm of all of them together, then on each value."""
+    """Limits one replica's gradients: first their total norm, then each value.
+
+    Args:
+        norm: the largest norm of all gradients of the replica together. Default: no limit.
+        value: the largest absolute value of each gradient entry. Default: no limit.
+
+    Raises:
+        ValueError: a limit is not above 0.
+    """
 
     norm: float = math.inf
     value: float = math.inf
@@ -20,10 +28,10 @@ class Clip:
             raise ValueError(f"clip: norm={self.norm} and value={self.value} must be above 0")
 
     def __call__(self, gradients: State) -> State:
-        """Bound the gradients of one replica; the loop maps this over all of them."""
+        """Clip the gradients of one replica. The loop maps this over all replicas."""
         if math.isfinite(self.norm):
             total = torch.stack([each.square().sum() for each in gradients.values()]).sum().sqrt()
-            # the guard is torch's own, so that one replica is clipped as clip_grad_norm_ clips one module
+            # 1e-6 as in torch: one replica is clipped as clip_grad_norm_ clips one module
             factor = (self.norm / (total + 1e-6)).clamp_max(1.0)
             gradients = {name: each * factor for name, each in gradients.items()}
         if math.isfinite(self.value):

@@ -1,4 +1,4 @@
-"""``torch.compile`` where it works, plain eager where it does not."""
+"""``torch.compile`` with a fallback to eager execution."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,21 +9,21 @@ from typing import Any
 
 import torch
 
-#: Recompute instead of storing what several readers want: a step of many small models is bound by memory,
-#: and a hidden layer that never leaves the registers makes a ReLU network's step three times faster.
+#: Compiler options: recompute values that are used several times instead of storing them. A step of many small
+#: models is limited by memory bandwidth. Hidden layers in registers make a ReLU network's step 3 times faster.
 FUSE_MORE: dict[str, str | int | bool | Callable[..., Any]] = {
     "realize_opcount_threshold": 200,
     "realize_reads_threshold": 50,
     "realize_acc_reads_threshold": 100,
 }
 
-#: Why functions run uncompiled inside the innermost :func:`warned_once`; None outside.
+#: Reasons for uncompiled functions inside the innermost :func:`warn_once`; None outside.
 _reasons: ContextVar[list[str] | None] = ContextVar("_reasons", default=None)
 
 
 @contextmanager
 def warn_once() -> Iterator[None]:
-    """While inside, only the first function that cannot be compiled says so."""
+    """Inside, only the first function that cannot be compiled gives a warning."""
     token = _reasons.set([])
     try:
         yield
@@ -32,13 +32,13 @@ def warn_once() -> Iterator[None]:
 
 
 def compile_or_eager(function: Callable[..., Any], eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """``function`` fused at its first call, and again for other shapes; eager, with a warning, where it cannot be.
+    """Compile ``function`` at its first call, once per shape. If that fails, warn and run eagerly.
 
-    ``eager`` is called instead where that is quicker than ``function`` uncompiled, and gives the same.
-    ``function`` must be pure: a call that fails to compile is repeated eagerly. Shapes beyond those that the
-    compiler takes (8, ``torch._dynamo.config.recompile_limit``) run eagerly, all others stay compiled.
+    ``function`` must be pure: a call that fails to compile is repeated eagerly. ``eager`` is a function with the
+    same results that is faster than ``function`` without compilation. The compiler accepts a limited number of
+    shapes (8, ``torch._dynamo.config.recompile_limit``); further shapes run eagerly.
     """
-    fused = torch.compile(_with_code_of_its_own(function), fullgraph=True, dynamic=False, options=FUSE_MORE)
+    fused = torch.compile(_copy_code(function), fullgraph=True, dynamic=False, options=FUSE_MORE)
     eager = eager or function
     begun = failed = False
 
@@ -51,7 +51,7 @@ def compile_or_eager(function: Callable[..., Any], eager: Callable[..., Any] | N
             begun = True
             return result
         except Exception as error:
-            # seconds to import; here it is there already
+            # this import takes seconds, but torch.compile has already made it
             from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
             if not isinstance(error, TorchDynamoException | FailOnRecompileLimitHit):
@@ -64,22 +64,22 @@ def compile_or_eager(function: Callable[..., Any], eager: Callable[..., Any] | N
 
 
 def _warn(reason: str) -> None:
-    told = _reasons.get()
-    if not told:
+    reasons = _reasons.get()
+    if not reasons:
         warnings.warn(f"running uncompiled, which is slower: {reason}", RuntimeWarning, stacklevel=3)
-    if told is not None:
-        told.append(reason)
+    if reasons is not None:
+        reasons.append(reason)
 
 
-def _with_code_of_its_own(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that calls ``function`` and shares its code object with no other.
+def _copy_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls ``function`` and has its own code object.
 
-    The compiler keeps what it has compiled with the code object, and only a few variants of it; functions
-    made by one ``def``, such as all those that ``vmap`` returns, would use up each other's.
+    The compiler stores a limited number of compiled variants per code object. Functions from one ``def``, such as
+    all those that ``vmap`` returns, share a code object and would share this limit.
     """
 
     def entry(*args: Any) -> Any:
         return function(*args)
 
-    code = entry.__code__.replace(co_name=entry.__name__)  # a copy, whatever is replaced
+    code = entry.__code__.replace(co_name=entry.__name__)  # `replace` makes a copy
     return FunctionType(code, globals(), entry.__name__, None, entry.__closure__)

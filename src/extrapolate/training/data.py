@@ -1,4 +1,4 @@
-"""What a user may give as data, and the feed that it stands for."""
+"""Make a feed from the ``data`` argument of :func:`extrapolate.train`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,18 +25,18 @@ DEFAULT_BATCH = 128
 
 
 def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: torch.device) -> Feed:
-    """The feed that ``data`` stands for (see :func:`extrapolate.train`).
+    """Return the feed for ``data`` (see :func:`extrapolate.train`).
 
     Raises:
-        ValueError: data of another kind, tensors of unlike lengths, no examples, or a ``batch_size`` that has
-            no meaning.
+        ValueError: ``data`` has an unknown type, tensors of different lengths or no examples, or ``batch_size``
+            cannot be used with it.
     """
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
     batch = DEFAULT_BATCH if batch_size is None else batch_size
     if data is None:
         if batch_size is not None:
-            raise ValueError("batch_size has no meaning without data: the loss makes its own examples")
+            raise ValueError("batch_size has no meaning without data: leave it out, the loss makes its own examples")
         return NoData()
     tensors = fix_tensors(data)
     if tensors is not None:
@@ -45,19 +45,19 @@ def feed_of(data: Any, batch_size: int | None, seeds: Sequence[int], device: tor
         return TaskFeed(data, batch, device)
     if isinstance(data, list):
         if len(data) != len(seeds):
-            raise ValueError(f"a list of data holds one for each of the {len(seeds)} replicas, got {len(data)}")
+            raise ValueError(f"a list of data must have {len(seeds)} entries, one per replica, got {len(data)}")
         return _each([feed_of(own, batch_size, (seed,), device) for own, seed in zip(data, seeds, strict=True)])
     if isinstance(data, tuple):
-        raise ValueError("a tuple of data holds tensors; one data set for each replica is a list")
+        raise ValueError("a tuple of data must hold tensors: for one data set per replica, pass a list")
     if isinstance(data, Dataset):
         return LoaderFeed(_loader(data, batch, seeds), device)
     if not isinstance(data, Iterable):
         raise ValueError(
-            f"data of type {type(data).__name__} is not understood: give tensors, a TensorDataset, a Dataset, "
+            f"data of type {type(data).__name__} cannot be used: pass tensors, a TensorDataset, a Dataset, "
             "a DataLoader, a Task, a list with one of these for each replica, or None"
         )
     if batch_size is not None:
-        raise ValueError("batch_size is the loader's: leave it out of train, or give the dataset itself")
+        raise ValueError("batch_size cannot be set for a loader: leave it out, or pass the dataset itself")
     return LoaderFeed(data, device)
 
 
@@ -70,16 +70,16 @@ def _each(feeds: list[Feed]) -> Feed:
 
 
 def fix_tensors(data: Any) -> Any:
-    """Tensors, a TensorDataset, or a mapping of tensors as a tuple or dict of tensors; None for anything else.
+    """Convert tensors, a TensorDataset or a mapping of tensors to a tuple or dict; None for anything else.
 
     Raises:
-        ValueError: the tensors have unlike lengths, or no rows.
+        ValueError: the tensors have different lengths or no rows, or are NumPy arrays.
     """
     if isinstance(data, TensorDataset):
         data = data.tensors
     parts = data.values() if isinstance(data, Mapping) else data if isinstance(data, list | tuple) else [data]
     if any(isinstance(each, np.ndarray) for each in parts):
-        raise ValueError("NumPy arrays are not taken: give tensors, torch.from_numpy(array)")
+        raise ValueError("NumPy arrays cannot be used: pass tensors, torch.from_numpy(array)")
     if isinstance(data, Tensor):
         data = (data,)
     if isinstance(data, Mapping):
@@ -90,7 +90,7 @@ def fix_tensors(data: Any) -> Any:
     lengths = {len(leaf) if leaf.dim() else 0 for leaf in leaves}
     if len(lengths) > 1:
         raise ValueError(
-            f"the tensors of the data have unlike lengths: {', '.join(str(len(leaf)) for leaf in leaves)}"
+            f"the tensors of the data have different lengths: {', '.join(str(len(leaf)) for leaf in leaves)}"
         )
     if lengths == {0}:
         raise ValueError("the data has no examples")
@@ -98,7 +98,7 @@ def fix_tensors(data: Any) -> Any:
 
 
 def is_task(data: Any) -> bool:
-    """Whether ``data`` has the methods of a :class:`extrapolate.tasks.Task`."""
+    """Return whether ``data`` has the methods of a :class:`extrapolate.tasks.Task`."""
     return all(callable(getattr(data, name, None)) for name in ("sample", "splits", "solved"))
 
 

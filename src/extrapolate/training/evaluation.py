@@ -1,4 +1,4 @@
-"""Errors of all replicas on fixed data, in float64: near exactness float32 measures its own rounding."""
+"""Errors of all replicas on fixed data, in float64: float32 cannot measure errors close to 0."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from extrapolate.training.replicas import Replicas
 
 @dataclass(frozen=True)
 class FixedData:
-    """Inputs (N, I) and answers (N, O) on which the replicas of ``rows`` are measured."""
+    """Inputs (N, I) and targets (N, O) on which the replicas in ``rows`` are evaluated."""
 
     rows: slice
     x: Tensor
@@ -26,19 +26,19 @@ def mean_squared_error(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: bool = True) -> Evaluate:
-    """A function of replicas giving each measure's mean squared error, float64 (R,).
+    """Return an evaluation that computes the mean squared error of each measure, float64 (R,).
 
-    The pieces of one measure must cover every replica once; pieces of equal shapes share one compilation.
+    The pieces of one measure must cover every replica once. Pieces of equal shapes are compiled once.
     """
-    # inputs with the batch contiguous: a fused pass over few features vectorises so
-    placed = {
+    # the batch axis of the inputs is contiguous, so that the fused kernel vectorises over it
+    contiguous = {
         name: [(data.rows, data.x.movedim(-1, 0).contiguous().movedim(0, -1), data.y) for data in pieces]
         for name, pieces in measures.items()
     }
     by_shape: dict[tuple[int, torch.Size, torch.Size], Callable[..., Tensor]] = {}
 
     def errors_of(replicas: Replicas, rows: slice, x: Tensor, y: Tensor) -> Tensor:
-        """By a function for each shape: the compiler gives up on one that it would compile for many."""
+        """Compute with one function per shape: the compiler limits the number of shapes of a function."""
         shapes = len(range(len(replicas))[rows]), x.shape, y.shape
         if shapes not in by_shape:
             call = replicas.functionalize(mean_squared_error, training=False, dtype=torch.float64)
@@ -51,7 +51,7 @@ def regression_errors(measures: Mapping[str, Sequence[FixedData]], *, compile: b
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         measured = {}
-        for name, pieces in placed.items():
+        for name, pieces in contiguous.items():
             out = torch.full((len(replicas),), torch.nan, dtype=torch.float64, device=replicas.device)
             for rows, x, y in pieces:
                 out[rows] = errors_of(replicas, rows, x, y)

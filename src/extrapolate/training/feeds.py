@@ -1,4 +1,4 @@
-"""The batch of each step: from fixed rows, a task, a loader, or one of these for each replica."""
+"""Sources of each step's batch: fixed tensors, a task, a loader, or one of these for each replica."""
 
 import hashlib
 import warnings
@@ -15,30 +15,32 @@ from torch.utils import _pytree as pytree
 from extrapolate import ops
 from extrapolate.training.vectorize import row_of, stack, without_slow_fallback
 
-#: The half of a batch that is empty.
+#: An empty half of a batch.
 NOTHING: tuple[()] = ()
 
-#: Rows that a float32 number in [0, 1) can tell apart.
+#: The number of rows that a uniform float32 number in [0, 1) can address.
 FLOAT32_ROWS = 2**24
 
 
 class Feed(Protocol):
-    """The batch of each step, and what a resumed training needs to continue with the next one."""
+    """Returns the batch of each step. Its state lets a resumed training continue with the next batch."""
 
     def __call__(self, keys: Tensor) -> tuple[Any, Any]:
-        """The batch of the step in ``keys`` (R, 3): trees of tensors, (R, B, ...) of each replica's own and
-        (B, ...) shared by all."""
+        """Return the batch for ``keys`` (R, 3) as two halves, each a tree of tensors or :data:`NOTHING`.
+
+        The first half has a batch for each replica (R, B, ...), the second one is shared by all (B, ...).
+        """
         ...
 
     def state(self) -> dict[str, Any]:
-        """Numbers, texts and tensors; empty where the batch follows from the keys alone."""
+        """Return numbers, strings and tensors to save; empty if the batch depends on the keys only."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
 def join(own: Any, shared_batch: Any) -> Any:
-    """The two halves of a batch as one; where neither is empty both are mappings."""
+    """Join the two halves of a batch. If neither is empty, both must be mappings."""
     if _is_nothing(own):
         return shared_batch
     return own if _is_nothing(shared_batch) else own | shared_batch
@@ -49,7 +51,7 @@ def _is_nothing(half: Any) -> bool:
 
 
 class Stateless:
-    """A feed whose batches follow from the keys."""
+    """A feed whose batches depend on the keys only."""
 
     def state(self) -> dict[str, Any]:
         return {}
@@ -59,14 +61,14 @@ class Stateless:
 
 
 class NoData(Stateless):
-    """The loss makes its own examples."""
+    """No batches: the loss samples its own examples."""
 
     def __call__(self, keys: Tensor) -> tuple[Any, Any]:
         return NOTHING, NOTHING
 
 
 def digest_of(tensors: Any) -> str:
-    """A digest of a tree of tensors: shapes, types and values."""
+    """Return a digest of the shapes, dtypes and values of a tree of tensors."""
     digest = hashlib.blake2b(digest_size=8)
     for leaf in pytree.tree_leaves(tensors):
         digest.update(f"{leaf.dtype} {tuple(leaf.shape)}".encode())
@@ -94,7 +96,7 @@ class FixedRows(Stateless):
 
 
 def sample_rows(keys: Tensor, batch: int, count: int) -> Tensor:
-    """Row numbers below ``count``, int64 (R, batch), each a function of its key."""
+    """Sample row indices below ``count`` from the keys, int64 (R, batch)."""
     if count <= FLOAT32_ROWS:
         return (ops.uniform(keys, (batch,)) * count).long()
     high, low = ops.uniform(keys, (2, batch)).double().unbind(-2)
@@ -102,7 +104,7 @@ def sample_rows(keys: Tensor, batch: int, count: int) -> Tensor:
 
 
 class OwnRows(FixedRows):
-    """Rows of each replica's own tensors, (R, N, ...), sampled with replacement by its key."""
+    """Rows of tensors (R, N, ...): each replica samples from its own tensors, with replacement, by its key."""
 
     def __post_init__(self) -> None:
         first = pytree.tree_leaves(self.tensors)[0]
@@ -130,7 +132,7 @@ class TaskFeed(Stateless):
             try:
                 with without_slow_fallback():
                     return vmap(lambda key: tuple(self.task.sample(self.batch, key)))(keys), NOTHING
-            except (RuntimeError, ValueError):  # it samples with a torch.Generator, for one
+            except (RuntimeError, ValueError):  # for example: the task samples with a torch.Generator
                 self.mappable = False
         samples = [tuple(self.task.sample(self.batch, key)) for key in keys.cpu()]
         return move(stack(samples), self.device), NOTHING
@@ -149,7 +151,7 @@ class LoaderFeed:
         return NOTHING, self.next()
 
     def next(self) -> Any:
-        """The next batch; the next epoch begins by itself."""
+        """Return the next batch. At the end of an epoch the next one starts."""
         for _ in range(2):
             if self.batches is None:
                 self.batches, self.taken = iter(self.loader), 0
@@ -160,7 +162,7 @@ class LoaderFeed:
                 break
             self.batches, self.may_be_at_its_end = None, False
         raise ValueError(
-            "the data has no further batch: it is empty, or an iterator that ends; give a DataLoader with examples"
+            "the data has no more batches: it is empty, or an iterator that can be read only once; pass a DataLoader"
         )
 
     def state(self) -> dict[str, Any]:
@@ -173,8 +175,8 @@ class LoaderFeed:
             self.may_be_at_its_end = True
         elif state.get("taken"):
             warnings.warn(
-                f"{type(self.loader).__name__} has no state_dict: the resumed training begins its epoch again, so "
-                "it does not end with the numbers of an undisturbed one",
+                f"{type(self.loader).__name__} has no state_dict: the resumed training starts its epoch again, so "
+                "its results differ from those of an uninterrupted training",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -193,8 +195,8 @@ class EachItsOwn:
         except (RuntimeError, ValueError):
             shapes = [[tuple(leaf.shape) for leaf in pytree.tree_leaves(batch)] for batch in batches]
             raise ValueError(
-                f"the replicas' batches have unlike shapes, {shapes[0]} and others: pad them, or give the "
-                "loaders drop_last=True"
+                f"the replicas' batches have different shapes, {shapes[0]} and others: pad them, or set "
+                "drop_last=True in the loaders"
             ) from None
 
     @staticmethod
@@ -211,11 +213,11 @@ class EachItsOwn:
 
 
 def move(values: Any, device: torch.device) -> Any:
-    """A tree with its tensors on ``device``."""
+    """Return a tree with its tensors moved to ``device``."""
     return pytree.tree_map(lambda value: value.to(device) if isinstance(value, Tensor) else value, values)
 
 
 def count_of(batch: Any) -> int:
-    """The examples in a batch: the first axis of its first tensor."""
+    """Return the number of examples in a batch: the length of its first tensor."""
     sizes = (len(leaf) for leaf in pytree.tree_leaves(batch) if isinstance(leaf, Tensor) and leaf.dim())
     return next(sizes, 1)

@@ -1,4 +1,4 @@
-"""What a training settles at its first step: whether ``vmap`` maps it, and how many threads its work is worth."""
+"""Decisions at the first training step: use ``vmap`` or a loop, and the number of threads."""
 
 import random
 import sys
@@ -20,19 +20,20 @@ from extrapolate.training.train_config import TrainConfig
 from extrapolate.training.vectorize import failing_layer, warn_one_by_one, without_slow_fallback
 from extrapolate.training.work import WorkCounter, is_worth_sharing
 
-#: Seconds of compiling before it is announced.
+#: Seconds of compiling before a message is written.
 ANNOUNCE_SECONDS = 3.0
 
 
 @dataclass
 class FirstStep:
-    """The ``gradients`` of a config that decides at its first batch how they are computed.
+    """A value for ``TrainConfig.gradients`` that decides at the first batch how to compute the gradients.
 
-    The batch is tried on copies: the trial changes no weight, buffer or random state.
+    The trial runs on copies: it changes no weight, buffer or random state.
 
     Args:
-        vectorize: ``"auto"``: map with ``vmap`` where it can; True: map or fail; False: one after another.
-        threads: those of the caller; None: the work is not measured.
+        vectorize: True: use ``vmap`` or fail. False: compute the replicas one after another. ``"auto"``: use
+            ``vmap`` if possible, else compute them one after another.
+        threads: the caller's number of threads, used if the work is worth sharing. None: do not measure the work.
     """
 
     vectorize: bool | str = "auto"
@@ -62,26 +63,26 @@ class FirstStep:
         return (vmap_gradients if maps else loop_gradients)(replicas, config)
 
     def _can_vmap(self, replicas: Replicas, config: TrainConfig, args: tuple[Any, ...], work: WorkCounter) -> bool:
-        """Whether the step is mapped; its work is counted on the way."""
+        """Return whether ``vmap`` can map the step; count its work in ``work``."""
         if self.vectorize is False:
-            with _leaving_no_trace(replicas):
+            with _preserve_generators(replicas):
                 _try(loop_gradients(replicas, config), args, work)
             return False
         failure: Exception | None = None
-        with _leaving_no_trace(replicas):
+        with _preserve_generators(replicas):
             try:
                 with without_slow_fallback():
                     _try(vmap_gradients_eagerly(replicas, config), args, work)
                 return True
             except Exception as error:
                 failure = error
-        with _leaving_no_trace(replicas):
-            _try(loop_gradients(replicas, config), args, work)  # raises what is not vmap's fault
+        with _preserve_generators(replicas):
+            _try(loop_gradients(replicas, config), args, work)  # raises if the error is not vmap's
         if self.vectorize is True:
             raise ValueError(
                 f"vectorize=True, but vmap cannot map this training: {str(failure).strip().splitlines()[0]}"
             ) from failure
-        with _leaving_no_trace(replicas), without_slow_fallback():
+        with _preserve_generators(replicas), without_slow_fallback():
             layer = failing_layer(
                 replicas.template, lambda: _try(vmap_gradients_eagerly(replicas, config), args, WorkCounter())
             )
@@ -91,16 +92,16 @@ class FirstStep:
 
 
 def _try(step: Gradients, args: tuple[Any, ...], work: WorkCounter) -> None:
-    """One step on copies: a forward pass or a loss may write into what it is given."""
+    """Run one step on copies: a forward pass or a loss may write into its inputs."""
     copies = pytree.tree_map(lambda each: each.clone() if isinstance(each, Tensor) else each, args)
     with work, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what there is to say is said by the step itself
+        warnings.simplefilter("ignore")  # the real step repeats all warnings
         step(*copies)
 
 
 @contextmanager
-def _leaving_no_trace(replicas: Replicas) -> Iterator[None]:
-    """Afterwards all random generators are as they were."""
+def _preserve_generators(replicas: Replicas) -> Iterator[None]:
+    """Restore the states of all random generators on exit."""
     states = random.getstate(), np.random.get_state()
     devices = [replicas.device] if replicas.device.type == "cuda" else []
     try:
@@ -113,7 +114,7 @@ def _leaving_no_trace(replicas: Replicas) -> Iterator[None]:
 
 @contextmanager
 def _announce() -> Iterator[None]:
-    """While inside, a compilation of over :data:`ANNOUNCE_SECONDS` says what takes so long."""
+    """Write a message to stderr if the block takes longer than :data:`ANNOUNCE_SECONDS`."""
     text = "compiling the training step, once for each shape of a batch: this can take a minute\n"
     timer = threading.Timer(ANNOUNCE_SECONDS, lambda: sys.stderr.write(text))
     timer.daemon = True

@@ -1,4 +1,4 @@
-"""The gradients of one step of all replicas: mapped over the stack, or one replica after the other."""
+"""The gradients of all replicas at one step: with ``vmap``, or one replica after another."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from extrapolate.training.vectorize import row_of
 if TYPE_CHECKING:
     from extrapolate.training.train_config import TrainConfig
 
-#: ``(trained, fixed, keys, own, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
+#: Maps ``(trained, fixed, keys, own, shared, scales)`` to gradients (R, ...) and losses (R,) of one step.
 #:
-#: ``trained``: the parameters to differentiate by; ``fixed``: the frozen ones, and the buffers; ``own`` and
-#: ``shared``: the batch (see :mod:`.data`); ``scales`` (P,): those of the penalties, which the losses
-#: returned do not contain.
+#: ``trained``: the parameters to differentiate by. ``fixed``: frozen parameters and buffers. ``own`` and
+#: ``shared``: the two halves of the batch (see :class:`Feed`). ``scales`` (P,): weights of the penalties. The
+#: losses do not include the penalties.
 Gradients = Callable[[State, State, Tensor, Any, Any, Tensor], tuple[State, Tensor]]
 
-#: How ``vmap`` maps these arguments. Parts that sample from torch's global generator (dropout) do so for each
-#: replica (``randomness="different"``).
+#: ``in_dims`` of ``vmap`` for these arguments. Layers that sample from torch's global generator (dropout) sample
+#: different numbers for each replica (``randomness="different"``).
 IN_DIMS = (0, 0, 0, 0, None, None)
 
 
 def vmap_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
-    """All replicas in one call, mapped by ``vmap`` and, if the config says so, fused by ``torch.compile``."""
+    """Compute all replicas in one call with ``vmap``, compiled if ``config.compile`` is set."""
     eager = vmap_gradients_eagerly(replicas, config)
     return compile_or_eager(_differentiated_inside(replicas, config), eager) if config.compile else eager
 
 
 def vmap_gradients_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients:
-    """The losses by ``vmap``, their gradients by ordinary ``autograd``: a third less time than ``vmap(grad)``.
+    """Compute the losses with ``vmap`` and the gradients with ``autograd``: a third less time than ``vmap(grad)``.
 
-    A replica's loss depends on its own parameters only, so the gradient of the sum is that of each.
+    A replica's loss depends only on its own parameters. The gradient of the sum of the losses therefore contains
+    the gradient of each replica.
     """
     losses_of = vmap(_call(replicas, config), in_dims=IN_DIMS, randomness="different")
     bounded = vmap(lambda slopes: _bound(slopes, config)) if config.grad_clip else None
@@ -48,7 +49,7 @@ def vmap_gradients_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients
         with torch.enable_grad():
             totals, losses = losses_of(leaves, *rest)
             found = _gradients(totals.sum(), list(leaves.values()))
-        # laid out as the parameters are: fused optimizers read both memories side by side
+        # the same memory layout as the parameters: fused optimizers read both in parallel
         slopes = {name: slope.contiguous() for name, slope in zip(leaves, found, strict=True)}
         return bounded(slopes) if bounded else slopes, losses.detach()
 
@@ -56,7 +57,7 @@ def vmap_gradients_eagerly(replicas: Replicas, config: TrainConfig) -> Gradients
 
 
 def _differentiated_inside(replicas: Replicas, config: TrainConfig) -> Gradients:
-    """``vmap(grad)``, which can be compiled as one graph."""
+    """Return ``vmap(grad)``, which can be compiled as one graph."""
     call = _call(replicas, config)
 
     def one(trained: State, *rest: Any) -> tuple[State, Tensor]:
@@ -67,10 +68,11 @@ def _differentiated_inside(replicas: Replicas, config: TrainConfig) -> Gradients
 
 
 def loop_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
-    """One replica after the other by ordinary ``autograd``: for layers without a batching rule, such as
-    ``torch.nn.LSTM``, and for those whose fastest kernels ``vmap`` cannot map. Never compiled.
+    """Compute one replica after another with ``autograd``. Never compiled.
 
-    The numbers are those of :func:`mapped` to rounding, except where a layer samples from torch's global generator.
+    It is for layers without a batching rule, such as ``torch.nn.LSTM``, and for layers whose fastest kernels
+    ``vmap`` cannot map. Results equal those of :func:`vmap_gradients` up to rounding, except in layers that sample
+    from torch's global generator.
     """
     call = _call(replicas, config)
 
@@ -93,18 +95,20 @@ def loop_gradients(replicas: Replicas, config: TrainConfig) -> Gradients:
 
 
 def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
-    """Zeros for what the loss does not use, as ``torch.func.grad`` gives.
+    """Return the gradients; zeros for parameters that the loss does not use, as ``torch.func.grad`` returns.
 
     Raises:
-        ValueError: it uses none of them.
+        ValueError: the loss uses none of the parameters.
     """
     if not total.requires_grad:
-        raise ValueError("the loss does not depend on the model's parameters: it was detached or rounded on the way")
+        raise ValueError(
+            "the loss does not depend on the model's parameters: check that nothing detaches or rounds it"
+        )
     return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
 
 
 def _call(replicas: Replicas, config: TrainConfig) -> Callable[..., tuple[Tensor, Tensor]]:
-    """One replica's loss with its penalties, and without them."""
+    """Return a function that computes one replica's loss with penalties, and without."""
 
     def loss(model: nn.Module, key: Tensor, batch: Any, scales: Tensor) -> tuple[Tensor, Tensor]:
         value = config.loss(model, key, batch)

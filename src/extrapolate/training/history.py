@@ -1,4 +1,4 @@
-"""What was measured on the way, and the best values met."""
+"""The metrics measured during a training, and each replica's best weights."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class History:
-    """The measures of R replicas at E evaluations, on the CPU.
+    """The metrics of R replicas at E evaluations. All tensors but ``best`` are on the CPU.
 
     Attributes:
-        monitor: the measure that marks a replica's best step, its lowest or highest value by ``mode``.
-        best: parameters and buffers by name, (R, ...): the values of each replica at its best evaluation.
-        seeds: of the replicas, (R,).
-        steps: the steps at which the replicas were evaluated, int64 (E,).
-        metrics: by name, float64 (E, R); ``loss`` is that on the validation data.
-        train_loss: the mean loss of the training steps since the evaluation before, float64 (E, R).
-        seconds: wall-clock time of the training up to each evaluation, float64 (E,); earlier runs that were
-            resumed count.
+        monitor: the metric that selects each replica's best step.
+        mode: ``min`` if the lowest value of ``monitor`` is best, ``max`` if the highest is.
+        best: parameters and buffers (R, ...) by name: the values of each replica at its best evaluation.
+        seeds: the seeds of the replicas, R integers.
+        steps: the training step of each evaluation, int64 (E,).
+        metrics: values by name, float64 (E, R). ``loss`` is the validation loss.
+        train_loss: the mean training loss since the previous evaluation, float64 (E, R).
+        seconds: wall-clock time of the training up to each evaluation, float64 (E,). A resumed training includes
+            the time before it was resumed.
     """
 
     monitor: str
@@ -39,7 +40,7 @@ class History:
 
     @classmethod
     def of(cls, replicas: Replicas, monitor: str, mode: Literal["min", "max"] = "min") -> "History":
-        """An empty history of replicas that have not been evaluated yet."""
+        """Return an empty history for replicas that have not been evaluated yet."""
         best = {name: value.clone() for name, value in replicas.state.items()}
         nothing = torch.zeros(0, len(replicas), dtype=torch.float64)
         return cls(monitor, best, mode, replicas.seeds, train_loss=nothing)
@@ -52,21 +53,21 @@ class History:
         train_loss: Tensor | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """Append an evaluation; keep the values of the replicas that are at their best so far.
+        """Append an evaluation. Update ``best`` for the replicas that have improved.
 
         Raises:
-            ValueError: a measure is not a tensor (R,), or ``monitor`` is not among them.
+            ValueError: a metric is not a tensor (R,), ``monitor`` is missing, or the metrics have changed.
         """
         for name, value in metrics.items():
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             if shape != (len(replicas),):
-                raise ValueError(f"measure {name!r} must be a tensor ({len(replicas)},), got {shape}")
+                raise ValueError(f"metric {name!r} must be a tensor ({len(replicas)},), got {shape}")
         if self.monitor not in metrics and self.monitor != "loss":
             raise ValueError(f"monitor={self.monitor!r} is not among the metrics {sorted(metrics)}")
         if len(self.steps) and metrics.keys() != self.metrics.keys():
             raise ValueError(
-                f"the metrics are now {', '.join(metrics) or 'none'}, but {', '.join(self.metrics) or 'none'} at the "
-                "evaluations before: resume with the metrics and validation data that the training began with"
+                f"the metrics are now {', '.join(metrics) or 'none'}, but were {', '.join(self.metrics) or 'none'}: "
+                "resume with the same metrics and validation data"
             )
         rows = {name: value.detach().to("cpu", torch.float64)[None] for name, value in metrics.items()}
         loss = torch.full((len(replicas),), torch.nan) if train_loss is None else train_loss
@@ -79,12 +80,12 @@ class History:
         }
         improved = self._scores()[-1] < before
         for name, value in replicas.state.items():
-            kept = self.best[name]
-            where = improved.to(kept.device).view(-1, *[1] * (kept.dim() - 1))
-            torch.where(where, value, kept, out=kept)
+            best = self.best[name]
+            where = improved.to(best.device).view(-1, *[1] * (best.dim() - 1))
+            torch.where(where, value, best, out=best)
 
     def _scores(self) -> Tensor:
-        """(E, R): lower is better; inf where a replica has diverged (NaN), which is never its best."""
+        """Scores (E, R), lower is better. A diverged replica (NaN) scores inf, which is never its best."""
         values = self.metrics.get(self.monitor, self.train_loss)
         return (values if self.mode == "min" else -values).nan_to_num(nan=torch.inf)
 
@@ -93,7 +94,7 @@ class History:
 
     @property
     def best_step(self) -> Tensor:
-        """int64 (R,): the step of each replica's best evaluation."""
+        """The step of each replica's best evaluation, int64 (R,)."""
         return self.steps[self._scores().argmin(0)]
 
     @property
@@ -101,12 +102,12 @@ class History:
         return float(self.seconds[-1]) if len(self.seconds) else 0.0
 
     def at_best(self, name: str) -> Tensor:
-        """float64 (R,): metric ``name``, or ``train_loss``, at each replica's best evaluation."""
+        """Return metric ``name``, or ``train_loss``, at each replica's best evaluation, float64 (R,)."""
         values = self.train_loss if name == "train_loss" else self.metrics[name]
         return values.gather(0, self._scores().argmin(0)[None])[0]
 
     def first_below(self, name: str, threshold: Tensor) -> list[int | None]:
-        """Each replica's first evaluated step with metric ``name`` below its threshold (R,); None if never."""
+        """Return each replica's first evaluated step with ``name`` below its threshold (R,), or None."""
         below = self.metrics[name] < threshold
         return [
             int(self.steps[int(column.to(torch.uint8).argmax())]) if bool(column.any()) else None
@@ -114,11 +115,14 @@ class History:
         ]
 
     def latest(self) -> dict[str, Tensor]:
-        """Metrics of the last evaluation, (R,) each; empty before the first."""
+        """Return the metrics of the last evaluation, (R,) each; empty before the first."""
         return {name: values[-1] for name, values in self.metrics.items()}
 
     def to_polars(self) -> "pl.DataFrame":
-        """One row per evaluation and replica: ``step, seconds, replica, seed, train_loss`` and the metrics."""
+        """Return one row per evaluation and replica.
+
+        The columns are ``step, seconds, replica, seed, train_loss`` and the metrics.
+        """
         with needs_extra("experiments", "History.to_polars()"):
             import polars as pl  # a slow import
 

@@ -1,4 +1,4 @@
-"""The loop: the gradients of all replicas, one optimizer step, the box; evaluations and checkpoints."""
+"""The training loop: gradients of all replicas, optimizer step, bounds on weights, evaluations, checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from extrapolate.training.replicas import EVALUATION_STREAM, Replicas
 from extrapolate.training.state import TrainingState
 from extrapolate.training.train_config import TrainConfig
 
-#: Seconds between two checkpoints at least, at evaluations and elsewhere, and between two progress calls.
+#: Minimum seconds between two checkpoints (at evaluations, at other steps), and between two progress updates.
 CHECKPOINT_SECONDS = 5.0
 CHECKPOINT_SECONDS_BETWEEN = 60.0
 PROGRESS_SECONDS = 0.2
@@ -29,30 +29,33 @@ PROGRESS_SECONDS = 0.2
 def run_training(
     replicas: Replicas, config: TrainConfig, *, checkpoint: Path | None = None, progress: Progress | None = None
 ) -> History:
-    """Train ``replicas`` in place by ``config``; returns what was measured. The replicas hold their last weights.
+    """Train ``replicas`` in place and return the history. The replicas then hold their last weights.
 
-    With a ``checkpoint`` path the training is saved there at evaluations, now and then between them, at the end
-    and when asked to stop. It continues from there if the file exists: the final numbers are those of an
-    undisturbed training.
+    With a ``checkpoint`` path the training is saved there: at evaluations, between them at least 60 s apart, at
+    the end and when it is stopped. If the file exists, the training resumes from it. A resumed training ends with
+    the same numbers as an uninterrupted one.
 
     Raises:
-        Interrupted: ``watch`` asked to stop; the state is saved.
-        CheckpointError: the checkpoint is damaged (then it has been moved aside), of another training or of a
-            longer one.
+        Interrupted: ``progress`` requested a stop. The state is saved.
+        CheckpointError: the checkpoint is damaged (the file is then moved aside), or it belongs to another or a
+            longer training.
     """
     state = TrainingState.of(replicas, config)
     with warn_once(), _own_generators(replicas):
         if checkpoint is not None and checkpoint.exists():
             state.restore(checkpoints.read(checkpoint), str(checkpoint))
         if state.step > config.steps:
-            raise CheckpointError(f"checkpoint {checkpoint} is of a longer training, at step {state.step:,}")
+            raise CheckpointError(
+                f"checkpoint {checkpoint} is at step {state.step:,}, after the last step {config.steps:,}: "
+                "increase steps, or pass another path"
+            )
         _Run(state, config, checkpoint, progress or NullProgress()).execute()
     return state.history
 
 
 @contextmanager
 def _own_generators(replicas: Replicas) -> Iterator[None]:
-    """While inside, torch's global generators (dropout samples from them) follow from the replicas' seeds."""
+    """Inside, seed torch's global generators (used by dropout) from the replicas' seeds; restore them afterwards."""
     devices = [replicas.device] if replicas.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         words = np.random.SeedSequence([seed % 2**32 for seed in replicas.seeds]).generate_state(1)
@@ -62,7 +65,7 @@ def _own_generators(replicas: Replicas) -> Iterator[None]:
 
 @dataclass
 class _Run:
-    """The steps that are left, with an evaluation and perhaps a checkpoint now and then."""
+    """Runs the remaining steps, evaluates and writes checkpoints."""
 
     state: TrainingState
     config: TrainConfig
@@ -106,7 +109,7 @@ class _Run:
             state.step, state.history.latest() | {"train_loss": state.history.train_loss[-1]}
         )
         if config.restart is not None:
-            state.starts.begin_anew(config.restart, state.replicas, state.step, means.float())
+            state.starts.restart_stuck(config.restart, state.replicas, state.step, means.float())
 
     def _save_after(self, seconds: float) -> None:
         """Write a checkpoint if the last one is at least ``seconds`` old."""
@@ -115,12 +118,12 @@ class _Run:
             self.saved_at = time.monotonic()
 
     def _done(self) -> bool:
-        """Whether no further step is wanted, judged by the evaluations so far."""
-        history, until = self.state.history, self.config.stop_when
-        return until is not None and len(history.steps) > 0 and until(history)
+        """Return whether ``stop_when`` ends the training."""
+        history, stop_when = self.state.history, self.config.stop_when
+        return stop_when is not None and len(history.steps) > 0 and stop_when(history)
 
     def _run_until(self, target: int) -> bool:
-        """Steps up to ``target``; False if asked to stop before it."""
+        """Run the steps up to ``target``. Return False if a stop was requested earlier."""
         status, reported_at = self._status(), 0.0
         for step in range(self.state.step, target):
             self.take_step(step)
@@ -141,7 +144,7 @@ class _Run:
 
 
 def _stepper(state: TrainingState, config: TrainConfig, callbacks: Callbacks) -> Callable[[int], None]:
-    """A function that takes step ``n`` of the training, with nothing allocated that the step need not."""
+    """Return a function that runs training step ``n``. Everything that all steps share is allocated here, once."""
     replicas, optimizer, feed = state.replicas, state.optimizer, state.feed
     compute = config.gradients(replicas, config)
     trained = replicas.trainable
@@ -167,7 +170,7 @@ def _stepper(state: TrainingState, config: TrainConfig, callbacks: Callbacks) ->
         for group, rate, factor in rates:
             group["lr"] = rate * factor(step)
         if config.grad_noise is not None:
-            config.grad_noise.step = step  # where a resumed training goes on
+            config.grad_noise.step = step  # a resumed training continues here
             config.grad_noise(optimizer)
         optimizer.step()
         if state.scheduler is not None:

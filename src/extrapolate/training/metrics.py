@@ -1,4 +1,4 @@
-"""What is measured of all replicas at an evaluation: the loss and the metrics, on held-out data."""
+"""Evaluations: the loss and the metrics of all replicas on held-out data."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from extrapolate.training.feeds import NOTHING, count_of, join, move
 from extrapolate.training.replicas import Replicas
 from extrapolate.training.vectorize import stack
 
-#: ``evaluate(replicas, keys)``: measures of every replica, each a tensor (R,). ``keys`` (R, 3) hold the step, and
-#: a stream of random numbers that no training step uses.
+#: ``evaluate(replicas, keys)``: the metrics by name, each a tensor (R,). ``keys`` (R, 3) contain the step, and a
+#: stream of random numbers that no training step uses.
 Evaluate = Callable[[Replicas, Tensor], dict[str, Tensor]]
 
 #: The functions to measure, by name.
 Metrics = Mapping[str, Callable[..., Any]]
 
-#: Batches to measure on, read again at each evaluation: pairs (own, shared) as a feed gives.
+#: Batches to evaluate on, read again at each evaluation: pairs (own, shared), as a feed returns.
 Sets = Callable[[], Iterable[tuple[Any, Any]]]
 
 
@@ -32,10 +32,10 @@ def evaluation_of(
     validation: Any,
     batch: int | None,
 ) -> Evaluate:
-    """The evaluation that :func:`extrapolate.train` makes of its arguments.
+    """Make the evaluation from the arguments of :func:`extrapolate.train`.
 
     Raises:
-        ValueError: metrics without anything to measure on, or validation data that is not understood.
+        ValueError: there are metrics but no data for them, or the validation data cannot be used.
     """
     if data is None and validation is None:
         return _by_key(metrics)
@@ -49,7 +49,7 @@ def evaluation_of(
 
 
 def _by_key(metrics: Metrics) -> Evaluate:
-    """Metrics that make their own examples from a key, as the loss does."""
+    """Evaluate metrics that sample their own examples from a key, as the loss does."""
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
@@ -62,10 +62,10 @@ def _by_key(metrics: Metrics) -> Evaluate:
 
 
 def _on(functions: Metrics, sets: Sets) -> Evaluate:
-    """The functions on all batches of ``sets``, averaged over the examples."""
+    """Evaluate the functions on all batches of ``sets`` and average over the examples."""
 
     @torch.no_grad()
-    @torch.random.fork_rng(devices=[])  # a loader samples a seed, which no training step may notice
+    @torch.random.fork_rng(devices=[])  # a loader samples a seed, which must not change the training
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         sums = {name: torch.zeros(len(replicas), dtype=torch.float64) for name in functions}
         total = 0
@@ -101,10 +101,10 @@ def _scalar(name: str, value: Any) -> Tensor:
 
 
 def _of_training(data: Any) -> Any:
-    """What metrics without validation data are measured on."""
+    """Return the training data that metrics are measured on without validation data."""
     if is_task(data) or fix_tensors(data) is not None:
         return data
-    raise ValueError("metrics are measured on validation data: give validation=")
+    raise ValueError("metrics need validation data here: pass validation=")
 
 
 def _sets(held_out: Any, replicas: int, device: torch.device, batch: int) -> Sets:
@@ -115,23 +115,23 @@ def _sets(held_out: Any, replicas: int, device: torch.device, batch: int) -> Set
     if isinstance(held_out, list | tuple):
         own = [_tensors(each) for each in held_out]
         if len(own) != replicas or any(each is None for each in own):
-            raise ValueError(f"a list of validation data holds tensors for each of the {replicas} replicas")
+            raise ValueError(f"a list of validation data must hold tensors for each of the {replicas} replicas")
         stacked = move(stack(own), device)
         return lambda: [(stacked, NOTHING)]
     loader = DataLoader(held_out, batch) if isinstance(held_out, Dataset) else held_out
     if not isinstance(loader, Iterable) or isinstance(loader, Iterator):
         raise ValueError(
-            f"validation data of type {type(held_out).__name__} cannot be read at every evaluation: give tensors, "
+            f"validation data of type {type(held_out).__name__} cannot be read at every evaluation: pass tensors, "
             "a Dataset, a DataLoader or a Task"
         )
     return lambda: ((NOTHING, move(dict(b) if isinstance(b, Mapping) else b, device)) for b in loader)
 
 
 def _tensors(held_out: Any) -> Any:
-    """The tensors of one batch; None where there are several."""
+    """Return the tensors of the validation data as one batch; None if there are several batches."""
     if not is_task(held_out):
         return fix_tensors(held_out)
     splits = held_out.splits()
     if "validation" not in splits:
-        raise ValueError(f"the task has no validation split, only {', '.join(splits)}: give one of their tensors")
+        raise ValueError(f"the task has no validation split, only {', '.join(splits)}: pass the tensors of one")
     return fix_tensors(splits["validation"])

@@ -1,16 +1,16 @@
-"""A tree of tensors and plain values as safetensors and JSON hold it: tensors by name, the rest with their names."""
+"""Convert a tree of tensors and plain values to tensors by name (safetensors) and a JSON value, and back."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-#: Mark a JSON object that stands for a tensor, and one that holds the items of a dict whose keys are not all texts.
+#: Keys of a JSON object that represents a tensor, and of one with the items of a dict with non-string keys.
 TENSOR, PAIRS = "__tensor__", "__items__"
 
 
 def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
-    """The tensors of ``tree`` by name, and a JSON value with these names in their places.
+    """Return the tensors of ``tree`` by name, and a JSON value that has these names instead of the tensors.
 
     Raises:
         TypeError: the tree holds something that is neither a tensor, a dict, a list, nor a plain value.
@@ -34,7 +34,7 @@ def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
 
 
 def unpack(tensors: Mapping[str, Tensor], value: Any) -> Any:
-    """The tree that :func:`pack` was given; tuples come back as lists."""
+    """Return the tree that was packed by :func:`pack`; tuples become lists."""
     if isinstance(value, dict):
         if TENSOR in value:
             return tensors[value[TENSOR]]

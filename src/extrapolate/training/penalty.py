@@ -1,4 +1,4 @@
-"""What a training adds to the loss."""
+"""A penalty that is added to the loss."""
 
 import math
 from collections.abc import Callable
@@ -13,9 +13,13 @@ from extrapolate.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class Penalty:
-    """``schedule(step) * measure(model)``, added to the loss of the replicas whose loss is below ``loss_below``.
+    """Adds ``schedule(step) * measure(model)`` to the loss of every replica whose loss is below ``loss_below``.
 
-    ``measure`` is what the modules state themselves, unless said otherwise.
+    Args:
+        schedule: the weight of the penalty: a :class:`Schedule` or a constant.
+        measure: returns the penalty of one replica. Default: :func:`extrapolate.nn.penalty`, the sum of the
+            penalties that its modules define.
+        loss_below: replicas with a loss of at least this value have no penalty. Default: no limit.
     """
 
     schedule: Schedule | float
@@ -23,11 +27,11 @@ class Penalty:
     loss_below: float = math.inf
 
     def weight(self, step: int) -> float:
-        """The factor at a step: that of the schedule, or the number."""
+        """Return the weight of the penalty at a step."""
         return self.schedule(step) if callable(self.schedule) else self.schedule
 
     def of(self, model: nn.Module, loss: Tensor, scale: Tensor) -> Tensor:
-        """The penalty of one replica at a step whose scale is ``scale``."""
+        """Return the penalty of one replica with weight ``scale``."""
         value = scale * self.measure(model)
         if math.isinf(self.loss_below):
             return value

@@ -1,4 +1,4 @@
-"""A progress bar of a training in a terminal."""
+"""A progress bar for a training in a terminal."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ QUIET_SECONDS = 2.0
 
 @dataclass
 class TrainingProgress:
-    """Shows the steps of a training; ``stops`` says whether it is to stop."""
+    """Shows the steps of a training. ``stops()`` returns whether the training must stop."""
 
     steps: int
     stops: Callable[[], bool] = lambda: False
@@ -31,7 +31,7 @@ class TrainingProgress:
         self.bar.update(self.task, completed=step)
 
     def _open(self) -> Any:
-        from rich.console import Console  # a slow import, for terminals alone
+        from rich.console import Console  # slow to import, and needed only in a terminal
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -50,7 +50,7 @@ class TrainingProgress:
 
 @contextmanager
 def terminal_progress(steps: int) -> Iterator[TrainingProgress]:
-    """A progress bar on stderr where that is a terminal, removed at the end."""
+    """Show a progress bar if stderr is a terminal, and remove it at the end."""
     progress = TrainingProgress(steps)
     try:
         yield progress

@@ -1,4 +1,4 @@
-"""R modules of one architecture as one: their parameters stacked on a leading axis, their calls mapped."""
+"""R modules of one architecture as one object: parameters stacked on a leading axis, calls mapped over it."""
 
 import copy
 import os
@@ -26,7 +26,7 @@ from extrapolate.training.vectorize import (
 
 State = dict[str, Tensor]
 
-#: The stream of random numbers that evaluations draw from; that of the training data is 0.
+#: The stream of random numbers for evaluations. The training data use stream 0.
 EVALUATION_STREAM = 2**32 - 1
 
 
@@ -45,17 +45,18 @@ class Replicas:
     """R replicas of one ``nn.Module``, trained and called at once.
 
     Args:
-        modules: R modules that differ in the values of their tensors only; the values are copied.
-        seeds: one integer per replica, 0, 1, 2, ... by default. What a replica samples through a key (data,
-            noise of a stochastic unit) follows from its own seed. What is sampled from torch's global generator
-            (dropout) follows from all seeds together.
+        modules: R modules that differ only in the values of their tensors. The values are copied.
+        seeds: one integer per replica, 0, 1, 2, ... by default. Random numbers sampled through a key (data, noise
+            of a stochastic unit) depend only on the replica's own seed. Random numbers from torch's global
+            generator (dropout) depend on the seeds of all replicas.
 
     ``parameters`` and ``buffers`` map names to tensors (R, ...). Frozen parameters (``requires_grad=False``) are
-    not trained. ``replicas[i]`` is an ordinary module with a copy of replica i's values; ``replicas[a:b]`` are
-    new replicas with copies of these rows.
+    not trained. ``replicas[i]`` is an ordinary module with a copy of replica i's values. ``replicas[a:b]`` is a
+    new ``Replicas`` with copies of these rows.
 
     Raises:
-        ValueError: no modules, another number of seeds, modules without parameters or of unlike architecture.
+        ValueError: there are no modules, they have no parameters or different architectures, or the number of
+            seeds is not R.
     """
 
     def __init__(self, modules: Sequence[nn.Module], seeds: Sequence[int] | None = None) -> None:
@@ -63,7 +64,7 @@ class Replicas:
             raise ValueError("Replicas needs at least one module")
         self.seeds = tuple(range(len(modules)) if seeds is None else seeds)
         if len(self.seeds) != len(modules):
-            raise ValueError(f"{len(modules)} modules need as many seeds, got {len(self.seeds)}")
+            raise ValueError(f"{len(modules)} modules need {len(modules)} seeds, got {len(self.seeds)}")
         if next(modules[0].parameters(), None) is None:
             raise ValueError(f"{type(modules[0]).__name__} has no parameters: there is nothing to train")
         check_alike(modules)
@@ -78,8 +79,8 @@ class Replicas:
     ) -> "Replicas":
         """Build one module per seed with ``factory``, each initialised under ``torch.manual_seed(seed)``.
 
-        Modules are initialised on the CPU, whatever the device: a seed starts from the same weights everywhere.
-        The global generator keeps its state.
+        Modules are initialised on the CPU and then moved to ``device``, so a seed gives the same initial weights
+        on every device. The state of torch's global generator does not change.
         """
         modules = []
         with torch.random.fork_rng(devices=[]):
@@ -143,7 +144,7 @@ class Replicas:
         return {name: value for name, value in self.parameters.items() if wanted[name]}
 
     def state_dict(self) -> State:
-        """Parameters and buffers by name, tensors (R, ...) that share the replicas' memory."""
+        """Return parameters and buffers by name: tensors (R, ...) that share the replicas' memory."""
         return self.state
 
     @torch.no_grad()
@@ -151,25 +152,25 @@ class Replicas:
         """Copy ``state``, tensors (R, ...) by name, into parameters and buffers, in place.
 
         Raises:
-            ValueError: a name is missing or unknown, or a shape differs. Nothing has been changed then.
+            ValueError: a name is missing or unknown, or a shape differs. No tensor is changed in that case.
         """
         own = self.state
         for name in sorted(own.keys() | state.keys()):
             if name not in own or name not in state:
-                raise ValueError(f"{name!r} is {'missing' if name in own else 'no tensor of these replicas'}")
+                raise ValueError(f"{name!r} is {'missing' if name in own else 'not a tensor of these replicas'}")
             if own[name].shape != state[name].shape:
                 raise ValueError(f"{name!r} has shape {tuple(state[name].shape)} instead of {tuple(own[name].shape)}")
         for name, target in own.items():
             target.copy_(state[name])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the values of all replicas to a safetensors file, in one move."""
+        """Write the values of all replicas to a safetensors file. The file is replaced atomically."""
         with replacing(Path(path)) as temporary:
             values = {name: value.detach().cpu().contiguous() for name, value in self.state.items()}
             save_file(values, temporary, {"seeds": repr(list(self.seeds))})
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read values that :meth:`save` wrote, in place.
+        """Load, in place, the values that :meth:`save` wrote.
 
         Raises:
             UserError: the file is missing, damaged, or holds other tensors.
@@ -179,7 +180,7 @@ class Replicas:
                 values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 checkpoint = "digest" in (file.metadata() or {})
             if checkpoint:
-                raise ValueError("it is a checkpoint of train; call train again to resume it, then replicas.save")
+                raise ValueError("it is a checkpoint of train: call train again to resume, then replicas.save")
             self.load_state_dict(values)
         except FileNotFoundError:
             raise UserError(f"there is no file {path}") from None
@@ -187,23 +188,23 @@ class Replicas:
             raise UserError(f"{path} does not hold these replicas: {str(error).splitlines()[0]}") from None
 
     def to(self, device: torch.device | str) -> "Replicas":
-        """Move the stacked values to ``device``, in place; returns self."""
+        """Move the stacked values to ``device``, in place, and return self."""
         self.parameters = {name: value.to(device) for name, value in self.parameters.items()}
         self.buffers = {name: value.to(device) for name, value in self.buffers.items()}
         return self
 
     def keys(self, step: int = 0, stream: int = 0) -> Tensor:
-        """The replicas' keys, int64 (R, 3): ``seed, stream, step`` (see :func:`extrapolate.ops.uniform`)."""
+        """Return the replicas' keys ``seed, stream, step``, int64 (R, 3) (see :func:`extrapolate.ops.uniform`)."""
         return torch.tensor([[seed, stream, step] for seed in self.seeds], device=self.device)
 
     def functionalize(
         self, function: Callable[..., Any], *, training: bool, dtype: torch.dtype | None = None
     ) -> Callable[..., Any]:
-        """Make ``function(model, *args)`` a pure function of one replica's values.
+        """Turn ``function(model, *args)`` into a pure function of one replica's values.
 
-        Returns ``call(parameters, buffers, key, *args)`` for ``vmap``, ``grad`` and ``torch.compile``. The
-        ``key`` (3,), or None, is handed to the parts of the model that sample random numbers, each with a
-        stream of its own (1, 2, ...; stream 0 is for data). Floating values are cast to ``dtype``.
+        Returns ``call(parameters, buffers, key, *args)`` for ``vmap``, ``grad`` and ``torch.compile``. The ``key``
+        (3,), or None, is for the submodules that sample random numbers. Each of them uses its own stream
+        (1, 2, ...); stream 0 is for data. Floating-point values are cast to ``dtype`` if it is set.
         """
         shell = _Shell(copy.deepcopy(self.template).train(training))
         streams = {f"model.{name}": index for index, name in enumerate(key_names(self.template), 1)}
@@ -227,14 +228,14 @@ class Replicas:
             function: returns a tensor, or a tree (dict, tuple) of them.
             per_replica: trees of tensors (R, ...); each replica gets its own entries.
 
-        Where ``vmap`` cannot map the function the replicas are called one after another, with one warning.
+        If ``vmap`` cannot map the function, the replicas are called one after another, with one warning.
         """
         if not self.vectorized:
             return self._map_one_by_one(function, per_replica)
         try:
             return self._map_at_once(function, per_replica)
         except Exception as error:
-            result = self._map_one_by_one(function, per_replica)  # an error of the function's own is raised here
+            result = self._map_one_by_one(function, per_replica)  # raises if the function itself is wrong
             self.vectorized = False
             layer = failing_layer(self.template, lambda: self._map_at_once(function, per_replica))
             warn_one_by_one(error, layer)
@@ -251,11 +252,11 @@ class Replicas:
         return stack([call(parameters, buffers, None, *own) for parameters, buffers, own in rows])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The replicas' outputs (R, ...) in evaluation mode.
+        """Return the replicas' outputs (R, ...) in evaluation mode.
 
-        ``replicas[i]`` comes in training mode: call its ``eval()`` to compare.
-        ``x`` with a leading axis of R entries gives each replica its own input; any other ``x`` is shared by
-        all. To share a batch of exactly R examples, give ``x.expand(R, *x.shape)``.
+        If the leading axis of ``x`` has length R, each replica gets its own input. Otherwise all replicas get the
+        same ``x``. To share a batch of exactly R examples, pass ``x.expand(R, *x.shape)``. ``replicas[i]`` is in
+        training mode: call its ``eval()`` before you compare outputs.
         """
         if x.dim() and len(x) == len(self):
             return self.vmap(lambda model, own: model(own), x)
@@ -268,8 +269,8 @@ def _stack(values: Sequence[Mapping[str, Tensor]]) -> State:
 
 
 def _shorten(seeds: Sequence[int]) -> str:
-    """``0 to 24`` where they follow one another."""
+    """Return the seeds as text; consecutive ones as a range, such as ``0 to 24``."""
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
         return f"{seeds[0]} to {seeds[-1]}"
-    shown = ", ".join(map(str, seeds[:6]))
-    return f"{shown}, ..." if len(seeds) > 6 else shown
+    text = ", ".join(map(str, seeds[:6]))
+    return f"{text}, ..." if len(seeds) > 6 else text

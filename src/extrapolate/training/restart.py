@@ -1,4 +1,4 @@
-"""Replicas that are stuck start anew: when each last began, and how its loss has gone since."""
+"""Restart replicas that are stuck, with fresh weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,11 +12,20 @@ from extrapolate.training.replicas import Replicas
 
 @dataclass(frozen=True)
 class RestartOnPlateau:
-    """Gives a replica whose loss has not fallen the weights of a fresh module; its optimizer state stays.
+    """Gives fresh weights to a replica that is stuck. The state of its optimizer does not change.
 
-    Stuck: ``after`` steps or more since its last start, the mean loss of the second half of them is above
-    ``above`` and no more than its standard deviation below the mean of the first half. Source: Schlör, Ring &
-    Hotho 2020 (iNALU), who test every ten steps; the loop tests at evaluations.
+    A replica is stuck if all of this holds:
+
+    * its last start was at least ``after`` steps ago;
+    * its mean loss over the second half of these steps is larger than ``above``;
+    * this mean is at most one standard deviation (of the second half) below the mean of the first half.
+
+    Source: Schlör, Ring & Hotho 2020 (iNALU). They test every ten steps; this loop tests at every evaluation.
+
+    Args:
+        build: makes a fresh module.
+        after: steps since the last start.
+        above: mean loss.
     """
 
     build: Callable[[], nn.Module]
@@ -24,12 +33,12 @@ class RestartOnPlateau:
     above: float = 1.0
 
     def stuck(self, steps: Tensor, mean: Tensor, square: Tensor, started: Tensor) -> Tensor:
-        """Which replicas are stuck, bool (R,).
+        """Return which replicas are stuck, bool (R,).
 
         Args:
-            steps: the evaluated steps (E).
-            mean, square: (E, R), the mean of the loss and of its square since the evaluation before.
-            started: (R,), the step of each replica's last start.
+            steps: the evaluated steps (E,).
+            mean, square: mean of the loss and of its square since the previous evaluation, (E, R).
+            started: the step of each replica's last start, (R,).
         """
         now, ends = steps[-1], steps[:, None]
         since = ends > started
@@ -40,16 +49,19 @@ class RestartOnPlateau:
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
-    """The mean over E of the values where it is true; NaN where it never is."""
+    """Return the mean over E of the values at which ``where`` is True; NaN if it never is."""
     return torch.where(where, values, 0.0).sum(0) / where.sum(0)
 
 
 @dataclass
 class RestartState:
-    """``at`` (R,): the step at which each replica last began; ``count`` (R,): how often it began anew.
+    """When the replicas were restarted, and their losses.
 
-    ``steps`` (E,) and ``means`` (E, 2, R): the evaluations, and the means of the losses and of their squares
-    since the evaluation before.
+    Attributes:
+        at: the step of each replica's last start, (R,).
+        count: the number of restarts of each replica, (R,).
+        steps: the evaluated steps, (E,).
+        means: means of the losses and of their squares since the previous evaluation, (E, 2, R).
     """
 
     at: Tensor
@@ -59,7 +71,7 @@ class RestartState:
 
     @classmethod
     def of(cls, replicas: Replicas) -> "RestartState":
-        """Every replica begins at step 0."""
+        """Return the state at step 0, when every replica starts."""
         zeros = torch.zeros(len(replicas), dtype=torch.int64)
         return cls(zeros, zeros.clone(), means=torch.zeros(0, 2, len(replicas)))
 
@@ -67,12 +79,12 @@ class RestartState:
         return {name: getattr(self, name) for name in ("at", "count", "steps", "means")}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what :meth:`tensors` gave."""
+        """Load what :meth:`tensors` returned."""
         self.at, self.count = tensors["at"], tensors["count"]
         self.steps, self.means = tensors["steps"], tensors["means"]
 
-    def begin_anew(self, restart: RestartOnPlateau, replicas: Replicas, step: int, means: Tensor) -> None:
-        """At an evaluation: give the replicas that are stuck fresh values, each from seeds of its own."""
+    def restart_stuck(self, restart: RestartOnPlateau, replicas: Replicas, step: int, means: Tensor) -> None:
+        """Record an evaluation, then give the stuck replicas fresh values. Each restart has its own seed."""
         self.steps = torch.cat([self.steps, torch.tensor([step])])
         self.means = torch.cat([self.means, means[None]])
         stuck = restart.stuck(self.steps, self.means[:, 0], self.means[:, 1], self.at)
@@ -81,12 +93,12 @@ class RestartState:
             return
         self.at[rows] = step
         self.count[rows] += 1
-        seeds = [_seed_of_start(replicas.seeds[row], int(self.count[row])) for row in rows]
+        seeds = [_restart_seed(replicas.seeds[row], int(self.count[row])) for row in rows]
         fresh = Replicas.build(restart.build, seeds, device=replicas.device)
         for name, target in replicas.state.items():
             target[rows] = fresh.state[name]
 
 
-def _seed_of_start(seed: int, count: int) -> int:
-    """A seed for the ``count``-th new start; mixed, since torch's CPU generator looks at 32 bits only."""
+def _restart_seed(seed: int, count: int) -> int:
+    """Return the seed of the ``count``-th restart. It is hashed: torch's CPU generator uses only 32 bits."""
     return int(np.random.SeedSequence((seed % 2**32, count)).generate_state(1)[0])

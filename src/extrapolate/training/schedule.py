@@ -1,24 +1,25 @@
-"""Numbers that change over the steps, ``schedule(step)``: the weight of a penalty, a factor on the learning rate."""
+"""Schedules ``schedule(step) -> float``: for the weight of a penalty, or a factor on the learning rate."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class Schedule(Protocol):
-    """A number for each step."""
+    """A function from the step to a number."""
 
     def __call__(self, step: int) -> float: ...
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """``scale`` times a number that rises linearly from 0 at step ``start`` to 1 at step ``end``, and stays 1.
+    """Rises linearly from 0 at step ``start`` to ``scale`` at step ``end``, then stays at ``scale``.
 
-    The published schedule of the sparsity penalty of NAU and NMU: λ · max(min((step - start) / (end - start), 1), 0)
+    This is the published schedule of the sparsity penalty of NAU and NMU:
+    λ · max(min((step - start) / (end - start), 1), 0)
     (Madsen & Johansen 2020, arXiv 2001.05016, section 2.4).
 
     Raises:
-        ValueError: ``end`` does not come after ``start``.
+        ValueError: ``end`` is not after ``start``.
     """
 
     end: int
@@ -27,7 +28,7 @@ class Warmup:
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise ValueError(f"warmup: end={self.end} must come after start={self.start}")
+            raise ValueError(f"warmup: end={self.end} must be after start={self.start}")
 
     def __call__(self, step: int) -> float:
         return self.scale * min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
@@ -35,7 +36,11 @@ class Warmup:
 
 @dataclass(frozen=True)
 class Growth:
-    """``first``, ten times as much every ``every`` steps, up to ``last``."""
+    """Starts at ``first`` and is multiplied by 10 every ``every`` steps, up to ``last``.
+
+    Raises:
+        ValueError: ``every`` is below 1, or not 0 < ``first`` <= ``last``.
+    """
 
     first: float
     last: float
@@ -43,7 +48,7 @@ class Growth:
 
     def __post_init__(self) -> None:
         if self.every < 1 or not 0 < self.first <= self.last:
-            raise ValueError(f"growth: {self} needs every of at least 1 and 0 < first <= last")
+            raise ValueError(f"growth: {self} needs every >= 1 and 0 < first <= last")
 
     def __call__(self, step: int) -> float:
         return min(self.first * 10.0 ** (step // self.every), self.last)
@@ -51,7 +56,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Step:
-    """0 up to and including step ``after``, then ``scale``."""
+    """0 up to and including step ``after``, ``scale`` from the next step on."""
 
     scale: float
     after: int
@@ -62,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """1 before step ``at``, then ``factor``."""
+    """1 before step ``at``, ``factor`` from that step on."""
 
     at: int
     factor: float = 0.1
@@ -73,18 +78,22 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """1 up to step ``start``, falling linearly to 0 at step ``steps``."""
+    """1 up to step ``start``, then falls linearly to 0 at step ``steps`` and stays at 0.
+
+    Raises:
+        ValueError: ``steps`` is not after ``start``.
+    """
 
     steps: int
     start: int = 0
 
     def __post_init__(self) -> None:
         if self.steps <= self.start:
-            raise ValueError(f"linear decay: steps={self.steps} must come after start={self.start}")
+            raise ValueError(f"linear decay: steps={self.steps} must be after start={self.start}")
 
     def __call__(self, step: int) -> float:
         return 1.0 - min(max((step - self.start) / (self.steps - self.start), 0.0), 1.0)
 
 
-#: Those of this file, which tell themselves apart from a function that makes a torch scheduler.
+#: The schedules of this file. :func:`train` expects any other ``lr_schedule`` to make a torch scheduler.
 SCHEDULES = (Warmup, Growth, Step, StepDecay, LinearDecay)

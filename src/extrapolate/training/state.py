@@ -1,4 +1,4 @@
-"""A training's whole state, to and from a checkpoint: continuing from it changes nothing."""
+"""The complete state of a training, to and from a checkpoint."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,10 @@ from extrapolate.training.train_config import TrainConfig
 
 @dataclass
 class TrainingState:
-    """Everything the next step depends on.
+    """Everything that the next step depends on.
 
-    ``loss_sums`` (2, R): of the losses and of their squares since the last evaluation. ``settled``: what the
-    first step decided for all that follow, such as whether threads share its work.
+    ``loss_sums`` (2, R): sums of the losses and of their squares since the last evaluation. ``first_step``: what
+    the first step decided for all later steps, such as whether threads share the work.
     """
 
     replicas: Replicas
@@ -38,7 +38,7 @@ class TrainingState:
 
     @classmethod
     def of(cls, replicas: Replicas, config: TrainConfig) -> "TrainingState":
-        """The state before the first step."""
+        """Return the state before the first step."""
         optimizer = config.optimizer(list(replicas.trainable.values()))
         for group in optimizer.param_groups:
             rate = group["lr"]
@@ -59,13 +59,13 @@ class TrainingState:
         )
 
     def record(self, losses: Tensor) -> None:
-        """Add one step's losses (R,)."""
-        losses = losses.double()  # float32 would lose the last of many thousand steps
+        """Add one step's losses (R,) to the sums."""
+        losses = losses.double()  # a float32 sum of many thousand losses would be inaccurate
         self.loss_sums[0].add_(losses)
         self.loss_sums[1].addcmul_(losses, losses)
 
     def take_mean_losses(self) -> Tensor:
-        """Means (2, R) of the losses and of their squares since the last evaluation; counting begins again."""
+        """Return the means (2, R) of the losses and of their squares since the last evaluation; reset the sums."""
         steps = self.step - (int(self.history.steps[-1]) if len(self.history.steps) else 0)
         means = self.loss_sums.cpu() / steps
         self.loss_sums.zero_()
@@ -92,7 +92,7 @@ class TrainingState:
                 ],
                 "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
                 "feed": self.feed.state(),
-                "settled": self.first_step,
+                "first_step": self.first_step,
                 "step": self.step,
                 "of": self._identity(),
             }
@@ -100,7 +100,7 @@ class TrainingState:
         return Checkpoint(*packed)
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with to be of this training."""
+        """Return the settings that must be equal for a checkpoint to belong to this training."""
         return {
             "seeds": list(self.replicas.seeds),
             "monitor": self.history.monitor,
@@ -120,19 +120,19 @@ class TrainingState:
         return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     def restore(self, checkpoint: Checkpoint, source: str) -> None:
-        """Take the checkpoint's values over, in place, after checking that they are of this training.
+        """Check that the checkpoint belongs to this training, then copy its values in place.
 
         Raises:
-            CheckpointError: they are of another one.
+            CheckpointError: the checkpoint belongs to another training.
         """
         saved = unpack(checkpoint.tensors, checkpoint.metadata)
         if not isinstance(saved.get("of"), dict):
-            raise CheckpointError(f"checkpoint {source} holds no training: give another path, or remove the file")
+            raise CheckpointError(f"checkpoint {source} holds no training: pass another path, or remove the file")
         for name, own in self._identity().items():
             if saved["of"].get(name) != own:
                 raise CheckpointError(
                     f"checkpoint {source} is of another training: its {name} is {saved['of'].get(name)}, not {own}; "
-                    "give another path, or remove the file"
+                    "pass another path, or remove the file"
                 )
         own = {
             "parameters": self.replicas.parameters,
@@ -149,7 +149,7 @@ class TrainingState:
         history.steps, history.seconds = saved["evaluated"], saved["seconds"]
         history.metrics, history.train_loss = saved["metrics"], saved["train_loss"]
         self.loss_sums.copy_(saved["loss_sums"])
-        # settings that are tensors (a learning rate for each replica) are the caller's, and stay
+        # settings that are tensors (a learning rate for each replica) come from the caller, not from the file
         ours = self.optimizer.state_dict()["param_groups"]
         groups = [own | saved for own, saved in zip(ours, saved["optimizer_groups"], strict=True)]
         self.optimizer.load_state_dict({"state": saved["optimizer"], "param_groups": groups})
@@ -159,7 +159,7 @@ class TrainingState:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].copy_(torch.as_tensor(rate))
         self.feed.restore(saved["feed"])
-        self.first_step.update(saved["settled"])
+        self.first_step.update(saved["first_step"])
         self.step = saved["step"]
         torch.set_rng_state(saved["torch_rng"])
         if saved["cuda_rng"] is not None:
@@ -167,9 +167,9 @@ class TrainingState:
 
 
 def _plain(settings: dict[str, Any]) -> str:
-    """The numbers and texts among settings, as a text to compare."""
-    kept = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str)}
-    return ", ".join(f"{name}={value}" for name, value in sorted(kept.items()))
+    """Return the numbers and strings among the settings as one string, to compare."""
+    values = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str)}
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
 
 
 def _check_fit(targets: dict[str, Tensor], values: dict[str, Tensor], source: str) -> None:

@@ -1,4 +1,4 @@
-"""The front door: R replicas, a loss, data, and the settings that a training loop usually has."""
+"""The function :func:`train`: R replicas, a loss, data, and the usual settings of a training loop."""
 
 import os
 import signal
@@ -29,10 +29,10 @@ from extrapolate.training.replicas import Replicas
 from extrapolate.training.schedule import SCHEDULES, Schedule
 from extrapolate.training.train_config import TrainConfig
 
-#: Evaluations of a training that does not say how many it wants.
+#: Evaluations per training if ``eval_every`` is not set.
 EVALUATIONS = 20
 
-#: Columns of :meth:`History.to_polars` beside the metrics.
+#: Columns of :meth:`History.to_polars` that are not metrics.
 RESERVED = {"step", "seconds", "replica", "seed", "train_loss"}
 
 LRSchedule = Schedule | Callable[[Optimizer], LRScheduler]
@@ -63,57 +63,63 @@ def train(
     vectorize: bool | Literal["auto"] = "auto",
     num_threads: int | None = None,
 ) -> History:
-    """Train all replicas at once, in place; they hold their best weights afterwards.
+    """Train all replicas at once, in place. By default they hold their best weights afterwards.
 
     Args:
-        replicas: the models.
-        loss: a scalar for one replica: ``loss(model, *batch)`` for a batch that is a tuple or list,
-            ``loss(model, **batch)`` for a mapping, ``loss(model, batch)`` for any other object. Without data,
-            ``loss(model, key)`` makes its own examples with :func:`extrapolate.ops.uniform`.
-        data: tensors (a tensor, a tuple or a mapping of them) or a ``TensorDataset``: each replica samples
-            ``batch_size`` rows with replacement by its own key. A ``Dataset``: wrapped in a shuffled
-            ``DataLoader``. A ``DataLoader`` or another iterable of batches: repeated for as long as it takes, its
-            batches shared by the replicas. A :class:`extrapolate.tasks.Task`: sampled with each replica's key.
-            A list with one of these for each replica. None: see ``loss``.
-        steps: optimizer steps.
-        optimizer: makes an optimizer from the list of stacked parameters (R, ...), such as
-            ``partial(torch.optim.Adam, lr=1e-3)``. An elementwise one keeps a state of each replica's own.
-        batch_size: examples per step and replica, 128 by default; with a loader an error.
-        validation: data to evaluate on. Tensors are evaluated as one batch; the results of a ``Dataset`` or
-            ``DataLoader`` are averaged over its batches by their sizes; of a ``Task`` it is its validation split.
-        metrics: functions called like ``loss``, each a scalar for one replica, by name. Without ``validation``
-            they are measured on the tensors of ``data``, or on the validation split of the ``Task``.
-        monitor: the metric that marks a replica's best step, or ``loss``: that on the validation data where
-            there are some, else the mean training loss since the last evaluation.
-        mode: whether the lowest (``min``) or the highest (``max``) value of ``monitor`` is best.
-        eval_every: steps between two evaluations; a twentieth of all steps by default.
-        restore_best: end with each replica's best weights and buffers; else with the last ones.
-        lr_schedule: a function ``optimizer -> scheduler`` of ``torch.optim.lr_scheduler`` (a class, a partial), or
-            one of ours (:class:`LinearDecay`, :class:`StepDecay`, :class:`Warmup`), a factor on the learning
-            rate. Stepped once per step.
+        replicas: the models to train.
+        loss: returns the loss of one replica, a scalar. It is called as ``loss(model, *batch)`` if the batch is
+            a tuple or list, ``loss(model, **batch)`` if it is a mapping, else ``loss(model, batch)``. Without
+            data, ``loss(model, key)`` samples its own examples with :func:`extrapolate.ops.uniform`.
+        data: the training data, one of:
+
+            * a tensor, a tuple or mapping of tensors, or a ``TensorDataset``: each replica samples ``batch_size``
+              rows per step, with replacement, by its own key;
+            * a ``Dataset``: wrapped in a shuffled ``DataLoader``;
+            * a ``DataLoader`` or another iterable of batches: repeated until the last step. All replicas get the
+              same batches;
+            * a :class:`extrapolate.tasks.Task`: sampled with each replica's key;
+            * a list with one of these for each replica;
+            * None: ``loss`` samples its own examples.
+        steps: number of optimizer steps.
+        optimizer: function that makes a torch optimizer from the list of stacked parameters (R, ...), such as
+            ``partial(torch.optim.Adam, lr=1e-3)``. Elementwise optimizers keep the replicas independent.
+        batch_size: examples per step and replica, 128 by default. Must not be set if ``data`` is a loader.
+        validation: data to evaluate on. Tensors are one batch. Results on a ``Dataset`` or ``DataLoader`` are
+            averaged over the examples of all batches. A ``Task`` is evaluated on its validation split.
+        metrics: functions by name. Each is called like ``loss`` and returns a scalar for one replica. Without
+            ``validation`` they are measured on the tensors of ``data``, or on the task's validation split.
+        monitor: name of the metric that selects each replica's best step. ``"loss"``: the validation loss or,
+            without ``validation``, the mean training loss since the last evaluation.
+        mode: ``"min"`` if the lowest value of ``monitor`` is best, ``"max"`` if the highest is.
+        eval_every: steps between two evaluations. Default: ``steps / 20``.
+        restore_best: end with each replica's best weights and buffers; if False, with the last ones.
+        lr_schedule: a function ``optimizer -> scheduler`` of ``torch.optim.lr_scheduler`` (a class or a partial),
+            or one of ours (:class:`LinearDecay`, :class:`StepDecay`, :class:`Warmup`), which returns a factor on
+            the learning rate. Stepped once per training step.
         grad_clip: the largest norm of one replica's gradient, or a :class:`Clip`.
-        grad_noise: added to the gradients after clipping.
-        penalties: added to the loss.
-        stop_when: asked after every evaluation; True ends the training.
+        grad_noise: noise that is added to the gradients after clipping.
+        penalties: terms that are added to the loss.
+        stop_when: ``stop_when(history)`` is called after every evaluation. True ends the training.
         callbacks: see :class:`Callback`.
-        checkpoint: a file. The training is saved there, and continues from there if it exists; with a larger
-            ``steps`` a finished training is continued.
+        checkpoint: path of a file. The training is saved there and, if the file exists, resumed from it. A
+            finished training continues if ``steps`` is larger than before.
         compile: fuse the step with ``torch.compile``, once for each shape of a batch.
-        vectorize: ``"auto"``: map the replicas with ``vmap`` where that is possible, else one after another with
-            one warning; True: map them or fail; False: one after another.
-        num_threads: of the CPU, during the training. None: one, unless the work of a step is large enough to be
-            shared; then as many as torch has now.
+        vectorize: True: compute all replicas at once with ``vmap``, or fail. False: compute them one after
+            another. ``"auto"``: use ``vmap`` if possible, else warn once and compute them one after another.
+        num_threads: CPU threads during the training. Default: 1 if the work of a step is too small to share,
+            else torch's current number of threads.
 
     Returns:
-        What was measured, by step and replica.
+        The measured values, by step and replica.
 
     Raises:
-        ValueError: an argument that cannot be used; the message names it.
-        CheckpointError: the checkpoint is damaged, or of another training.
-        KeyboardInterrupt: on Ctrl-C. With a checkpoint the state is saved first.
+        ValueError: an argument cannot be used. The message names it.
+        TypeError: ``replicas`` or ``optimizer`` has the wrong type.
+        CheckpointError: the checkpoint is damaged, or belongs to another training.
+        KeyboardInterrupt: Ctrl-C was pressed. With a checkpoint the state is saved first.
 
-    A training continued from a checkpoint ends with the numbers of an undisturbed one, bit for bit, with tensors, a
-    ``Task`` or no data. A loader with ``state_dict`` is restored too; any other begins its epoch again.
+    A resumed training gives bit-identical results with tensors, a ``Task`` or no data. A loader that has
+    ``state_dict`` is restored as well. Any other loader starts its epoch again, with a warning.
     """
     _check_replicas(replicas)
     _check_counts(steps=steps, eval_every=eval_every, num_threads=num_threads)
@@ -181,25 +187,25 @@ def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
 def _check_sequences(**values: object) -> None:
     for name, value in values.items():
         if not isinstance(value, list | tuple):
-            raise ValueError(f"{name} is a list, got {type(value).__name__}")
+            raise ValueError(f"{name} must be a list, got {type(value).__name__}")
 
 
 def _check_monitor(monitor: str, metrics: Metrics, *, only_by_key: bool) -> None:
     if not isinstance(metrics, Mapping):
-        raise ValueError(f'metrics is a dict of functions, such as {{"mae": f}}, got {type(metrics).__name__}')
+        raise ValueError(f'metrics must be a dict of functions, such as {{"mae": f}}, got {type(metrics).__name__}')
     for name in RESERVED & metrics.keys():
-        raise ValueError(f"a metric cannot be called {name!r}: the history has a column of that name")
+        raise ValueError(f"a metric cannot be called {name!r}: the history has a column with that name")
     if monitor != "loss" and monitor not in metrics:
         known = f", or one of {', '.join(map(repr, metrics))}" if metrics else ", or pass it in metrics"
-        raise ValueError(f"monitor={monitor!r} is no metric: give 'loss'{known}")
+        raise ValueError(f"monitor={monitor!r} is not a metric: use 'loss'{known}")
     if only_by_key and not metrics:
-        raise ValueError("without data the loss takes a key: give metrics to measure on the validation data")
+        raise ValueError("without data the loss takes a key: pass metrics to measure on the validation data")
 
 
 def _check_path(path: Path) -> Path:
-    """A path that can be written to: an error now, not at the first checkpoint."""
+    """Fail now, not at the first checkpoint, if ``path`` cannot be written to."""
     if path.is_dir():
-        raise ValueError(f"checkpoint={str(path)!r} is a folder: give a file")
+        raise ValueError(f"checkpoint={str(path)!r} is a folder: pass the path of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -207,23 +213,23 @@ def _check_path(path: Path) -> Path:
 def _optimizer(optimizer: Callable[[list[Tensor]], Optimizer], parameters: list[Tensor]) -> Optimizer:
     example = "such as partial(torch.optim.Adam, lr=1e-3)"
     if isinstance(optimizer, Optimizer) or not callable(optimizer):
-        raise TypeError(f"optimizer is a function of the list of stacked parameters, {example}")
+        raise TypeError(f"optimizer must be a function of the list of stacked parameters, {example}")
     made = optimizer(parameters)
     if not isinstance(made, Optimizer):
         raise TypeError(f"optimizer must make a torch optimizer, {example}; it made {type(made).__name__}")
-    given = {id(each) for each in parameters}
-    if any(id(each) not in given for group in made.param_groups for each in group["params"]):
-        raise ValueError(f"the optimizer must be made of the parameters it is given, {example}")
+    own = {id(each) for each in parameters}
+    if any(id(each) not in own for group in made.param_groups for each in group["params"]):
+        raise ValueError(f"optimizer must use only the parameters that it is called with, {example}")
     if isinstance(made, torch.optim.LBFGS):
-        raise ValueError("LBFGS evaluates the loss several times per step, which train does not offer")
+        raise ValueError("LBFGS evaluates the loss several times per step: train needs another optimizer")
     return made
 
 
 def _scheduler(lr_schedule: LRSchedule, optimizer: Optimizer) -> LRScheduler:
-    """The scheduler that ``lr_schedule`` stands for.
+    """Make the torch scheduler from ``lr_schedule``.
 
     Raises:
-        ValueError: it is no schedule, or one that needs a metric at every step.
+        ValueError: ``lr_schedule`` is not a schedule, or needs a metric at every step.
     """
     if isinstance(lr_schedule, SCHEDULES):
         return LambdaLR(optimizer, lambda step: lr_schedule(step))
@@ -234,18 +240,18 @@ def _scheduler(lr_schedule: LRSchedule, optimizer: Optimizer) -> LRScheduler:
     if isinstance(made, ReduceLROnPlateau):
         raise ValueError(f"{_NO_SCHEDULE}; ReduceLROnPlateau steps on a metric, not on the step")
     if not isinstance(made, LRScheduler):
-        raise ValueError(f"{_NO_SCHEDULE}; {lr_schedule!r} gave {type(made).__name__}")
+        raise ValueError(f"{_NO_SCHEDULE}; {lr_schedule!r} returned {type(made).__name__}")
     return made
 
 
 _NO_SCHEDULE = (
-    "lr_schedule is a function optimizer -> torch scheduler, such as "
+    "lr_schedule must be a function optimizer -> torch scheduler, such as "
     "lambda optimizer: LambdaLR(optimizer, lambda step: 0.99**step), or one of extrapolate.training's schedules"
 )
 
 
 def _run(replicas: Replicas, config: TrainConfig, checkpoint: Path | None) -> History:
-    """The loop, with progress on a terminal; with a checkpoint the first Ctrl-C or SIGTERM saves it."""
+    """Run the loop with a progress bar. With a checkpoint, the first Ctrl-C or SIGTERM saves the state."""
     with terminal_progress(config.steps) as progress:
         if checkpoint is None:
             return run_training(replicas, config, progress=progress)
@@ -253,9 +259,9 @@ def _run(replicas: Replicas, config: TrainConfig, checkpoint: Path | None) -> Hi
             progress.stops = lambda: bool(flag)
             try:
                 history = run_training(replicas, config, checkpoint=checkpoint, progress=progress)
-                message = f"stopped at its last step; it is saved in {checkpoint}"
+                message = f"stopped at the last step; the training is saved in {checkpoint}"
             except Interrupted as stopped:
-                history, message = None, f"{stopped}; run it again to continue from {checkpoint}"
+                history, message = None, f"{stopped}; run it again to resume from {checkpoint}"
     if flag.signal is not None:
         sys.stderr.write(f"{message}\n")
         signal.raise_signal(flag.signal)

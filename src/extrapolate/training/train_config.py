@@ -1,4 +1,4 @@
-"""The arguments of a training as one value: what the loop reads."""
+"""The configuration that the training loop reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,49 +19,50 @@ from extrapolate.training.replicas import Replicas, State
 from extrapolate.training.restart import RestartOnPlateau
 from extrapolate.training.schedule import Schedule
 
-#: ``loss(model, key, batch)``: the loss of one replica at one step, a scalar. ``key`` (3,) is this replica's
-#: and step's source of random numbers.
+#: ``loss(model, key, batch)``: the loss of one replica at one step, a scalar. ``key`` (3,) is the key for random
+#: numbers of this replica and step.
 Loss = Callable[[nn.Module, Tensor, Any], Tensor]
 
 
 class AdaptiveState(Protocol):
-    """What a training sets from its history: learning rates, weights of costs."""
+    """Values that depend on the history of the training, such as learning rates and weights of costs."""
 
     def update(self, history: History) -> None:
-        """Called before the first step, after resuming, and after every evaluation."""
+        """Set the values. Called before the first step, after resuming, and after every evaluation."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All that the loop needs to know of a training. :func:`extrapolate.train` makes one of its arguments.
+    """Everything that the loop needs to know. :func:`extrapolate.train` makes one from its arguments.
 
     Args:
-        loss: the loss of one replica; mapped over all of them.
+        loss: the loss of one replica; mapped over all replicas.
         optimizer: makes the optimizer from the list of stacked parameters (R, ...). Elementwise optimizers
-            (SGD, Adam, ...) then keep a state of each replica's own.
-        steps: optimizer steps.
-        evaluate: measures taken every ``eval_every`` steps and at the end.
-        monitor: the measure that marks a replica's best step; its weights are kept.
-        mode: ``min`` or ``max``: whether the lowest or the highest is best.
-        data: gives the batch of every step. Default: the tensors of ``per_replica`` and ``shared_batch``.
+            (SGD, Adam, ...) keep the replicas independent.
+        steps: number of optimizer steps.
+        evaluate: returns the metrics of all replicas. Called every ``eval_every`` steps and at the end.
+        monitor: the metric that selects each replica's best step. The history keeps the weights of that step.
+        mode: ``min`` if the lowest value is best, ``max`` if the highest is.
+        data: returns the batch of every step. Default: the tensors of ``per_replica`` and ``shared_batch``.
         per_replica: tensors (R, ...) by name; ``loss`` gets the row of its replica.
-        shared_batch: ``shared_batch(key)``: tensors by name, sampled once per step and given whole to the ``loss``
-            of every replica; the ``key`` (3,), of seed 0 and this step, is for :func:`ops.uniform`. A matrix
-            product with them is one for all replicas.
-        penalties: what is added to the loss.
-        lr_schedule: a factor on the optimizer's learning rates, step by step.
-        lr_scheduler: makes a scheduler of ``torch.optim.lr_scheduler`` of the optimizer; stepped once per step.
+        shared_batch: ``shared_batch(key)`` returns tensors by name. It is sampled once per step, and every
+            replica gets the same tensors. ``key`` (3,) has seed 0 and this step, for :func:`ops.uniform`. A
+            matrix product with these tensors is computed once for all replicas.
+        penalties: terms that are added to the loss.
+        lr_schedule: a factor on the optimizer's learning rates for each step.
+        lr_scheduler: makes a torch scheduler from the optimizer. It is stepped once per training step.
         grad_clip: bounds on each replica's gradients.
-        grad_noise: added to the gradients after that.
-        restart: when a replica that is stuck starts anew.
-        solved: which replicas a set of measures shows as solved, bool (R,); for the progress display.
-        feedback: sets numbers that the training uses from its history.
-        stop_when: asked after every evaluation; True ends the training before its last step.
+        grad_noise: noise that is added to the gradients after clipping.
+        restart: when to restart a replica whose loss does not fall.
+        solved: ``solved(metrics)`` returns which replicas are solved, bool (R,), for the progress display.
+        feedback: values that are set from the history.
+        stop_when: called with the history after every evaluation. True ends the training early.
         callbacks: see :class:`extrapolate.training.Callback`.
-        compile: fuse the step with ``torch.compile`` (falls back to eager where there is no compiler).
-        gradients: how those of all replicas are computed: ``mapped`` over the stack at once, or ``one_by_one``.
-        settled: what ``gradients`` decides at the first step; a resumed training keeps to it.
+        compile: fuse the step with ``torch.compile``. Without a compiler the step runs eagerly.
+        gradients: makes the function that computes the gradients: :func:`vmap_gradients` (all replicas at once)
+            or :func:`loop_gradients` (one after another).
+        first_step: decisions that ``gradients`` makes at the first step. A resumed training keeps them.
 
     Raises:
         ValueError: ``steps`` below 0 or ``eval_every`` below 1.
@@ -97,7 +98,7 @@ class TrainConfig:
 
     @property
     def feed(self) -> Feed:
-        """What gives the batch of every step."""
+        """The source of every step's batch."""
         return self.data or _TensorsByName(self.per_replica, self.shared_batch)
 
 

@@ -1,4 +1,4 @@
-"""Where ``vmap`` cannot map a module: the operation that has no rule, and the layer it stands in."""
+"""Helpers for ``vmap``: find the layer that it cannot map, and stack results of replicas."""
 
 import sys
 import warnings
@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 @contextmanager
 def without_slow_fallback() -> Iterator[None]:
-    """While inside, an operation without a batching rule is an error, not a slow loop over the samples."""
+    """Inside, an operation without a batching rule is an error, not a slow loop over the samples."""
     functorch: Any = torch._C._functorch  # type: ignore[attr-defined]  # torch has no public switch for it
     before = functorch._is_vmap_fallback_enabled()
     functorch._set_vmap_fallback_enabled(False)
@@ -24,7 +24,7 @@ def without_slow_fallback() -> Iterator[None]:
 
 
 def failing_layer(model: nn.Module, attempt: Callable[[], Any]) -> str | None:
-    """The layer of ``model``, or of copies that ``attempt()`` makes of it, in which ``attempt()`` raises."""
+    """Return the layer of ``model`` in which ``attempt()`` raises. ``attempt`` may use copies of ``model``."""
     running: list[str] = []
 
     def enter(name: str) -> Callable[..., None]:
@@ -63,7 +63,7 @@ def warn_one_by_one(error: Exception, layer: str | None) -> None:
 
 
 def _users_level() -> int:
-    """The ``stacklevel`` of the first caller outside this package and torch."""
+    """Return the ``stacklevel`` of the first caller outside this package and torch."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (
         "extrapolate",
@@ -74,10 +74,10 @@ def _users_level() -> int:
 
 
 def stack(results: Sequence[Any]) -> Any:
-    """Results of R replicas, trees of tensors or numbers, as one tree of tensors (R, ...)."""
+    """Stack the results of R replicas, trees of tensors or numbers, to one tree of tensors (R, ...)."""
     return pytree.tree_map(lambda *leaves: torch.stack([torch.as_tensor(each) for each in leaves]), *results)
 
 
 def row_of(values: Any, row: int) -> Any:
-    """One replica's entries of a tree of tensors (R, ...)."""
+    """Return one replica's entries of a tree of tensors (R, ...)."""
     return pytree.tree_map(lambda value: value[row], values)

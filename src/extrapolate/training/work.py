@@ -1,4 +1,4 @@
-"""How many threads a training takes on a CPU: judged by the work of one step, counted operation by operation."""
+"""Whether a training step is worth several CPU threads: its work is counted, operation by operation."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-#: What one core is taken to do in a second: multiplications and additions of matrix products, elements of all else.
+#: Assumed speed of one core: FLOP/s of matrix products, and elements per second of all other operations.
 FLOPS, ELEMENTS = 3e10, 5e8
 
-#: An operation shorter than this is not worth a second thread. On an idle machine the thread saves little of it; on
-#: a busy one it may have to wait for as long as the scheduler lets another program run.
+#: Seconds. A shorter operation is not worth a second thread. On an idle machine the thread saves little time. On a
+#: busy one it may wait until the scheduler has run another program.
 WORTH_SHARING = 1e-3
 
 
 class WorkCounter(TorchDispatchMode):
     """Counts the work of the tensor operations inside, in seconds of one core.
 
-    Counted, not timed: the same step gives the same number on a busy machine and after resuming.
+    The work is counted, not timed: a step has the same count on a busy machine and after resuming.
 
     Attributes:
-        seconds: of all operations.
-        shareable: of those of at least :data:`WORTH_SHARING` each.
+        seconds: work of all operations.
+        shareable: work of the operations of at least :data:`WORTH_SHARING` each.
     """
 
     def __init__(self) -> None:
@@ -49,5 +49,5 @@ def _seconds(func: Any, args: Any, kwargs: Any, result: Any) -> float:
 
 
 def is_worth_sharing(work: WorkCounter) -> bool:
-    """Whether at least half of the work lies in operations that gain from a second thread."""
+    """Return whether at least half of the work is in operations that gain from a second thread."""
     return work.shareable > 0 and work.shareable >= work.seconds / 2

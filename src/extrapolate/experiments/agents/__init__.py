@@ -1,1 +1,1 @@
-"""Agents that act."""
+"""Experiments with agents."""

@@ -1,4 +1,4 @@
-"""Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on later ones."""
+"""Time in a grid world: arriving exactly at step T, trained on T from 5 to 12, tested on larger T."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from extrapolate.training import Clip, LinearDecay
 TASK = GridTime()
 FIRST, LAST = TASK.times
 
-#: Number of sums of an accumulator. With several it is likely that a difference of two of them is the time left.
+#: Number of sums of a clock. With several, a difference of two of them is likely to be the number of steps left.
 SUMS = 8
 
 
 class NoClock(torch_nn.Module):
-    """The LSTM gets T at the first step and must keep the time itself: (..., 2), (..., 1) to (..., 1)."""
+    """No clock: the LSTM receives T at the first step and must count itself. Maps (..., 2), (..., 1) to (..., 1)."""
 
     out_features = 1
 
@@ -35,9 +35,10 @@ class NoClock(torch_nn.Module):
 
 
 class Clock(torch_nn.Module):
-    """Adds a NAC of T (at the first step only) and of a tick of 1 to sums: (..., 2), (..., S) to (..., S).
+    """Adds a NAC of (T, tick) to sums; maps (..., 2), (..., S) to (..., S).
 
-    With weight 1 on T and -1 on the tick, a sum is the number of steps that are left.
+    T is 0 after the first step, the tick is always 1. With weight 1 on T and -1 on the tick, a sum is the number of
+    steps left.
     """
 
     in_features, out_features = 2, SUMS
@@ -51,7 +52,7 @@ class Clock(torch_nn.Module):
 
 
 class RecurrentClock(Clock):
-    """A NAC of its last outputs, T and the tick gives the next outputs: (..., 2), (..., S) to (..., S)."""
+    """A NAC that maps (its previous outputs, T, tick) to its next outputs: (..., 2), (..., S) to (..., S)."""
 
     in_features = SUMS + 2
 
@@ -59,14 +60,14 @@ class RecurrentClock(Clock):
         return self.layer(torch.cat([sums, ticks], -1))
 
 
-#: By name of the agent, what gives the LSTM the time.
+#: The clock of each agent, by the agent's name.
 CLOCKS = {"LSTM": NoClock, "LSTM-NAC": Clock, "LSTM-RecurrentNAC": RecurrentClock}
 
 State = tuple[Tensor, ...]
 
 
 class Agent(torch_nn.Module):
-    """One step: planes (..., 2 P) and T (...) to preferences (..., 5), the expected reward (...) and a new state."""
+    """Maps planes (..., 2 P) and T (...) of a step to preferences (..., 5), expected reward (...) and a state."""
 
     def __init__(self, clock: NoClock | Clock, hidden: int) -> None:
         super().__init__()
@@ -77,20 +78,20 @@ class Agent(torch_nn.Module):
         self.critic = torch_nn.Linear(hidden, 1)
 
     def initial_state(self, like: Tensor) -> State:
-        """The state before the first step of episodes (...): the clock's, then the LSTM's."""
+        """Return the state before the first step of episodes (...): the clock's, then the LSTM's."""
         return like.new_zeros(*like.shape, self.clock.out_features), *self.lstm.initial_state(like[..., None])
 
     def forward(self, planes: Tensor, time: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         sums, *inner = state
         sums = self.clock(torch.stack([time, torch.ones_like(time)], -1), sums)
-        seen = torch.relu(self.eye(planes))
-        h, c = self.lstm.step(self.lstm.from_input(torch.cat([seen, sums], -1)), tuple(inner))
+        features = torch.relu(self.eye(planes))
+        h, c = self.lstm.step(self.lstm.from_input(torch.cat([features, sums], -1)), tuple(inner))
         return self.actor(h), self.critic(h)[..., 0], (sums, h, c)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What happened in episodes (...), a tensor (T, ...) each; ``going``: those not over before the step."""
+    """The steps of episodes (...), as tensors (T, ...). ``going``: whether the episode was not over before a step."""
 
     preferences: Tensor
     expected: Tensor
@@ -100,7 +101,7 @@ class Walk:
 
 
 def walk(agent: torch_nn.Module, grid: GridTime, episodes: Episodes, choose: Callable[[Tensor, int], Tensor]) -> Walk:
-    """Episodes from their start to the greatest T of ``grid``; ``choose(preferences, step)`` gives the actions."""
+    """Run episodes for the greatest T of ``grid`` steps; ``choose(preferences, step)`` returns the actions."""
     assert isinstance(agent, Agent)
     steps, state = [], agent.initial_state(episodes.time.float())
     for step in range(grid.times[1]):
@@ -112,53 +113,53 @@ def walk(agent: torch_nn.Module, grid: GridTime, episodes: Episodes, choose: Cal
 
 
 def likeliest(preferences: Tensor, step: int) -> Tensor:
-    """The preferred action: how an agent is tested."""
+    """Return the most likely action, which the agent takes in tests."""
     return preferences.argmax(-1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridTimeConfig(lab.Config):
-    """Advantage actor-critic, Adam, rate 3e-3; T from 5 to 12 in training, on a grid of 5 × 5."""
+    """Options of the grid world (5 × 5, T from 5 to 12 in training): advantage actor-critic, Adam."""
 
     agents: tuple[str, ...] = lab.names(CLOCKS, "Agents to train", "agent", axis="kind of agent")
     batch: int = lab.integer(64, "Episodes per training step.", cut=lab.fewer("episodes per step"))
-    episodes: int = lab.integer(400, "Test episodes per T.")
-    latest: int = lab.integer(25, "The largest T of the test.", least=LAST)
-    hidden: int = lab.integer(32, "Size of the LSTM's state.", cut=lab.fewer("LSTM units"))
-    compile: bool = False  # twelve unrolled steps are more code than a compiler can fuse in a minute
+    episodes: int = lab.integer(400, "Test episodes per arrival step T.")
+    latest: int = lab.integer(25, "Largest arrival step T of the test; training has T up to 12.", least=LAST)
+    hidden: int = lab.integer(32, "Units of the LSTM.", cut=lab.fewer("LSTM units"))
+    compile: bool = False  # compiling twelve unrolled steps takes more than a minute
 
 
-#: The learning rate; weights of the critic's squared error and of the policy's entropy in the loss.
+#: The learning rate, and the weights of the critic's squared error and of the policy's entropy in the loss.
 RATE, CRITIC, ENTROPY = 3e-3, 0.5, 0.01
 
 
 def actor_critic_loss(walked: Walk) -> Tensor:
-    """Advantage actor-critic over whole episodes, the mean over the steps before their end.
+    """Return the advantage actor-critic loss of whole episodes: the mean over the steps before their end.
 
-    The only reward is the last one and is not discounted: it is the return from every step on.
+    The only reward is at the end and is not discounted, so that it is the return of every step.
     """
     advantage = walked.reward.sum(0) - walked.expected
-    log_share = torch.log_softmax(walked.preferences, -1)
-    chosen = log_share.gather(-1, walked.action[..., None])[..., 0]
-    entropy = -(log_share.exp() * log_share).sum(-1)
-    loss = -chosen * advantage.detach() + CRITIC * advantage.square() - ENTROPY * entropy
+    log_policy = torch.log_softmax(walked.preferences, -1)
+    log_action = log_policy.gather(-1, walked.action[..., None])[..., 0]
+    entropy = -(log_policy.exp() * log_policy).sum(-1)
+    loss = -log_action * advantage.detach() + CRITIC * advantage.square() - ENTROPY * entropy
     return (loss * walked.going).sum() / walked.going.sum()
 
 
 def episode_loss(batch: int, model: torch_nn.Module, key: Tensor, _: Any) -> Tensor:
-    """The loss on ``batch`` episodes of fresh starts and actions, sampled with ``key``."""
+    """Return the loss on ``batch`` fresh episodes; ``key`` samples their starts and actions."""
     u = ops.uniform(key, (2 + LAST, batch))
 
     def sample(preferences: Tensor, step: int) -> Tensor:
-        shares = torch.softmax(preferences.detach(), -1).cumsum(-1)
-        # the last share is 1 up to rounding, and is left out so that no number lies above it
-        return (shares[..., :-1] <= u[2 + step][..., None]).sum(-1)
+        cumulative = torch.softmax(preferences.detach(), -1).cumsum(-1)
+        # without the last one: it is 1 up to rounding, and may be below a random number
+        return (cumulative[..., :-1] <= u[2 + step][..., None]).sum(-1)
 
     return actor_critic_loss(walk(model, TASK, TASK.begin(u[:2]), sample))
 
 
 def success_on(task: GridTime, seed: int, config: GridTimeConfig) -> Callable[[torch_nn.Module], Tensor]:
-    """The share of fixed episodes of ``task``, the same for all models, that end with the reward."""
+    """Make a function that returns an agent's share of rewarded episodes, on fixed episodes of ``task``."""
     u = torch.rand(2, config.episodes, generator=torch.Generator().manual_seed(seed))
     start = task.begin(u.to(config.device))
     return lambda model: walk(model, task, start, likeliest).reward.sum(0).mean()
@@ -197,11 +198,11 @@ def train_agent(config: GridTimeConfig, agent: str) -> lab.Training:
 
 
 def findings(config: GridTimeConfig) -> Iterator[lab.Finding]:
-    """On success at twice the largest T of the training."""
+    """Yield the findings on success at twice the largest T of the training."""
     plain, clocked, later = {"model": "LSTM"}, {"model": "LSTM-NAC"}, f"success_{2 * LAST}"
 
     def success_ratio(rows: pl.DataFrame, if_never: float) -> np.ndarray:
-        """Divided by success on the T of the training; ``if_never`` where there is none on those either."""
+        """Return the success at that T ÷ the success on the T of the training; ``if_never`` if the latter is 0."""
         far, trained = rows[later].to_numpy(), rows["success_trained"].to_numpy()
         return np.divide(far, trained, out=np.full_like(far, if_never), where=trained > 0)
 
@@ -212,15 +213,15 @@ def findings(config: GridTimeConfig) -> Iterator[lab.Finding]:
 
 def notes(config: GridTimeConfig) -> list[str]:
     return [
-        "Of the published agent only this is known: actor-critic with an LSTM, and a NAC on what keeps the time. "
-        f"Here: synchronous (A2C instead of A3C), {config.batch} whole episodes per step; Adam, rate {RATE:g} "
-        f"decreasing to 0, gradients of norm 1 at most; {CRITIC:g} × the critic's squared error, an entropy bonus of "
-        f"{ENTROPY:g}. No shaped reward, no curriculum, no discount.",
-        "Agent and destination start at most T steps apart. A linear layer with ReLU reads their planes of 5 × 5; "
-        f"an LSTM of size {config.hidden} gets its output and the time. LSTM gets T at the first step and 0 later. "
-        f"LSTM-NAC gets {SUMS} sums instead; a NAC of T and a tick of 1 is added to them at each step. "
-        "LSTM-RecurrentNAC gets the outputs of a NAC of those outputs, T and the tick.",
-        f"Tested on {config.episodes} episodes of each T with the likeliest action, at the step with the fewest "
+        "The paper describes its agent only as an actor-critic with an LSTM, and a NAC on the time. "
+        f"Here: synchronous (A2C instead of A3C), {config.batch} whole episodes per step; Adam, learning rate "
+        f"{RATE:g}, decreasing linearly to 0; gradients clipped to norm 1; {CRITIC:g} × the critic's squared error; "
+        f"an entropy bonus of {ENTROPY:g}. No shaped reward, no curriculum, no discount.",
+        "Agent and destination start at most T steps apart. A linear layer with ReLU reads their planes of 5 × 5. "
+        f"An LSTM of {config.hidden} units receives its output and the time. LSTM: the time is T at the first step "
+        f"and 0 later. LSTM-NAC: the time is {SUMS} sums; a NAC of T and a tick of 1 is added to them at each step. "
+        "LSTM-RecurrentNAC: the time is the output of a NAC of its previous output, T and the tick.",
+        f"Tested on {config.episodes} episodes per T with the most likely action, at the step with the fewest "
         f"failures on T from {FIRST} to {LAST}. Solved: more than {TASK.threshold:.0%} success at the largest "
         f"T, {config.latest}.",
         lab.intervals_note("Wilson for success rates over agents", "Student's t for shares and differences"),
@@ -229,8 +230,8 @@ def notes(config: GridTimeConfig) -> list[str]:
 
 def success_by_time(results: pl.DataFrame, config: GridTimeConfig) -> pl.DataFrame:
     return lab.curves_table(
-        "How late an agent can arrive in time",
-        f"Episodes that end at the destination exactly at step T; trained on T up to {LAST}.",
+        "Success by arrival step",
+        f"Share of episodes that end at the destination exactly at step T; trained on T from {FIRST} to {LAST}.",
         "T",
         "share of episodes",
         lab.curves_across(results, {time: f"success_{time}" for time in range(FIRST, config.latest + 1)}),

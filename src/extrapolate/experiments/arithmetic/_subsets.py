@@ -1,4 +1,4 @@
-"""Shared by the tasks on two sums, each over its own subset of many inputs: options, network, training."""
+"""Shared by the tasks on two sums over subsets of many inputs: options, network, training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from extrapolate.tasks import SubsetFunction
 from extrapolate.training import Penalty, Replicas, Warmup
 from extrapolate.training.metrics import Evaluate
 
-#: Makes a layer of its numbers of inputs and outputs.
+#: Makes a layer from its numbers of inputs and outputs.
 Layer = Callable[[int, int], nn.Module]
 
 #: The full weight of the penalty on the weights of NAU and NMU.
@@ -22,28 +22,35 @@ PENALTY = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class SubsetConfig(lab.Config):
-    """The published 100 inputs need millions of steps until the two sums are told apart; 16 need far fewer."""
+    """Options of the tasks on two sums.
+
+    With the published 100 inputs, a network needs millions of steps to separate the two sums; with 16, far fewer.
+    """
 
     in_features: int = lab.integer(
-        16, "Input size; each of the two sums is over a quarter of it.", least=8, cut=lab.fewer("inputs")
+        16,
+        "Input size; each of the two sums is over a quarter of the inputs. Published: 100.",
+        least=8,
+        cut=lab.fewer("inputs"),
     )
     samples: int = lab.integer(
         1_000,
-        "Samples of the validation and of the extrapolation set.",
+        "Samples of the validation set, and of the extrapolation set.",
         least=2,
         cut=lab.fewer("test samples"),
     )
     epsilon: float = lab.real(
         1e-2,
-        "A model counts as solved if its error is below that of exact sums with every weight off by X.",
+        "A model counts as solved if its error is below that of exact sums with every weight off by X. "
+        "Published: 1e-5.",
         above=0,
         below=0.5,
-        cut=lab.larger("solved: weights {:g} off instead of {:g}"),
+        cut=lab.larger("solved within weights {:g} off instead of {:g}"),
     )
 
 
 class Static(nn.Sequential):
-    """A single step (1, B, I) to answers (B, 1): one layer on the other."""
+    """Maps a single step (1, B, I) to answers (B, 1): layers in sequence."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input[0])
@@ -51,9 +58,9 @@ class Static(nn.Sequential):
 
 @dataclass(frozen=True)
 class SumsTraining:
-    """Replica ``i`` learns task ``i // seeds`` from seed ``i % seeds``, which places its subsets too.
+    """Replica ``i`` learns task ``i // seeds`` with seed ``i % seeds``, which also sets the offset of its subsets.
 
-    The tasks differ by their functions alone: all replicas see one stream of inputs.
+    The tasks differ only by their functions: all replicas see one stream of inputs.
     """
 
     config: SubsetConfig
@@ -65,31 +72,31 @@ class SumsTraining:
 
     @cached_property
     def own(self) -> dict[str, Tensor]:
-        """Of each replica: which input is in which sum (R, I, 2), and which function is its own (R, F)."""
+        """Per replica: its ``subsets``, 1 where an input is in a sum (R, I, 2), and its function, one-hot (R, F)."""
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
         subsets = torch.stack([self.tasks[0].place_subsets(each).subsets for each in generators])
         chosen = torch.eye(len(self.tasks)).repeat_interleave(self.config.seeds, 0)
         return {"subsets": subsets.to(self.config.device), "chosen": chosen.to(self.config.device)}
 
     def error(self, model: nn.Module, x: Tensor, subsets: Tensor, chosen: Tensor) -> Tensor:
-        """The mean squared error of one replica on its own function."""
+        """Return the mean squared error of one replica on its own function."""
         answers = torch.cat([task.answer(x, subsets) for task in self.tasks], -1)
         return (model(x)[..., 0] - answers @ chosen).square().mean()
 
     @torch.no_grad()
     def errors(self, replicas: Replicas, x: Tensor) -> Tensor:
-        """The errors (R,) on ``x``, float64; of some replicas at a time: a thousand steps of all need much memory."""
+        """Return the errors (R,) on ``x``, float64; for 8 replicas at a time, to save memory on long sequences."""
         call = replicas.functionalize(self.error, training=False, dtype=torch.float64)
         mapped = vmap(call, in_dims=(0, 0, None, None, 0, 0), chunk_size=8)
         own = (each.double() for each in self.own.values())
         return mapped(replicas.parameters, replicas.buffers, None, x, *own)
 
     def inputs(self, split: str) -> Tensor:
-        """Of ``validation`` or ``test``, float64 (T, N, I), the same for every replica."""
+        """Return the inputs of ``validation`` or ``test``, float64 (T, N, I), the same for every replica."""
         return self.tasks[0].sample_fixed(self.config.samples)[split].to(self.config.device)
 
     def train(self, learning_rate: float, penalty: Warmup, metrics: Mapping[str, str]) -> lab.TrainConfig:
-        """By Adam; ``metrics``: the splits on which the error is measured at evaluations, by metric."""
+        """Make the training arguments, with Adam. ``metrics``: the split whose error each metric measures."""
 
         def loss(model: nn.Module, key: Tensor, batch: dict[str, Tensor]) -> Tensor:
             return self.error(model, batch["x"], batch["subsets"], batch["chosen"])

@@ -1,7 +1,7 @@
-"""The arithmetic units, each with its published training settings, and how one of them is trained.
+"""The arithmetic units with their published training settings, and the training of a unit.
 
-Steps of the settings are those of a training of 50,000; another length takes them in proportion. Sources: the papers'
-run scripts (bmistry4/nalm-benchmark, bmistry4/nalm-division, bmistry4/nalm-robust-nmu), as in docs/units.md.
+The steps in the settings are for a training of 50,000 steps; other lengths scale them. Sources: the papers' run
+scripts (bmistry4/nalm-benchmark, bmistry4/nalm-division, bmistry4/nalm-robust-nmu), as in docs/units.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ def _in_proportion(steps: int, published: int) -> int:
 
 
 def _warmup(scale: float, begin: int, end: int) -> Penalties:
-    """The units' own penalty, growing between two of the published steps."""
+    """The unit's own penalty, with a weight that grows from 0 to ``scale`` between two published steps."""
 
     def penalties(steps: int, op: str) -> tuple[Penalty, ...]:
         first = _in_proportion(steps, begin)
@@ -40,20 +40,24 @@ def _warmup(scale: float, begin: int, end: int) -> Penalties:
 
 
 def _l1(steps: int, op: str) -> tuple[Penalty, ...]:
-    """β·Σ|p|: from 1e-7 to 1e-5, for division a hundredth of that."""
+    """The penalty β·Σ|p|; β grows from 1e-7 to 1e-5, for division from 1e-9 to 1e-7."""
     share = 0.01 if op == "div" else 1.0
     growth = Growth(1e-7 * share, 1e-5 * share, every=max(_in_proportion(steps, 10_000), 1))
     return (Penalty(growth, nn.l1_norm),)
 
 
 def _saturation(steps: int, op: str) -> tuple[Penalty, ...]:
-    """0.05 times the unit's own after a fifth of the steps, while the error of the batch is below 1."""
+    """The unit's own penalty times 0.05, after a fifth of the steps, while the loss of the batch is below 1."""
     return (Penalty(Step(0.05, _in_proportion(steps, 10_000)), loss_below=1.0),)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """``penalties(steps, operation)``: what is added to the loss; ``restarts``: a stuck model starts anew."""
+    """Training settings of a unit.
+
+    ``penalties(steps, operation)`` are added to the loss. ``restarts``: a model whose error stops falling is
+    initialized again.
+    """
 
     penalties: Penalties = lambda steps, op: ()
     learning_rate: float = 1e-3
@@ -76,14 +80,17 @@ _IMPROVED_NALU = Recipe(_saturation, grad_clip=Clip(value=0.1), restarts=True)
 
 @dataclass(frozen=True)
 class Unit:
-    """``layer(in_features, 1)`` makes it; ``operations``: those it can represent, none for a general network."""
+    """A unit: ``layer(in_features, 1)`` makes it.
+
+    ``operations``: those it can represent exactly; empty for a general network.
+    """
 
     layer: Callable[[int, int], torch_nn.Module]
     operations: frozenset[str]
     recipe: Recipe
 
 
-#: By name; torch's linear layer states no operations of its own.
+#: The units by name. torch's linear layer has no attribute ``operations``.
 UNITS: dict[str, Unit] = {
     layer.__name__: Unit(layer, getattr(layer, "operations", frozenset({"add", "sub"})), recipe)
     for layer, recipe in (
@@ -119,23 +126,23 @@ MULTIPLIERS = ("NMU", "StochasticNMU", "BatchStochasticNMU", "NACMul", "NALU", "
 
 @dataclass(frozen=True, kw_only=True)
 class SingleModuleConfig(lab.Config):
-    """The published protocol unless said otherwise: Adam, rate 1e-3, squared error, batch 128, fresh samples."""
+    """Options of the published protocol: Adam, learning rate 1e-3, squared error, batch 128, fresh samples."""
 
     units: tuple[str, ...] = lab.names(UNITS, "Units to train", "unit", default=MULTIPLIERS)
     operations: tuple[str, ...] = lab.names(OPERATIONS, "Operations to learn", "operation", default=("mul",))
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES)
     eval_every: int = lab.integer(
-        1_000, "Steps between two evaluations.", cut=lab.larger("evaluated every {:,} steps, not {:,}")
+        1_000, "Training steps between two evaluations.", cut=lab.larger("evaluated every {:,} steps, not {:,}")
     )
     in_features: int = lab.integer(
         2,
-        "Input size. The first two inputs determine the target; the rest are distractors.",
+        "Input size. The first two inputs determine the target; the rest are distractors. Published: 2.",
         least=2,
         cut=lab.other("{} inputs instead of {}"),
     )
     samples: int = lab.integer(
         10_000,
-        "Samples of the validation and of the extrapolation set.",
+        "Samples of the validation set, and of the extrapolation set.",
         least=2,
         cut=lab.fewer("test samples"),
     )
@@ -147,7 +154,7 @@ def train_unit(
     op: str,
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
 ) -> lab.Training:
-    """One unit on one operation, all ranges and seeds at once: model ``i`` has range ``i // seeds``."""
+    """Make the training of a unit on an operation, all ranges and seeds at once: model i has range i // seeds."""
     recipe = UNITS[model_name].recipe
     build = partial(UNITS[model_name].layer, config.in_features, 1)
     tasks = [SingleModule(OPERATIONS[op], pair, config.in_features) for pair in config.ranges]
@@ -155,7 +162,7 @@ def train_unit(
     ends = torch.tensor([task.ranges.train.intervals[0] for task in task_of_each], device=config.device)
 
     def loss(model: torch_nn.Module, key: Tensor, own: dict[str, Tensor]) -> Tensor:
-        # the tasks differ by their ranges alone
+        # the tasks differ only by their ranges
         x, y = tasks[0].sample_between(own["low"], own["high"], config.batch, key)
         return mean_squared_error(model, x, y)
 
@@ -174,7 +181,7 @@ def train_unit(
 
     def measure(trained: lab.Trained) -> lab.Measured:
         rows = lab.as_rows(training, errors_and_steps(trained, thresholds(), config.steps))
-        if config.in_features > 2:  # no plane to draw over
+        if config.in_features > 2:  # a surface needs a plane of inputs
             return lab.Measured(rows)
         return lab.Measured(rows, {"surfaces": surfaces(task_of_each, trained.replicas, rows)})
 
@@ -204,11 +211,11 @@ def train_unit(
 
 
 def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> dict[str, Any]:
-    """The columns of models that are solved where the extrapolation error is below their threshold (R,)."""
-    from extrapolate.inspect import sparsity_error  # brings sympy with it, and is needed after the training
+    """Return the columns of the results; a model is solved if its extrapolation error is below its threshold (R,)."""
+    from extrapolate.inspect import sparsity_error  # imports sympy, which only the end of a training needs
 
     history, replicas = trained.history, trained.replicas
-    exact = sparsity_error(replicas[0]) is not None  # networks that state no exact weights have none
+    exact = sparsity_error(replicas[0]) is not None  # None for networks without exact weights
     sparsity_errors = replicas.vmap(sparsity_error).tolist() if exact else [None] * len(replicas)
     error = history.at_best("extrapolation_mse")
     solved = (error < thresholds).tolist()
@@ -225,7 +232,10 @@ def errors_and_steps(trained: lab.Trained, thresholds: Tensor, steps: int) -> di
 
 
 def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFrame) -> pl.DataFrame:
-    """What one failed and one solved model learned, in one range if possible: answers over a grid that spans both."""
+    """Return the outputs of one failed and one solved model, of the same range if possible.
+
+    The grid spans the training and the test range, with 41 points per axis.
+    """
 
     def surface(index: int) -> pl.DataFrame:
         task, (low, high) = tasks[index], tasks[index].ranges.train.intervals[0]
@@ -238,7 +248,7 @@ def surfaces(tasks: Sequence[SingleModule], replicas: Replicas, rows: pl.DataFra
         labels = rows[index].select("model", "task", "split", "seed", "solved")
         return labels.with_columns(train_low=low, train_high=high).join(points, how="cross")
 
-    failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is wanted] for wanted in (False, True))
+    failed, solved = ([i for i, ok in enumerate(rows["solved"]) if ok is value] for value in (False, True))
     failed_in = [rows["split"][i] for i in failed[:1]]
     solved.sort(key=lambda i: rows["split"][i] not in failed_in)
     return pl.concat([surface(i) for i in (*failed[:1], *solved[:1])])

@@ -1,4 +1,4 @@
-"""The Arithmetic Dataset Task: the product of two sums over unknown parts of many numbers."""
+"""The Arithmetic Dataset Task: the product of two sums over unknown subsets of many inputs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from extrapolate.training import Warmup
 
 PLAIN, BATCH_NOISE = "NAU-NMU", "NAU-BatchStochasticNMU"
 
-#: By name: the additive layer, with two outputs, and the multiplicative one.
+#: By name: the additive layer (two outputs) and the multiplicative layer.
 NETWORKS: dict[str, tuple[Layer, Layer]] = {
     PLAIN: (nn.NAU, nn.NMU),
     "NAU-StochasticNMU": (nn.NAU, nn.StochasticNMU),
@@ -32,29 +32,36 @@ NETWORKS: dict[str, tuple[Layer, Layer]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticDatasetConfig(SubsetConfig):
-    """Adam, learning rate 1e-3, squared error, penalty 10."""
+    """Options of the Arithmetic Dataset Task: Adam, learning rate 1e-3, squared error, penalty 10."""
 
     networks: tuple[str, ...] = lab.names(NETWORKS, "Networks to train", "network")
     ranges: tuple[RangePair, ...] = lab.ranges(PUBLISHED_RANGES, cut=lab.missing("ranges"))
     penalty_start: int = lab.integer(
-        75_000, "Step at which the penalty begins.", least=0, cut=lab.fewer("steps before the penalty grows")
+        75_000,
+        "Training step at which the weight of the penalty starts to grow. Published: 1,000,000.",
+        least=0,
+        cut=lab.fewer("steps before the penalty grows"),
     )
-    penalty_end: int = lab.integer(100_000, "Step at which the penalty reaches its full weight.")
+    penalty_end: int = lab.integer(
+        100_000, "Training step at which the penalty reaches its full weight. Published: 2,000,000."
+    )
 
     def __post_init__(self) -> None:
         if self.penalty_end <= self.penalty_start:
-            raise UserError(f"--penalty-end must come after --penalty-start {self.penalty_start}")
+            raise UserError(
+                f"--penalty-end {self.penalty_end} is too small: give more than --penalty-start {self.penalty_start}"
+            )
 
 
 def rows_of(results: pl.DataFrame, network: str) -> tuple[pl.DataFrame, dict[str, Estimate]]:
-    """The models of a network in the published ranges, and the share solved by range."""
+    """Return the rows of a network in the published ranges, and the share of solved models by range."""
     rows = results.filter(pl.col("split").is_in([str(pair) for pair in PUBLISHED_RANGES]), model=network)
     parts = rows.group_by("split", maintain_order=True)
     return rows, {str(name): lab.share_of(part) for (name,), part in parts}
 
 
 def failing_ranges(results: pl.DataFrame) -> lab.Found | None:
-    """The share solved over all ranges; holds where the interval excludes 1 in at least two of them."""
+    """Estimate the share solved over all ranges. Holds if the interval excludes 1 in at least two ranges."""
     rows, rates = rows_of(results, PLAIN)
     if not rates:
         return None
@@ -64,7 +71,7 @@ def failing_ranges(results: pl.DataFrame) -> lab.Found | None:
 
 
 def gain(network: str, results: pl.DataFrame) -> lab.Found | None:
-    """The share solved over all ranges less that of NAU→NMU."""
+    """Estimate the share solved over all ranges, minus that of NAU→NMU."""
     (ours, rates), (plain, plain_rates) = rows_of(results, network), rows_of(results, PLAIN)
     wins, plain_wins = (sum(rate.value == 1 for rate in each.values()) for each in (rates, plain_rates))
     return lab.gain(ours, plain, f"solved with every seed: {wins} ranges, by NAU→NMU {plain_wins}")
@@ -80,11 +87,12 @@ def findings(config: ArithmeticDatasetConfig) -> Iterator[lab.Finding]:
 def notes(config: ArithmeticDatasetConfig) -> list[str]:
     return [
         f"Adam, learning rate 0.001, squared error, {config.batch} fresh samples per step; penalty {PENALTY:g} on "
-        f"both layers of NAU and NMU kinds, growing from step {config.penalty_start:,} to {config.penalty_end:,}.",
+        f"the layers NAU and NMU (all variants), growing from step {config.penalty_start:,} to "
+        f"{config.penalty_end:,}.",
         f"{config.in_features} inputs, two subsets of {config.in_features // 4} that overlap by half. The models of "
         "one range share one stream of inputs; each seed has its own subsets, initial weights and noise.",
         "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that of "
-        f"sums whose weights are all {config.epsilon:g} off.",
+        f"exact sums with every weight off by {config.epsilon:g}.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences; profile likelihood of a Gamma "
         "for steps and of a Beta on [0, 0.5] for sparsity errors.",
     ]
@@ -124,7 +132,7 @@ def train_network(
 
 @lab.experiment(
     papers=["2211.05624", "2001.05016"],
-    # Adam's own steps keep few weights within 1e-5 of their exact values in so short a training
+    # In such a short training, the size of Adam's steps keeps most weights farther than 1e-5 from their exact values
     laptop=ArithmeticDatasetConfig(seeds=10, steps=150_000, eval_every=500, samples=2_000, epsilon=1e-4),
     paper={
         "seeds": 20,

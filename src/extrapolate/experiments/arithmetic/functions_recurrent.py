@@ -15,7 +15,7 @@ from extrapolate.tasks.subset_functions import Sequences
 
 
 class Recurrent(nn.Module):
-    """Steps (T, B, I) to answers (B, 1): the first layer maps state and inputs to the next state, from zeros."""
+    """Maps steps (T, B, I) to answers (B, 1). Its first layer maps state and inputs to the next state, from zeros."""
 
     def __init__(self, model: str, in_features: int, hidden: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Recurrent(nn.Module):
 
 
 class Remembering(nn.Sequential):
-    """Steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
+    """Maps steps (T, B, I) to answers (B, 1): a linear layer on the last output of an LSTM."""
 
     def forward(self, input: Tensor) -> Tensor:
         lstm, read_out = self
@@ -40,7 +40,7 @@ class Remembering(nn.Sequential):
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentConfig(static.FunctionsConfig):
-    """That of vectors, with recurrent models."""
+    """Options of ``functions-static``, for recurrent models."""
 
     models: tuple[str, ...] = lab.names(("LSTM", *static.LAYERS), "Models to train", "model")
 

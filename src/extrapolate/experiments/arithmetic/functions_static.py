@@ -1,7 +1,7 @@
 """Functions of two sums over parts of a vector, a + b to √a, on a wider range.
 
-A score is 100 × the error ÷ the error before training. The published numbers are quoted from memory by others and
-could not be read again: every claim on them says so.
+A score is 100 × the error ÷ the error before training. The published numbers are second-hand quotations that could
+not be checked in the paper; every claim on them notes this.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from extrapolate.tasks import SUM_FUNCTIONS, SubsetFunction, parse_range
 from extrapolate.tasks.subset_functions import Sequences
 from extrapolate.training import Warmup
 
-#: By the name of a model: the layer that makes the sums, and the one that makes the answer.
+#: By the name of a model: the layer for the sums, and the layer for the answer.
 LAYERS: dict[str, tuple[Layer, Layer]] = {
     "ReLU6": (lambda a, b: torch_nn.Sequential(torch_nn.Linear(a, b), torch_nn.ReLU6()), torch_nn.Linear),
     "Linear": (torch_nn.Linear, torch_nn.Linear),
@@ -36,42 +36,47 @@ LAYERS: dict[str, tuple[Layer, Layer]] = {
 
 
 def layers_of(model: str, hidden: int) -> tuple[Layer, Layer, int]:
-    """A model's layers and the units between them: two where they are arithmetic."""
+    """Return a model's two layers, and the number of units between them: 2 for arithmetic layers."""
     first, second = LAYERS[model]
     return first, second, hidden if second is torch_nn.Linear else 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionsConfig(SubsetConfig):
-    """NAC and NALU reach their weights at infinity only: laptops judge at 1e-2. Published settings are not known."""
+    """Options of the functions of two sums; the published settings are unknown.
+
+    NAC and NALU reach exact weights only at infinite parameters, so that the laptop preset has ``epsilon`` 1e-2.
+    """
 
     models: tuple[str, ...] = lab.names(LAYERS, "Models to train", "model")
     functions: tuple[str, ...] = lab.names(SUM_FUNCTIONS, "Functions of the two sums", "function")
     hidden: int = lab.integer(
-        32, "Units between the layers of networks that are not arithmetic.", cut=lab.fewer("hidden units")
+        32,
+        "Hidden units of the networks without arithmetic layers. Published: about 100.",
+        cut=lab.fewer("hidden units"),
     )
 
-    #: What the inputs are in training and in the test.
+    #: The inputs of the training and of the test.
     trained_on: ClassVar = Sequences(parse_range("U[1,2]"))
     tested_on: ClassVar = Sequences(parse_range("U[2,6]"))
     learning_rate: ClassVar = 1e-3
 
     def build(self, model: str) -> torch_nn.Module:
-        """The network of inputs (T, B, I) to answers (B, 1)."""
+        """Make the network that maps inputs (T, B, I) to answers (B, 1)."""
         first, second, width = layers_of(model, self.hidden)
         return Static(first(self.in_features, width), second(width, 1))
 
 
-#: What the presets have in common.
+#: Fields that the presets of both experiments share.
 PAPER = {"seeds": 20, "hidden": 100, "batch": 128, "epsilon": 1e-5}
 SMOKE = {"in_features": 8, "hidden": 4, "batch": 8}
 
-#: Bounds that scores are clipped to; the published table gives no score above "> 999" either.
+#: Scores are clipped to these bounds; the published table also prints all larger scores as "> 999".
 LEAST_SCORE, GREATEST_SCORE = 1e-3, 1e3
 
 
 def powers(scores: np.ndarray) -> np.ndarray:
-    """Scores as powers of ten; NaN counts as the greatest."""
+    """Return log10 of the clipped scores; NaN counts as the greatest score."""
     scores = np.nan_to_num(scores, nan=GREATEST_SCORE, posinf=GREATEST_SCORE)
     return np.log10(np.clip(scores, LEAST_SCORE, GREATEST_SCORE))
 
@@ -82,12 +87,12 @@ def geometric_mean(scores: np.ndarray) -> Estimate:
     return Estimate(value, low, high, power.n)
 
 
-#: What the summaries of these experiments have besides success rates.
+#: The columns whose means the summaries of these experiments have, besides success rates.
 MEANS: Means = dict.fromkeys(("interpolation", "extrapolation"), geometric_mean)
 
 
 def lead(id: str, function: str, model: str, *others: str) -> lab.Finding:
-    """Seed by seed, how many powers of ten a model's extrapolation score lies below the least of the others'."""
+    """Measure by how many powers of ten a model's extrapolation score is below the lowest of the others, by seed."""
 
     def powers_of_ten(*tables: pl.DataFrame) -> np.ndarray:
         own, *theirs = (powers(rows["extrapolation"].to_numpy()) for rows in tables)
@@ -99,10 +104,13 @@ def lead(id: str, function: str, model: str, *others: str) -> lab.Finding:
 
 
 def success(published: Sequence[str]) -> Iterator[lab.Finding]:
-    """NALU succeeds from few seeds, NAU→NMU from more. ``published``: the functions that NALU is said to learn."""
+    """Yield the findings that NALU succeeds with few seeds, and NAU→NMU with more.
+
+    ``published``: the functions that NALU learns according to the paper.
+    """
 
     def rows_of(results: pl.DataFrame, model: str, functions: Sequence[str]) -> pl.DataFrame:
-        """None unless all of these functions were run."""
+        """Return the rows of a model; no rows unless all of these functions were run."""
         rows = results.filter(pl.col("function").is_in(functions), model=model)
         return rows if rows["function"].n_unique() == len(functions) else rows.clear()
 
@@ -111,7 +119,7 @@ def success(published: Sequence[str]) -> Iterator[lab.Finding]:
         return lab.share_of(rows) if rows.height else None
 
     def gain(results: pl.DataFrame) -> lab.Found | None:
-        able = ("add", "sub", "mul", "square")  # what a NAU and an NMU can represent one after the other
+        able = ("add", "sub", "mul", "square")  # the functions that a NAU followed by an NMU can represent
         models = (rows_of(results, model, able) for model in ("NAU-NMU", "NALU"))
         return lab.gain(*models, note="solved: NAU→NMU {0}, NALU {1}")
 
@@ -119,26 +127,30 @@ def success(published: Sequence[str]) -> Iterator[lab.Finding]:
     yield lab.Finding("NAU-NMU/solves-more-than-NALU", gain)
 
 
+def count_steps(inputs: Sequences) -> str:
+    return lab.count_of(inputs.length, "step")
+
+
 def notes(config: FunctionsConfig) -> list[str]:
     train, test = config.trained_on, config.tested_on
     return [
         f"Adam, learning rate {config.learning_rate:g}, squared error, {config.batch} fresh samples per step, one "
         f"stream for all models; penalty {PENALTY:g} on NAU and NMU, growing from step {config.steps // 2:,} to "
-        f"{config.steps * 2 // 3:,}. Between the layers: two units where they are arithmetic, {config.hidden} "
-        "otherwise (published: about 100).",
-        f"{config.in_features} inputs in {train.interval}, {train.length} steps of them; a and b are sums "
-        f"over {config.in_features // 4} of them each, which overlap by half, at a place that the seed chooses. "
-        f"Tested on {test.length:,} steps in {test.interval}, at the step with the lowest validation error.",
+        f"{config.steps * 2 // 3:,}. Arithmetic layers have 2 units between them, other layers {config.hidden} "
+        "(published: about 100).",
+        f"{config.in_features} inputs per step in {train.interval}, {count_steps(train)}. a and b are sums over "
+        f"{config.in_features // 4} inputs each; their subsets overlap by half, and the seed sets their offset. "
+        f"Tested on {count_steps(test)} in {test.interval}, with the weights of the lowest validation error.",
         "Score: 100 × the error (float64) ÷ the median error of the same models before training. The published "
-        "scores divide by the mean, which follows the one seed whose powers of the inputs are largest. Means are "
+        "scores divide by the mean, which the seed with the largest powers of the inputs dominates. Means are "
         f"geometric, over scores clipped to [{LEAST_SCORE:g}, {GREATEST_SCORE:,.0f}].",
-        f"Solved: the extrapolation error is below that of sums whose weights are all {config.epsilon:g} off.",
+        f"Solved: the extrapolation error is below that of exact sums with every weight off by {config.epsilon:g}.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences, Student's t for powers of ten.",
     ]
 
 
 def train_model(config: FunctionsConfig, name: str) -> lab.Training:
-    """One model on all functions."""
+    """Make the training of a model on all functions."""
     functions = [SUM_FUNCTIONS[each] for each in config.functions]
     function_of_each = [function for function in functions for _ in range(config.seeds)]
     train, test = config.trained_on, config.tested_on
@@ -181,12 +193,15 @@ def train_model(config: FunctionsConfig, name: str) -> lab.Training:
 
 
 def scores(errors: Tensor, untrained: Tensor, seeds: int) -> Tensor:
-    """100 × the error ÷ the median error before training over a function's seeds: few of them err vastly."""
-    usual = untrained.cpu().view(-1, seeds).median(-1).values
-    return 100 * errors.cpu() / usual.repeat_interleave(seeds)
+    """Return 100 × the error ÷ the error before training, the median over a function's seeds.
+
+    The median, because a few seeds have very large errors before training.
+    """
+    medians = untrained.cpu().view(-1, seeds).median(-1).values
+    return 100 * errors.cpu() / medians.repeat_interleave(seeds)
 
 
-#: The models of the published table, and the functions whose score on the wider range it prints as 0.0.
+#: By model of the published table: the functions whose score on the wider range it prints as 0.0.
 VANISHING = {
     "ReLU6": (),
     "Linear": ("add", "sub"),
@@ -196,7 +211,7 @@ VANISHING = {
 
 
 def findings(config: FunctionsConfig) -> Iterator[lab.Finding]:
-    """A published 0.0 must print as 0.0 here and a large score must not; NALU's 0.7 for a ÷ b is not judged."""
+    """A published 0.0 must print as 0.0 here, and a large score must not. NALU's 0.7 for a ÷ b is not judged."""
 
     def score(model: str, function: str, column: str) -> lab.Measure:
         labels = {"model": model, "function": function}

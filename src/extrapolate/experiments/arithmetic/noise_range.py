@@ -1,4 +1,4 @@
-"""How much noise the stochastic NMU needs: the Arithmetic Dataset Task over upper ends of the noise."""
+"""How much noise the stochastic NMU needs: the Arithmetic Dataset Task with several noise ranges."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from extrapolate.experiments.arithmetic.arithmetic_dataset import (
 from extrapolate.stats import Estimate, difference_of_rates
 from extrapolate.tasks import PUBLISHED_RANGES
 
-#: The networks with noise U[1, high] by ``high``; 5 is the published one.
+#: The networks with noise U[1, high], by ``high``; 5 is the published value.
 WITH_NOISE = {high: f"NAU-StochasticNMU-{high:g}" for high in (1.1, 1.5, 2, 3, 5, 10, 20, 50, 100)}
 
 NETWORKS: dict[str, tuple[Layer, Layer]] = {
@@ -32,29 +32,29 @@ NETWORKS: dict[str, tuple[Layer, Layer]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRangeConfig(ArithmeticDatasetConfig):
-    """That of the Arithmetic Dataset Task; the networks differ by their noise."""
+    """Options of the Arithmetic Dataset Task; the networks differ by their noise."""
 
     networks: tuple[str, ...] = lab.names(
-        NETWORKS, "Networks to train (the number is the upper end of the noise)", "network"
+        NETWORKS, "Networks to train (NAU-StochasticNMU-k has noise in U[1, k])", "network"
     )
 
 
 PAPER, SMOKE = (vars(arithmetic_dataset.presets[name]) for name in ("paper", "smoke"))
 
-#: Our bounds: a band of upper ends is broad if its greatest is ``BROAD`` times its least or more; a share is no
-#: smaller if the interval of the difference lies above minus ``MARGIN``.
+#: This project's bounds. A band of upper ends is broad if its greatest is at least ``BROAD`` times its least. A share
+#: counts as equally large if the interval of the difference lies above -``MARGIN``.
 BROAD, MARGIN = 5.0, 0.25
 
 
 def rates_by_noise(results: pl.DataFrame) -> tuple[dict[float, Estimate], float]:
-    """The share solved by upper end, of those that were run, and the end with the greatest; the least of several."""
+    """Return the share solved by upper end (of the ends that were run), and the best end (the lowest, if several)."""
     rates = {high: lab.share_of(results.filter(model=name)) for high, name in WITH_NOISE.items()}
     rates = {high: rate for high, rate in rates.items() if rate.n}
     return rates, max(rates, key=lambda high: rates[high].value or 0.0, default=0.0)
 
 
 def band(results: pl.DataFrame) -> lab.Found | None:
-    """Of the neighbouring upper ends around the best with which no smaller share is solved: greatest ÷ least."""
+    """Measure the band of upper ends around the best that solve an equally large share: greatest ÷ least."""
     rates, best = rates_by_noise(results)
     if len(rates) < 2:
         return None
@@ -94,7 +94,7 @@ def notes(config: NoiseRangeConfig) -> list[str]:
         "NAU-StochasticNMU-k: noise U[1, k]; NAU-BatchStochasticNMU: U[1, 1 + 1 / std] of the batch, recomputed at "
         "every step.",
         "The authors' script (bmistry4/nalm-robust-nmu, arithmetic_dataset_noise_ranges.sh) tries U[0.01, 0.05], "
-        "U[0.1, 0.5], U[1, 2] and U[5, 10] beside U[1, 5]; here the noise always begins at 1.",
+        "U[0.1, 0.5], U[1, 2] and U[5, 10] besides U[1, 5]. Here the lower end of the noise is always 1.",
         *arithmetic_dataset.notes(config),
     ]
 

@@ -14,10 +14,10 @@ NEGATIVE = tuple(str(pair) for pair in PUBLISHED_RANGES if pair.train.intervals[
 HARD_FOR_NMU = ("U[-2,-1]", "U[-1.2,-1.1]")
 EASY_FOR_NMU = tuple(name for name in ALL if name not in HARD_FOR_NMU)
 
-#: The units of arXiv 2110.05177 and 2101.09530 that divide.
+#: The units of arXiv 2110.05177 and 2101.09530 that can divide.
 DIVIDERS = ("NACMul", "NALU", "INALU", "GNALU", "NPU", "RealNPU", "ModifiedRealNPU", "NRU", "NMRU")
 
-#: Shares solved, by range.
+#: The share of solved models by range.
 Rates = dict[str, Estimate]
 
 
@@ -37,7 +37,7 @@ def only_some_positive(rates: Rates) -> bool:
 def solved_in(
     id: str, model_name: str, task: str, names: tuple[str, ...], holds: Callable[[Rates], bool]
 ) -> lab.Finding:
-    """The share solved over published ranges; ``holds`` judges that of each, if all of them were run."""
+    """Measure the share solved over published ranges; ``holds`` judges the shares by range, if all were run."""
     tested_on = pl.col("split").replace_strict({str(pair): str(pair.test) for pair in PUBLISHED_RANGES}, default="")
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
@@ -57,7 +57,7 @@ def solved_in(
 
 
 def unable(model_name: str) -> lab.Finding:
-    """No model can solve what the unit's exact weights do not give."""
+    """Make the finding that no model solves an operation that the unit's exact weights cannot represent."""
     able = [name for name in OPERATIONS if name in UNITS[model_name].operations or not UNITS[model_name].operations]
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
@@ -95,10 +95,10 @@ def notes(config: SingleModuleConfig) -> list[str]:
         f"Adam, squared error, {config.batch} fresh samples per step; learning rate "
         f"{', '.join([f'{PLAIN.learning_rate:g}', *others])}. Penalties, gradient clips and restarts of each unit as "
         "published.",
-        "Seed s starts from the same weights and sees the same uniform numbers in every range and with every "
-        "operation, whichever models are trained beside it.",
+        "A seed has the same initial weights and the same uniform random numbers in every range and with every "
+        "operation. They do not depend on the other models that are trained at the same time.",
         "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that of a "
-        "unit whose weights are all 1e-5 off.",
+        "unit with every weight off by 1e-5.",
         "Intervals (95 %): Wilson for success rates; profile likelihood of a Gamma for steps and of a Beta on "
         "[0, 0.5] for sparsity errors, Student's t where those cannot be fitted.",
     ]

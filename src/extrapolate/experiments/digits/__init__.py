@@ -1,1 +1,1 @@
-"""Arithmetic on pictures of digits."""
+"""Experiments on arithmetic with images of digits."""

@@ -1,4 +1,4 @@
-"""The networks of digits-sequence: an encoder for each image, then a recurrent network or an accumulator."""
+"""The networks of digits-sequence: an image encoder, then a recurrent network or an accumulator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from extrapolate.experiments.digits._images import DeepEncoder
 from extrapolate.nn.contract import Arithmetic
 from extrapolate.tasks import DIGIT_RULES, DigitRule
 
-#: Makes a layer with that many inputs and outputs.
+#: Makes a layer from its numbers of inputs and outputs.
 Make = Callable[[int, int], torch_nn.Module]
 
 
 class Accumulator(torch_nn.Module):
-    """Features (T, B, O) to answers (T, B, O): a unit maps the answer before and the features to the next one."""
+    """Maps features (T, B, O) to answers (T, B, O): a unit maps (previous answer, features) to the next answer."""
 
     def __init__(self, build_layer: Make, out_features: int, initial: float) -> None:
         super().__init__()
@@ -33,9 +33,9 @@ class Accumulator(torch_nn.Module):
         return torch.stack(answers)
 
     def unused(self, features: Tensor, answers: Tensor) -> Tensor:
-        """R_z, the regulariser of Madsen & Johansen: mean of (1 - |W|) (start - x̄)² over the weights W.
+        """Return R_z, the regulariser of Madsen & Johansen: the mean of (1 - |W|) (z - x̄)² over the weights W.
 
-        x̄ is the mean of the weight's input: an input that the unit leaves out is driven to ``start``.
+        x̄ is the mean of the weight's input, z is ``initial``: R_z pulls inputs that the unit does not use to z.
         """
         assert isinstance(self.layer, Arithmetic)
         before = torch.cat([torch.full_like(answers[:1], self.initial), answers[:-1]])
@@ -44,21 +44,21 @@ class Accumulator(torch_nn.Module):
 
 
 class LinearAccumulator(Accumulator):
-    """The same for a unit y = W x: W is computed once, and its product with the features once for all images."""
+    """An accumulator with a unit y = W x: W, and its product with the features of all images, are computed once."""
 
     def forward(self, features: Tensor) -> Tensor:
         assert isinstance(self.layer, Arithmetic)
-        own, of_features = self.layer.effective_weight().chunk(2, -1)
-        given = features @ of_features.mT
-        answer, answers = torch.full_like(given[0], self.initial), []
-        for now in given.unbind(0):
-            answer = torch.addmm(now, answer, own.mT)
+        of_answer, of_features = self.layer.effective_weight().chunk(2, -1)
+        summands = features @ of_features.mT
+        answer, answers = torch.full_like(summands[0], self.initial), []
+        for now in summands.unbind(0):
+            answer = torch.addmm(now, answer, of_answer.mT)
             answers.append(answer)
         return torch.stack(answers)
 
 
 class Perfect(torch_nn.Module):
-    """The unit whose weights are right: the product of answer and features if answers start from 1, else the sum."""
+    """A unit with exact weights: answer × features if answers start from 1, answer + features if from 0."""
 
     def __init__(self, initial: float) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Perfect(torch_nn.Module):
 
 
 class Reader(torch_nn.Module):
-    """Images (T, B, 1, S, S) to the answer after each, (T, B, O)."""
+    """Maps images (T, B, 1, S, S) to the answer after each image, (T, B, O)."""
 
     def __init__(self, size: int, features: int, memory: torch_nn.Module) -> None:
         super().__init__()
@@ -81,7 +81,10 @@ class Reader(torch_nn.Module):
         return self.memory(self.encoder(images))
 
     def encode(self, images: Tensor, chosen: Tensor) -> Tensor:
-        """Features (T, B, F) of the ``chosen`` (T, B) of images (N, 1, S, S): all are encoded if they are fewer."""
+        """Return the features (T, B, F) of ``images[chosen]``, with ``chosen`` (T, B) and images (N, 1, S, S).
+
+        Encodes all images first if N is at most T · B.
+        """
         if len(images) <= chosen.numel():
             return self.encoder(images)[chosen]
         return self.encoder(images[chosen])
@@ -89,13 +92,13 @@ class Reader(torch_nn.Module):
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of network is made and trained."""
+    """How a kind of network is made and trained."""
 
-    memory: Callable[[DigitRule], torch_nn.Module]  # makes what follows the encoder, for one of ``rules``
-    rules: tuple[str, ...] = tuple(DIGIT_RULES)  # that it can learn
-    features: int = 0  # of an image; 0: as many as there are numbers in an answer
+    memory: Callable[[DigitRule], torch_nn.Module]  # makes the layers after the encoder, for one of ``rules``
+    rules: tuple[str, ...] = tuple(DIGIT_RULES)  # the rules that it can learn
+    features: int = 0  # features per image; 0: the number of outputs of the rule
     learning_rate: float = 1e-2
-    unused: bool = False  # whether the loss has Accumulator.unused, for rules with a single answer
+    unused: bool = False  # whether Accumulator.unused is added to the loss, for rules with one output
 
     def build(self, size: int, rule: DigitRule) -> Reader:
         return Reader(size, self.features or rule.outputs, self.memory(rule))
@@ -112,7 +115,7 @@ def _accumulate(build_layer: Make, *rules: str, layer: type[Accumulator] = Accum
     return Kind(lambda rule: layer(build_layer, rule.outputs, rule.initial), rules, unused=unused)
 
 
-#: The network whose accumulator is perfect: only its encoder has to learn.
+#: The network with a perfect accumulator: only its encoder is trained.
 REFERENCE = "reference"
 
 KINDS: dict[str, Kind] = {

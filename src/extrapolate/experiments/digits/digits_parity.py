@@ -1,4 +1,4 @@
-"""Even digits in a picture: counted by a NAC or by the usual affine layer."""
+"""Counting the even digits in a picture, with a NAC or the usual affine layer as output layer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from extrapolate.training import LinearDecay
 
 
 class NACWithBias(nn.NAC):
-    """The NAC and a bias that starts at 0: the ablation."""
+    """A NAC with a bias, initially 0, for the ablation."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__(in_features, out_features)
@@ -27,7 +27,7 @@ class NACWithBias(nn.NAC):
         return super().forward(x) + self.bias
 
 
-#: Makes the output layer, by name: weights free or tanh·σ, with a bias or without.
+#: The output layers by name: free weights or tanh·σ, with or without a bias.
 HEADS: dict[str, Callable[[int, int], torch_nn.Module]] = {
     "affine": torch_nn.Linear,
     "linear": partial(torch_nn.Linear, bias=False),
@@ -37,7 +37,7 @@ HEADS: dict[str, Callable[[int, int], torch_nn.Module]] = {
 
 
 def build_counter(size: int, head: str) -> torch_nn.Module:
-    """Pictures (B, 1, size, size) to numbers (B,)."""
+    """Make the network that maps pictures (B, 1, size, size) to numbers (B,)."""
     last = HEADS[head](64, 1)
     return torch_nn.Sequential(nn.ConvEncoder(size, 64), torch_nn.ReLU(), last, torch_nn.Flatten(start_dim=0))
 
@@ -45,7 +45,7 @@ def build_counter(size: int, head: str) -> torch_nn.Module:
 def findings(config: Any) -> Iterator[lab.Finding]:
     for id, one, other in (
         ("NAC/more-right-than-affine", "NAC", "affine"),
-        # the ablation: output layers that differ in one thing
+        # the ablation: output layers with one difference
         ("{one}-over-{other}/tanh-sigma", "NAC", "linear"),
         ("{one}-over-{other}/tanh-sigma", "NAC-bias", "affine"),
         ("{one}-over-{other}/no-bias", "NAC", "NAC-bias"),
@@ -59,7 +59,7 @@ def findings(config: Any) -> Iterator[lab.Finding]:
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsParityConfig(DigitConfig):
-    """Adam, squared error of the number of even digits."""
+    """Options of the counting of even digits: Adam, squared error of the number of even digits."""
 
     heads: tuple[str, ...] = lab.names(HEADS, "Output layers to train", "output layer")
 
@@ -67,12 +67,13 @@ class DigitsParityConfig(DigitConfig):
 def notes(config: DigitsParityConfig) -> list[str]:
     return [
         "Adam (second decay 0.99), learning rate 0.003, decreasing linearly to 0, squared error, "
-        f"{config.batch} new pictures per step; images: {config.data}; training, validation and test share no image.",
-        "From one to five digits in different cells of 3 × 3 (published: anywhere on a picture of 100 × 100). Two "
-        "3 × 3 convolutions with stride 2 (8 and 16 channels), a linear layer to 64 features, ReLU, then the output "
-        "layer: affine (free weights and a bias), linear (no bias), NAC (weights tanh·σ, no bias) or NAC-bias.",
-        "500 pictures of validation images choose the best step; 1,000 pictures of test images are the test. Solved: "
-        "at least 90% of those are counted correctly, after rounding.",
+        f"{config.batch} new pictures per step. Images: {config.data}; training, validation and test share no image.",
+        "A picture has one to five digits in different cells of a 3 × 3 grid (published: anywhere on 100 × 100 "
+        "pixels). Network: two 3 × 3 convolutions with stride 2 (8 and 16 channels), a linear layer to 64 features, "
+        "ReLU, then the output layer: affine (free weights and a bias), linear (no bias), NAC (weights tanh·σ, no "
+        "bias) or NAC-bias.",
+        "500 pictures of validation images select the best step; 1,000 pictures of test images are the test set. "
+        "Solved: at least 90% of the test pictures are counted correctly, after rounding.",
         lab.intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
     ]
 
@@ -84,7 +85,7 @@ def notes(config: DigitsParityConfig) -> list[str]:
     smoke={"heads": ("affine", "NAC"), "steps": 4, "eval_every": 2, "batch": 2},
     findings=findings,
     notes=notes,
-    means=["accuracy", "accuracy_more"],  # on up to five digits, as trained with, and on six to nine
+    means=["accuracy", "accuracy_more"],  # on one to five digits, as in training, and on six to nine
 )
 def digits_parity(config: DigitsParityConfig) -> Iterator[lab.Training]:
     task = EvenDigits(digits_of(config.data, config.device))

@@ -1,4 +1,4 @@
-"""Products of two digits: the labels that nobody supervised, and pairs never seen."""
+"""Products of two digits: the accuracy of the unsupervised labels, and of pairs that training leaves out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,30 +16,31 @@ from extrapolate.tasks import DigitPairs
 from extrapolate.tasks.digit_pairs import ByDigit
 from extrapolate.training import LinearDecay, Penalty, Replicas, Warmup
 
-#: The share of products of unseen pairs that must be right.
+#: A model counts as solved from this share of correct products of unseen pairs.
 ENOUGH = 0.9
 
 
 def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
-    """Sample images (B, C, L, L) at the affine maps ``theta`` (B, 2, 3), bilinearly: (B, C, size, size).
+    """Sample images (B, C, L, L) bilinearly at the affine maps ``theta`` (B, 2, 3); return (B, C, size, size).
 
-    Coordinates are from -1 to 1 along both sides, x before y; outside is 0. Source: Jaderberg et al. 2015.
+    Coordinates run from -1 to 1 along both sides, x before y. Pixels outside the image are 0. Source: Jaderberg et
+    al. 2015.
     """
     side = images.shape[-1]
     step = (2 * torch.arange(size, device=images.device) + 1) / size - 1
     y, x = torch.meshgrid(step, step, indexing="ij")
     grid = torch.stack([x, y, torch.ones_like(x)], -1).flatten(0, 1)
-    places = ((grid @ theta.mT + 1) * side - 1) / 2
+    points = ((grid @ theta.mT + 1) * side - 1) / 2
     pixels = torch.arange(side, device=images.device)
-    near_x, near_y = torch.relu(1 - (places[..., None] - pixels).abs()).unbind(-2)
+    near_x, near_y = torch.relu(1 - (points[..., None] - pixels).abs()).unbind(-2)
     columns = torch.einsum("bpj,bcij->bcpi", near_x, images)
     return torch.einsum("bcpi,bpi->bcp", columns, near_y).unflatten(-1, (size, size))
 
 
 class Located(torch_nn.Module):
-    """A canvas (B, 2, L, L), a digit in each colour, to logits (B, 2, 10).
+    """Maps a canvas (B, 2, L, L) with one digit per colour to logits (B, 2, 10).
 
-    Two spatial transformers find one digit each; both crops go through one encoder, then a last layer for each.
+    Two spatial transformers find one digit each. One encoder reads both crops; each crop has its own last layer.
     Source: the model without concatenation of Mistry, Farrahi & Hare 2022, with affine maps.
     """
 
@@ -50,7 +51,7 @@ class Located(torch_nn.Module):
         for _ in range(2):
             encoder, theta = nn.ConvEncoder(canvas, 32, colours=2), torch_nn.Linear(32, 6)
             torch_nn.init.zeros_(theta.weight)
-            theta.bias.data = torch.eye(2, 3).flatten()  # the identity map for any input until it is trained
+            theta.bias.data = torch.eye(2, 3).flatten()  # initially the identity map for every input
             self.finders.append(torch_nn.Sequential(encoder, torch_nn.ReLU(), theta))
         self.encoder = DeepEncoder(size, 64, colours=2)
         self.last = torch_nn.ModuleList(torch_nn.Linear(64, 10) for _ in range(2))
@@ -62,13 +63,13 @@ class Located(torch_nn.Module):
 
 
 class FixedProduct(torch_nn.Module):
-    """Labels (..., 2) to their product (..., 1): nothing to learn."""
+    """Maps labels (..., 2) to their product (..., 1), without parameters."""
 
     def forward(self, labels: Tensor) -> Tensor:
         return labels.prod(-1, keepdim=True)
 
 
-#: Makes what multiplies two labels, by name.
+#: The units that multiply two labels, by name.
 UNITS: dict[str, Callable[[], torch_nn.Module]] = {
     "NMU": partial(nn.NMU, 2, 1),
     "StochasticNMU": partial(nn.StochasticNMU, 2, 1),
@@ -79,9 +80,9 @@ UNITS: dict[str, Callable[[], torch_nn.Module]] = {
 
 
 class Multiplier(torch_nn.Module):
-    """Images to their labels (B, 2), each the mean digit under the softmax of its logits, and the product (B, 1).
+    """Maps images to their labels (B, 2) and the product (B, 1). A label is the mean digit under a softmax.
 
-    Digits have ``size`` pixels along one side. They lie on a ``canvas`` of as many, or are two images (None).
+    Digits are ``size`` × ``size`` pixels, on a canvas of ``canvas`` × ``canvas`` pixels or as two images (None).
     """
 
     def __init__(self, model_name: str, size: int, canvas: int | None) -> None:
@@ -95,19 +96,19 @@ class Multiplier(torch_nn.Module):
         return labels, self.layer(labels)
 
 
-#: How the digits are shown, by the names of ``--images``.
-SHOWN = {"isolated": "digits side by side", "colour": "digits in two colours, anywhere"}
+#: The arrangements of the two digits, by their name in ``--images``.
+ARRANGEMENTS = {"isolated": "digits side by side", "colour": "digits in two colours, anywhere"}
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:
-    for shown in SHOWN.values():
+    for arrangement in ARRANGEMENTS.values():
         for column, unit in (("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")):
-            more, less = ({"split": shown, "model": each} for each in ("StochasticNMU", unit))
-            id = f"StochasticNMU/{{shown}}/{column}-over-{unit}"
-            yield lab.Finding(id, lab.difference(column, more, less), {"shown": shown})
+            more, less = ({"split": arrangement, "model": each} for each in ("StochasticNMU", unit))
+            id = f"StochasticNMU/{{arrangement}}/{column}-over-{unit}"
+            yield lab.Finding(id, lab.difference(column, more, less), {"arrangement": arrangement})
 
 
-#: Shares of products that are right, of seen and of unseen pairs; of labels, mean over the digits and by digit.
+#: Shares of correct products (seen pairs, unseen pairs) and of correct labels (mean over the digits, each digit).
 SHARES = ["seen_accuracy", "unseen_accuracy", "label_accuracy", *(f"digit_{digit}" for digit in range(10))]
 
 
@@ -117,27 +118,30 @@ def squared_error(model: torch_nn.Module, images: Tensor, labels: Tensor) -> Ten
 
 
 def share_right(model: torch_nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Shares that are right after rounding: of the products, and of the labels of each digit, (10,).
+    """Return the shares that are correct after rounding: of the products, and of the labels by digit (10,).
 
-    A product does not determine the order of its factors: the labels are taken in the order in which more are right.
+    A product does not determine the order of its factors. The labels count in the order with more correct ones.
     """
-    read, product = model(images)
-    in_order, swapped = (each.round() == labels for each in (read, read.flip(-1)))
-    right = torch.where(swapped.sum() > in_order.sum(), swapped, in_order)
+    predicted, product = model(images)
+    in_order, swapped = (each.round() == labels for each in (predicted, predicted.flip(-1)))
+    correct = torch.where(swapped.sum() > in_order.sum(), swapped, in_order)
     one_hot = torch.eye(10, dtype=torch.float64, device=labels.device)[labels]
-    by_digit = (right[..., None] * one_hot).sum((0, 1)) / one_hot.sum((0, 1))
+    by_digit = (correct[..., None] * one_hot).sum((0, 1)) / one_hot.sum((0, 1))
     return (product[..., 0].round() == labels.prod(-1)).double().mean(), by_digit
 
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsProductConfig(DigitConfig):
-    """Adam, squared error of the product; the labels are not supervised."""
+    """Options of the products of two digits: Adam, squared error of the product, no supervision of the labels."""
 
     units: tuple[str, ...] = lab.names(
         UNITS, "Units that multiply the labels", "unit", default=("NMU", "StochasticNMU", "product", "MLP")
     )
     images: tuple[str, ...] = lab.names(
-        SHOWN, "How the two digits are shown", "kind of images", default=("isolated",)
+        ARRANGEMENTS,
+        "Images to train on: isolated (two images) or colour (one canvas, one colour per digit)",
+        "kind of images",
+        default=("isolated",),
     )
 
 
@@ -145,20 +149,20 @@ def notes(config: DigitsProductConfig) -> list[str]:
     return [
         "Adam (second decay 0.99), learning rate 0.005, decreasing linearly to 0 (published: 0.001, constant), "
         f"squared error of the product, {config.batch} pictures per step. Penalty 100 on the NMU and its stochastic "
-        f"forms, growing from 3 % to 4 % of the steps. Images: {config.data}, others in each split.",
-        "A label is the mean digit under the softmax of an encoder's output. In colour, each digit lies at a random "
-        "position of its own channel, on a canvas 1.5 times as large; two spatial transformers with affine maps "
+        f"variants, growing from 3 % to 4 % of the steps. Images: {config.data}; the splits share no image.",
+        "A label is the mean digit under the softmax of an encoder's output. In colour, each digit is at a random "
+        "position of its own channel, on a canvas 1.5 times as large. Two spatial transformers with affine maps "
         "(published: thin plate splines too) find one digit each.",
-        "Of the 100 ordered pairs of digits ten are never seen in training; the seed chooses which (ten folds, as "
-        "published). Tested on 400 pictures of seen and 400 of unseen pairs, at the step with the lowest validation "
-        f"error on seen pairs. Solved: at least {ENOUGH:.0%} of the products of unseen pairs are right. Labels are "
-        "compared in the order in which more of them are right, since a product has no order.",
+        "Training leaves out ten of the 100 ordered pairs of digits; the seed selects them (ten folds, as "
+        "published). Tested on 400 pictures of seen pairs and 400 of unseen pairs, at the step with the lowest "
+        f"validation error on seen pairs. Solved: at least {ENOUGH:.0%} of the products of unseen pairs are correct. "
+        "Labels are compared in the order with more correct ones, since a product has no order.",
         lab.intervals_note("Wilson for success rates", "Student's t for shares and their differences"),
     ]
 
 
 def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab.Training:
-    """One unit on one kind of images, all seeds at once: the model of seed s does not see the pairs of fold s."""
+    """Make the training of a unit on a kind of images, all seeds at once. Seed s leaves out the pairs of fold s."""
     digits = digits_of(config.data, config.device)
     size = digits.training.size
     canvas = 3 * size // 2 if images == "colour" else None  # as published: 42 for 28
@@ -169,8 +173,8 @@ def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab
     u = task.sample_fixed()
 
     def loss(model: torch_nn.Module, key: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-        chosen = ops.uniform(key, (config.batch, task.draws))
-        return squared_error(model, *task.render(training, inputs["seen"], chosen))
+        random = ops.uniform(key, (config.batch, task.draws))
+        return squared_error(model, *task.render(training, inputs["seen"], random))
 
     def errors(model: torch_nn.Module, seen: Tensor, unseen: Tensor) -> dict[str, Tensor]:
         known, labels = share_right(model, *task.render(test, seen, u))
@@ -196,7 +200,7 @@ def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab
 
     return lab.Training(
         name=f"{model_name}-{images}",
-        labels={"model": model_name, "task": "multiplying two digits", "split": SHOWN[images]},
+        labels={"model": model_name, "task": "multiplying two digits", "split": ARRANGEMENTS[images]},
         build=partial(Multiplier, model_name, size, canvas),
         train=replace(
             config.train(loss, adam(5e-3), evaluate, "validation_error"),
@@ -216,7 +220,7 @@ def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab
     laptop=DigitsProductConfig(seeds=10, steps=6_000, eval_every=500, batch=32),
     paper={
         "units": tuple(UNITS),
-        "images": tuple(SHOWN),
+        "images": tuple(ARRANGEMENTS),
         "data": lab.REQUIRED,
         "steps": 700_000,
         "eval_every": 7_000,
@@ -224,7 +228,7 @@ def train_unit(config: DigitsProductConfig, model_name: str, images: str) -> lab
     },
     smoke={
         "units": ("StochasticNMU", "MLP"),
-        "images": tuple(SHOWN),
+        "images": tuple(ARRANGEMENTS),
         "steps": 4,
         "eval_every": 2,
         "batch": 2,

@@ -1,4 +1,4 @@
-"""Digits in sequences: counted, added and multiplied, on sequences up to a hundred times as long."""
+"""Counting, adding and multiplying digits in sequences, tested on up to 100 times longer sequences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,31 +17,31 @@ from extrapolate.stats import NOTHING, Estimate, student, success_rate
 from extrapolate.tasks import DIGIT_RULES, DigitRule, DigitSet
 from extrapolate.training import LinearDecay, Penalty, Warmup
 
-#: Errors are cut to this: those of a network that has diverged have no mean.
+#: Errors are clamped to this value, because the infinite errors of diverged networks have no mean.
 GREATEST = 1e60
 
-#: Every length that some rule is tested at, and the column of its errors.
+#: All test lengths of the rules, and the columns of their errors.
 LENGTHS = sorted({length for rule in DIGIT_RULES.values() for length in rule.tested})
 ERRORS = [f"error_{length}" for length in LENGTHS]
 
-#: What can be chosen; the reference is always trained.
+#: The models of ``--models``; the reference is always trained.
 MODELS = [name for name in KINDS if name != REFERENCE]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsSequenceConfig(DigitConfig):
-    """Adam with a decreasing rate, squared error of every answer; trained on short sequences."""
+    """Options of the tasks on sequences: Adam with a decreasing learning rate, squared error of every answer."""
 
     models: tuple[str, ...] = lab.names(
         MODELS, "Models to train", "model", default=("LSTM", "NAC", "NALU", "NAU", "NMU", "StochasticNMU")
     )
     tasks: tuple[str, ...] = lab.names(DIGIT_RULES, "Tasks to learn", "task")
     steps: int = lab.integer(
-        6_000, "Training steps of each model; counting takes four times as many.", cut=lab.fewer("steps")
+        6_000, "Training steps per model; counting takes four times as many.", cut=lab.fewer("steps")
     )
     longest: int = lab.integer(
         1_000,
-        "Images in the longest test sequences, at most.",
+        "Greatest length of test sequences, in images. Published: 1,000.",
         cut=lab.fewer("images in the longest test sequence"),
     )
 
@@ -49,12 +49,12 @@ class DigitsSequenceConfig(DigitConfig):
         return [length for length in rule.tested if length <= self.longest]
 
     def models_for(self, task: str) -> list[str]:
-        """The models that can learn the task; the reference first, since it judges the others."""
+        """Return the models that can learn the task, the reference first."""
         return [model for model in (REFERENCE, *self.models) if task in KINDS[model].rules]
 
 
 def times_closer(model: str, task: str, length: int) -> lab.Measure:
-    """How many times smaller the error is than the LSTM's, in powers of ten."""
+    """Measure the ratio of the LSTM's error to the model's, in powers of ten."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         labels = ({"task": task, "model": each} for each in (model, "LSTM"))
@@ -69,13 +69,14 @@ def times_closer(model: str, task: str, length: int) -> lab.Measure:
 
 
 def share_as_close(model: str, task: str, length: int) -> lab.Measure:
-    """The share of models that are as close as the reference, of which at least two models must be trained.
+    """Measure the share of models that are as close as the reference.
 
-    As published: below the upper end of the 99 % interval (one-sided, Student's t) of its mean squared error.
+    As published: the squared error is below the upper end of the 99 % interval (one-sided, Student's t) of the
+    reference's mean squared error. The estimate is empty if fewer than two models of the reference were run.
     """
 
     def measure(results: pl.DataFrame) -> Estimate | None:
-        from scipy import special  # a slow import, needed after the training
+        from scipy import special  # a slow import, which only the end of a training needs
 
         rows = (results.filter(task=task, model=each) for each in (model, REFERENCE))
         own, reference = (each[f"squared_error_{length}"].to_numpy() for each in rows)
@@ -83,8 +84,8 @@ def share_as_close(model: str, task: str, length: int) -> lab.Measure:
             return None
         if (n := len(reference)) < 2:
             return NOTHING
-        reach = special.stdtrit(n - 1, 0.99) * np.std(reference, ddof=1) / np.sqrt(n)
-        return success_rate(int((own < np.mean(reference) + reach).sum()), len(own))
+        margin = special.stdtrit(n - 1, 0.99) * np.std(reference, ddof=1) / np.sqrt(n)
+        return success_rate(int((own < np.mean(reference) + margin).sum()), len(own))
 
     return measure
 
@@ -104,24 +105,24 @@ def findings(config: DigitsSequenceConfig) -> Iterator[lab.Finding]:
 
 def notes(config: DigitsSequenceConfig) -> list[str]:
     return [
-        "Adam (second decay 0.99), learning rate 0.01, recurrent networks 0.003, decreasing linearly to 0. Squared "
+        "Adam (second decay 0.99), learning rate 0.01 (recurrent networks: 0.003), decreasing linearly to 0. Squared "
         f"error of the answer after each image. {config.batch} sequences per step, of 10 images (products: 2). "
-        f"Images: {config.data}, drawn with replacement; the test shares no image with the training. Counting is "
-        "trained 4 times as long as the other tasks. Products leave digit 0 out.",
-        "LSTM, GRU, RNN: 10 features of each image, a state of 32, a linear layer. Units map the answer before and "
-        "the features, as many as there are answers, to the next answer. NAC, NAU, NMU and StochasticNMU: R_z of "
-        "Madsen & Johansen (factor 1) on sums and products. NAU, NMU and StochasticNMU: sparsity penalty 10, growing "
-        "over the second half of the training.",
-        "Tested on 200 sequences, at the step with the lowest error on fixed sequences of training images, of the "
-        "length trained on. As close as the reference: at the greatest length the squared error is below the upper "
-        "99 % bound (one-sided t) of that of a network whose accumulator is perfect and whose encoder is trained in "
-        f"the same way. An error that overflows is set to {GREATEST:g}.",
+        f"Images: {config.data}, sampled with replacement; test and training share no image. Counting is trained for "
+        "4 times as many steps as the other tasks. Products leave out digit 0.",
+        "LSTM, GRU, RNN: 10 features per image, a state of 32, a linear layer. Units map the previous answer and the "
+        "features of an image to the next answer, with one feature per output. NAC, NAU, NMU and StochasticNMU have "
+        "the regulariser R_z of Madsen & Johansen (factor 1) on sums and products. NAU, NMU and StochasticNMU have "
+        "the sparsity penalty 10, which grows over the second half of the training.",
+        "Tested on 200 sequences, at the step with the lowest error on fixed sequences of training images (of the "
+        "training length). The reference is a network with a perfect accumulator, whose encoder is trained in the "
+        "same way. As close as the reference: at the greatest length, the squared error is below the upper 99 % "
+        f"bound (one-sided t) of the reference's. An error that overflows is set to {GREATEST:g}.",
         lab.intervals_note("Wilson for shares of models", "Student's t for errors and powers of ten"),
     ]
 
 
 def outline(config: DigitsSequenceConfig) -> str:
-    """Not every model can learn every task."""
+    """Count the models; not every model can learn every task."""
     models = config.seeds * sum(len(config.models_for(task)) for task in config.tasks)
     return f"{lab.count_of(models, 'model')} of {config.steps:,} steps (counting: 4 times)"
 
@@ -141,17 +142,17 @@ def curves(results: pl.DataFrame, config: DigitsSequenceConfig) -> pl.DataFrame:
 def errors_after(
     model: nn.Module, rule: DigitRule, digits: DigitSet, chosen: Tensor, lengths: Sequence[int]
 ) -> Tensor:
-    """Mean absolute and squared errors after ``lengths`` images of ``chosen`` (T, N), float64 (2, len(lengths))."""
+    """Return mean absolute and squared errors after ``lengths`` images of ``chosen`` (T, N): (2, len(lengths))."""
     assert isinstance(model, Reader)
     answers = model.memory(model.encode(digits.images, chosen))
-    places = torch.tensor(lengths, device=chosen.device) - 1
-    errors = (answers - rule.answers(digits.labels[chosen]))[places].double().flatten(1)
+    last = torch.tensor(lengths, device=chosen.device) - 1
+    errors = (answers - rule.answers(digits.labels[chosen]))[last].double().flatten(1)
     means = torch.stack([errors.abs().mean(1), errors.square().mean(1)])
     return means.nan_to_num(nan=GREATEST).clamp_max(GREATEST)
 
 
 def train_model(config: DigitsSequenceConfig, model: str, rule: DigitRule) -> lab.Training:
-    """One network on one rule, all seeds at once; ``config`` has the steps of this rule."""
+    """Make the training of a network on a rule, all seeds at once; ``config.steps`` are those of this rule."""
     kind, lengths = KINDS[model], config.lengths(rule)
     digits = digits_of(config.data, config.device)
     images, test = rule.select_allowed(digits.training), rule.select_allowed(digits.test)
@@ -180,10 +181,10 @@ def train_model(config: DigitsSequenceConfig, model: str, rule: DigitRule) -> la
 
     after = [rule.training]
     metrics = {"training_error": lambda model: errors_after(model, rule, images, validation, after)[0, 0]}
-    spread = f"{rule.training} to {lengths[-1]:,} images"
+    split = f"{rule.training} to {lengths[-1]:,} images"
     return lab.Training(
         name=f"{model}-{rule.name}",
-        labels={"model": model, "task": rule.title, "split": spread},
+        labels={"model": model, "task": rule.title, "split": split},
         build=lambda: kind.build(images.size, rule),
         train=replace(
             config.train(loss, adam(kind.learning_rate), metrics),
@@ -224,9 +225,9 @@ def digits_sequence(config: DigitsSequenceConfig) -> Iterator[lab.Training]:
     for model in config.models:
         if not set(KINDS[model].rules) & set(config.tasks):
             tasks = " or ".join(KINDS[model].rules)
-            raise UserError(f"--models: {model} can learn only {tasks}: add that to --tasks")
+            raise UserError(f"--models: {model} can learn only {tasks}: add one of these to --tasks")
     for task in config.tasks:
-        # the ninety weights between different counts must fall to 1e-4
+        # counting takes longer: its 90 weights between different counts must fall to 1e-4
         own = replace(config, steps=4 * config.steps) if task == "count" else config
         for model in config.models_for(task):
             yield train_model(own, model, DIGIT_RULES[task])

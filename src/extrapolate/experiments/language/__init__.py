@@ -1,1 +1,1 @@
-"""Numbers read in words and in programs."""
+"""Experiments with numbers in words and in programs."""

@@ -1,4 +1,4 @@
-"""Number words: reading 'three hundred and thirty four' after 169 other numbers."""
+"""Number words: reading 'three hundred and thirty four' after training on 169 other numbers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,15 +16,15 @@ from extrapolate.experiments import lab
 from extrapolate.experiments.cells import LSTM
 from extrapolate.tasks import WORDS, NumberWords, in_words
 
-#: Makes a layer with that many inputs and outputs.
+#: Makes a layer from its numbers of inputs and outputs.
 ReadOut = Callable[[int, int], torch_nn.Module]
 
-#: What reads the number from the LSTM's output, by name of the model.
+#: The layer that maps the LSTM's output to the number, by the model's name.
 READ_OUTS: dict[str, ReadOut] = {"LSTM": torch_nn.Linear, "LSTM-NAC": nn.NAC, "LSTM-NALU": nn.NALU}
 
 
 class Reader(torch_nn.Module):
-    """Tokens (B, T) to the value read so far after every word, (B, T)."""
+    """Maps tokens (B, T) to the estimate of the number after every word, (B, T)."""
 
     def __init__(self, read_out: ReadOut, hidden: int) -> None:
         super().__init__()
@@ -33,31 +33,31 @@ class Reader(torch_nn.Module):
         self.read_out = read_out(hidden, 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        # the input of the gates is computed once for each word of the language, not for each position
+        # the input of the gates is computed once per word of the vocabulary, not once per position
         inputs = F.embedding(tokens.movedim(-1, 0), self.lstm.from_input(self.embedding.weight))
         return self.read_out(self.lstm.over(inputs))[..., 0].movedim(0, -1)
 
 
 def absolute_error(model: torch_nn.Module, tokens: Tensor, lengths: Tensor, values: Tensor) -> Tensor:
-    """The mean absolute error of the values read after the last words."""
-    read = model(tokens).gather(-1, (lengths - 1)[:, None])[:, 0]
-    return (read - values).abs().mean()
+    """Return the mean absolute error of the estimates after the last words."""
+    estimates = model(tokens).gather(-1, (lengths - 1)[:, None])[:, 0]
+    return (estimates - values).abs().mean()
 
 
 @torch.no_grad()
 def word_by_word(name: str, model: torch_nn.Module, values: list[int], device: str) -> pl.DataFrame:
-    """The model's estimate after every word of ``numbers``, for the page."""
+    """Return the model's estimate after every word of ``values``, for the page."""
     estimates = model(NumberWords.encode(values)[0].to(device)).tolist()
     lines = [
-        (name, number, place, word, estimate)
+        (name, number, position, word, estimate)
         for number, row in zip(values, estimates, strict=True)
-        for place, (word, estimate) in enumerate(zip(in_words(number), row, strict=False))
+        for position, (word, estimate) in enumerate(zip(in_words(number), row, strict=False))
     ]
-    return pl.DataFrame(lines, schema=["model", "number", "place", "word", "estimate"], orient="row")
+    return pl.DataFrame(lines, schema=["model", "number", "position", "word", "estimate"], orient="row")
 
 
 def findings(config: Any) -> Iterator[lab.Finding]:
-    """What the read-outs do to the error on unseen numbers, and the published errors."""
+    """Yield the findings on the read-outs' errors on unseen numbers, then the published errors."""
     for id, more, less in (
         ("LSTM-NALU/less-than-LSTM", "LSTM", "LSTM-NALU"),
         ("LSTM-NAC/more-than-LSTM", "LSTM-NAC", "LSTM"),
@@ -71,33 +71,35 @@ def findings(config: Any) -> Iterator[lab.Finding]:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberWordsConfig(lab.Config):
-    """Adam, rate 3e-3, mean absolute error at the last word; 169 of the numbers 0 to 1,000 to train on."""
+    """Options of the number words: Adam, mean absolute error at the last word, 169 training numbers of 0 to 1,000."""
 
     models: tuple[str, ...] = lab.names(READ_OUTS, "Models to train", "model")
-    hidden: int = lab.integer(32, "Size of the LSTM's state.", cut=lab.other("a state of {} instead of {}"))
+    hidden: int = lab.integer(
+        32, "Units of the LSTM, and size of the embedding.", cut=lab.other("a state of {} instead of {}")
+    )
 
 
 def notes(config: NumberWordsConfig) -> list[str]:
-    """How the models were trained and judged."""
+    """Describe how the models were trained and judged."""
     return [
         "Adam, learning rate 0.003, mean absolute error at the last word, "
         f"{config.batch} numbers per step sampled from the 169; embedding and LSTM of size {config.hidden}. The "
         "published learning rate and batch size are unknown.",
-        "Trained on: 0 to 20, 1,000, and others chosen at random (seed 0) such that every word occurs; 200 numbers "
-        "choose the best step, the other 632 are the test.",
+        "Training numbers: 0 to 20, 1,000, and random others (seed 0), so that every word occurs. 200 numbers select "
+        "the best step; the other 632 are the test set.",
         "Solved: the mean absolute error on the test numbers is below 0.5.",
         lab.intervals_note("Wilson for success rates", "Student's t for errors and their differences"),
     ]
 
 
 def train_model(config: NumberWordsConfig, name: str) -> lab.Training:
-    """One model, all seeds at once; the split is the same for all."""
+    """Make the training of a model, all seeds at once, with the same split."""
     task = NumberWords()
     splits = {split: tuple(each.to(config.device) for each in numbers) for split, numbers in task.splits().items()}
     errors = [f"{split}_error" for split in splits]
 
     def loss(model: torch_nn.Module, key: Tensor, _: Any) -> Tensor:
-        # as ``task.sample`` does, whose cache of tensors torch.compile cannot keep
+        # the same as ``task.sample``, whose cache of tensors torch.compile does not support
         sampled = (ops.uniform(key, (config.batch,)) * task.training).long()
         return absolute_error(model, *(each[sampled] for each in splits["train"]))
 

@@ -1,1 +1,1 @@
-"""Linear recurrences: how far they remember, and how fast they are."""
+"""Experiments on linear recurrences: how long they remember, and how fast they are."""

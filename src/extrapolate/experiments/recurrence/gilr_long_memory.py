@@ -1,4 +1,4 @@
-"""Long memory: the first of up to a million symbols, remembered to the last."""
+"""Long memory: remembering the first of up to a million symbols until the last one."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -22,34 +22,34 @@ from extrapolate.training.gradients import loop_gradients
 
 def gilr_lstm(features: int, width: int, memory: float) -> torch_nn.Module:
     layers = nn.GILRLSTM(features, width, 2, batch_first=True, memory=memory)
-    # of a one-hot input only one weight counts at a time, whatever their number
+    # each step of a one-hot input uses one weight per unit, so that the scale does not depend on the input size
     for name in ("input", "surrogate"):
         torch_nn.init.uniform_(layers.get_parameter(f"layers.0.{name}.weight"), -1.0, 1.0)
     return layers
 
 
 def lstm(features: int, width: int, memory: float) -> torch_nn.Module:
-    """torch's LSTM with the forget gates of :func:`gilr_lstm`: it would not remember so far otherwise."""
+    """Make torch's LSTM with the initial forget gates of :func:`gilr_lstm`; otherwise its memory is too short."""
     layers = torch_nn.LSTM(features, width, 2, batch_first=True)
     torch_nn.init.uniform_(layers.get_parameter("weight_ih_l0"), -1.0, 1.0)
-    start = gilr_lstm(features, width, memory)
+    reference = gilr_lstm(features, width, memory)
     with torch.no_grad():
         for depth in (0, 1):
             bias = layers.get_parameter(f"bias_ih_l{depth}").zero_()
-            bias[width : 2 * width] = start.get_parameter(f"layers.{depth}.input.bias")[:width]
+            bias[width : 2 * width] = reference.get_parameter(f"layers.{depth}.input.bias")[:width]
             layers.get_parameter(f"bias_hh_l{depth}").zero_()
     return layers
 
 
-#: The network whose recurrence is linear is the only one at the greatest lengths.
+#: The network with a linear recurrence and the serial baseline. Only the first is trained at the greatest lengths.
 LINEAR, SERIAL = "GILR-LSTM", "LSTM"
 
-#: (features, width, longest memory in steps) to two layers, called as ``torch.nn.LSTM`` with ``batch_first``.
+#: Make two layers from (features, width, longest memory in steps); called like ``torch.nn.LSTM``, ``batch_first``.
 KINDS: dict[str, Callable[[int, int, float], torch_nn.Module]] = {LINEAR: gilr_lstm, SERIAL: lstm}
 
 
 class Reader(torch_nn.Module):
-    """Sequences (B, T, F) to a logit (B,): whether the first element was +1."""
+    """Maps sequences (B, T, F) to the logit (B,) that the first element was +1."""
 
     def __init__(self, memory: torch_nn.Module, width: int) -> None:
         super().__init__()
@@ -62,36 +62,46 @@ class Reader(torch_nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LongMemoryConfig(lab.Settings):
-    """Adam, the binary cross-entropy of the answer after the last symbol; fresh sequences in every iteration."""
+    """Options of the long-memory task: Adam, binary cross-entropy of the answer after the last symbol."""
 
     models: tuple[str, ...] = lab.names(KINDS, "Networks to train", "model")
     lengths: tuple[int, ...] = lab.integers(
-        (1_024, 8_192, 65_536), "Lengths of the sequences, separated by commas.", least=2
+        (1_024, 8_192, 65_536),
+        "Lengths of the sequences in steps, separated by commas. Published: 1,024, 8,192 and 1,048,576.",
+        least=2,
     )
     lstm_lengths: tuple[int, ...] = lab.integers(
-        (1_024, 8_192), "Lengths at which the LSTM is trained as well.", least=2
+        (1_024, 8_192), "Lengths at which the LSTM is trained as well, separated by commas.", least=2
     )
-    seeds: int = lab.integer(5, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    seeds_alone: int = lab.integer(2, "Seeds at lengths without the LSTM.", cut=lab.fewer("seeds without the LSTM"))
-    iterations: int = lab.integer(600, "Iterations after which a GILR-LSTM is given up.", cut=lab.fewer("iterations"))
-    lstm_iterations: int = lab.integer(  # one takes about half the time
-        1_200, "Iterations after which an LSTM is given up.", cut=lab.fewer("iterations of the LSTM")
+    seeds: int = lab.integer(5, "Models per network and length; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    seeds_alone: int = lab.integer(
+        2, "Models per length without the LSTM (see --seeds).", cut=lab.fewer("seeds without the LSTM")
     )
-    longest: int = lab.integer(2**20, "Length of the one sequence that measures memory.", least=2)
-    longest_iterations: int = lab.integer(3, "Iterations at that length, of one GILR-LSTM.")
-    hidden: int = lab.integer(32, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    iterations: int = lab.integer(
+        600, "Training of a GILR-LSTM stops after N iterations if it has not converged.", cut=lab.fewer("iterations")
+    )
+    lstm_iterations: int = lab.integer(  # an iteration of the LSTM takes about half the time
+        1_200,
+        "Training of an LSTM stops after N iterations if it has not converged.",
+        cut=lab.fewer("iterations of the LSTM"),
+    )
+    longest: int = lab.integer(2**20, "Length in steps of the one sequence that measures memory use.", least=2)
+    longest_iterations: int = lab.integer(3, "Iterations of one GILR-LSTM on the sequence of --longest steps.")
+    hidden: int = lab.integer(32, "Units per layer (two layers). Published: 512.", cut=lab.fewer("units per layer"))
     hidden_alone: int = lab.integer(
-        16, "Units per layer at lengths without the LSTM.", cut=lab.fewer("units per layer without the LSTM")
+        16,
+        "Units per layer at lengths without the LSTM. Published: 512.",
+        cut=lab.fewer("units per layer without the LSTM"),
     )
-    learning_rate: float = lab.real(0.003, "Learning rate.", above=0)
-    rate_alone: float = lab.real(0.01, "Learning rate at lengths without the LSTM.", above=0)
+    learning_rate: float = lab.real(0.003, "Learning rate of Adam.", above=0)
+    rate_alone: float = lab.real(0.01, "Learning rate of Adam at lengths without the LSTM.", above=0)
     batch: int = lab.integer(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
 
 
-#: The longest time constant of fresh forget gates, in lengths of the sequence.
+#: The longest initial time constant of the forget gates, as a multiple of the sequence length.
 REACH = 4.0
 
-#: Converged: this many minibatches in a row, a fresh one after each iteration, are answered without an error.
+#: A model has converged after this number of consecutive minibatches without an error, one per iteration.
 MINIBATCHES = 5
 
 
@@ -101,12 +111,12 @@ def has_converged(history: History) -> bool:
 
 
 def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -> lab.Training:
-    """One model on sequences of one length, until it has converged."""
+    """Make the training of a model on sequences of one length; it ends when the model has converged."""
     task = LongDependency(length)
     limit = config.iterations if model == LINEAR else config.lstm_iterations
-    beside = length in config.lstm_lengths
-    hidden = config.hidden if beside else config.hidden_alone
-    rate = config.learning_rate if beside else config.rate_alone
+    with_lstm = length in config.lstm_lengths
+    hidden = config.hidden if with_lstm else config.hidden_alone
+    rate = config.learning_rate if with_lstm else config.rate_alone
 
     def loss(reader: torch_nn.Module, key: Tensor, _: object) -> Tensor:
         elements, positive = task.sample(config.batch, key)
@@ -121,7 +131,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     def measure(trained: lab.Trained) -> dict[str, Any]:
         history, solved = trained.history, has_converged(trained.history)
         iterations, seconds = int(history.steps[-1]), history.seconds_so_far
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10  # the most of this process so far
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10  # of this process since its start
         if trained.replicas.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(trained.replicas.device)
         return {
@@ -152,7 +162,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
             monitor="error",
             grad_clip=Clip(norm=1.0),
             stop_when=has_converged,
-            gradients=loop_gradients,  # vmap cannot map torch's LSTM, and our fused layer is faster without it
+            gradients=loop_gradients,  # vmap cannot map torch's LSTM, and the fused GILR layer is faster without it
         ),
         measure=measure,
         config=config,
@@ -160,7 +170,10 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
 
 
 def sooner(length: int) -> lab.Measure:
-    """LSTM time / GILR-LSTM time. Models that were given up count with the time they had, much the same for both."""
+    """Measure LSTM time / GILR-LSTM time.
+
+    Models that did not converge count with the time of their iteration limit, which is similar for both networks.
+    """
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         linear, serial = (lab.rows_of(results, {"model": name, "length": length}) for name in KINDS)
@@ -170,7 +183,7 @@ def sooner(length: int) -> lab.Measure:
         ratio = mean_ratio(serial["seconds"].to_numpy()[:both], linear["seconds"].to_numpy()[:both])
         more = linear["solved"].sum() > serial["solved"].sum()
         ours, theirs = (f"{(~each['solved']).sum()} of {each.height}" for each in (linear, serial))
-        note = f"{ours} {LINEAR}s and {theirs} {SERIAL}s had not converged when given up"
+        note = f"{ours} {LINEAR}s and {theirs} {SERIAL}s had not converged at their iteration limit"
         holds = None if ratio.low is None else more and ratio.low > 1
         return lab.Found(replace(ratio, n=2 * both), note, holds)
 
@@ -178,7 +191,7 @@ def sooner(length: int) -> lab.Measure:
 
 
 def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
-    """The finding at each length, then what the models that converged took."""
+    """Yield the finding at each length, then the iterations and hours of the models that converged."""
     for length in config.lengths:
         if length in config.lstm_lengths and SERIAL in config.models:
             yield lab.Finding("{length}/sooner", sooner(length), {"length": length})
@@ -197,16 +210,16 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
 
 def notes(config: LongMemoryConfig) -> list[str]:
     return [
-        f"Adam, rate {config.learning_rate:g}, two layers of {config.hidden} units; at lengths without the LSTM rate "
-        f"{config.rate_alone:g} and {config.hidden_alone} units, which take less time (published: rates were "
-        f"searched, 512 units). Gradients of norm 1 at most, {config.batch} fresh sequences per iteration.",
-        f"Converged: {MINIBATCHES} minibatches in a row are answered without an error, a fresh one after each "
-        f"iteration (published: {MINIBATCHES} training minibatches). A GILR-LSTM is given up after "
-        f"{config.iterations:,} iterations, an LSTM after {config.lstm_iterations:,}. Times contain these tests.",
-        "The forget gates of both networks begin with time constants spread evenly in logarithm from 2 steps to "
-        f"{REACH:g} times the length, weights of the one-hot input at U(-1, 1) (published: no start is given).",
+        f"Adam, learning rate {config.learning_rate:g}, two layers of {config.hidden} units. At lengths without the "
+        f"LSTM: learning rate {config.rate_alone:g} and {config.hidden_alone} units, to save time (published: rates "
+        f"from a search, 512 units). Gradients are clipped to norm 1; {config.batch} fresh sequences per iteration.",
+        f"Converged: no error in {MINIBATCHES} consecutive minibatches, one fresh minibatch after each iteration "
+        f"(published: {MINIBATCHES} training minibatches). The training stops after {config.iterations:,} iterations "
+        f"(GILR-LSTM) or {config.lstm_iterations:,} (LSTM). Times include these tests.",
+        "The initial time constants of the forget gates of both networks are spaced logarithmically from 2 steps to "
+        f"{REACH:g} times the length. The weights of the one-hot input start in U(-1, 1) (published: unknown).",
         f"One GILR-LSTM runs {config.longest_iterations} iterations on one sequence of {config.longest:,} steps, to "
-        "measure memory and time. Peak memory is that of the whole process, with what it trained before.",
+        "measure memory and time. Peak memory is that of the whole process, including its earlier trainings.",
         lab.intervals_note("Wilson for success rates", "Student's t for iterations and logarithms of times"),
     ]
 
@@ -217,13 +230,13 @@ def outline(config: LongMemoryConfig) -> str:
 
 
 def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFrame:
-    tried = results.filter(pl.col("length").is_in(config.lengths))  # without the one that measures memory
+    trained = results.filter(pl.col("length").is_in(config.lengths))  # without the model that measures memory
     return lab.curves_table(
-        "Time to remember",
-        "Time of the training until the model had converged, or was given up; means over seeds.",
-        "steps of a sequence",
+        "Time to converge",
+        "Training time until convergence, or until the iteration limit; means over seeds.",
+        "steps per sequence",
         "seconds",
-        lab.curves_by(tried, "length", lambda rows: student(rows["seconds"].to_numpy())),
+        lab.curves_by(trained, "length", lambda rows: student(rows["seconds"].to_numpy())),
     )
 
 
@@ -258,12 +271,12 @@ def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFr
     curves=time_by_length,
 )
 def gilr_long_memory(config: LongMemoryConfig) -> Iterator[lab.Training]:
-    """The shortest sequences first: of a run that is cut short, most is there."""
+    """Yield the trainings, the shortest sequences first: an interrupted run then has most of its results."""
     for length in config.lengths:
-        beside = length in config.lstm_lengths
+        with_lstm = length in config.lstm_lengths
         for model in config.models:
-            if model == LINEAR or beside:
-                for seed in range(config.seeds if beside else config.seeds_alone):
+            if model == LINEAR or with_lstm:
+                for seed in range(config.seeds if with_lstm else config.seeds_alone):
                     yield train_reader(config, model, length, seed)
     if LINEAR in config.models and config.longest not in config.lengths:
         one = replace(config, iterations=config.longest_iterations, batch=1)

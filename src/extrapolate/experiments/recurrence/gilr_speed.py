@@ -1,4 +1,4 @@
-"""Speed of linear recurrences: one call against a loop over time, and against an LSTM."""
+"""Speed of linear recurrences: one fused call compared with a loop over time and with an LSTM."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ from extrapolate.ops import linear_recurrence
 from extrapolate.stats import Estimate, mean_ratio
 from extrapolate.training.checkpoint import Checkpoint, read, write
 
-#: Features of a sequence.
+#: Input features per step.
 FEATURES = 4
 
-#: (units) to two layers, called as ``torch.nn.LSTM`` with ``batch_first``.
+#: Make two layers from the number of units; called like ``torch.nn.LSTM`` with ``batch_first``.
 LAYERS: dict[str, Callable[[int], torch_nn.Module]] = {
     "SRU": lambda units: nn.SRU(FEATURES, units, 2, batch_first=True),
     "QRNN-2": lambda units: nn.QRNN(FEATURES, units, 2, batch_first=True, window=2),
@@ -31,7 +31,7 @@ LAYERS: dict[str, Callable[[int], torch_nn.Module]] = {
 
 
 def loop(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
-    """h_t = a_t h_{t-1} + b_t as it is written by hand. ``unbind``: the gradient of indexing is quadratic in T."""
+    """Compute h_t = a_t h_{t-1} + b_t in a Python loop. ``unbind``, since the gradient of indexing is O(T²)."""
     state, states = h0, []
     steps = list(zip(a.unbind(1), b.unbind(1), strict=True))
     for gate, token in reversed(steps) if reverse else steps:
@@ -41,43 +41,45 @@ def loop(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
 
 
 def with_loop(layers: torch_nn.Module) -> torch_nn.Module:
-    """``layers``, their recurrences now computed by :func:`loop`."""
+    """Make ``layers`` compute their recurrences with :func:`loop`, in place; return them."""
     for layer in layers.layers:  # pyright: ignore
-        vars(layer)["scan"] = loop  # found before the method of that name
+        vars(layer)["scan"] = loop  # hides the method of this name
         if hasattr(layer, "plain"):
-            vars(layer)["run"] = layer.plain  # the fused layer holds its recurrences inside
+            vars(layer)["run"] = layer.plain  # the fused layer does not call ``scan``
     return layers
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedConfig(lab.Settings):
-    """A training step (forward and backward) of two layers on sequences of 4 features; one core, float32."""
+    """Options of the timing: training steps (forward and backward) of two layers, 4 features, one core, float32."""
 
     layers: tuple[str, ...] = lab.names(LAYERS, "Layers to time", "layer")
     lengths: tuple[int, ...] = lab.integers(
         (16, 256, 4_096, 65_536),
-        "Lengths of the sequences, separated by commas.",
+        "Lengths of the sequences in steps, separated by commas.",
         cut=lambda own, paper: lab.fewer("steps per sequence")(own[-1], paper[-1]),
     )
-    features: tuple[int, ...] = lab.integers((4, 32, 128), "Widths of the recurrence, separated by commas.")
-    elements: int = lab.integer(65_536, "Steps of all sequences together, in every measurement of a layer.")
-    hidden: int = lab.integer(64, "Units of each of the two layers.", cut=lab.fewer("units per layer"))
+    features: tuple[int, ...] = lab.integers(
+        (4, 32, 128), "Widths of the recurrence without a layer, separated by commas."
+    )
+    elements: int = lab.integer(65_536, "Steps per timed training step: batch × sequence length.")
+    hidden: int = lab.integer(64, "Units per layer (two layers). Published: 256.", cut=lab.fewer("units per layer"))
     repeats: int = lab.integer(5, "Timed repetitions, after one warm-up run.")
 
 
-#: What is timed, by the name of its column.
+#: The timed functions, by their column.
 Sides = dict[str, Callable[[], object]]
 
 
 def recurrence_sides(length: int, width: int, device: str) -> Sides:
-    """The bare recurrence, forward, on one sequence."""
+    """Return the sides of a recurrence without a layer: forward, on one sequence."""
     a, b = torch.rand((2, 1, length, width)).to(device)
     h0 = torch.zeros(1, width, device=device)
     return {"ours_ms": lambda: linear_recurrence(a, b, h0), "loop_ms": lambda: loop(a, b, h0, False)}
 
 
 def layer_sides(name: str, units: int, batch: int, length: int, device: str) -> Sides:
-    """A training step of two layers, and of an LSTM of the same sizes."""
+    """Return the sides of a training step: two layers, the same with loops, an LSTM of the same size."""
     x = torch.randn((batch, length, FEATURES), device=device)
 
     def step(layers: torch_nn.Module) -> None:
@@ -93,7 +95,10 @@ def layer_sides(name: str, units: int, batch: int, length: int, device: str) -> 
 
 
 def comparisons(config: SpeedConfig) -> Iterator[tuple[dict[str, Any], Callable[[], Sides]]]:
-    """Labels, and what makes the sides. Table 1: the bare recurrence. Table 2: layers on as many steps in all."""
+    """Yield the labels of a comparison and a function that makes its sides.
+
+    First the recurrences of table 1, then the layers of table 2 on ``config.elements`` steps in total.
+    """
     for length in config.lengths:
         for width in config.features:
             labels = {"model": f"recurrence of {width}", "task": "forward", "length": length, "batch": 1}
@@ -114,17 +119,17 @@ def milliseconds(work: Callable[[], object], device: str) -> float:
 
 
 def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
-    """All comparisons one after the other: two at once would compete for the memory bandwidth."""
+    """Time all comparisons one after the other, because parallel ones would compete for the memory bandwidth."""
     checkpoint, every = context.checkpoint("checkpoint"), list(comparisons(config))
     found: list[dict[str, Any]] = read(checkpoint).metadata["found"] if checkpoint.exists() else []
     done = len(found) // config.repeats
     for count, (labels, sides) in enumerate(every[done:], done + 1):
         works = sides()
-        for turn in range(-1, config.repeats):  # the first, for compilers and caches, is left out
+        for repeat in range(-1, config.repeats):  # -1 is the warm-up run, for compilers and caches
             times = {side: milliseconds(work, config.device) for side, work in works.items()}
-            if turn >= 0:
+            if repeat >= 0:
                 steps = f"{labels['length']:,} steps"
-                found.append({**labels, "split": steps, "seed": turn, "lstm_ms": None, **times})
+                found.append({**labels, "split": steps, "seed": repeat, "lstm_ms": None, **times})
         write(checkpoint, Checkpoint({}, {"found": found}))
         context.update(count)
         if context.stop_requested() and count < len(every):
@@ -134,7 +139,7 @@ def measure(config: SpeedConfig, context: lab.Context) -> lab.Measured:
 
 
 def times_faster(rows: pl.DataFrame, side: str) -> Estimate:
-    """How many times longer than ours the other side took: the geometric mean over the repetitions."""
+    """Estimate the ratio of the other side's time to ours: the geometric mean over the repetitions."""
     return mean_ratio(rows[f"{side}_ms"].to_numpy(), rows["ours_ms"].to_numpy())
 
 
@@ -147,7 +152,7 @@ def over(side: str, model: str, length: int) -> lab.Measure:
 
 
 def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
-    """The findings at the greatest length, then every ratio beside the published one."""
+    """Yield the findings at the greatest length, then every ratio for comparison with the published one."""
     longest = config.lengths[-1]
     for layer in config.layers:
         words = {"model": layer, "length": longest}
@@ -163,12 +168,12 @@ def findings(config: SpeedConfig) -> Iterator[lab.Finding]:
 
 def notes(config: SpeedConfig) -> list[str]:
     return [
-        f"Layers: a training step (forward, backward) of two layers of {config.hidden} units, {config.elements:,} "
-        "steps of 4 features in all; float32, one core of a CPU. The bare recurrence: forward, one sequence.",
-        f"{config.repeats} timed repetitions of each, after one warm-up run; the sides take turns in one process. "
-        "Nothing else should run meanwhile.",
-        "The published serial scan is a kernel on the same GPU. Here it is a loop over time in Python, as it is "
-        "usually written; torch's LSTM stands beside it as the serial kernel of this machine.",
+        f"Layers: a training step (forward, backward) of two layers of {config.hidden} units, on {config.elements:,} "
+        "steps in total, of 4 features; float32, one CPU core. Recurrences: forward, on one sequence.",
+        f"{config.repeats} timed repetitions, after one warm-up run; the sides alternate in one process. Other "
+        "programs should not run at the same time.",
+        "The published serial scan is a kernel on the same GPU. Here it is the usual loop over time in Python. "
+        "torch's LSTM is timed as well, as a serial kernel on the same machine.",
         lab.intervals_note("Student's t for logarithms of ratios"),
     ]
 
@@ -181,12 +186,12 @@ def outline(config: SpeedConfig) -> str:
 def times_faster_by_length(results: pl.DataFrame, config: SpeedConfig) -> pl.DataFrame:
     curves = []
     for side, name in (("loop", "a loop over time"), ("lstm", "torch's LSTM")):
-        rows = results.drop_nulls(f"{side}_ms").with_columns(against=pl.lit(f"against {name}"))
-        curves += lab.curves_by(rows, "length", partial(times_faster, side=side), group="against")
+        rows = results.drop_nulls(f"{side}_ms").with_columns(other=pl.lit(f"compared with {name}"))
+        curves += lab.curves_by(rows, "length", partial(times_faster, side=side), group="other")
     return lab.curves_table(
-        "How many times faster",
-        "One call against the other way, by the length of the sequences: how many times less time it took.",
-        "steps of a sequence",
+        "Speed-up",
+        "Time of a loop over time, or of torch's LSTM, divided by the time of one fused call.",
+        "steps per sequence",
         "times faster",
         curves,
     )

@@ -1,9 +1,9 @@
-"""Functional weight masks: which weights of a trained module does a function need.
+"""Functional weight masks: which weights of a trained module does a function need?
 
-``choice.py`` which tensors are masked, ``sampling.py`` a drawn mask and its gradient (``kernel.py`` on the CPU),
-``batched.py`` K masks in one call, ``learner.py`` one function's mask (``adam.py``: what its optimizer keeps),
-``joint.py`` a mask and the weights under it, ``learn.py`` several side by side (``states.py``: on disk),
-``mask.py`` what comes out.
+``choice.py``: which tensors are masked. ``sampling.py``: sampled masks and their gradients (``kernel.py``: the CPU
+kernel). ``batched.py``: losses under K masks. ``learner.py``: learns one function's mask (``adam.py``: its saved
+state). ``joint.py``: learns a mask together with the weights. ``learn.py``: the loop over several functions.
+``mask.py``: the learned mask.
 """
 
 from extrapolate.inspect.masks.batched import ready

@@ -1,4 +1,4 @@
-"""What is learned and what Adam keeps of it, to and from a state: names to tensors."""
+"""Save and restore learned values together with their Adam state, as tensors by name."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 from extrapolate._runtime.errors import UserError
 
-#: What Adam keeps of each tensor.
+#: Adam's state for each tensor.
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def save(kind: str, values: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Copies of the values, under names that begin with their ``kind``, and of what Adam keeps of each."""
+    """Return copies of the values as ``kind/name``, and of Adam's state for each as ``slot/name``."""
     state = {}
     for name, value in values.items():
         state[f"{kind}/{name}"] = value.detach().clone()
         slots = optimizer.state.get(value, {})
-        state |= {f"{slot}/{name}": kept.clone() for slot, kept in slots.items()}
+        state |= {f"{slot}/{name}": tensor.clone() for slot, tensor in slots.items()}
     return state
 
 
@@ -29,10 +29,10 @@ def put_back(
     state: Mapping[str, Tensor],
     whose: str,
 ) -> None:
-    """Takes over what :func:`saved` gave, in place.
+    """Load, in place, what :func:`save` returned.
 
     Raises:
-        UserError: a value is not there, or has another shape.
+        UserError: a value is missing, or has another shape.
     """
     for name, value in values.items():
         found = state.get(f"{kind}/{name}")
@@ -40,4 +40,4 @@ def put_back(
             raise UserError(f"{whose}: the saved state does not fit the module's {name!r}")
         value.copy_(found)
         slots = {slot: state[f"{slot}/{name}"] for slot in SLOTS if f"{slot}/{name}" in state}
-        optimizer.state[value] = {slot: kept.clone() for slot, kept in slots.items()}
+        optimizer.state[value] = {slot: tensor.clone() for slot, tensor in slots.items()}

@@ -1,4 +1,4 @@
-"""The losses of one batch under K masks: one mapped call, or a loop where an operator cannot be mapped."""
+"""The losses of one batch under K masks: one ``vmap`` call, or a loop if an operator cannot be mapped."""
 
 import re
 import warnings
@@ -18,24 +18,24 @@ from extrapolate._runtime.errors import UserError
 #: Tensors (B, ...): a tuple, a list, or a mapping of them.
 Batch = Sequence[Tensor] | Mapping[str, Tensor]
 
-#: ``loss(model, *batch)``, of a mapping ``loss(model, **batch)``: the mean loss of a part of a batch, a scalar.
-#: ``model`` is called like the module.
+#: ``loss(model, *batch)``, or ``loss(model, **batch)`` for a mapping: returns the mean loss of a part of a batch, a
+#: scalar. ``model`` is called like the module.
 Loss = Callable[..., Tensor]
 
-#: Names to tensors (K, ...): a module's parameters under K masks.
+#: A module's parameters under K masks: tensors (K, ...) by name.
 SampledMasks = dict[str, Tensor]
 
 
 class MaskedLosses:
-    """``losses(drawn, batch)``: the tensors of a batch cut into K parts, part k under mask k; their losses, (K,).
+    """``losses(samples, batch)`` splits a batch into K parts and returns the losses of part k under mask k, (K,).
 
-    The first call finds out whether the module can be mapped over masks; if not, it says so once, as a
-    RuntimeWarning that names the operator, and from then on a loop does the same.
+    The first call tests whether ``vmap`` can map the module over masks. If not, it gives one RuntimeWarning that
+    names the operator, and all calls loop over the masks.
     """
 
     def __init__(self, module: nn.Module, loss: Loss) -> None:
         self._module, self._loss = module, loss
-        # copies: a layer that counts or averages must not leave its traces in the user's module
+        # copies: a layer that updates its buffers must not change the user's module
         self._buffers = {name: value.detach().clone() for name, value in module.named_buffers()}
         self._parameters = {name: value.detach() for name, value in module.named_parameters()}
         self._vmapped = vmap(self._one, randomness="different")
@@ -54,33 +54,33 @@ class MaskedLosses:
 
         value = call_on_batch(self._loss, model, part)
         if not isinstance(value, Tensor) or value.dim() != 0:
-            raise UserError(f"the loss must be a scalar tensor, the mean over the batch; it gave {_shorten(value)}")
+            raise UserError(f"the loss must return a scalar tensor, the mean over the batch, got {_shorten(value)}")
         return value
 
     def loop(self, samples: SampledMasks, parts: Batch) -> Tensor:
-        """The same as the mapped call, mask by mask; ``parts`` (K, B/K, ...)."""
+        """Return the same losses as the ``vmap`` call, mask by mask; ``parts`` are (K, B/K, ...)."""
         rows = range(len(next(iter(samples.values()))))
-        alone = [pytree.tree_map(lambda value, row=row: value[row], (samples, parts)) for row in rows]
-        return torch.stack([self._one(*each) for each in alone])
+        pairs = [pytree.tree_map(lambda value, row=row: value[row], (samples, parts)) for row in rows]
+        return torch.stack([self._one(*each) for each in pairs])
 
     def _choose(self, samples: SampledMasks, parts: Batch) -> Callable[[SampledMasks, Batch], Tensor]:
-        apart = {name: value.detach().requires_grad_() for name, value in samples.items()}
+        leaves = {name: value.detach().requires_grad_() for name, value in samples.items()}
         try:
-            total = self._vmapped(apart, parts).sum()
-            torch.autograd.grad(total, list(apart.values()), allow_unused=True)  # may fail only on the way back
+            total = self._vmapped(leaves, parts).sum()
+            torch.autograd.grad(total, list(leaves.values()), allow_unused=True)  # some fail only in backward
         except UserError:
             raise
         except Exception as error:
-            # what is wrong with the loss or the data is wrong in a loop too, and is said better there
+            # an error in the loss or the data also occurs in the loop, with a clearer message
             self.loop(samples, parts)
-            text = f"{type(self._module).__name__} cannot be mapped over masks ({_reason(error)})"
-            warnings.warn(f"{text}: a loop over them gives the same, slower", RuntimeWarning, stacklevel=2)
+            text = f"vmap cannot map {type(self._module).__name__} over masks ({_reason(error)})"
+            warnings.warn(f"{text}: looping over the masks, which is slower", RuntimeWarning, stacklevel=2)
             return self.loop
         return self._vmapped
 
 
 class LoopedLosses(MaskedLosses):
-    """A loop from the start: for modules that are known to be no faster mapped, such as those with ``nn.LSTM``."""
+    """Always loops over the masks: for modules that ``vmap`` does not make faster, such as those with ``nn.LSTM``."""
 
     def __init__(self, module: nn.Module, loss: Loss) -> None:
         super().__init__(module, loss)
@@ -89,15 +89,16 @@ class LoopedLosses(MaskedLosses):
 
 @contextmanager
 def ready(module: nn.Module) -> Iterator[None]:
-    """While inside: evaluation mode, attention that can be mapped, recurrent layers that have a way back."""
+    """Inside, ``module`` is in evaluation mode, ``vmap`` can map attention, and recurrent layers have gradients."""
     modes = [(part, part.training) for part in module.modules()]
     fastpath = torch.backends.mha.get_fastpath_enabled()
     with ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if any(isinstance(part, nn.RNNBase) for part in module.modules()):
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # has none in evaluation mode
+            # cuDNN's recurrent layers have no backward pass in evaluation mode
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         try:
-            torch.backends.mha.set_fastpath_enabled(False)  # has no derivative
+            torch.backends.mha.set_fastpath_enabled(False)  # the fast path has no derivative
             module.eval()
             yield
         finally:

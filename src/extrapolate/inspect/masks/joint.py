@@ -1,4 +1,4 @@
-"""A mask and the weights under it, learned together: for a network that learns one function after another."""
+"""Learn a mask together with the weights, for a network that learns one function after another."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,18 +14,20 @@ from extrapolate.inspect.masks.mask import Mask
 
 
 class JointLearner(MaskLearner):
-    """Learns which weights one function needs and, by the same Adam, the values of those that are free to move.
+    """Learns which weights one function needs and trains the weights that are not frozen, with the same Adam.
 
-    A drawn weight w m has the gradient g m by w and the straight-through one by the logit of m. ``module`` gives
-    the first values and is never written to: :meth:`weights` gives what they have become.
+    A masked weight w m has the gradient g m by w, and the straight-through gradient by the logit of m. ``module``
+    provides the initial values and never changes: :meth:`trained_weights` returns the current values.
 
     Args:
-        frozen: weights that stay as they are, bit for bit, those of earlier functions say; the mask may keep them.
-            Parameters that are not chosen stay as well.
-        frozen_start: their logits at the beginning; those of the others start at ``learning.start``.
+        frozen: weights that do not change, bit for bit, such as those of earlier functions. The mask may keep
+            them. Parameters that are not masked do not change either.
+        frozen_start: initial logits of the frozen weights. All others start at ``config.init_logit``.
+
+    The other arguments are those of :class:`MaskLearner`.
 
     Raises:
-        UserError: ``module`` has no maskable weight, or lacks a frozen one.
+        UserError: ``module`` has no maskable weight, or a frozen tensor is missing in it.
     """
 
     def __init__(
@@ -43,37 +45,37 @@ class JointLearner(MaskLearner):
     ) -> None:
         super().__init__(module, loss, config, name=name, index=index, parameters=parameters, losses=losses)
         if frozen is not None:
-            frozen.apply(module)  # says what does not fit
-        self._laid_out = {
-            name: replace(laid, weight=laid.weight.clone().requires_grad_()) for name, laid in self._laid_out.items()
+            frozen.apply(module)  # raises if it does not fit
+        self._layouts = {
+            name: replace(each, weight=each.weight.clone().requires_grad_()) for name, each in self._layouts.items()
         }
-        self._moving = {name: laid.weight for name, laid in self._laid_out.items()}
+        self._weight_tensors = {name: layout.weight for name, layout in self._layouts.items()}
         self._frozen = {
-            name: laid.like(frozen[name])
-            for name, laid in self._laid_out.items()
+            name: layout.like(frozen[name])
+            for name, layout in self._layouts.items()
             if frozen is not None and name in frozen
         }
         with torch.no_grad():
-            for name, stays in self._frozen.items():
-                self._logits[name].masked_fill_(stays, frozen_start)
-        self._optimizer.add_param_group({"params": list(self._moving.values())})
+            for name, is_frozen in self._frozen.items():
+                self._logits[name].masked_fill_(is_frozen, frozen_start)
+        self._optimizer.add_param_group({"params": list(self._weight_tensors.values())})
 
     def trained_weights(self) -> dict[str, Tensor]:
-        """The values by name, in the shapes of their parameters."""
-        return {name: laid.back(laid.weight.detach()) for name, laid in self._laid_out.items()}
+        """Return the current weights by name, in the shapes of their parameters."""
+        return {name: layout.back(layout.weight.detach()) for name, layout in self._layouts.items()}
 
     def state(self) -> dict[str, Tensor]:
-        moving = save("weights", self._moving, self._optimizer)
-        return super().state() | {f"joint/{name}": value for name, value in moving.items()}
+        weights = save("weights", self._weight_tensors, self._optimizer)
+        return super().state() | {f"joint/{name}": value for name, value in weights.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        moving = {name.removeprefix("joint/"): value for name, value in state.items() if name.startswith("joint/")}
-        put_back("weights", self._moving, self._optimizer, moving, self.name)
+        weights = {name.removeprefix("joint/"): value for name, value in state.items() if name.startswith("joint/")}
+        put_back("weights", self._weight_tensors, self._optimizer, weights, self.name)
         super().restore(state)
 
     def _bound(self) -> None:
-        """Frozen weights have no gradient: Adam, which has not moved them before, leaves them bit for bit."""
-        for name, stays in self._frozen.items():
-            if (slope := self._moving[name].grad) is not None:
-                slope.masked_fill_(stays, 0)
+        """Set the gradients of frozen weights to 0. Adam then never changes them, since its moments stay 0."""
+        for name, is_frozen in self._frozen.items():
+            if (slope := self._weight_tensors[name].grad) is not None:
+                slope.masked_fill_(is_frozen, 0)
         super()._bound()

@@ -1,7 +1,7 @@
-"""The CPU kernel of :mod:`.sampling`: draw, threshold and multiply in one pass over memory, compiled by numba.
+"""The CPU kernel of :mod:`.sampling`: sample, threshold and multiply in one pass over memory, compiled by numba.
 
-The random numbers are those of :func:`.sampling.uniform`, made where they are used, on the way there and again on
-the way back.
+The random numbers are those of :func:`.sampling.uniform`. They are computed where they are used, in the forward pass
+and again in the backward pass.
 """
 
 # pyright: reportIndexIssue=false, reportCallIssue=false
@@ -18,10 +18,10 @@ from extrapolate._runtime.threads import share
 from extrapolate.inspect.masks import sampling
 from extrapolate.ops.random.reference import PARITY
 
-#: Masks that share the two random words of a counter: each takes half a word.
+#: Masks that share the two random words of a counter: each uses half a word.
 FOUR = 4
 
-#: What a weight costs one thread, for each four masks.
+#: Time of one thread per weight and four masks.
 NANOSECONDS = 1.3
 
 
@@ -33,7 +33,7 @@ def _mix(x0, x1, left, right):
 
 @njit(inline="always")
 def _four(x0, x1, even):
-    """Four rounds, unrolled: a loop over the rotations would keep the compiler from vectorising."""
+    """Four rounds, unrolled: the compiler cannot vectorise a loop over the rotations."""
     if even:
         x0, x1 = _mix(x0, x1, uint32(13), uint32(19))
         x0, x1 = _mix(x0, x1, uint32(15), uint32(17))
@@ -47,7 +47,7 @@ def _four(x0, x1, even):
 
 @njit(inline="always")
 def _words(k0, k1, step, i):
-    """The two words that counter (step, i) gives under (k0, k1)."""
+    """Return the two words of counter (step, i) under the key (k0, k1)."""
     k2 = k0 ^ k1 ^ uint32(PARITY)
     x0, x1 = _four(uint32(step + k0), uint32(uint32(i) + k1), True)
     x0, x1 = _four(uint32(x0 + k1), uint32(x1 + k2 + uint32(1)), False)
@@ -68,37 +68,37 @@ def _lower(word):
 
 
 @njit(inline="always")
-def _is_kept(value, u, odds):
+def _keep(value, u, odds):
     return value if u > odds * (float32(1) - u) else float32(0)
 
 
 @njit(inline="always")
 def _slope(u, odds):
-    """s (1 - s)."""
+    """Return s (1 - s)."""
     against = odds * (float32(1) - u)
     total = u + against
     return (u / total) * (against / total)
 
 
-# One to four masks, whose rows are a, b, c and d, or None. Arrays begin at 0 here, at weight ``begin`` of the tensor:
-# an index that might be negative is not vectorised.
+# One to four masks: their rows are a, b, c and d, or None. Index 0 of the arrays is weight ``begin`` of the tensor:
+# the compiler does not vectorise an index that might be negative.
 @njit(nogil=True, cache=True, error_model="numpy")
 def _draw(k0, k1, step, begin, odds, weight, a, b, c, d):
     for i in range(odds.shape[0]):
         x0, x1 = _words(k0, k1, step, uint32(begin + uint32(i)))
         w, e = weight[i], odds[i]
-        a[i] = _is_kept(w, _upper(x0), e)
+        a[i] = _keep(w, _upper(x0), e)
         if b is not None:
-            b[i] = _is_kept(w, _lower(x0), e)
+            b[i] = _keep(w, _lower(x0), e)
         if c is not None:
-            c[i] = _is_kept(w, _upper(x1), e)
+            c[i] = _keep(w, _upper(x1), e)
         if d is not None:
-            d[i] = _is_kept(w, _lower(x1), e)
+            d[i] = _keep(w, _lower(x1), e)
 
 
-# error_model: with Python's, each division is a branch, and nothing is vectorised
+# error_model: with Python's model each division has a branch, and the loop is not vectorised
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pull(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
+def _logit_gradient(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
     for i in range(odds.shape[0]):
         x0, x1 = _words(k0, k1, step, uint32(begin + uint32(i)))
         e = odds[i]
@@ -114,22 +114,22 @@ def _pull(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _add_kept(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
+def _weight_gradient(k0, k1, step, begin, odds, weight, a, b, c, d, out, more):
     for i in range(odds.shape[0]):
         x0, x1 = _words(k0, k1, step, uint32(begin + uint32(i)))
         e = odds[i]
-        total = _is_kept(a[i], _upper(x0), e)
+        total = _keep(a[i], _upper(x0), e)
         if b is not None:
-            total += _is_kept(b[i], _lower(x0), e)
+            total += _keep(b[i], _lower(x0), e)
         if c is not None:
-            total += _is_kept(c[i], _upper(x1), e)
+            total += _keep(c[i], _upper(x1), e)
         if d is not None:
-            total += _is_kept(d[i], _lower(x1), e)
+            total += _keep(d[i], _lower(x1), e)
         out[i] = total + out[i] if more is not None else total
 
 
 def odds(logits: Tensor) -> Tensor:
-    """What :func:`.sampling.odds` gives; contiguous float32 on the CPU."""
+    """Compute :func:`.sampling.odds`; contiguous float32 on the CPU."""
     out = torch.empty_like(logits)
     values, results = logits.view(-1), out.view(-1)
 
@@ -141,23 +141,23 @@ def odds(logits: Tensor) -> Tensor:
 
 
 def apply_mask(odds: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
-    """What :func:`.sampling.masked` gives with the numbers of ``key``; contiguous float32 on the CPU."""
+    """Compute :func:`.sampling.apply_mask` with random numbers from ``key``; contiguous float32 on the CPU."""
     out = torch.empty((masks, *weight.shape), dtype=torch.float32)
     _over_fours(_draw, key, odds, weight, out, None)
     return out
 
 
 def logit_gradient(odds: Tensor, weight: Tensor, key: Tensor, gradient: Tensor) -> Tensor:
-    """What :func:`.sampling.logit_gradient` gives with the numbers of ``key``; float32 on the CPU."""
+    """Compute :func:`.sampling.logit_gradient` with random numbers from ``key``; float32 on the CPU."""
     out = torch.empty_like(odds)
-    _over_fours(_pull, key, odds, weight, gradient.contiguous(), out)
+    _over_fours(_logit_gradient, key, odds, weight, gradient.contiguous(), out)
     return out
 
 
 def weight_gradient(odds: Tensor, weight: Tensor, key: Tensor, gradient: Tensor) -> Tensor:
-    """What :func:`.sampling.weight_gradient` gives with the numbers of ``key``; float32 on the CPU."""
+    """Compute :func:`.sampling.weight_gradient` with random numbers from ``key``; float32 on the CPU."""
     out = torch.empty_like(odds)
-    _over_fours(_add_kept, key, odds, weight, gradient.contiguous(), out)
+    _over_fours(_weight_gradient, key, odds, weight, gradient.contiguous(), out)
     return out
 
 
@@ -169,18 +169,18 @@ def _over_fours(
     masks: Tensor,
     out: Tensor | None,
 ) -> None:
-    """``function`` over all masks, four at a time; threads share the weights."""
+    """Run ``function`` over all masks, four at a time. Threads share the weights."""
     seed, stream, step = key.tolist()
     odds_, weight_ = (each.detach().numpy().reshape(-1) for each in (odds, weight))
     rows = masks.detach().numpy().reshape(len(masks), -1)
     result = None if out is None else out.numpy().reshape(-1)
 
     def work(begin: int, stop: int) -> None:
-        here = slice(begin, stop)
+        part = slice(begin, stop)
         for j in range(0, len(rows), FOUR):
             word = (np.uint32(each & 0xFFFFFFFF) for each in (seed, stream + j // FOUR, step, begin))
-            four = [rows[k, here] if k < len(rows) else None for k in range(j, j + FOUR)]
-            ends = () if result is None else (result[here], True if j else None)
-            function(*word, odds_[here], weight_[here], *four, *ends)
+            four = [rows[k, part] if k < len(rows) else None for k in range(j, j + FOUR)]
+            ends = () if result is None else (result[part], True if j else None)
+            function(*word, odds_[part], weight_[part], *four, *ends)
 
     share(work, len(odds_), NANOSECONDS * -(-len(rows) // FOUR))

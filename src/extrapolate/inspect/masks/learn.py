@@ -1,4 +1,4 @@
-"""The loop: the masks of several functions of one module, side by side."""
+"""Learn the masks of several functions of one module together."""
 
 import itertools
 import time
@@ -18,11 +18,11 @@ from extrapolate.inspect.masks.choice import ParameterFilter, is_weight
 from extrapolate.inspect.masks.learner import MaskConfig, MaskLearner
 from extrapolate.inspect.masks.mask import Mask
 
-#: Batches of one function: tensors (B, ...), or several in a tuple, list or mapping. A DataLoader, begun again when
-#: it ends; or ``batch(step)``, the batch of a step.
+#: Batches of one function: an iterable such as a DataLoader, which is repeated when it ends, or a function
+#: ``batch(step)``. A batch is a tensor (B, ...), or a tuple, list or mapping of tensors.
 Batches = Iterable[Tensor | Batch] | Callable[[int], Tensor | Batch]
 
-#: Seconds between two progress calls, and between two checkpoints.
+#: Minimum seconds between two progress updates, and between two checkpoints.
 PROGRESS_SECONDS, CHECKPOINT_SECONDS = 0.2, 5.0
 
 
@@ -36,32 +36,36 @@ def learn_masks(
     parameters: ParameterFilter = is_weight,
     progress: Progress | None = None,
 ) -> dict[str, Mask]:
-    """Which of a trained module's weights each function needs: its masks by function.
+    """Learn which weights of a trained module each function needs. Return one mask per function.
 
-    Every step a function's batch is cut into K parts, each under a mask of its own, drawn anew; the logits of
-    the masks follow the loss, and a pressure that removes what it does not need (Csordás et al., arXiv
-    2010.02066). Weights and buffers of ``module`` stay as they are, bit for bit; it runs in evaluation mode.
+    Each step samples K masks for a function and splits its batch into K parts, one per mask. The logits of the masks
+    are trained on the loss. A sparsity penalty removes the weights that the loss does not need (Csordás et al.,
+    arXiv 2010.02066). ``module`` runs in evaluation mode; its weights and buffers do not change.
 
     Args:
-        module: any module, trained. One with an operator that cannot be mapped over masks (``nn.LSTM``) is
-            run in a loop over them, with a RuntimeWarning.
-        loss: ``loss(model, *batch)``, of a mapping ``loss(model, **batch)``: the mean loss over a batch; ``model`` is
-            called like ``module``.
-        functions: by name, batches of the examples that make up one function.
-        steps: steps of each mask.
-        learning: rate, pressure, masks a step and the like.
-        choose: which parameters are masked: :func:`weights`, :func:`weights_and_biases`, or one of your own.
-        watch: told about progress.
+        module: a trained module. If ``vmap`` cannot map one of its operators over masks (``nn.LSTM``), the masks
+            are computed in a loop, with a RuntimeWarning.
+        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for a mapping. It returns the mean loss over the
+            batch. ``model`` is called like ``module``.
+        functions: batches by function name, with examples of that function only. Either an iterable, such as a
+            DataLoader, which is repeated when it ends, or a function ``batch(step)``. A batch is a tensor (B, ...),
+            or a tuple, list or mapping of tensors.
+        steps: number of training steps per function.
+        config: learning rate, sparsity penalty, number of masks per step, seed, ...
+        parameters: which parameters are masked: :func:`is_weight` (default), :func:`is_weight_or_bias`, or your
+            own function ``(name, parameter, owner) -> bool``.
+        progress: object that shows the progress and may request a stop.
 
     Raises:
-        UserError: no maskable weight, a batch that K masks cannot share, a loss that is not finite.
-        Interrupted: ``watch`` asked to.
+        UserError: there is no function or no maskable weight, a batch cannot be split into K equal parts, or the
+            loss or a gradient is not finite.
+        Interrupted: ``progress`` requested a stop.
     """
     if not functions:
-        raise UserError("no function given: name at least one and give its batches")
+        raise UserError("functions is empty: pass the batches of at least one function")
     learners = [
-        MaskLearner(module, loss, config or MaskConfig(), name=name, index=place, parameters=parameters)
-        for place, name in enumerate(functions)
+        MaskLearner(module, loss, config or MaskConfig(), name=name, index=index, parameters=parameters)
+        for index, name in enumerate(functions)
     ]
     learn(learners, list(functions.values()), steps, progress=progress)
     return {learner.name: learner.mask() for learner in learners}
@@ -75,20 +79,21 @@ def learn(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Takes learners to step ``steps``, each with its batches; their modules are in evaluation mode meanwhile.
+    """Train several learners, each with its batches, up to step ``steps``. Their modules run in evaluation mode.
 
-    With a ``checkpoint`` path their states are saved there now and then, when asked to stop and in the end, and go
-    on from there if the file exists: where the batches of a step are always the same, so are the final masks.
+    With a ``checkpoint`` path the states are saved there: every few seconds, when a stop is requested, and at the
+    end. If the file exists, the training resumes from it. If each step has the same batches as before, a resumed
+    training gives the same masks.
 
     Raises:
-        UserError: as :meth:`MaskLearner.step`; or the checkpoint is of other learners.
-        Interrupted: ``watch`` asked to.
+        UserError: as :meth:`MaskLearner.step`, or the checkpoint belongs to other learners.
+        Interrupted: ``progress`` requested a stop.
     """
     progress = progress or NullProgress()
     if checkpoint is not None and checkpoint.exists():
         _read_states(checkpoint, learners)
-    streams = [_from(each, learner) for each, learner in zip(batches, learners, strict=True)]
-    told_at, saved_at = 0.0, time.monotonic()
+    streams = [_remaining_batches(each, learner) for each, learner in zip(batches, learners, strict=True)]
+    reported_at, saved_at = 0.0, time.monotonic()
     with ExitStack() as stack:
         for module in {id(learner.module): learner.module for learner in learners}.values():
             stack.enter_context(ready(module))
@@ -96,8 +101,8 @@ def learn(
             for learner, stream in zip(learners, streams, strict=True):
                 learner.step(next(stream))
             stop, now = False, time.monotonic()
-            if now - told_at > PROGRESS_SECONDS:
-                told_at = now
+            if now - reported_at > PROGRESS_SECONDS:
+                reported_at = now
                 progress.update(step)
                 stop = progress.stop_requested() and step < steps
             if checkpoint is not None and (stop or now - saved_at > CHECKPOINT_SECONDS):
@@ -110,12 +115,12 @@ def learn(
     progress.update(steps)
 
 
-def _from(batches: Batches, learner: MaskLearner) -> Iterator[Batch]:
-    """The batches from the learner's next step on, without end."""
+def _remaining_batches(batches: Batches, learner: MaskLearner) -> Iterator[Batch]:
+    """Yield, without end, the batches from the learner's next step on."""
     if callable(batches):
         endless = map(batches, itertools.count(learner.steps_done))
     else:
-        endless = itertools.islice(_again(learner.name, batches), learner.steps_done, None)
+        endless = itertools.islice(_repeat(learner.name, batches), learner.steps_done, None)
     return map(_as_tree, endless)
 
 
@@ -125,21 +130,21 @@ def _as_tree(batch: Tensor | Batch) -> Batch:
     return dict(batch) if isinstance(batch, Mapping) else batch
 
 
-def _again(name: str, batches: Iterable[Tensor | Batch]) -> Iterator[Tensor | Batch]:
+def _repeat(name: str, batches: Iterable[Tensor | Batch]) -> Iterator[Tensor | Batch]:
     while True:
         empty = True
         for batch in batches:
             empty = False
             yield batch
         if empty:
-            raise UserError(f"{name}: there are no more batches: give a list, a DataLoader, or an endless generator")
+            raise UserError(f"{name}: there are no more batches: pass a list, a DataLoader, or an endless generator")
 
 
 def _write_states(path: Path, learners: Sequence[MaskLearner]) -> None:
-    """Replaces ``path`` by the states of all learners."""
+    """Write the states of all learners to ``path``."""
     states = {
-        f"{place}/{name}": value.cpu().contiguous()
-        for place, learner in enumerate(learners)
+        f"{index}/{name}": value.cpu().contiguous()
+        for index, learner in enumerate(learners)
         for name, value in learner.state().items()
     }
     with replacing(path) as temporary:
@@ -147,15 +152,15 @@ def _write_states(path: Path, learners: Sequence[MaskLearner]) -> None:
 
 
 def _read_states(path: Path, learners: Sequence[MaskLearner]) -> None:
-    """Puts the states that :func:`_write_states` wrote into the learners.
+    """Load the states that :func:`_write_states` wrote into the learners.
 
     Raises:
-        UserError: the file cannot be read, or is of other learners.
+        UserError: the file cannot be read, or belongs to other learners.
     """
     try:
         states = load_file(path)
     except SafetensorError as error:
-        raise UserError(f"checkpoint {path} is damaged ({error}): delete it to learn its masks anew") from None
-    for place, learner in enumerate(learners):
-        start = f"{place}/"
-        learner.restore({n.removeprefix(start): v for n, v in states.items() if n.startswith(start)})
+        raise UserError(f"checkpoint {path} is damaged ({error}): delete it to start again") from None
+    for index, learner in enumerate(learners):
+        prefix = f"{index}/"
+        learner.restore({n.removeprefix(prefix): v for n, v in states.items() if n.startswith(prefix)})

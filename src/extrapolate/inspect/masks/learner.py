@@ -1,4 +1,4 @@
-"""One function's mask while it is learned: its logits, their optimizer, and a step."""
+"""Learn one function's mask: its logits, their optimizer, and the training step."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,15 +19,18 @@ from extrapolate.inspect.masks.sampling import draw
 
 @dataclass(frozen=True)
 class MaskConfig:
-    """How masks are learned (the defaults are those published for addition and multiplication).
+    """How masks are learned. The defaults are published for addition and multiplication (arXiv 2010.02066).
 
     Args:
-        masks: masks drawn a step, K; a batch is cut into as many parts.
-        pressure: what is added to the gradient of every logit, α = β / B of the publication.
-        learning_rate: of Adam, on the logits.
-        clip: bound on the norm of all logits' gradients.
-        start: every logit at the beginning; sigmoid(2) = 0.88 of the weights are kept then.
-        seed: what the drawn masks follow from, with the function's place and the step.
+        masks: number of masks K that are sampled per step. A batch is split into K parts, one per mask.
+        sparsity_penalty: added to the gradient of every logit; α = β / B of the publication.
+        learning_rate: learning rate of Adam for the logits.
+        grad_clip: largest norm of all gradients together.
+        init_logit: initial value of every logit. At 2, sigmoid(2) = 0.88 of the weights are kept at first.
+        seed: seed of the sampled masks, which also depend on the index of the function and on the step.
+
+    Raises:
+        UserError: ``masks`` is below 1, or another value is not finite or is negative (``init_logit`` may be).
     """
 
     masks: int = 4
@@ -39,21 +42,26 @@ class MaskConfig:
 
     def __post_init__(self) -> None:
         if self.masks < 1:
-            raise UserError(f"masks={self.masks}: at least one mask must be drawn a step")
+            raise UserError(f"masks={self.masks} must be at least 1")
         for name in ("sparsity_penalty", "learning_rate", "grad_clip", "init_logit"):
             if not math.isfinite(value := getattr(self, name)) or (value < 0 and name != "init_logit"):
-                raise UserError(f"{name}={value}: give a finite number, not below 0")
+                raise UserError(f"{name}={value} must be finite{'' if name == 'init_logit' else ' and at least 0'}")
 
 
 class MaskLearner:
-    """Learns which weights of ``module`` one function needs; ``module`` is never written to.
+    """Learns which weights of ``module`` one function needs. ``module`` does not change.
 
-    Call :meth:`step` with batches; to be used inside :func:`ready`, as :func:`learn_masks` does. Everything
-    the next step depends on is in :meth:`state`.
+    Call :meth:`step` with batches, inside the context :func:`ready`, as :func:`learn_masks` does. :meth:`state`
+    returns everything that the next step depends on.
 
     Args:
-        place: learners of one seed that differ in it draw other masks.
-        losses: makes what computes a batch's losses under all masks, mapped over them or in a loop.
+        module: a trained module.
+        loss: see :func:`learn_masks`.
+        config: how the mask is learned.
+        name: name of the function, for error messages.
+        index: learners with the same seed but different ``index`` sample different masks.
+        parameters: which parameters are masked.
+        losses: class that computes the losses under all masks, with ``vmap`` or in a loop.
 
     Raises:
         UserError: ``module`` has no maskable weight.
@@ -71,10 +79,10 @@ class MaskLearner:
         losses: Callable[[nn.Module, Loss], MaskedLosses] = MaskedLosses,
     ) -> None:
         self.learning, self.name, self.steps_done = config, name, 0
-        self._laid_out = {key: Laid.out(value) for key, value in maskable(module, parameters).items()}
+        self._layouts = {key: Layout.of(value) for key, value in maskable(module, parameters).items()}
         self._logits = {
-            key: torch.full(laid.weight.shape, config.init_logit, device=laid.weight.device).requires_grad_()
-            for key, laid in self._laid_out.items()
+            key: torch.full(layout.weight.shape, config.init_logit, device=layout.weight.device).requires_grad_()
+            for key, layout in self._layouts.items()
         }
         self._losses = losses(module, loss)
         device = next(iter(self._logits.values())).device
@@ -89,10 +97,13 @@ class MaskLearner:
         self.module = module
 
     def step(self, batch: Batch) -> float:
-        """One step on a batch of tensors (B, ...), or a mapping of them; returns the mean loss under the drawn masks.
+        """Train the logits on one batch and return the mean loss under the sampled masks.
+
+        Args:
+            batch: tensors (B, ...), or a mapping of them. K must divide B.
 
         Raises:
-            UserError: the batch cannot be cut into K equal parts, or the loss or a gradient is not finite.
+            UserError: the batch cannot be split into K equal parts, or the loss or a gradient is not finite.
         """
         self._check(batch)
         loss = self._losses(self._sample(), batch).mean()
@@ -108,45 +119,45 @@ class MaskLearner:
 
     @torch.no_grad()
     def mask(self) -> Mask:
-        """What is kept by now: logits of at least 0."""
-        return Mask({name: self._laid_out[name].back(value >= 0) for name, value in self._logits.items()})
+        """Return the current mask: a weight is kept if its logit is at least 0."""
+        return Mask({name: self._layouts[name].back(value >= 0) for name, value in self._logits.items()})
 
     @torch.no_grad()
     def count_undecided(self) -> float:
-        """The fraction of the weights that are kept with a probability between 0.1 and 0.9."""
+        """Return the fraction of weights that are kept with a probability between 0.1 and 0.9."""
         between = [int((value.abs() < math.log(9)).sum()) for value in self._logits.values()]
         return sum(between) / sum(value.numel() for value in self._logits.values())
 
     def logits(self) -> dict[str, Tensor]:
-        """The logits by name, in the shapes of their parameters."""
-        return {name: self._laid_out[name].back(value.detach()) for name, value in self._logits.items()}
+        """Return the logits by name, in the shapes of their parameters."""
+        return {name: self._layouts[name].back(value.detach()) for name, value in self._logits.items()}
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors by name, for :meth:`restore`."""
+        """Return the state of the learner as tensors by name, for :meth:`restore`."""
         return {"steps": torch.tensor(self.steps_done)} | save("logits", self._logits, self._optimizer)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Goes on from a :meth:`state`, with the numbers of an undisturbed training.
+        """Load a :meth:`state`. The results are then those of an uninterrupted training.
 
         Raises:
-            UserError: the state is of another module.
+            UserError: the state belongs to another module.
         """
         put_back("logits", self._logits, self._optimizer, state, self.name)
         self.steps_done = int(state["steps"])
 
     def _sample(self) -> dict[str, Tensor]:
-        drawn = {}
-        for key, (name, laid) in zip(self._keys, self._laid_out.items(), strict=True):
+        samples = {}
+        for key, (name, layout) in zip(self._keys, self._layouts.items(), strict=True):
             key[2] = self.steps_done
-            at = key.to(laid.weight.device, copy=True)  # kept for the way back
-            drawn[name] = laid.back(draw(self._logits[name], laid.weight, at, self.learning.masks))
-        return drawn
+            copied = key.to(layout.weight.device, copy=True)  # the backward pass needs it unchanged
+            samples[name] = layout.back(draw(self._logits[name], layout.weight, copied, self.learning.masks))
+        return samples
 
     def _bound(self) -> None:
-        """Adds the pressure; then the norm of all gradients is at most ``clip``."""
-        learned = [value for group in self._optimizer.param_groups for value in group["params"]]
+        """Add the sparsity penalty to the gradients, then clip their norm to ``grad_clip``."""
+        values = [value for group in self._optimizer.param_groups for value in group["params"]]
         slopes = []
-        for value in learned:
+        for value in values:
             if value.grad is None:  # the loss does not depend on this tensor
                 value.grad = torch.zeros_like(value)
             slopes.append(value.grad)
@@ -156,51 +167,53 @@ class MaskLearner:
         if not math.isfinite(norm):
             raise UserError(self._blame(f"the gradient's norm is {norm}"))
         if norm > self.learning.grad_clip:
-            clip_grads_with_norm_(learned, self.learning.grad_clip, total, foreach=True)
+            clip_grads_with_norm_(values, self.learning.grad_clip, total, foreach=True)
 
     def _check(self, batch: Batch) -> None:
         tensors = pytree.tree_leaves(batch)
         if not all(isinstance(each, Tensor) for each in tensors):
-            raise UserError(f"{self.name}: a batch is a tensor, or a tuple, list or mapping (dict) of tensors")
+            raise UserError(f"{self.name}: a batch must be a tensor, or a tuple, list or mapping (dict) of tensors")
         sizes = {len(each) if each.dim() else 0 for each in tensors}
         for i, each in enumerate(tensors):
             size = len(each) if each.dim() else 0
             if size == 0 or size % self.learning.masks:
                 raise UserError(
-                    f"{self.name}: tensor {i} of the batch holds {size} examples, which {self.learning.masks} masks "
-                    "cannot share equally: choose another batch size or number of masks"
+                    f"{self.name}: tensor {i} of the batch has {size} examples, not a multiple of "
+                    f"masks={self.learning.masks}: choose another batch size or number of masks"
                 )
         if len(sizes) != 1:
-            raise UserError(f"{self.name}: the tensors of a batch hold {sorted(sizes)} examples: give all the same")
+            raise UserError(
+                f"{self.name}: the tensors of a batch have different lengths, {sorted(sizes)}: all must be equal"
+            )
 
     def _blame(self, what: str) -> str:
-        """Where it may come from: a weight that is not finite, or else a gradient, or else data and loss."""
+        """Return an error message that names a likely cause: a weight, else a gradient, else data and loss."""
         found = f"{self.name}: {what} at step {self.steps_done + 1}"
         for name, value in [*self.module.named_parameters(), *self.module.named_buffers()]:
             if not torch.isfinite(value).all():
                 return f"{found}: {name!r} holds values that are not finite"
         for name, value in self._logits.items():
             if value.grad is not None and not torch.isfinite(value.grad).all():
-                return f"{found}: it comes from {name!r}, whose values are finite: look at the data and the loss"
-        return f"{found}, though all weights are finite: look at the data and the loss"
+                return f"{found}: the gradient of {name!r} is not finite: check the data and the loss"
+        return f"{found}, but all weights are finite: check the data and the loss"
 
 
 @dataclass(frozen=True)
-class Laid:
-    """A weight as it lies in memory while masks are learned: matrices input first, the way gradients come."""
+class Layout:
+    """A weight in the memory layout of its gradient: matrices are stored transposed, (in, out)."""
 
     weight: Tensor
     matrix: bool
 
     @classmethod
-    def out(cls, weight: Tensor) -> "Laid":
+    def of(cls, weight: Tensor) -> "Layout":
         matrix = weight.dim() == 2
         return cls((weight.mT if matrix else weight).contiguous(), matrix)
 
     def like(self, value: Tensor) -> Tensor:
-        """``value``, of the parameter's shape, laid out like the weight and on its device."""
+        """Convert ``value`` from the parameter's shape to this layout and device."""
         return (value.mT if self.matrix else value).contiguous().to(self.weight.device)
 
     def back(self, value: Tensor) -> Tensor:
-        """``value`` (..., *laid shape) with the axes of the parameter."""
+        """Convert ``value`` (..., *layout shape) to the axes of the parameter."""
         return value.mT if self.matrix else value

@@ -1,4 +1,4 @@
-"""A mask: which weights of a module are kept."""
+"""Masks: which weights of a module are kept."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -22,9 +22,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @dataclass(frozen=True)
 class PerLayer:
-    """A measure of every masked tensor by name, and of all of them ``pooled`` into one.
+    """A number for each masked tensor by name, and ``pooled`` for all tensors together.
 
-    NaN where it is not defined, as the IoU of two masks that keep nothing.
+    NaN if the number is not defined, such as the IoU of two masks that keep nothing.
     """
 
     layers: dict[str, float]
@@ -32,14 +32,14 @@ class PerLayer:
 
 
 class Mask(Mapping[str, Tensor]):
-    """Names of parameters to bool tensors of their shapes: True where the weight is kept.
+    """Maps parameter names to bool tensors with the shapes of the parameters: True where a weight is kept.
 
-    ``~a``, ``a & b`` and ``a | b`` go weight by weight. Parameters that are not named are not masked: a mask
-    of some tensors (:meth:`only`) leaves the others whole, also under ``~``. To put masks of different tensors
-    together: ``Mask({**a, **b})``.
+    ``~a``, ``a & b`` and ``a | b`` are elementwise. Parameters that the mask does not contain are not masked, also
+    under ``~``: a mask of some tensors (:meth:`only`) changes nothing in the other parameters. To join masks of
+    different tensors, use ``Mask({**a, **b})``.
 
     Raises:
-        UserError: a tensor is not bool, or there is none.
+        UserError: a tensor is not bool, or there are no tensors.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -47,7 +47,7 @@ class Mask(Mapping[str, Tensor]):
             raise UserError("a mask needs at least one tensor")
         for name, value in tensors.items():
             if value.dtype != torch.bool:
-                raise UserError(f"the mask of {name!r} holds {value.dtype}: give bool, True where it is kept")
+                raise UserError(f"the mask of {name!r} has dtype {value.dtype}: pass bool, True to keep a weight")
         self._tensors = {name: value.detach() for name, value in tensors.items()}
 
     def __getitem__(self, name: str) -> Tensor:
@@ -68,7 +68,7 @@ class Mask(Mapping[str, Tensor]):
             return NotImplemented
         return self.keys() == other.keys() and all(torch.equal(self[name], other[name]) for name in self)
 
-    __hash__ = None  # type: ignore[assignment]  # its tensors can be written to
+    __hash__ = None  # type: ignore[assignment]  # its tensors can change
 
     def __invert__(self) -> "Mask":
         return Mask({name: ~value for name, value in self.items()})
@@ -82,58 +82,61 @@ class Mask(Mapping[str, Tensor]):
         return Mask({name: value | other[name] for name, value in self.items()})
 
     def only(self, *names: str) -> "Mask":
-        """The mask of these tensors alone."""
+        """Return a mask of these tensors only."""
         for name in names:
             if name not in self:
                 raise UserError(f"the mask has no tensor {name!r}: choose from {', '.join(self)}")
         return Mask({name: self[name] for name in names})
 
     def cpu(self) -> "Mask":
-        """The mask on the CPU; masks go together and are measured on one device."""
+        """Return the mask on the CPU. Masks that are combined or compared must be on one device."""
         return Mask({name: value.cpu() for name, value in self.items()})
 
     def count(self) -> PerLayer:
-        """How many weights are kept."""
+        """Return the number of weights that are kept."""
         counts = self._counts(self)
         return PerLayer(dict(zip(self, counts, strict=True)), sum(counts))
 
     def fraction(self) -> PerLayer:
-        """Kept weights as a fraction of all."""
+        """Return the fraction of weights that are kept."""
         return self._ratio(self._counts(self), [value.numel() for value in self.values()])
 
     def iou(self, other: "Mask") -> PerLayer:
-        """Intersection over union: \\|A ∧ B\\| / \\|A ∨ B\\|."""
+        """Return the intersection over union, \\|A ∧ B\\| / \\|A ∨ B\\|."""
         return self._ratio(self._counts(self & other), self._counts(self | other))
 
     def iomin(self, other: "Mask") -> PerLayer:
-        """Intersection over the smaller: \\|A ∧ B\\| / min(\\|A\\|, \\|B\\|); 1 where one is part of the other."""
+        """Return the intersection over the smaller mask, \\|A ∧ B\\| / min(\\|A\\|, \\|B\\|).
+
+        It is 1 if one mask is a subset of the other.
+        """
         both = self._counts(self & other)
         mine, others = self._counts(self), self._counts(other.only(*self))
         layers = self._ratio(both, [min(pair) for pair in zip(mine, others, strict=True)]).layers
         return PerLayer(layers, _divide(sum(both), min(sum(mine), sum(others))))
 
     def share(self, *others: "Mask") -> PerLayer:
-        """What part of this mask is also in one of the others: \\|A ∧ (B ∨ C ∨ …)\\| / \\|A\\|."""
+        """Return the fraction of this mask that other masks keep as well, \\|A ∧ (B ∨ C ∨ …)\\| / \\|A\\|."""
         if not others:
-            raise UserError("a share needs at least one other mask")
+            raise UserError("share needs at least one other mask")
         union = others[0]
         for each in others[1:]:
             union = union | each
         return self._ratio(self._counts(self & union), self._counts(self))
 
     def apply(self, module: nn.Module) -> "MaskedModule":
-        """``module`` with only the kept weights, to be called like it; ``module`` itself is not touched.
+        """Return a module that computes ``module`` with only the kept weights. ``module`` does not change.
 
         Raises:
-            UserError: the module lacks a masked tensor, or has it in another shape.
+            UserError: a masked tensor is missing in the module, or has another shape.
         """
         return MaskedModule(self, module)
 
     def prune(self, module: Module) -> Module:
-        """A copy of ``module`` whose other weights are 0.
+        """Return a copy of ``module`` in which all weights that are not kept are 0.
 
         Raises:
-            UserError: the module lacks a masked tensor, or has it in another shape.
+            UserError: a masked tensor is missing in the module, or has another shape.
         """
         pruned = copy.deepcopy(module)
         with torch.no_grad():
@@ -142,30 +145,30 @@ class Mask(Mapping[str, Tensor]):
         return pruned
 
     def save(self, path: Path | str) -> None:
-        """Writes a safetensors file."""
+        """Write the mask to a safetensors file."""
         with replacing(Path(path)) as temporary:
-            kept = {name: value.cpu().contiguous() for name, value in self.items()}
-            save_file(kept, temporary, {"format": FORMAT})
+            tensors = {name: value.cpu().contiguous() for name, value in self.items()}
+            save_file(tensors, temporary, {"format": FORMAT})
 
     @classmethod
     def load(cls, path: Path | str) -> "Mask":
-        """Reads what :meth:`save` wrote.
+        """Read a mask that :meth:`save` wrote.
 
         Raises:
-            UserError: there is no such file, or it holds no mask.
+            UserError: the file does not exist, or holds no mask.
         """
         try:
             with safe_open(path, "pt") as file:
                 found = (file.metadata() or {}).get("format")
-                kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise UserError(f"cannot read a mask from {path}: {str(error).splitlines()[0]}") from None
         if found != FORMAT:
             raise UserError(f"{path} holds no mask: its format is {found!r}, not {FORMAT!r}")
-        return cls(kept)
+        return cls(tensors)
 
     def _over(self, module: nn.Module) -> dict[str, Tensor]:
-        """The masked parameters of ``module``, 0 where not kept."""
+        """Return the masked parameters of ``module``, with 0 for weights that are not kept."""
         parameters = dict(module.named_parameters())
         for name, kept in self.items():
             if name not in parameters:
@@ -173,7 +176,7 @@ class Mask(Mapping[str, Tensor]):
             if parameters[name].shape != kept.shape:
                 shapes = f"{tuple(kept.shape)}, in {type(module).__name__} {tuple(parameters[name].shape)}"
                 raise UserError(f"{name!r} has the shape {shapes}: the mask is of another module")
-        # chosen, not multiplied: 0 × inf would be NaN
+        # `where`, not a product: 0 × inf would be NaN
         return {
             name: torch.where(kept.to(parameters[name].device), parameters[name].detach(), 0)
             for name, kept in self.items()
@@ -197,11 +200,11 @@ class Mask(Mapping[str, Tensor]):
 
 
 class MaskedModule(nn.Module):
-    """A module under a mask: called with the weights and the mode that ``module`` has at the time of the call."""
+    """A module under a mask. Each call uses the current weights and the current mode of ``module``."""
 
     def __init__(self, mask: Mask, module: nn.Module) -> None:
         super().__init__()
-        mask._over(module)  # what does not fit is said at once
+        mask._over(module)  # raises now if the mask does not fit
         self.mask, self.module = mask, module
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Masks drawn from logits, straight through: the definition in plain tensor operations, and the operator.
+"""Masks sampled from logits with a straight-through gradient: the definition in tensor operations, and the operator.
 
-A logit l is drawn as kept where s = sigmoid(l + logit(u)) > 1/2, u uniform; the drawn mask has the gradient of
-s. That is a Gumbel-sigmoid sample at temperature 1 (Csordás et al., arXiv 2010.02066), and P(kept) = sigmoid(l).
-With the odds e = exp(-l), s = u / (u + e (1 - u)): no logarithm is needed, and kept is u > e (1 - u).
+A weight with logit l is kept if s = sigmoid(l + logit(u)) > 1/2, with u uniform in (0, 1). The sampled mask has the
+gradient of s. This is a Gumbel-sigmoid sample at temperature 1 (Csordás et al., arXiv 2010.02066), and
+P(kept) = sigmoid(l). With the odds e = exp(-l), s = u / (u + e (1 - u)). The weight is then kept if u > e (1 - u),
+and no logarithm is needed.
 """
 
 from typing import Any
@@ -14,15 +15,16 @@ from torch.autograd import Function
 from extrapolate._runtime.compiler import numba_is_installed
 from extrapolate.ops.random.reference import WORD, threefry2x32
 
-#: Logits below -69 are as good as there: keeps the odds and their sums finite in float32.
+#: Keeps the odds and their sums finite in float32. It is reached at logits below -69, which are never kept.
 LARGEST_ODDS = 1e30
 
 
 def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
-    """The numbers ``u`` of one tensor's masks, float32 (masks, *shape): odd multiples of 2^-17 in (0, 1).
+    """Sample the numbers ``u`` for the masks of one tensor: odd multiples of 2^-17 in (0, 1).
 
-    Masks 4j to 4j + 3 take the halves, the upper ones first, of the two words that Threefry gives for the counter
-    (step, weight) under the key (seed, ``key[1] + j``). A mask needs no finer ones: they are half the price.
+    Returns float32 (masks, *shape). Threefry returns two words for the counter (step, weight index) under the key
+    (seed, ``key[1] + j``). Masks 4j to 4j + 3 use the four half words, each word's upper half first. Half words
+    cost half the time, and 16 bits are enough for a mask.
     """
     seed, stream, step = (word & WORD for word in key.unbind())
     weights = torch.arange(shape.numel(), device=key.device)
@@ -32,24 +34,27 @@ def uniform(key: Tensor, masks: int, shape: torch.Size) -> Tensor:
 
 
 def odds(logits: Tensor) -> Tensor:
-    """exp(-l): the odds of being left out."""
+    """Return exp(-l), the odds against keeping a weight."""
     return logits.neg().exp_().clamp_max_(LARGEST_ODDS)
 
 
 def apply_mask(odds: Tensor, weight: Tensor, u: Tensor) -> Tensor:
-    """The weight under each mask, (masks, *shape): ``weight`` where kept, 0 elsewhere."""
+    """Return the masked weights (masks, *shape): ``weight`` where the mask keeps it, 0 elsewhere."""
     return torch.where(u > odds * (1 - u), weight, 0)
 
 
 def logit_gradient(odds: Tensor, weight: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
-    """Σₖ gₖ w sₖ (1 - sₖ) in float32, ``gradient`` (masks, *shape) being that by the masked weights."""
+    """Return the gradient by the logits, Σₖ gₖ w sₖ (1 - sₖ), in float32.
+
+    ``gradient`` g (masks, *shape) is the gradient by the masked weights.
+    """
     against = odds * (1 - u)
     total = u + against
     return (gradient.float() * (u / total) * (against / total)).sum(0) * weight.float()
 
 
 def weight_gradient(odds: Tensor, u: Tensor, gradient: Tensor) -> Tensor:
-    """Σₖ gₖ over the masks that keep the weight, in float32."""
+    """Return the gradient by the weight: Σₖ gₖ over the masks that keep the weight, in float32."""
     return torch.where(u > odds * (1 - u), gradient.float(), 0).sum(0)
 
 
@@ -58,15 +63,15 @@ class _Draw(Function):
     def forward(ctx: Any, logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
         ctx.masks = masks
         if _fused(logits, weight):
-            from extrapolate.inspect.masks import kernel  # its compiler is a slow import
+            from extrapolate.inspect.masks import kernel  # numba is slow to import
 
             against = kernel.odds(logits)
-            drawn = kernel.apply_mask(against, weight, key, masks)
+            masked = kernel.apply_mask(against, weight, key, masks)
         else:
             against = odds(logits)
-            drawn = apply_mask(against, weight, uniform(key, masks, logits.shape))
+            masked = apply_mask(against, weight, uniform(key, masks, logits.shape))
         ctx.save_for_backward(against, weight, key)
-        return drawn
+        return masked
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
@@ -87,15 +92,15 @@ class _Draw(Function):
 
 
 def draw(logits: Tensor, weight: Tensor, key: Tensor, masks: int) -> Tensor:
-    """``weight`` under ``masks`` drawn masks, (masks, *shape), differentiable by the logits and by the weight.
+    """Sample masks and return ``weight`` under each, (masks, *shape), differentiable by logits and weight.
 
-    Nothing is kept for the way back but ``key`` and the odds: the numbers are drawn again.
+    The backward pass samples the numbers again from ``key``. It needs no memory for the masks.
 
     Args:
-        logits: float32, contiguous, of the shape of ``weight``.
-        weight: contiguous, of any floating dtype; what is drawn has its dtype.
+        logits: float32, contiguous, with the shape of ``weight``.
+        weight: contiguous, any floating-point dtype. The result has the same dtype.
         key: int64 (3,): seed, stream, step.
-        masks: how many; uses ``(masks + 3) // 4`` streams from ``key[1]`` on.
+        masks: number of masks. They use ``(masks + 3) // 4`` streams, starting with ``key[1]``.
     """
     return _Draw.apply(logits, weight, key, masks)  # type: ignore[return-value]
 

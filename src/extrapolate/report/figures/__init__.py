@@ -1,6 +1,6 @@
-"""The page's figures, one a file. To add one, write `folder -> Figure | None` and put it in `FIGURES`.
+"""The figures of the page, one per file. To add one, write `folder -> Figure | None` and put it in `FIGURES`.
 
-A figure is None where the folder lacks its file or the columns it needs, so all experiments share the list.
+A figure is None if the folder lacks the file or columns that it needs. So all experiments share the list.
 """
 
 from collections.abc import Callable

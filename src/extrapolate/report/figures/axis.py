@@ -1,4 +1,4 @@
-"""The scale that a group's panels share, so that a reader may compare them by eye."""
+"""The scale that all panels of a group share, so that they can be compared."""
 
 import math
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from extrapolate.report.words import short_number
 
 LOG_FROM = 8.0
-"""A group whose values span more than this factor is drawn on a log scale."""
+"""A group whose values span more than this factor gets a log scale."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Axis:
         return min(max(amount, self.low), self.high)
 
     def share(self, amount: float) -> float:
-        """How far along the axis `amount` lies, from 0 to 1."""
+        """Return the position of `amount` on the axis, from 0 to 1."""
         low, here, high = self.low, self.clamp(amount), self.high
         if self.log:
             low, here, high = math.log(low), math.log(here), math.log(high)
@@ -34,7 +34,7 @@ PERCENT = Axis(0.0, 1.0, False, ((0.0, "0"), (0.25, ""), (0.5, "50 %"), (0.75, "
 
 
 def axis_for(values: Iterable[float]) -> Axis:
-    """An axis around finite `values`; on a log scale zero and below are clipped to its lower end."""
+    """Return an axis for the finite `values`; on a log scale, values up to 0 are clipped to the lower end."""
     finite = [value for value in values if math.isfinite(value)]
     positive = [value for value in finite if value > 0]
     if positive and len(positive) >= len(finite) / 2 and max(positive) / min(positive) > LOG_FROM:

@@ -1,4 +1,4 @@
-"""What is answered differently under some masks: tables of classes asked and given, shaded by the difference."""
+"""Change of the answers under masks: tables of true class and answer, shaded by the difference."""
 
 import polars as pl
 
@@ -21,10 +21,10 @@ def confusions(folder: Folder) -> Figure | None:
     masks = means["mask"].unique(maintain_order=True).to_list()
     return Figure(
         id="confusions",
-        title="Lost with a class",
-        lead="Differences to the control mask in percentage points, the mean over the networks; the darker, the "
-        "larger. First how many right answers each class (column) loses without another (row), then what its images "
-        "(row) are taken for (column).",
+        title="Effect of removing a class",
+        lead="Differences from the control mask in percentage points, mean over the networks; darker is larger. "
+        "First table: change in right answers for a class (column) when another class (row) is removed. Other "
+        "tables: how much more often images of a class (row) get an answer (column).",
         groups=(
             _group("Right answers", means.filter(pl.col("class") == pl.col("answer")), "mask", "class"),
             *(

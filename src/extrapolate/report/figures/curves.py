@@ -1,4 +1,4 @@
-"""Lines along a quantity: a panel a line, the others of its group behind it in grey, one scale for all."""
+"""Curves over a quantity: one panel per line, the other lines of its group in grey, one scale for all."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ LEFT, RIGHT, BOTTOM, TOP = 46.0, 14.0, 44.0, 10.0
 
 @dataclass(frozen=True)
 class Line:
-    """``points``: (x, y, low, high), in the order of x; y is None where there is no finite value."""
+    """A curve. ``points``: (x, y, low, high), sorted by x; y is None if it is not finite."""
 
     name: str
     points: tuple[tuple[float, float | None, float | None, float | None], ...]
@@ -41,10 +41,10 @@ def curves(folder: Folder) -> Figure | None:
         return None
     title, lead, x_name, y_name = (printable(str(frame[name][0] or "")) for name in TEXTS[:4])
     groups = [
-        _group(printable(str(name)), rows, x_name, y_name, f"curves-{place}")
-        for place, ((name,), rows) in enumerate(frame.group_by("group", maintain_order=True))
+        _group(printable(str(name)), rows, x_name, y_name, f"curves-{index}")
+        for index, ((name,), rows) in enumerate(frame.group_by("group", maintain_order=True))
     ]
-    keys = (Key("all", "this one, with its 95 % interval"), Key("other", "the others, for comparison"))
+    keys = (Key("all", "this line, with its 95 % interval"), Key("other", "the other lines of the group"))
     return Figure("curves", title, lead, tuple(groups), keys)
 
 
@@ -71,10 +71,10 @@ def _group(name: str, rows: pl.DataFrame, x_name: str, y_name: str, prefix: str)
     values = [value for line in lines for _, *rest in line.points for value in rest if value is not None]
     up = PERCENT if y_name.startswith("share") else axis_for(values)
     panels = []
-    for place, line in enumerate(lines):
-        told = "; ".join(f"{number(x)}: {'–' if y is None else number(y)}" for x, y, _, _ in line.points)
-        label = f"{y_name} of {line.name} by {x_name}, {name}. {told}"
-        drawing = _panel(line, lines, across, up, x_name, label, f"{prefix}-{place}")
+    for index, line in enumerate(lines):
+        points = "; ".join(f"{number(x)}: {'–' if y is None else number(y)}" for x, y, _, _ in line.points)
+        label = f"{y_name} of {line.name} by {x_name}, {name}. {points}"
+        drawing = _panel(line, lines, across, up, x_name, label, f"{prefix}-{index}")
         panels.append(Panel(line.name, y_name, drawing))
     return Group(name, tuple(panels), _table(name, lines, x_name, y_name))
 
@@ -102,12 +102,12 @@ def _positions(points: Sequence[tuple[float, float]], across: Axis, up: Axis) ->
 def _whiskers(axes: Axes, line: Line, across: Axis, up: Axis) -> None:
     for x, y, low, high in line.points:
         if y is not None and low is not None and high is not None:
-            place = across.share(x)
-            axes.plot([place, place], [up.share(low), up.share(high)], color=svg.ALL, linewidth=1.2, alpha=0.7)
+            position = across.share(x)
+            axes.plot([position, position], [up.share(low), up.share(high)], color=svg.ALL, linewidth=1.2, alpha=0.7)
 
 
 def _dress(axes: Axes, across: Axis, up: Axis, x_name: str) -> None:
-    """Both axes go from 0 to 1: the scales are the group's."""
+    """Set both axes to [0, 1], with the ticks of the group's scales."""
     axes.set_xlim(-0.03, 1.03)
     axes.set_ylim(-0.04, 1.04)
     axes.set_xticks([across.share(tick) for tick, _ in across.ticks], [text for _, text in across.ticks])
@@ -121,11 +121,11 @@ def _dress(axes: Axes, across: Axis, up: Axis, x_name: str) -> None:
 
 
 def _table(name: str, lines: Sequence[Line], x_name: str, y_name: str) -> Table:
-    places = sorted({x for line in lines for x, *_ in line.points})
-    by_place = [{x: rest for x, *rest in line.points} for line in lines]
+    positions = sorted({x for line in lines for x, *_ in line.points})
+    by_x = [{x: rest for x, *rest in line.points} for line in lines]
     rows = tuple(
-        (Entry(short_number(x) if abs(x) < 1 else number(x)), *(_entry(own.get(x)) for own in by_place))
-        for x in places
+        (Entry(short_number(x) if abs(x) < 1 else number(x)), *(_entry(own.get(x)) for own in by_x))
+        for x in positions
     )
     return Table(f"{y_name}, {name}", (x_name, *(line.name for line in lines)), rows)
 

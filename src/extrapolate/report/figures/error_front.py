@@ -1,4 +1,4 @@
-"""What more parts of a formula buy: the error of every candidate against its length."""
+"""The error of every candidate formula against its number of parts."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ ROUNDING = 1e-17
 
 
 def error_front(candidates: list[dict[str, Any]], prefix: str) -> Markup:
-    """``candidates``: as in fit.json; the one that costs nothing is the chosen one."""
+    """Draw the front. ``candidates``: as in fit.json; the chosen one has cost 0."""
     points = sorted(
         (each["complexity"], max(_error(each), ROUNDING), not each["cost"])
         for each in candidates
         if each["inner_error"] is not None
     )
-    told = "; ".join(
+    values = "; ".join(
         f"{parts} parts: {number(error)}{', chosen' if chosen else ''}" for parts, error, chosen in points
     )
     with svg.drawing():
@@ -43,7 +43,7 @@ def error_front(candidates: list[dict[str, Any]], prefix: str) -> Markup:
         else:
             axes.set_ylim(0, 1.15 * max(errors, default=1.0))
         axes.margins(x=0.09)
-        return svg.to_svg(canvas, f"Error against length. {told}", prefix)
+        return svg.to_svg(canvas, f"Error against number of parts. {values}", prefix)
 
 
 def _error(candidate: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""What a figure is to the page: groups of small drawings that flow with the width, each with its table."""
+"""Data classes of a figure: groups of small panels that wrap with the page width, each with a table."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 from markupsafe import Markup
 
 Outcome = Literal["all", "some", "none"]
-"""How many models of a cell are solved: all, some or none. Each has its own colour and its own shape."""
+"""Whether all, some or no models of a cell are solved. Each outcome has its own colour and shape."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell of a table; `share` in [0, 1] shades it, and `note` is printed small below."""
+    """A cell of a table. `share` in [0, 1] is its shade; `note` is printed small below the text."""
 
     text: str
     note: str = ""
@@ -20,7 +20,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers behind drawings; the first entry of a row names the row."""
+    """The numbers behind the panels. The first entry of a row is its name."""
 
     caption: str
     columns: tuple[str, ...]
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: an inline SVG that says in its label what it shows."""
+    """One drawing: an inline SVG whose label describes its contents."""
 
     title: str
     note: str
@@ -38,7 +38,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Group:
-    """Drawings that belong together (one operation, one model) and the table behind them."""
+    """Panels that belong together (one operation, one model), with their table."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -49,7 +49,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Key:
-    """A line of the legend: `mark` is a class of the style sheet."""
+    """A line of the legend; `mark` is a CSS class."""
 
     mark: str
     text: str

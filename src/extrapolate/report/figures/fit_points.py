@@ -1,4 +1,4 @@
-"""The rows a formula was fitted on: what it predicts against what is there, and what it leaves."""
+"""The rows of a fit: predictions against actual values, and residuals."""
 
 from typing import Any
 
@@ -11,32 +11,34 @@ from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
 from extrapolate.report.figures.scatter import KEYS, Scatter, scatter
 from extrapolate.report.words import number
 
-#: Points drawn, at most; the numbers below are of all rows.
-DRAWN = 700
+#: Maximum number of points in a plot. The table of errors uses all rows.
+MAX_POINTS = 700
 
 
 def fit_points(fit: dict[str, Any], points: pl.DataFrame) -> Figure:
-    """``points``: actual, predicted, outer; a row a row of the table."""
+    """Return the figure of a fit. ``points``: columns actual, predicted, outer; one row per row of the table."""
     actual, predicted = (points[name].cast(pl.Float64).to_numpy() for name in ("actual", "predicted"))
     outer = points["outer"].cast(pl.Boolean).to_numpy()
     finite = np.isfinite(actual) & np.isfinite(predicted)
     rows = np.flatnonzero(finite)
-    drawn = rows if len(rows) <= DRAWN else np.random.default_rng(0).choice(rows, DRAWN, replace=False)
+    sample = rows if len(rows) <= MAX_POINTS else np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False)
     what = "the formula" if fit["found"] else "the best sum of columns"
     table = _table(actual, predicted, outer)
-    told = "; ".join(f"{row[0].text}: {row[2].text}" for row in table.rows)
-    parity = Scatter(actual[drawn], predicted[drawn], outer[drawn], f"{fit['target']} in the table", "diagonal")
-    left = Scatter(predicted[drawn], (actual - predicted)[drawn], outer[drawn], "predicted", "zero")
+    errors = "; ".join(f"{row[0].text}: {row[2].text}" for row in table.rows)
+    parity = Scatter(actual[sample], predicted[sample], outer[sample], f"{fit['target']} in the table", "diagonal")
+    residual = Scatter(predicted[sample], (actual - predicted)[sample], outer[sample], "predicted", "zero")
     panels = (
-        Panel("Predicted", "against the table", scatter(parity, f"Predicted against actual. {told}", "parity")),
-        Panel("What is left", "table − predicted", scatter(left, f"Residuals. {told}", "residual")),
-        Panel("What more parts buy", "error", error_front(fit["candidates"], "front")),
+        Panel("Predicted", "against the table", scatter(parity, f"Predicted against actual. {errors}", "parity")),
+        Panel("Residuals", "table − predicted", scatter(residual, f"Residuals. {errors}", "residual")),
+        Panel("Error by number of parts", "error", error_front(fit["candidates"], "front")),
     )
-    shown = "" if len(drawn) == len(actual) else f" {number(len(drawn))} of {number(len(actual))} rows are drawn."
+    note = (
+        "" if len(sample) == len(actual) else f" The plots show {number(len(sample))} of {number(len(actual))} rows."
+    )
     return Figure(
         id="rows",
-        title="The rows",
-        lead=f"What {what} says of every row, what it leaves, and what longer formulas would gain.{shown}",
+        title="Rows",
+        lead=f"The predictions of {what}, the residuals, and the errors of shorter and longer formulas.{note}",
         groups=(Group(_verdict(fit), panels, table),),
         keys=KEYS,
     )
@@ -44,10 +46,10 @@ def fit_points(fit: dict[str, Any], points: pl.DataFrame) -> Figure:
 
 def _verdict(fit: dict[str, Any]) -> str:
     if not fit["found"]:
-        return "Off the line: nothing here explains the target well enough"
+        return "No formula explains the target well enough"
     if fit["certificate"]["exact"]:
-        return "On the line, and nothing left"
-    return "Along the line, and what is left is noise"
+        return "All rows are on the line: the formula is exact"
+    return "The rows scatter around the line: the residuals are noise"
 
 
 def _table(actual: NDArray[np.float64], predicted: NDArray[np.float64], outer: NDArray[np.bool_]) -> Table:

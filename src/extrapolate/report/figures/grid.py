@@ -1,4 +1,4 @@
-"""The points of `surfaces.parquet`, a model at a time, as arrays over a regular grid."""
+"""The points of `surfaces.parquet` as arrays over a regular grid, one grid per model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Grid:
-    """One model over the plane; arrays are indexed `[x1, x0]`, and points without a value are NaN."""
+    """The outputs of one model over the plane. Arrays are indexed `[x1, x0]`; missing points are NaN."""
 
     model: str
     task: str
@@ -26,12 +26,12 @@ class Grid:
 
     @property
     def relative_error(self) -> Array:
-        """The distance of learned and true, as a share of the largest true value."""
+        """The absolute error divided by the largest absolute true value."""
         largest = np.nanmax(np.abs(self.true), initial=0.0) or 1.0
         return np.abs(self.learned - self.true) / largest
 
     def worst(self, inside: bool) -> float:
-        """The largest error in the training square, or outside it; NaN where there is no point."""
+        """Return the largest error inside or outside the training square; NaN if there is no point."""
         low, high = self.train
         across = (self.x0 >= low) & (self.x0 <= high)
         up = (self.x1 >= low) & (self.x1 <= high)
@@ -42,13 +42,13 @@ class Grid:
 
 
 def grids(frame: pl.DataFrame) -> list[Grid]:
-    """Every model's grid, in the file's order; models with fewer than 2 × 2 points are left out."""
+    """Return the grid of every model, in the order of the file; skip models with fewer than 2 × 2 points."""
     names = ["model", "task", "split", "seed", "solved"]
     found = []
     for key, rows in frame.group_by(names, maintain_order=True):
         rows = rows.filter(pl.col("x0").is_finite() & pl.col("x1").is_finite())
-        x0, places0 = np.unique(rows["x0"].to_numpy(), return_inverse=True)
-        x1, places1 = np.unique(rows["x1"].to_numpy(), return_inverse=True)
+        x0, columns = np.unique(rows["x0"].to_numpy(), return_inverse=True)
+        x1, lines = np.unique(rows["x1"].to_numpy(), return_inverse=True)
         ends = rows["train_low"].min(), rows["train_high"].max()
         if len(x0) < 2 or len(x1) < 2 or not all(isinstance(end, float) for end in ends):
             continue
@@ -56,7 +56,7 @@ def grids(frame: pl.DataFrame) -> list[Grid]:
         for name in ("true", "learned"):
             plane = np.full((len(x1), len(x0)), np.nan)
             values = rows[name].to_numpy().astype(float)
-            plane[places1, places0] = np.where(np.isfinite(values), values, np.nan)
+            plane[lines, columns] = np.where(np.isfinite(values), values, np.nan)
             planes.append(plane)
         model, task, split, seed, solved = key
         found.append(

@@ -1,4 +1,4 @@
-"""A field over the plane of two inputs as colour and contours, the training square outlined."""
+"""A field over two inputs as colours and contours, with the outline of the training square."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SMALLEST_ERROR = 1e-9
 
 @dataclass(frozen=True)
 class Scale:
-    """Values to colours; beyond the ends the colour stays that of the end."""
+    """Maps values to colours; values beyond an end get the colour of that end."""
 
     colours: str
     low: float
@@ -38,7 +38,7 @@ class Scale:
 
 
 def value_scale(true: Array) -> Scale:
-    """From the true values alone, without a quotient's far tails: what a model makes up cannot stretch it."""
+    """Return a scale from the true values only (percentiles 1 to 99), so that wrong outputs do not stretch it."""
     finite = true[np.isfinite(true)]
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
     if not low < high:
@@ -48,7 +48,7 @@ def value_scale(true: Array) -> Scale:
 
 
 def error_scale(errors: Sequence[Array]) -> Scale:
-    """One log scale for all the models shown, so that a good model looks as good as it is."""
+    """Return one log scale for all models of the figure, so that they can be compared."""
     whole = np.concatenate([field.ravel() for field in errors])
     positive = whole[np.isfinite(whole) & (whole > SMALLEST_ERROR)]
     low = math.floor(math.log10(np.percentile(positive, 2))) if positive.size else -9
@@ -63,8 +63,8 @@ def heatmap(grid: Grid, field: Array, scale: Scale, label: str, prefix: str) -> 
         axes = canvas.add_axes(PLANE)
         _colours(axes, grid, field, scale)
         _training_square(axes, grid)
-        for ticks, place in ((axes.set_xticks, grid.x0), (axes.set_yticks, grid.x1)):
-            steps = [s for s in MaxNLocator(5).tick_values(place[0], place[-1]) if place[0] <= s <= place[-1]]
+        for ticks, side in ((axes.set_xticks, grid.x0), (axes.set_yticks, grid.x1)):
+            steps = [s for s in MaxNLocator(5).tick_values(side[0], side[-1]) if side[0] <= s <= side[-1]]
             ticks(steps, [short_number(step) for step in steps])
         axes.tick_params(length=0, pad=5, labelcolor=svg.MUTED, labelsize=11)
         axes.set_xlabel("a", labelpad=1)
@@ -76,25 +76,25 @@ def heatmap(grid: Grid, field: Array, scale: Scale, label: str, prefix: str) -> 
 
 
 def _colours(axes: Axes, grid: Grid, field: Array, scale: Scale) -> None:
-    halves = [(place[1] - place[0]) / 2 for place in (grid.x0, grid.x1)]
+    halves = [(side[1] - side[0]) / 2 for side in (grid.x0, grid.x1)]
     sides = ((grid.x0, halves[0]), (grid.x1, halves[1]))
-    extent = [end for place, half in sides for end in (place[0] - half, place[-1] + half)]
-    shown = np.where(field > 0, field, scale.low) if scale.log else field
-    shown = np.ma.masked_invalid(np.where(np.isnan(field), np.nan, shown))
+    extent = [end for side, half in sides for end in (side[0] - half, side[-1] + half)]
+    image = np.where(field > 0, field, scale.low) if scale.log else field
+    image = np.ma.masked_invalid(np.where(np.isnan(field), np.nan, image))
     axes.set_facecolor(svg.GRID)
     axes.imshow(
-        shown,
+        image,
         cmap=scale.colours,
         norm=scale.norm,
         extent=(extent[0], extent[1], extent[2], extent[3]),
         origin="lower",
         aspect="auto",
-        interpolation="nearest" if scale.log else "bilinear",  # on a log scale a single point may matter
+        interpolation="nearest" if scale.log else "bilinear",  # with a log scale, keep single points visible
     )
     if not scale.log:
-        levels = [tick for tick in scale.ticks if shown.min() < tick < shown.max()]
-        if levels and shown.count() == shown.size:
-            axes.contour(grid.x0, grid.x1, shown, levels=levels, colors="#ffffff", linewidths=0.9, alpha=0.75)
+        levels = [tick for tick in scale.ticks if image.min() < tick < image.max()]
+        if levels and image.count() == image.size:
+            axes.contour(grid.x0, grid.x1, image, levels=levels, colors="#ffffff", linewidths=0.9, alpha=0.75)
     axes.set_xlim(extent[0], extent[1])
     axes.set_ylim(extent[2], extent[3])
 
@@ -110,8 +110,8 @@ def _training_square(axes: Axes, grid: Grid) -> None:
 def _bar(axes: Axes, scale: Scale) -> None:
     ramp = np.linspace(0, 1, 64)[:, None]
     axes.imshow(ramp, cmap=scale.colours, origin="lower", aspect="auto", extent=(0, 1, 0, 1))
-    places = np.interp(_transform(scale, scale.ticks), _transform(scale, (scale.low, scale.high)), (0, 1))
-    axes.set_yticks(places, [short_number(tick) for tick in scale.ticks])
+    positions = np.interp(_transform(scale, scale.ticks), _transform(scale, (scale.low, scale.high)), (0, 1))
+    axes.set_yticks(positions, [short_number(tick) for tick in scale.ticks])
     axes.yaxis.tick_right()
     axes.set_xticks([])
     axes.tick_params(length=0, pad=4, labelcolor=svg.MUTED, labelsize=11)

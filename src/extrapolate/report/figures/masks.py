@@ -1,4 +1,4 @@
-"""What masks keep of every layer, and what two of them have in common: the figures of weight masks."""
+"""The figures of weight masks: accuracy under a mask, weights kept in every layer, overlap of two masks."""
 
 import polars as pl
 
@@ -11,23 +11,23 @@ from extrapolate.report.words import interval, number, printable, short_number
 FILE = "masks.parquet"
 COLUMNS = {"measure", "mask", "layer", "value"}
 
-#: Ends the names of measures that have the strength in place of the layer.
+#: Suffix of measures that have the strength instead of the layer.
 BY_STRENGTH = " by strength"
 
-#: By measure, the group's title; all but the weights kept are shares.
+#: Title of the group for each measure. All measures except the weights kept are fractions.
 KEPT = "kept"
 TITLES = {
-    "accuracy": "Right answers under a mask",
-    "answers": "What is answered under a mask",
+    "accuracy": "Accuracy under a mask",
+    "answers": "Answers under a mask",
     KEPT: "Weights kept",
     "iou": "Overlap: intersection over union",
     "iomin": "Overlap: intersection over the smaller mask",
-    "share": "Overlap: part of the mask that others keep too",
-    "removed": "Output weights of a token that a mask removes, of those that the control mask keeps",
+    "share": "Overlap: share of the mask that other masks also keep",
+    "removed": "Share of a token's output weights, of those in the control mask, that a mask removes",
 }
 
-#: By measure, what stands in place of the layer.
-PLACES = {"accuracy": "Asked", "answers": "Asked", "removed": "Token"}
+#: Name of the first column for measures that have something else than a layer.
+FIRST_COLUMNS = {"accuracy": "Task", "answers": "Answer", "removed": "Token"}
 
 
 def masks(folder: Folder) -> Figure | None:
@@ -35,15 +35,15 @@ def masks(folder: Folder) -> Figure | None:
     if frame is None:
         return None
     groups = [
-        _group(rows, f"masks-{place}")
-        for place, (_, rows) in enumerate(frame.group_by("measure", maintain_order=True))
+        _group(rows, f"masks-{index}")
+        for index, (_, rows) in enumerate(frame.group_by("measure", maintain_order=True))
     ]
     return Figure(
         id="masks",
         title="Mask by mask",
-        lead="What the network still does under each mask, what the mask keeps of every layer, and what two "
-        "masks have in common: the mean over the networks, and from the least to the most of them. Masks of two "
-        "functions that use the same weights would overlap fully. ¬ is the network without the weights of a mask.",
+        lead="The accuracy of the network under each mask, the weights that the mask keeps in every layer, and the "
+        "overlap of two masks: mean, minimum and maximum over the networks. Masks of two functions that use the "
+        "same weights would overlap fully. ¬: the network without the weights of a mask.",
         groups=tuple(groups),
     )
 
@@ -53,34 +53,29 @@ def _frame(folder: Folder) -> pl.DataFrame | None:
     if frame is None:
         return None
     frame = frame.with_columns(pl.col("value").cast(pl.Float64, strict=False))
-    frame = frame.filter(pl.col("measure").is_in(list(TITLES)))
+    frame = frame.filter(pl.col("measure").str.strip_suffix(BY_STRENGTH).is_in(list(TITLES)))
     return frame if frame.height else None
 
 
 def _group(rows: pl.DataFrame, prefix: str) -> Group:
-    measure = str(rows["measure"][0])
-    title = TITLES[measure]
+    name = str(rows["measure"][0])
+    measure = name.removesuffix(BY_STRENGTH)
+    title = f"{TITLES[measure]}, by strength of the sparsity penalty" if measure != name else TITLES[measure]
+    first_column = "Strength" if measure != name else FIRST_COLUMNS.get(measure, "Layer")
     by_mask = {printable(str(mask)): _whiskers(own) for (mask,), own in rows.group_by("mask", maintain_order=True)}
     values = [line.value for lines in by_mask.values() for line in lines if line.value is not None]
     axis = axis_for(values) if measure.startswith(KEPT) else PERCENT
     panels = [
-        _panel(mask, lines, axis, title, f"{prefix}-{place}") for place, (mask, lines) in enumerate(by_mask.items())
+        _panel(mask, lines, axis, title, f"{prefix}-{index}") for index, (mask, lines) in enumerate(by_mask.items())
     ]
     layers = list(dict.fromkeys(line.label for lines in by_mask.values() for line in lines))
     found = [{line.label: line for line in lines} for lines in by_mask.values()]
     table = Table(
         title,
-        (PLACES.get(measure, "Layer"), *by_mask),
+        (first_column, *by_mask),
         tuple((Entry(layer), *(_entry(own.get(layer)) for own in found)) for layer in layers),
     )
     return Group(title, tuple(panels), table)
-
-
-def _head(measure: str) -> str:
-    """What the rows of a measure's table are."""
-    if measure.endswith(BY_STRENGTH):
-        return "Strength"
-    return "Asked" if measure in ("accuracy", "answers") else "Layer"
 
 
 def _whiskers(rows: pl.DataFrame) -> list[Whisker]:
@@ -95,8 +90,8 @@ def _whiskers(rows: pl.DataFrame) -> list[Whisker]:
 
 
 def _panel(mask: str, lines: list[Whisker], axis: Axis, title: str, prefix: str) -> Panel:
-    told = "; ".join(f"{line.label}: {line.note}" for line in lines)
-    return Panel(mask, "", panel(lines, axis, f"{title}, {mask}. {told}", prefix, stem=not axis.log))
+    values = "; ".join(f"{line.label}: {line.note}" for line in lines)
+    return Panel(mask, "", panel(lines, axis, f"{title}, {mask}. {values}", prefix, stem=not axis.log))
 
 
 def _entry(line: Whisker | None) -> Entry:

@@ -1,4 +1,4 @@
-"""The figures of measures of `summary.parquet`: a panel a unit, a row a range, one scale for all."""
+"""The figures of measures in `summary.parquet`: one panel per unit, one row per range, one scale for all."""
 
 import polars as pl
 
@@ -11,60 +11,60 @@ from extrapolate.report.words import interval, join_words, number, operation_nam
 
 NAMES = {"sparsity_error": "Sparsity error", "solved_at": "Steps to solve"}
 
-Places = dict[tuple[str, str], dict[str, float | None]]
+Rows = dict[tuple[str, str], dict[str, float | None]]
 
 
 def sparsity_error(folder: Folder) -> Figure | None:
-    """How far the solved models' weights lie from the exact rule's."""
+    """Return the figure of the distance of the solved models' weights from the exact ones."""
     lead = (
-        "Sparsity error: how far the worst weight lies from a whole number at the best step, 0 for the "
-        "exact rule and at most 0.5; the mean of the models that solved it. Further left is more exact."
+        "Sparsity error: the distance of the worst weight from a whole number at the best step, from 0 (exact "
+        "rule) to 0.5. Mean over the solved models. Further left is more exact."
     )
-    return _figure(folder, "sparsity_error", "How exact", lead)
+    return _figure(folder, "sparsity_error", "Sparsity error", lead)
 
 
 def solved_at(folder: Folder) -> Figure | None:
-    """How soon the solved models were right for the first time."""
+    """Return the figure of the steps until the solved models were first accurate."""
     lead = (
-        "Training steps until the model is right outside the training range for the first time: the "
-        "mean of the models that solved it. Further left is faster; every panel has the same scale."
+        "Training steps until the model is first accurate outside the training range. Mean over the solved "
+        "models. Further left is faster; all panels have the same scale."
     )
-    return _figure(folder, "solved_at", "How soon", lead)
+    return _figure(folder, "solved_at", "Steps to solve", lead)
 
 
 def _figure(folder: Folder, measure: str, title: str, lead: str) -> Figure | None:
-    """A group an operation of the rows of `measure`; None where none has a value."""
+    """Return the figure of `measure`, one group per operation; None if there is no value."""
     if folder.summary is None or not has(folder.summary, "summary.parquet"):
         return None
     groups, id, name = [], measure.replace("_", "-"), NAMES[measure]
     own = folder.summary.filter((pl.col("measure") == measure) & pl.col("estimate").is_finite())
-    for place, success in enumerate(successes(folder)):
+    for index, success in enumerate(successes(folder)):
         rows = own.filter(pl.col("task") == success.task).iter_rows(named=True)
-        places: Places = {(row["model"], row["split"]): row for row in rows}
-        if places:
-            groups.append(_group(success, places, name, f"{id}-{place}"))
+        cells: Rows = {(row["model"], row["split"]): row for row in rows}
+        if cells:
+            groups.append(_group(success, cells, name, f"{id}-{index}"))
     return Figure(id, title, lead, tuple(groups), KEYS) if groups else None
 
 
-def _group(success: Success, positions: Places, name: str, prefix: str) -> Group:
-    ends = [finite(row[end]) for row in positions.values() for end in ("estimate", "low", "high")]
+def _group(success: Success, cells: Rows, name: str, prefix: str) -> Group:
+    ends = [finite(row[end]) for row in cells.values() for end in ("estimate", "low", "high")]
     axis = axis_for(end for end in ends if end is not None)
     operation = operation_name(success.task)
     panels, absent = [], []
-    for place, unit in enumerate(success.units):
-        if not any((unit, range) in positions for range in success.ranges):
+    for index, unit in enumerate(success.units):
+        if not any((unit, range) in cells for range in success.ranges):
             absent.append(unit)
             continue
-        rows = [_row(success, positions, unit, range) for range in success.ranges]
-        told = "; ".join(f"{row.label}: {row.note}" for row in rows)
-        label = f"{name} of {unit} in {operation}. {told}"
-        panels.append(Panel(unit, "", panel(rows, axis, label, f"{prefix}-{place}")))
-    note = f"Not drawn, because no model of theirs was solved: {join_words(absent)}." if absent else ""
-    return Group(operation_title(success.task), tuple(panels), _table(success, positions, name), note=note)
+        rows = [_row(success, cells, unit, range) for range in success.ranges]
+        values = "; ".join(f"{row.label}: {row.note}" for row in rows)
+        label = f"{name} of {unit} in {operation}. {values}"
+        panels.append(Panel(unit, "", panel(rows, axis, label, f"{prefix}-{index}")))
+    note = f"No panel, because no model was solved: {join_words(absent)}." if absent else ""
+    return Group(operation_title(success.task), tuple(panels), _table(success, cells, name), note=note)
 
 
-def _row(success: Success, positions: Places, model: str, split: str) -> Whisker:
-    found, cell = positions.get((model, split)), success.at(model, split)
+def _row(success: Success, cells: Rows, model: str, split: str) -> Whisker:
+    found, cell = cells.get((model, split)), success.at(model, split)
     if found is None or found["estimate"] is None:
         return Whisker(split, None, None, None, "–", "none")
     estimate = found["estimate"]
@@ -72,12 +72,12 @@ def _row(success: Success, positions: Places, model: str, split: str) -> Whisker
     return Whisker(split, estimate, found["low"], found["high"], short_number(estimate), how)
 
 
-def _table(success: Success, positions: Places, name: str) -> Table:
+def _table(success: Success, cells: Rows, name: str) -> Table:
     rows = []
     for range in success.ranges:
         row = [Entry(range)]
         for unit in success.units:
-            found = positions.get((unit, range))
+            found = cells.get((unit, range))
             if found is None or found["estimate"] is None:
                 row.append(Entry("–"))
             else:

@@ -1,4 +1,4 @@
-"""Every unit with every operation, in one table; for runs of several operations."""
+"""One table of all units and operations, for runs with several operations."""
 
 from extrapolate.report.figures.figure import Entry, Figure, Group, Table
 from extrapolate.report.files import Folder
@@ -16,11 +16,13 @@ def overview(folder: Folder) -> Figure | None:
     )
     rows = tuple((Entry(unit), *(_entry(table, unit) for table in tables)) for unit in units)
     columns = ("Unit", *(operation_title(table.task) for table in tables))
-    caption = "Ranges in which every model of the unit solved the operation, and its models that did"
+    caption = (
+        "Number of ranges in which every model of the unit solved the operation; below, the number of solved models"
+    )
     return Figure(
         id="overview",
-        title="At a glance",
-        lead="Every unit with every operation, the one that solves most first; the shade is the share of models.",
+        title="Overview",
+        lead="All units and operations, the best unit first. The shade is the share of solved models.",
         groups=(Group("Units and operations", (), Table(caption, columns, rows), table_first=True),),
     )
 

@@ -1,4 +1,4 @@
-"""Points of a table in a plane: inner rows as dots, outer rows as diamonds."""
+"""Scatter plot of the rows of a table: inner rows as dots, outer rows as diamonds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,18 @@ from extrapolate.report.words import short_number, shorten
 
 WIDTH, HEIGHT = 360.0, 300.0
 LEFT, RIGHT, BOTTOM, TOP = 58.0, 14.0, 46.0, 10.0
-KEYS = (Key("all", "inner rows"), Key("some", "outer rows, kept aside while formulas were compared"))
+KEYS = (Key("all", "inner rows"), Key("some", "outer rows (held out while formulas were compared)"))
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """
+    """The points of a scatter plot.
+
     Attributes:
         x, y: (N,), finite.
-        outer: (N,), which rows are drawn as outer ones.
-        x_name: of the horizontal axis.
-        line: what exact points lie on: "diagonal" or "zero".
+        outer: (N,), True for outer rows.
+        x_name: name of the horizontal axis.
+        line: the line of exact points, "diagonal" or "zero".
     """
 
     x: NDArray[np.float64]
@@ -73,7 +74,7 @@ def _reference(axes: Axes, points: Scatter) -> None:
 
 
 def dress(axes: Axes, x_name: str) -> None:
-    """Quiet axes with few, short numbers; the caption says what goes up."""
+    """Format the axes with few, short numbers; the caption names the vertical axis."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))

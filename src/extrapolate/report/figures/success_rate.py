@@ -1,4 +1,4 @@
-"""How often each unit learned the rule, range by range: a shaded table, then the intervals."""
+"""Success rate of each unit in each range: a shaded table, then the intervals."""
 
 from extrapolate.report.figures.axis import PERCENT
 from extrapolate.report.figures.figure import Entry, Figure, Group, Panel, Table
@@ -14,9 +14,9 @@ def success_rate(folder: Folder) -> Figure | None:
         return None
     return Figure(
         id="success-rate",
-        title="Who learns the rule",
-        lead="Models that go on being right outside the range they were trained on, of all models trained; "
-        "a row a training range, a panel a unit, the best unit first.",
+        title="Success rate",
+        lead="Share of the trained models that are accurate outside the training range. One row per training "
+        "range, one panel per unit, the best unit first.",
         groups=tuple(_group(table, number) for number, table in enumerate(tables)),
         keys=KEYS,
     )
@@ -24,12 +24,12 @@ def success_rate(folder: Folder) -> Figure | None:
 
 def _group(table: Success, number: int) -> Group:
     panels = []
-    for place, unit in enumerate(table.solving):
+    for index, unit in enumerate(table.solving):
         solved, n = table.total(unit)
         rows = [_row(table, unit, range) for range in table.ranges]
-        told = "; ".join(f"{row.label}: {row.note}" for row in rows)
-        label = f"Success rate of {unit} in {operation_name(table.task)}. {told}"
-        svg = panel(rows, PERCENT, label, f"success-{number}-{place}", stem=True)
+        values = "; ".join(f"{row.label}: {row.note}" for row in rows)
+        label = f"Success rate of {unit} in {operation_name(table.task)}. {values}"
+        svg = panel(rows, PERCENT, label, f"success-{number}-{index}", stem=True)
         panels.append(Panel(unit, f"{solved} of {n}", svg))
     note = f"No model of {join_words(table.failing)} solves it." if table.failing else ""
     return Group(operation_title(table.task), tuple(panels), _table(table), table_first=True, note=note)

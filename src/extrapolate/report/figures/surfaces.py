@@ -1,4 +1,4 @@
-"""What a model learned beside what it should have: its answers over the plane of its two inputs."""
+"""The function that a model learned, and the true one, over its two inputs."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from extrapolate.report.success import in_order
 from extrapolate.report.words import number, operation_name
 
 PER_OPERATION = 2
-KEYS = (Key("square", "the square the model was trained in"), Key("contour", "the same levels in both maps"))
+KEYS = (Key("square", "training range"), Key("contour", "the same levels in both plots"))
 
 
 def surfaces(folder: Folder) -> Figure | None:
@@ -23,19 +23,19 @@ def surfaces(folder: Folder) -> Figure | None:
     if not chosen:
         return None
     errors = error_scale([grid.relative_error for grid in chosen])
-    shown = f"Shown are {len(chosen)} of the {len(every)} models kept. " if len(every) > len(chosen) else ""
+    note = f" The figure shows {len(chosen)} of the {len(every)} saved models." if len(every) > len(chosen) else ""
     return Figure(
         id="surfaces",
-        title="What was learned",
-        lead="A trained model's answer for every pair of inputs, beside the true one on the same colour "
-        f"scale, and how far they are apart as a share of the largest true value. {shown}".strip(),
-        groups=tuple(_group(grid, errors, place) for place, grid in enumerate(chosen)),
+        title="Learned functions",
+        lead="The output of a trained model for every pair of inputs, the true values on the same colour scale, "
+        f"and the error relative to the largest true value.{note}",
+        groups=tuple(_group(grid, errors, index) for index, grid in enumerate(chosen)),
         keys=KEYS,
     )
 
 
 def choose(every: Sequence[Grid]) -> list[Grid]:
-    """A solved and a failed model of every operation, of one range if possible; else what there is."""
+    """Return a solved and a failed model of every operation, of the same range if possible; else up to two."""
     chosen = []
     for operation in in_order([grid.task for grid in every]):
         own = [grid for grid in every if grid.task == operation]
@@ -51,34 +51,34 @@ def choose(every: Sequence[Grid]) -> list[Grid]:
 
 def _group(grid: Grid, errors: Scale, index: int) -> Group:
     values = value_scale(grid.true)
-    fate = "solved" if grid.solved else "failed"
+    status = "solved" if grid.solved else "failed"
     what = f"{grid.model}, {operation_name(grid.task)}, trained on {grid.split}, seed {grid.seed}"
-    told = _worst(grid)
+    worst = _worst(grid)
     drawings = (
-        ("Learned", grid.learned, values, f"What {what} learned ({fate}). {told}"),
-        ("True", grid.true, values, f"The true values beside {what}."),
-        ("Error", grid.relative_error, errors, f"The error of {what}, relative, on a log scale. {told}"),
+        ("Learned", grid.learned, values, f"Function learned by {what} ({status}). {worst}"),
+        ("True", grid.true, values, f"The true values for {what}."),
+        ("Error", grid.relative_error, errors, f"The relative error of {what}, on a log scale. {worst}"),
     )
     panels = [
         Panel(title, "", heatmap(grid, field, scale, label, f"surface-{index}-{number_}"))
         for number_, (title, field, scale, label) in enumerate(drawings)
     ]
     return Group(
-        title=f"{grid.model} trained on {grid.split}: {fate}",
+        title=f"{grid.model} trained on {grid.split}: {status}",
         panels=tuple(panels),
         table=_table(grid, what),
-        note=f"{operation_name(grid.task).capitalize()}, seed {grid.seed}. {told}",
+        note=f"{operation_name(grid.task).capitalize()}, seed {grid.seed}. {worst}",
     )
 
 
 def _worst(grid: Grid) -> str:
     inside, outside = number(grid.worst(inside=True)), number(grid.worst(inside=False))
-    within = "" if inside == "–" else f" {inside} in the training square and"
-    return f"Largest error{within} {outside} outside it."
+    within = "" if inside == "–" else f"{inside} in the training range, "
+    return f"Largest error: {within}{outside} outside the training range."
 
 
 def _table(grid: Grid, what: str) -> Table:
-    """The two surfaces at five points a side: enough to read the shape from."""
+    """Return a table of both surfaces at 5 × 5 points, enough to see their shape."""
     rows = []
     sides = [np.unique(np.linspace(0, len(side) - 1, 5).round().astype(int)) for side in (grid.x0, grid.x1)]
     for i in sides[0]:

@@ -1,7 +1,7 @@
-"""From a matplotlib figure to an inline SVG that follows the page's colours and fonts.
+"""Convert a matplotlib figure to inline SVG with the colours and fonts of the page.
 
-Matplotlib draws with the light colours below; here they become CSS variables, so one drawing serves light,
-dark and print. Names reach a drawing as plain text: no mathtext, and every string escaped by a serialiser.
+Matplotlib draws with the light colours below; this module replaces them by CSS variables. So one drawing works for
+light, dark and print. Names are plain text: no mathtext, and the XML serialiser escapes every string.
 """
 
 import io
@@ -46,14 +46,14 @@ REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw inside this only: matplotlib reads its settings when an artist is made."""
+    """Context for all drawing: matplotlib reads its settings when an artist is created."""
     with style.context(["default", SETTINGS]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")  # the browser has the font
         yield
 
 
 def to_svg(canvas: Canvas, label: str, prefix: str) -> Markup:
-    """The drawing as inline SVG named `label`; `prefix` keeps its ids apart from other drawings'."""
+    """Return the drawing as inline SVG with the label `label`; `prefix` makes its ids unique on the page."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", transparent=True, dpi=144, metadata=NO_METADATA)
     root = ElementTree.fromstring(buffer.getvalue())
@@ -85,17 +85,17 @@ def _references(element: ElementTree.Element) -> list[str]:
 
 
 def _attributes(attributes: dict[str, str], used: set[str], prefix: str) -> dict[str, str]:
-    kept = {}
+    renamed = {}
     for key, text in attributes.items():
         if key == "id":
             if text in used:
-                kept[key] = f"{prefix}-{text}"
+                renamed[key] = f"{prefix}-{text}"
         elif key == "href" and text.startswith("#"):
-            kept[key] = f"#{prefix}-{text[1:]}"
+            renamed[key] = f"#{prefix}-{text[1:]}"
         else:
             text = REFERENCE.sub(lambda found: f"url(#{prefix}-{found[1]})", text)
-            kept[key] = _apply_theme(text) if key == "style" else text
-    return kept
+            renamed[key] = _apply_theme(text) if key == "style" else text
+    return renamed
 
 
 def _apply_theme(css: str) -> str:

@@ -1,4 +1,4 @@
-"""A dot and its 95 % interval for every range: one panel a unit, the same scale in every panel."""
+"""A dot with its 95 % interval for every range: one panel per unit, the same scale in every panel."""
 
 import math
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ COLOURS: dict[Outcome, str] = {"all": svg.ALL, "some": svg.SOME, "none": svg.NON
 MARKERS: dict[Outcome, str] = {"all": "o", "some": "D", "none": "X"}
 KEYS = (
     Key("all", "solved by every model"),
-    Key("some", "by some models"),
-    Key("none", "by none"),
+    Key("some", "solved by some models"),
+    Key("none", "solved by no model"),
     Key("whisker", "95 % interval"),
 )
 
 
 @dataclass(frozen=True)
 class Whisker:
-    """A row of a panel; without a `value` it is an empty line, and `note` stands at its right end."""
+    """A row of a panel, empty if `value` is None; `note` is printed at its right end."""
 
     label: str
     value: float | None
@@ -47,7 +47,7 @@ def finite(number: float | None) -> float | None:
 
 
 def panel(rows: Sequence[Whisker], axis: Axis, label: str, prefix: str, stem: bool = False) -> Markup:
-    """Draw `rows` from top to bottom; `stem` ties each dot to the axis, for values where zero means none."""
+    """Draw `rows` from top to bottom; with `stem`, a line connects each dot to the left end of the axis."""
     height = TOP + BOTTOM + ROW * len(rows)
     names = [shorten(row.label, 16) for row in rows]
     left = 18 + 6.9 * max(map(len, names), default=0)
@@ -56,8 +56,8 @@ def panel(rows: Sequence[Whisker], axis: Axis, label: str, prefix: str, stem: bo
         area = (left / WIDTH, BOTTOM / height, (WIDTH - left - RIGHT) / WIDTH, ROW * len(rows) / height)
         axes = canvas.add_axes(area)
         _scale(axes, axis, names)
-        for place, row in enumerate(rows):
-            _draw(axes, axis, place, row, stem)
+        for index, row in enumerate(rows):
+            _draw(axes, axis, index, row, stem)
         return svg.to_svg(canvas, label, prefix)
 
 

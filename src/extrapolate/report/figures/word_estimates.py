@@ -1,4 +1,4 @@
-"""What a reader of number words believes after every word: the estimate as the phrase goes on."""
+"""The estimates of a number by models that read its words, after every word."""
 
 import polars as pl
 
@@ -9,9 +9,9 @@ from extrapolate.report.files import Folder, extra_table
 from extrapolate.report.words import number
 
 FILE = "words.parquet"
-COLUMNS = {"model", "number", "place", "word", "estimate"}
+COLUMNS = {"model", "number", "word", "estimate"}
 
-#: An estimate this near to the number is drawn as right.
+#: An estimate within this distance of the number is marked as right.
 RIGHT = 0.5
 
 
@@ -19,15 +19,12 @@ def word_estimates(folder: Folder) -> Figure | None:
     frame = extra_table(folder, FILE, COLUMNS)
     if frame is None or frame.is_empty():
         return None
-    groups = [
-        _group(rows.sort("place"), place)
-        for place, (_, rows) in enumerate(frame.group_by("number", maintain_order=True))
-    ]
+    groups = [_group(rows, index) for index, (_, rows) in enumerate(frame.group_by("number", maintain_order=True))]
     return Figure(
         id="word-estimates",
         title="Word by word",
-        lead="What the best model of each kind, by its validation error, says the number is after each word, for "
-        "numbers that none was trained on.",
+        lead="The estimate after each word by the best model of each kind (lowest validation error), for numbers "
+        "that are not in the training set.",
         groups=tuple(groups),
     )
 
@@ -54,8 +51,8 @@ def _panel(model: str, rows: pl.DataFrame, value: int, axis: Axis, prefix: str) 
         Whisker(word, estimate, None, None, number(estimate), _outcome(estimate, value))
         for word, estimate in zip(rows["word"], rows["estimate"], strict=True)
     ]
-    told = "; ".join(f"{line.label}: {line.note}" for line in lines)
-    label = f"Estimate of {model} after each word of {value}. {told}"
+    values = "; ".join(f"{line.label}: {line.note}" for line in lines)
+    label = f"Estimate of {model} after each word of {value}. {values}"
     return Panel(model, "", panel(lines, axis, label, prefix, stem=True))
 
 

@@ -1,8 +1,8 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const pixels = Uint8Array.from(atob(data.pixels), (letter) => letter.charCodeAt(0));
-const { places, channels, steps } = data;
-const cell = Math.max(3, Math.min(16, Math.floor(1080 / places)));
+const { positions, channels, steps } = data;
+const cell = Math.max(3, Math.min(16, Math.floor(1080 / positions)));
 const line = Math.max(14, cell);
 const find = (id) => document.getElementById(id);
 const [image, letters, slider, button] = ["image", "letters", "step", "play"].map(find);
@@ -15,7 +15,7 @@ function colour(name) {
   return [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 }
 
-/** One colour for each byte: from that of -1 over the card's to that of 1. */
+/** One colour per byte: from the colour of -1 through the background to that of 1. */
 function palette() {
   const [low, middle, high] = ["--some", "--card", "--all"].map(colour);
   return Array.from({ length: 256 }, (_, value) => {
@@ -29,14 +29,14 @@ let colours = palette();
 let timer = null;
 
 function drawState(step) {
-  image.width = places;
+  image.width = positions;
   image.height = channels;
-  image.style.width = `${places * cell}px`;
+  image.style.width = `${positions * cell}px`;
   image.style.height = `${channels * Math.max(4, Math.min(10, cell))}px`;
   const context = image.getContext("2d");
-  const picture = context.createImageData(places, channels);
-  const begin = step * places * channels;
-  for (let at = 0; at < places * channels; at += 1) {
+  const picture = context.createImageData(positions, channels);
+  const begin = step * positions * channels;
+  for (let at = 0; at < positions * channels; at += 1) {
     const [red, green, blue] = colours[pixels[begin + at]];
     picture.data.set([red, green, blue, 255], 4 * at);
   }
@@ -46,9 +46,9 @@ function drawState(step) {
 function drawLetters(step) {
   const scale = window.devicePixelRatio || 1;
   const rows = [data.input, data.read[step], data.exact];
-  letters.width = places * cell * scale;
+  letters.width = positions * cell * scale;
   letters.height = rows.length * line * scale;
-  letters.style.width = `${places * cell}px`;
+  letters.style.width = `${positions * cell}px`;
   letters.style.height = `${rows.length * line}px`;
   const context = letters.getContext("2d");
   context.scale(scale, scale);
@@ -58,7 +58,7 @@ function drawLetters(step) {
   context.textBaseline = "middle";
   context.font = `${Math.min(13, cell + 2)}px ui-monospace, monospace`;
   rows.forEach((row, y) => {
-    for (let x = 0; x < places; x += 1) {
+    for (let x = 0; x < positions; x += 1) {
       const letter = row[x];
       const differs = y === 1 && letter !== data.exact[x];
       context.fillStyle = differs ? wrong : letter === "1" ? ink : muted;
@@ -77,8 +77,8 @@ function drawLetters(step) {
 function show(step) {
   slider.value = step;
   find("at").textContent = `step ${step} of ${steps}`;
-  find("number").textContent = data.numbers[step] || "no number";
-  find("right").textContent = data.read[step] === data.exact ? "– every place is right" : "";
+  find("number").textContent = data.numbers[step] || "not a number";
+  find("right").textContent = data.read[step] === data.exact ? "– all positions are right" : "";
   drawState(step);
   drawLetters(step);
 }

@@ -1,8 +1,8 @@
-"""Algorithms on sequences of symbols, with exact references: copy, reverse, duplicate, sort; arithmetic on digits.
+"""Algorithms on sequences of symbols, with exact answers: copy, reverse, duplicate, sort; arithmetic on digits.
 
-A task is a small frozen dataclass: ``Addition(base=2).examples(count, length, generator)`` gives :class:`Examples`;
-with its lengths, as in ``Addition(longest=41, tested=(201, 401))``, a training takes it as it is. Operands come at
-random, with long carries, or from families built to make networks fail.
+A task is a frozen dataclass. ``Addition(base=2).examples(count, length, generator)`` returns :class:`Examples`.
+``Addition(longest=41, tested=(201, 401))`` sets the lengths for training and test. Operands are uniform, have long
+carries, or come from adversarial families.
 """
 
 from extrapolate.tasks.algorithms.adversarial import addition_families, multiplication_families

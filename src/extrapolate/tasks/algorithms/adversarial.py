@@ -1,4 +1,4 @@
-"""Families of operands that random ones never contain: long carries, symmetric numbers, powers, blocks."""
+"""Adversarial families of operands that random samples hardly contain: long carries, symmetry, powers, blocks."""
 
 import itertools
 import random
@@ -8,29 +8,30 @@ from extrapolate._runtime.errors import UserError
 
 Pairs = list[tuple[int, int]]
 
-#: ``family(width, random)``: pairs of numbers below 2^width.
+#: ``family(width, random)`` returns pairs of numbers below 2^width.
 _Family = Callable[[int, random.Random], Iterable[tuple[int, int]]]
 
 
 def addition_families(width: int, most: int = 64, seed: int = 0) -> dict[str, Pairs]:
-    """By name, pairs of numbers of at most ``width`` bits on which adders fail that pass every random test.
+    """Return families of operand pairs on which adders fail even if they pass all random tests.
 
-    At most ``most`` pairs a family, spread evenly over it; those with random numbers in them follow from ``seed``.
+    Numbers have at most ``width`` bits. Each family has at most ``most`` pairs, spaced evenly over the whole family.
+    Random numbers depend on ``seed``.
 
     Raises:
-        UserError: ``width`` is below 4 or ``most`` below 1.
+        UserError: ``width`` is below 4 or ``most`` is below 1.
     """
     return _choose(_ADDITION, width, most, seed)
 
 
 def multiplication_families(width: int, most: int = 64, seed: int = 0) -> dict[str, Pairs]:
-    """As :func:`addition_families`, for products."""
+    """Return families of operand pairs for multiplication, as :func:`addition_families` does for addition."""
     return _choose(_MULTIPLICATION, width, most, seed)
 
 
 def _choose(families: dict[str, _Family], width: int, most: int, seed: int) -> dict[str, Pairs]:
     if width < 4 or most < 1:
-        raise UserError(f"width={width} and most={most}: give at least 4 bits and 1 pair")
+        raise UserError(f"width={width} and most={most}: choose a width of at least 4 bits and at least 1 pair")
     return {
         name: _spread(list(dict.fromkeys(family(width, random.Random(f"{seed} {name} {width}")))), most)
         for name, family in families.items()
@@ -48,7 +49,7 @@ def _ones(count: int) -> int:
 
 
 def _periodic(pattern: int, period: int, width: int) -> int:
-    """``pattern`` of ``period`` bits over and over, cut to ``width``."""
+    """Repeat ``pattern`` with period ``period`` bits and cut it to ``width`` bits."""
     return sum(pattern << at for at in range(0, width, period)) & _ones(width)
 
 
@@ -58,7 +59,7 @@ def _both(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _ripples(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """2^c - 1 plus 1, at the bottom, in the middle and at the top."""
+    """2^c - 1 plus 1, shifted to the bottom, the middle and the top."""
     for run in range(1, width + 1):
         for at in dict.fromkeys((0, (width - run) // 2, width - run)):
             yield _ones(run) << at, 1 << at
@@ -77,7 +78,7 @@ def _propagations(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
 
 
 def _alternations(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """0101... + 1010..., without a carry and with one let in at the bottom."""
+    """0101... + 1010..., without a carry and with a carry from the lowest bit."""
     odd, even = _periodic(1, 2, width), _periodic(2, 2, width)
     yield from _both([(odd, even), (odd, even | 1), (odd | 2, even)])
 
@@ -98,7 +99,7 @@ def _doubles(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
 
 
 def _separate_chains(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """Two or three carries one after the other, one to three places apart, filling the width."""
+    """Two or three carry chains, one to three positions apart, that fill the width."""
     for chains, gap in itertools.product((2, 3), (1, 2, 3)):
         length = (width - gap * (chains - 1)) // chains
         if length >= 1:
@@ -107,12 +108,12 @@ def _separate_chains(width: int, draw: random.Random) -> Iterator[tuple[int, int
 
 
 def _small(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """Numbers of at most four bits in the wide field."""
+    """Numbers of at most four bits."""
     yield from itertools.product(range(16), range(16))
 
 
 def _long_runs(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """Runs of equal bits, of random length with a quarter of the width as mean."""
+    """Runs of equal bits; the lengths are random with a mean of a quarter of the width."""
     for _ in range(32):
         yield _blocks(width, draw), _blocks(width, draw)
 
@@ -131,7 +132,7 @@ def _powers(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
 
 
 def _small_products(width: int, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """2 · 2 and the like with all their leading zeros."""
+    """Products of numbers from 2 to 15, with many leading zeros."""
     yield from itertools.product(range(2, 16), range(2, 16))
 
 

@@ -22,10 +22,10 @@ from extrapolate.tasks.algorithms.operands import Draw, uniform_operands
 
 @dataclass(frozen=True)
 class _Arithmetic(Algorithm):
-    """What addition and multiplication share, described in :class:`Multiplication`."""
+    """Base class of addition and multiplication; for the arguments see :class:`Multiplication`."""
 
-    length_rule: ClassVar[str] = "two operands and the operator between them need an odd number from 3 up"
-    #: The operator's symbol.
+    length_rule: ClassVar[str] = "two operands with an operator between them need an odd length from 3 up"
+    #: Symbol of the operator.
     operator: ClassVar[int]
 
     base: int = 2
@@ -39,7 +39,7 @@ class _Arithmetic(Algorithm):
 
     @abstractmethod
     def compute(self, a: Tensor, b: Tensor) -> Tensor:
-        """The digits of the results, int64 (B, d + 1) or (B, 2 d), from those of operands (B, d)."""
+        """Return the digits of the results, int64 (B, d + 1) or (B, 2 d), from the digits of operands (B, d)."""
 
     @property
     def symbols(self) -> int:
@@ -53,15 +53,15 @@ class _Arithmetic(Algorithm):
         return length >= 3 and length % 2 == 1
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
-        """``count`` examples of ``length`` = 2 d + 1 places."""
+        """Sample ``count`` examples of ``length`` = 2 d + 1 positions."""
         self.check_length(length)
         return self.of_digits(*self.operands(count, length // 2, self.base, generator))
 
     def of_numbers(self, pairs: list[tuple[int, int]], width: int | None = None) -> Examples:
-        """The examples of given pairs; ``width`` digits each, default as many as the longest has.
+        """Return the examples of ``pairs`` with ``width`` digits per operand; None: the digits of the largest number.
 
         Raises:
-            UserError: a number is negative or has more digits.
+            UserError: a number is negative or has more than ``width`` digits.
         """
         longest = max((number for pair in pairs for number in pair), default=0)
         if width is None:
@@ -71,7 +71,7 @@ class _Arithmetic(Algorithm):
         return self.of_digits(*(digits_of(side, width, self.base) for side in zip(*pairs, strict=True)))
 
     def of_digits(self, a: Tensor, b: Tensor) -> Examples:
-        """The examples of operands given by their digits, int64 (B, d) each."""
+        """Return the examples of operands whose digits are ``a`` and ``b``, int64 (B, d) each."""
         answer = self._fill(self.compute(a, b), 2 * a.shape[1] + 1)
         operator = a.new_full((len(a), 1), self.operator)
         if not self.aligned:
@@ -88,7 +88,7 @@ class _Arithmetic(Algorithm):
         return torch.where(inside, classes, PAD)
 
     def number(self, classes: Tensor) -> int | None:
-        """The number that a row of classes (n,) writes; None where it is none, with a digit behind padding, say."""
+        """Return the number with these classes (n,); None if they are no number, such as a digit after padding."""
         digits = classes[: int(significant(classes[None])[0])] - 1
         if bool((digits < 0).any()) or not len(classes):
             return None
@@ -97,10 +97,10 @@ class _Arithmetic(Algorithm):
 
 @dataclass(frozen=True)
 class Addition(_Arithmetic):
-    """5 + 14 in base 2 and four digits: ``1 0 1 0 + 0 1 1 1`` becomes ``1 1 0 0 1`` and padding.
+    """Addition: 5 + 14 in base 2 with four digits, ``1 0 1 0 + 0 1 1 1``, becomes ``1 1 0 0 1`` and padding.
 
-    Unless aligned, the operands stand behind one another: the network has to bring them together, which no finite
-    automaton can. See :class:`Multiplication` for the arguments.
+    Unless ``aligned``, one operand follows the other, so the network must align their digits. No finite automaton
+    can do this. See :class:`Multiplication` for the arguments.
     """
 
     name: ClassVar[str] = "addition"
@@ -112,16 +112,17 @@ class Addition(_Arithmetic):
 
 @dataclass(frozen=True)
 class Multiplication(_Arithmetic):
-    """6 · 10 in base 2 and four digits: ``0 1 1 0 * 0 1 0 1`` becomes ``0 0 1 1 1 1`` and padding.
+    """Multiplication: 6 · 10 in base 2 with four digits, ``0 1 1 0 * 0 1 0 1``, becomes ``0 0 1 1 1 1`` and padding.
 
-    Two operands of d digits, least significant first, leading zeros included: n = 2 d + 1 places. Digit v is symbol
-    and class v + 1, padding 0, the operator 11 or 12.
+    The two operands have d digits, least significant first, with leading zeros: n = 2 d + 1 positions. Digit v is
+    symbol and class v + 1, padding is 0, the operators are symbols 11 (+) and 12 (·).
 
     Args:
         base: 2 to 10.
-        aligned: two rows of symbols instead of one: operand over operand, the operator behind the second.
-        zero_filled: the answer has n digits; otherwise its significant ones (a zero has one), then padding.
-        operands: how those of random examples are drawn.
+        aligned: use two rows of symbols, one per operand; the operator follows the second operand.
+        zero_filled: fill the answer to n digits with zeros; otherwise padding follows its significant digits (the
+            number 0 has one).
+        operands: function that samples random operands.
     """
 
     name: ClassVar[str] = "multiplication"

@@ -1,4 +1,4 @@
-"""Pairs of operands as digits (count, width): at random, with the carries that random numbers lack, and built."""
+"""Pairs of operands as digits (count, width): uniform, with long carries, and with an exact carry length."""
 
 from collections.abc import Callable
 
@@ -10,28 +10,28 @@ from extrapolate.tasks.algorithms.digits import increment
 
 Pair = tuple[Tensor, Tensor]
 
-#: ``draw(count, width, base, generator)``: digits of both operands, each (count, width).
+#: ``draw(count, width, base, generator)`` samples the digits of both operands, (count, width) each.
 Draw = Callable[[int, int, int, torch.Generator], Pair]
 
-#: Shares of the examples with a run of largest digits, and with a sum at a power of the base or just below.
+#: Shares of :func:`hard_operands`: runs of the largest digit; sums equal to a power of the base or one less.
 RUNS, POWERS = 0.2, 0.2
 
-#: Of :func:`rippling_operands`, the share of ripples.
+#: Share of ripples in :func:`rippling_operands`.
 RIPPLES = 1 / 8
 
 
 def uniform_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
-    """Each number below base^width as likely as any other."""
+    """Sample numbers uniformly below base^width."""
     both = torch.randint(base, (2, count, width), generator=generator)
     return both[0], both[1]
 
 
 def hard_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
-    """The training mix that teaches carries: of random examples alone none has a long one.
+    """Sample the training mix that teaches carries, because uniform operands have no long ones.
 
-    A fifth: one operand is b^hi - b^(lo-1), the other below b^lo (1 ≤ lo ≤ hi ≤ width). A fifth: they add up to b^k
-    or b^k - 1, k being the width in half of them, any in the others. The rest is uniform. Source: the code of
-    Price, Zaremba & Sutskever 2016 (arXiv 1611.00736), tasks ``baddt`` and the like.
+    In 1/5 of the pairs, one operand is b^hi - b^(lo-1) and the other is below b^lo (1 ≤ lo ≤ hi ≤ width). In 1/5, the
+    sum is b^k or b^k - 1; k is the width in half of these and uniform in the others. The rest is uniform. Source: the
+    code of Price, Zaremba & Sutskever 2016 (arXiv 1611.00736), tasks such as ``baddt``.
     """
     a, b = uniform_operands(count, width, base, generator)
     run, small = _runs(b, base, generator)
@@ -43,15 +43,14 @@ def hard_operands(count: int, width: int, base: int, generator: torch.Generator)
     return swap(a, b, generator)
 
 
-#: Of the examples of :func:`varied_operands` that are of blocks, how likely a digit differs from the one below.
+#: Probabilities in :func:`varied_operands` that a new block begins at a digit.
 _CHANGES = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 
 
 def varied_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
-    """As :func:`hard_operands`, but a third of the pairs are made of blocks of equal digits.
+    """Sample :func:`hard_operands`, but with blocks of equal digits in 1/3 of the pairs.
 
-    Short random numbers hardly have a long block, zero least of all, and long ones are full of what is new then.
-    Not published.
+    Short uniform numbers rarely have long blocks, such as the number 0; longer test numbers have many. Not published.
     """
     a, b = hard_operands(count, width, base, generator)
     blocks = torch.rand(count, 1, generator=generator) < 1 / 3
@@ -60,9 +59,9 @@ def varied_operands(count: int, width: int, base: int, generator: torch.Generato
 
 
 def rippling_operands(count: int, width: int, base: int, generator: torch.Generator) -> Pair:
-    """As :func:`varied_operands`, but an eighth of the pairs are b^hi - b^lo and b^lo.
+    """Sample :func:`varied_operands`, but with b^hi - b^lo and b^lo in 1/8 of the pairs.
 
-    hi is the width in half of them: nothing is left of the sum but a carry at its very end. Not published.
+    In half of these, hi is the width, so the only nonzero digit of the sum is the last carry. Not published.
     """
     a, b = varied_operands(count, width, base, generator)
     ripples = swap(*_ripples(a, base, generator), generator)
@@ -72,7 +71,7 @@ def rippling_operands(count: int, width: int, base: int, generator: torch.Genera
 
 
 def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:
-    """Digits (B, width) in blocks, of a mean length drawn for each row."""
+    """Sample digits (B, width) in blocks; each row has a random mean block length."""
     count, width = like.shape
     chance = torch.tensor(_CHANGES)[torch.randint(len(_CHANGES), (count, 1), generator=generator)]
     block = (torch.rand(count, width, generator=generator) < chance).long().cumsum(1).clamp_max(width - 1)
@@ -81,20 +80,20 @@ def _blocks(like: Tensor, base: int, generator: torch.Generator) -> Tensor:
 
 def _runs(below: Tensor, base: int, generator: torch.Generator) -> Pair:
     low, high = _ends(below, generator)
-    places = torch.arange(below.shape[1])
-    run = ((places >= low - 1) & (places < high)) * (base - 1)
-    return run, below * (places < low)
+    positions = torch.arange(below.shape[1])
+    run = ((positions >= low - 1) & (positions < high)) * (base - 1)
+    return run, below * (positions < low)
 
 
 def _ripples(like: Tensor, base: int, generator: torch.Generator) -> Pair:
     low, high = _ends(like, generator)
-    places = torch.arange(like.shape[1])
-    high = torch.where(torch.rand(len(like), 1, generator=generator) < 0.5, len(places), high)
-    return ((places >= low - 1) & (places < high)) * (base - 1), (places == low - 1).long()
+    positions = torch.arange(like.shape[1])
+    high = torch.where(torch.rand(len(like), 1, generator=generator) < 0.5, len(positions), high)
+    return ((positions >= low - 1) & (positions < high)) * (base - 1), (positions == low - 1).long()
 
 
 def _ends(like: Tensor, generator: torch.Generator) -> Pair:
-    """1 ≤ low ≤ high ≤ width, each (count, 1)."""
+    """Sample 1 ≤ low ≤ high ≤ width, (count, 1) each."""
     count, width = like.shape
     ends = torch.randint(1, width + 1, (2, count, 1), generator=generator)
     return ends.amin(0), ends.amax(0)
@@ -109,20 +108,20 @@ def _powers(digits: Tensor, base: int, generator: torch.Generator) -> Pair:
 
 
 def _not_zero(digits: Tensor, power: Tensor) -> Tensor:
-    """``digits`` below base^power, with a 1 at the bottom of those that would be 0."""
+    """Return ``digits`` modulo base^power, but 1 instead of 0."""
     own = digits * (torch.arange(digits.shape[1]) < power)
     own[:, 0] += own.sum(1) == 0
     return own
 
 
 def _complements(own: Tensor, power: Tensor, exact: Tensor, base: int) -> Pair:
-    """``own`` and what is missing from it to base^power where ``exact``, to one less elsewhere."""
+    """Return ``own`` and its difference from base^power (where ``exact``) or from base^power - 1."""
     rest = (base - 1 - own) * (torch.arange(own.shape[1]) < power)
     return own, torch.where(exact, increment(rest, base), rest)
 
 
 def swap(a: Tensor, b: Tensor, generator: torch.Generator) -> Pair:
-    """The operands of every pair in an order drawn anew."""
+    """Swap the operands of each pair with probability 1/2."""
     turn = torch.rand(len(a), 1, generator=generator) < 0.5
     return torch.where(turn, b, a), torch.where(turn, a, b)
 
@@ -136,18 +135,18 @@ def carry_operands(
     width: int | None = None,
     base: int = 2,
 ) -> Pair:
-    """Operands whose sum is b^carry (``overflow``) or b^carry - 1, of ``width`` digits: carry + 1 unless told.
+    """Sample operands whose sum is b^carry (``overflow``) or b^carry - 1, with ``width`` digits (default carry + 1).
 
-    Where there is an overflow, a carry goes from the lowest digit that is not zero up to place ``carry``; where there
-    is none, every place would pass one on. In a wider field both are moved up by the same random number of
-    places. Source: the code of Price, Zaremba & Sutskever 2016.
+    With overflow, a carry moves from the lowest nonzero digit to position ``carry``. Without overflow, every
+    position would propagate a carry, but there is none. If ``width`` is larger, both operands are shifted up by the
+    same random number of positions. Source: the code of Price, Zaremba & Sutskever 2016.
 
     Raises:
         UserError: ``carry`` is below 1 or above ``width``.
     """
     width = carry + 1 if width is None else width
     if not 1 <= carry <= width:
-        raise UserError(f"a carry over {carry} places does not fit into {width}: give 1 to {width}")
+        raise UserError(f"a carry over {carry} positions does not fit into {width}: choose 1 to {width}")
     digits = torch.randint(base, (count, carry), generator=generator)
     power = torch.full((count, 1), carry)
     own = _not_zero(digits, power) if overflow else digits
@@ -158,6 +157,6 @@ def carry_operands(
 
 
 def _move(digits: Tensor, move: Tensor, width: int) -> Tensor:
-    """``digits`` (B, c) in a field of ``width``, each row's moved up by ``move`` (B, 1)."""
+    """Return ``digits`` (B, c) in ``width`` positions, with each row shifted up by ``move`` (B, 1)."""
     out = digits.new_zeros(len(digits), width)
     return out.scatter_(1, torch.arange(digits.shape[1]) + move, digits)

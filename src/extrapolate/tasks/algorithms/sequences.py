@@ -1,4 +1,4 @@
-"""Tasks on sequences of symbols that mean nothing: copy, reverse, duplicate, sort; and adding one."""
+"""Tasks on sequences of abstract symbols (copy, reverse, duplicate, sort), and increment."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from extrapolate.tasks.algorithms.examples import Algorithm, Examples
 
 @dataclass(frozen=True)
 class _OnSequences(Algorithm):
-    """``kinds`` symbols, numbered from 1."""
+    """Base class of tasks on sequences of the symbols 1 to ``kinds``."""
 
-    length_rule: ClassVar[str] = "give 1 or more"
+    length_rule: ClassVar[str] = "choose 1 or more"
 
     kinds: int = 2
 
     def __post_init__(self) -> None:
         if self.kinds < 1:
-            raise UserError(f"{self.kinds} kinds of symbols: give 1 or more")
+            raise UserError(f"kinds={self.kinds}: choose 1 or more")
         super().__post_init__()
 
     @property
@@ -38,18 +38,18 @@ class _OnSequences(Algorithm):
         return length >= 1
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
-        """``count`` examples of ``length`` symbols, each drawn evenly."""
+        """Sample ``count`` examples of ``length`` uniform symbols."""
         self.check_length(length)
         return self.of(torch.randint(1, self.kinds + 1, (count, length), generator=generator))
 
     @abstractmethod
     def of(self, symbols: Tensor) -> Examples:
-        """The examples of given symbols, int64 (B, n), from 1 to ``kinds``."""
+        """Return the examples of ``symbols``, int64 (B, n), from 1 to ``kinds``."""
 
 
 @dataclass(frozen=True)
 class Copy(_OnSequences):
-    """``1 2 2`` stays ``1 2 2``."""
+    """Copy: ``1 2 2`` stays ``1 2 2``."""
 
     name: ClassVar[str] = "copy"
 
@@ -59,7 +59,7 @@ class Copy(_OnSequences):
 
 @dataclass(frozen=True)
 class Reverse(_OnSequences):
-    """``1 2 2`` becomes ``2 2 1``."""
+    """Reverse: ``1 2 2`` becomes ``2 2 1``."""
 
     name: ClassVar[str] = "reverse"
 
@@ -69,16 +69,16 @@ class Reverse(_OnSequences):
 
 @dataclass(frozen=True)
 class Duplicate(_OnSequences):
-    """``1 2`` and three of padding become ``1 2 1 2`` and one: of n places the first half, rounded down, is used."""
+    """Duplicate: ``1 2`` and 3 padding symbols become ``1 2 1 2`` and 1; n positions have n // 2 symbols."""
 
     name: ClassVar[str] = "duplicate"
-    length_rule: ClassVar[str] = "give 2 or more"
+    length_rule: ClassVar[str] = "choose 2 or more"
 
     def takes(self, length: int) -> bool:
         return length >= 2
 
     def examples(self, count: int, length: int, generator: torch.Generator) -> Examples:
-        """``count`` examples of ``length`` places, half of them symbols."""
+        """Sample ``count`` examples of ``length`` positions, half of them symbols."""
         self.check_length(length)
         half = torch.randint(1, self.kinds + 1, (count, length // 2), generator=generator)
         return self.of(half).pad(length)
@@ -89,7 +89,7 @@ class Duplicate(_OnSequences):
 
 @dataclass(frozen=True)
 class Sort(_OnSequences):
-    """``2 1 2`` becomes ``1 2 2``; of two kinds it is counting."""
+    """Sort: ``2 1 2`` becomes ``1 2 2``; with two kinds this is counting."""
 
     name: ClassVar[str] = "sort"
 
@@ -99,9 +99,10 @@ class Sort(_OnSequences):
 
 @dataclass(frozen=True)
 class Increment(_OnSequences):
-    """Digits in base ``kinds``, least significant first, plus one: ``2 2 1`` (011) becomes ``1 1 2`` (100) in base 2.
+    """Increment: ``2 2 1`` (011) becomes ``1 1 2`` (100) in base 2.
 
-    Digit v is symbol v + 1. What is carried out of the last place is lost.
+    Numbers are in base ``kinds``, least significant digit first. Digit v is symbol v + 1. A carry out of the last
+    position is lost.
     """
 
     name: ClassVar[str] = "increment"

@@ -1,8 +1,8 @@
-"""School mathematics in words: questions and answers as sequences of characters.
+"""School mathematics as text: questions and answers are sequences of characters.
 
-Five of the modules of the Mathematics Dataset in three difficulties: :data:`MODULES`. Two sources of problems,
-:class:`Generated` here and :class:`Official` from a folder, give a :class:`Split` of one; :class:`Mathematics` is the
-task of its problems, whose :class:`Vocabulary` makes tensors of them and judges answers.
+:data:`MODULES` are five modules of the Mathematics Dataset, with three difficulties each. The problems of a module
+come from :class:`Generated` or, for the published files, from :class:`Official`, as a :class:`Split`.
+:class:`Mathematics` is the task with these problems. Its :class:`Vocabulary` encodes them and checks answers.
 """
 
 from extrapolate.tasks.mathematics.modules import MODULES, Module, get_module

@@ -1,4 +1,4 @@
-"""Two numbers to be added or subtracted."""
+"""Problems: add or subtract two numbers."""
 
 from random import Random
 
@@ -25,9 +25,10 @@ _DISTANCE = "What is the difference between {p} and {q}?"
 
 
 def add_or_sub(rng: Random, entropy: float) -> Problem:
-    """``Subtract -0.3 from 12.`` gives ``12.3``; ``What is the difference between 3 and 5?`` gives ``2``.
+    """Sample a problem: ``Subtract -0.3 from 12.`` gives ``12.3``.
 
-    Each number is whole or a decimal, equally likely; they share the entropy, and each has 1 at least.
+    ``What is the difference between 3 and 5?`` gives ``2``. Each number is an integer or a decimal, equally likely.
+    The numbers share the entropy; each has at least 1.
     """
     first = max(1.0, rng.uniform(0, entropy))
     p, q = (_number(rng, part) for part in (first, max(1.0, entropy - first)))

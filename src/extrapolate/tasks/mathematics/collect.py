@@ -1,4 +1,4 @@
-"""Terms to be collected."""
+"""Problems: collect the terms of a polynomial."""
 
 from math import ceil
 from random import Random
@@ -9,10 +9,10 @@ from extrapolate.tasks.mathematics.terms import LETTERS, apart, format_terms, po
 
 
 def collect(rng: Random, entropy: float) -> Problem:
-    """``Collect the terms in 2*x + x**2 - 5 - 7*x.`` gives ``x**2 - 5*x - 5``.
+    """Sample a problem: ``Collect the terms in 2*x + x**2 - 5 - 7*x.`` gives ``x**2 - 5*x - 5``.
 
-    A polynomial in one letter, of degree 1 to 3, of which each coefficient is taken apart; terms may be zero, and
-    those of a power that the answer lacks cancel out.
+    The answer is a polynomial in one letter, of degree 1 to 3. Each coefficient is split into several terms. Terms
+    may be zero, and the terms of a power that is not in the answer cancel.
     """
     of_answer, entropy = split_total(rng, entropy, (2.0, 3.0))
     answer = polynomial(rng, [rng.randint(1, 3)], of_answer)

@@ -1,4 +1,4 @@
-"""A polynomial to be differentiated, up to three times."""
+"""Problems: differentiate a polynomial up to three times."""
 
 from math import log10, perm
 from random import Random
@@ -14,9 +14,10 @@ _FIRST_ONE_LETTER = ("Differentiate {f}.", "What is the derivative of {f}?")
 
 
 def differentiate(rng: Random, entropy: float) -> Problem:
-    """``Find the second derivative of 2*x**3*y - 7*x wrt x.`` gives ``12*x*y``.
+    """Sample a problem: ``Find the second derivative of 2*x**3*y - 7*x wrt x.`` gives ``12*x*y``.
 
-    From one to four letters; with one letter the question need not name it. Some terms vanish, and some do not.
+    The polynomial has one to four letters. With one letter, the question may omit it. Some terms vanish and some
+    do not.
     """
     order, count = rng.randint(1, 3), rng.randint(1, 4)
     entropy -= log10(3)
@@ -38,7 +39,7 @@ def differentiate(rng: Random, entropy: float) -> Problem:
 
 
 def _raise_power(coefficients: Polynomial, letter: int, by: int) -> Polynomial:
-    """Times a power of one letter."""
+    """Multiply by the power ``by`` of one letter."""
     return {
         (*powers[:letter], powers[letter] + by, *powers[letter + 1 :]): number
         for powers, number in coefficients.items()

@@ -1,4 +1,4 @@
-"""An equation in one unknown to be solved."""
+"""Problems: solve a linear equation in one unknown."""
 
 from random import Random
 
@@ -8,11 +8,11 @@ from extrapolate.tasks.mathematics.terms import LETTERS, Term, apart, format_ter
 
 
 def linear_1d(rng: Random, entropy: float) -> Problem:
-    """``Solve 24 = 1601*c - 1605*c for c.`` gives ``-6``.
+    """Sample a problem: ``Solve 24 = 1601*c - 1605*c for c.`` gives ``-6``.
 
-    The solution is whole. A quarter of the entropy is the solution's; the others' is shared out between the
-    unknown's coefficient and the terms that this and the constant are taken apart into. Each term stands on one
-    of the sides at random, those with the unknown first; a term may be zero.
+    The solution is an integer and has a quarter of the entropy. The rest is shared by the coefficient of the unknown
+    and by the terms into which this coefficient and the constant are split. Each term is on a random side of the
+    equation, terms with the unknown first. A term may be zero.
     """
     of_solution = max(1.0, entropy / 4)
     entropy = max(1.0, entropy - of_solution)

@@ -1,4 +1,4 @@
-"""The kinds of problems there are, and how hard they get."""
+"""The kinds of problems and their difficulties."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ LONGEST_ANSWER = 30
 
 @dataclass(frozen=True)
 class Module:
-    """A kind of problems, after the Mathematics Dataset (Saxton et al. 2019, arXiv 1904.01557).
+    """A kind of problem, after the Mathematics Dataset (Saxton et al. 2019, arXiv 1904.01557).
 
-    A problem's entropy is the decimal logarithm of about how many problems there could be; it goes into how many
-    digits its numbers have and how many terms there are. Easy, medium and hard are the thirds of its range.
+    The entropy of a problem is the decimal logarithm of the approximate number of possible problems. It determines
+    the number of digits and of terms. Easy, medium and hard are the thirds of the entropy range.
 
-    As in the published generator are the ranges, how a problem shares its entropy out, how it is written, and that
-    questions above 160 characters and answers above 30 are left out. Other than there, a module has some of
-    the phrasings, and the denominators of fractions are drawn a little differently.
+    The published generator has the same ranges, entropy shares, notation and length limits (160 characters for a
+    question, 30 for an answer). There are two differences: a module here has only some of the phrasings, and the
+    distribution of the denominators of fractions is slightly different.
 
     Attributes:
-        title: what it asks for, in words.
-        area: the part of mathematics, the first half of the published file's name.
-        draw: a problem of an entropy.
-        entropy: from the least of the easy to the most of the hard.
+        title: a short description.
+        area: part of mathematics, the first half of the published file name.
+        draw: function that samples a problem with an entropy.
+        entropy: smallest and largest entropy.
     """
 
     name: str
@@ -42,14 +42,14 @@ class Module:
 
     @property
     def file(self) -> str:
-        """The name of the published files with its problems."""
+        """Name of the published files of this module."""
         return f"{self.area}__{self.name}.txt"
 
     def entropies(self, difficulty: str) -> tuple[float, float]:
-        """The least and the most of a difficulty.
+        """Return the smallest and the largest entropy of a difficulty.
 
         Raises:
-            UserError: a difficulty that is not in ``DIFFICULTIES``.
+            UserError: ``difficulty`` is not in ``DIFFICULTIES``.
         """
         if difficulty not in DIFFICULTIES:
             raise unknown_name_error("difficulty", difficulty, DIFFICULTIES)
@@ -59,10 +59,10 @@ class Module:
         return low + level * step, low + (level + 1) * step
 
     def problem(self, difficulty: str, rng: Random) -> Problem:
-        """One at random, not too long.
+        """Sample a problem within the length limits.
 
         Raises:
-            UserError: a difficulty that is not in ``DIFFICULTIES``.
+            UserError: ``difficulty`` is not in ``DIFFICULTIES``.
         """
         low, high = self.entropies(difficulty)
         while True:
@@ -84,10 +84,10 @@ MODULES: dict[str, Module] = {
 
 
 def get_module(name: str) -> Module:
-    """One of ``MODULES``.
+    """Return the module of this name from ``MODULES``.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: the name is unknown.
     """
     if name not in MODULES:
         raise unknown_name_error("module", name, list(MODULES))

@@ -1,4 +1,4 @@
-"""A question and its answer, as they are written."""
+"""A question and its answer as text."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ DIFFICULTIES = ("easy", "medium", "hard")
 
 
 class Problem(NamedTuple):
-    """``Problem("What is 3 plus -5?", "-2")``: an answer is right when it is these characters and no others."""
+    """A problem, such as ``Problem("What is 3 plus -5?", "-2")``. A right answer has exactly these characters."""
 
     question: str
     answer: str

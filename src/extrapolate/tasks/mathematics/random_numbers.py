@@ -1,6 +1,6 @@
-"""Numbers drawn at random, and how they are written.
+"""Random numbers and their notation.
 
-How much chance is in a number is its entropy: the decimal logarithm of how many values it may have.
+The entropy of a random number is the decimal logarithm of the number of its possible values.
 """
 
 from collections.abc import Sequence
@@ -14,37 +14,37 @@ _EXACT = Context(prec=60, traps=[Inexact])
 
 
 class Number(NamedTuple):
-    """A number as it is written: a half may be ``0.5`` or ``1/2``."""
+    """A number and its text: a half may be ``0.5`` or ``1/2``."""
 
     value: Fraction
     text: str
 
 
 def whole(rng: Random, entropy: float, least: int = 0) -> int:
-    """A whole number of about 10^entropy around zero, and not nearer to zero than ``least``, all equally likely."""
+    """Sample an integer uniformly from about 10^entropy values around zero with absolute value ``least`` or more."""
     bound = ceil((10**entropy + least) / 2)
     while True:
-        drawn = rng.randint(-bound, bound)
-        if abs(drawn) >= least:
-            return drawn
+        value = rng.randint(-bound, bound)
+        if abs(value) >= least:
+            return value
 
 
 def integer(rng: Random, entropy: float) -> Number:
-    """``-17``."""
-    drawn = whole(rng, entropy)
-    return Number(Fraction(drawn), str(drawn))
+    """Sample an integer such as ``-17``."""
+    value = whole(rng, entropy)
+    return Number(Fraction(value), str(value))
 
 
 def decimal(rng: Random, entropy: float) -> Number:
-    """``-1.7``, never a whole number; ``entropy`` is above 0. It has at most as many decimals as digits are drawn."""
+    """Sample a decimal such as ``-1.7``, never an integer, with at most ceil(entropy) decimals; entropy > 0."""
     while True:
-        drawn = Fraction(whole(rng, entropy), 10 ** rng.randint(1, ceil(entropy)))
-        if drawn.denominator > 1:
-            return Number(drawn, in_decimals(drawn))
+        value = Fraction(whole(rng, entropy), 10 ** rng.randint(1, ceil(entropy)))
+        if value.denominator > 1:
+            return Number(value, in_decimals(value))
 
 
 def fraction(rng: Random, entropy: float) -> Number:
-    """``-1/7``, in lowest terms and never a whole number; the entropy is shared out between its two numbers."""
+    """Sample a fraction such as ``-1/7``, in lowest terms, never an integer; its two numbers share the entropy."""
     while True:
         above = rng.uniform(0, entropy)
         numerator = whole(rng, above, least=1)
@@ -54,21 +54,21 @@ def fraction(rng: Random, entropy: float) -> Number:
 
 
 def in_decimals(value: Fraction) -> str:
-    """``value`` with no more decimals than it takes.
+    """Return ``value`` as an exact decimal number without trailing zeros.
 
     >>> in_decimals(Fraction(-1, 8)), in_decimals(Fraction(100))
     ('-0.125', '100')
 
     Raises:
-        decimal.Inexact: it has no end, as 1/3 has none, or more than 60 digits.
+        decimal.Inexact: the decimals are infinite, as of 1/3, or there are more than 60 digits.
     """
     return format(_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)), "f")
 
 
 def split_total(rng: Random, whole: float, proportions: Sequence[float]) -> list[float]:
-    """``whole`` in as many random parts as there are ``weights``, which they follow on average (Dirichlet).
+    """Split ``whole`` into random parts with a Dirichlet distribution; their means follow ``proportions``.
 
-    A part is 0 where its weight is; one weight at least is above 0.
+    A part is 0 if its proportion is 0. At least one proportion must be above 0.
     """
     parts = [rng.gammavariate(weight, 1.0) if weight else 0.0 for weight in proportions]
     total = sum(parts)

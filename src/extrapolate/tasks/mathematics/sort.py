@@ -1,4 +1,4 @@
-"""Numbers to be put in order."""
+"""Problems: sort numbers."""
 
 from random import Random
 
@@ -14,10 +14,10 @@ _DOWN = ("Sort {numbers} in descending order.", "Put {numbers} in decreasing ord
 
 
 def sort(rng: Random, entropy: float) -> Problem:
-    """``Sort 3, -1/2, 0.4 in descending order.`` gives ``3, 0.4, -1/2``.
+    """Sample a problem: ``Sort 3, -1/2, 0.4 in descending order.`` gives ``3, 0.4, -1/2``.
 
-    Three numbers or up to entropy / 2 more, all different. In half of the questions all are whole; in the others
-    half are whole, and a quarter each decimals and fractions, on average.
+    There are from 3 to 3 + entropy / 2 different numbers. In half of the problems all are integers. In the others, on
+    average, half are integers, a quarter are decimals and a quarter are fractions.
     """
     count = 3 + rng.randint(0, int(entropy / 2))
     kinds = (integer,) if rng.random() < 0.5 else (integer, integer, decimal, fraction)

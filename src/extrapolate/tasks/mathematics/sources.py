@@ -1,4 +1,4 @@
-"""Where problems come from, and which of them are kept for testing."""
+"""Sources of problems, and their split into training and test."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,42 +17,42 @@ from extrapolate.tasks.mathematics.vocabulary import Vocabulary
 
 ARCHIVE = "https://console.cloud.google.com/storage/browser/mathematics-dataset"
 
-#: Which places of the problems are the test's, as published.
+#: Seed that selects the test problems, as published.
 _SPLIT_SEED = 1234
 
-#: So many known questions in a row mean that there are hardly any others.
+#: The search for new questions stops after this number of known questions in a row.
 _PATIENCE = 10_000
 
 
 @dataclass(frozen=True)
 class Split:
-    """A module's problems for training and for testing, by difficulty; no question is there twice."""
+    """Training and test problems of a module, by difficulty. All questions are different."""
 
     training: Mapping[str, list[Problem]]
     test: Mapping[str, list[Problem]]
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """All characters of these problems; the published networks' has those of all modules."""
+        """All characters of these problems. (Published networks use the characters of all modules.)"""
         return Vocabulary.of(chain(*self.training.values(), *self.test.values()))
 
 
 class Source(Protocol):
-    """Gives a module's problems: the same at every call."""
+    """A source of problems. Every call returns the same problems."""
 
     def split(self, module: str) -> Split:
-        """Of the module of this name; see ``MODULES``."""
+        """Return the problems of the module of this name; see ``MODULES``."""
         ...
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Problems made here, as the modules draw them, without those whose question was drawn before.
+    """Problems sampled from the modules, without repeated questions.
 
     Args:
-        training_count: problems of each difficulty to train on.
-        test_count: problems of each difficulty to test on.
-        seed: of everything. Each module and difficulty has random numbers of its own.
+        training_count: training problems per difficulty.
+        test_count: test problems per difficulty.
+        seed: seed of all problems. Each module and difficulty has a separate generator.
 
     Raises:
         ValueError: a count is not positive.
@@ -72,10 +72,10 @@ class Generated:
         """See :class:`Source`.
 
         Raises:
-            UserError: an unknown module, or it has not so many different problems.
+            UserError: the module is unknown or has too few different problems.
         """
-        drawn, known = get_module(module), set[str]()
-        return _split([self._distinct(drawn, each, known) for each in DIFFICULTIES], self.test_count)
+        found, known = get_module(module), set[str]()
+        return _split([self._distinct(found, each, known) for each in DIFFICULTIES], self.test_count)
 
     def _distinct(self, module: Module, difficulty: str, known: set[str]) -> list[Problem]:
         rng = Random(f"{self.seed} {module.name} {difficulty}")
@@ -90,22 +90,22 @@ class Generated:
                 repeats = 0
             if repeats >= _PATIENCE:
                 raise UserError(
-                    f"{module.name} has hardly more than {len(found)} {difficulty} problems: "
-                    f"ask for fewer than {self.training_count} for training and {self.test_count} for the test"
+                    f"{module.name} has hardly more than {len(found)} {difficulty} problems: choose fewer than "
+                    f"{self.training_count} for training and {self.test_count} for the test"
                 )
         return found
 
 
 @dataclass(frozen=True)
 class Official:
-    """The published problems, of the unpacked archive: 666,666 of a difficulty, less the repeated ones.
+    """The published problems of the unpacked archive: 666,666 per difficulty, minus repeated ones.
 
-    A question counts once, for the easiest difficulty that has it. Those for the test are chosen as in
-    Csordás et al. 2021 (arXiv 2010.02066).
+    A question that occurs several times is used once, in the easiest difficulty that has it. The test problems are
+    selected as in Csordás et al. 2021 (arXiv 2010.02066).
 
     Args:
-        folder: with ``train-easy``, ``train-medium`` and ``train-hard`` in it, a file a module in each.
-        test_count: problems of each difficulty to test on.
+        folder: folder with ``train-easy``, ``train-medium`` and ``train-hard``, each with one file per module.
+        test_count: test problems per difficulty.
 
     Raises:
         ValueError: the count is not positive.
@@ -122,10 +122,10 @@ class Official:
         """See :class:`Source`.
 
         Raises:
-            UserError: an unknown module, a file that is not there or damaged, or with too few problems.
+            UserError: the module is unknown, or a file is missing, damaged or has too few problems.
         """
-        read, known = get_module(module), set[str]()
-        return _split([self._distinct(read, each, known) for each in DIFFICULTIES], self.test_count)
+        found, known = get_module(module), set[str]()
+        return _split([self._distinct(found, each, known) for each in DIFFICULTIES], self.test_count)
 
     def _distinct(self, module: Module, difficulty: str, known: set[str]) -> list[Problem]:
         path = self.folder / f"train-{difficulty}" / module.file
@@ -136,41 +136,39 @@ class Official:
                 found.append(problem)
         if len(found) <= self.test_count:
             raise UserError(
-                f"{path} has {len(found)} problems that are new, "
-                f"too few for a test of {self.test_count} and training: "
-                f"get it anew from {ARCHIVE}, or make the test smaller"
+                f"{path} has {len(found)} new problems, too few for training and a test of {self.test_count}: "
+                f"download it again from {ARCHIVE}, or choose a smaller test"
             )
         return found
 
 
 def _read(path: Path) -> list[Problem]:
-    """The problems of a file of lines, a question and its answer in turn."""
+    """Read the problems of a file, in which questions and answers alternate, one per line."""
     try:
         with path.open(encoding="utf-8") as file:
             lines = [line.strip() if line.endswith("\n") else "" for line in file]
     except (OSError, UnicodeDecodeError) as error:
-        reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
         raise UserError(
             f"{path} {reason}: give the folder of the unpacked mathematics_dataset-v1.0.tar.gz from {ARCHIVE}, "
-            "or none to use generated problems"
+            "or no folder to use generated problems"
         ) from None
     if not lines or "" in lines or len(lines) % 2:
-        place = lines.index("") if "" in lines else len(lines)
+        index = lines.index("") if "" in lines else len(lines)
         raise UserError(
-            f"{path} is damaged (no text in line {place + 1}, or it is cut short; "
-            "questions and answers must be in turn): "
-            f"get it anew from {ARCHIVE}"
+            f"{path} is damaged (line {index + 1} is empty or truncated; questions and answers must alternate): "
+            f"download it again from {ARCHIVE}"
         )
     return [Problem(*pair) for pair in zip(lines[::2], lines[1::2], strict=True)]
 
 
 def _split(problems: Sequence[list[Problem]], test_count: int) -> Split:
-    """``test_count`` of each difficulty, in the places that the published split takes, are the test."""
+    """Select ``test_count`` test problems of each difficulty by index, as in the published split."""
     training: dict[str, list[Problem]] = {}
     test: dict[str, list[Problem]] = {}
     for difficulty, own in zip(DIFFICULTIES, problems, strict=True):
         chosen = np.random.RandomState(_SPLIT_SEED).choice(len(own), test_count, replace=False)
         tested = set(chosen.tolist())
-        training[difficulty] = [each for place, each in enumerate(own) if place not in tested]
-        test[difficulty] = [each for place, each in enumerate(own) if place in tested]
+        training[difficulty] = [each for index, each in enumerate(own) if index not in tested]
+        test[difficulty] = [each for index, each in enumerate(own) if index in tested]
     return Split(training, test)

@@ -1,4 +1,4 @@
-"""The problems of one module as a task."""
+"""The task of the problems of one module."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +11,24 @@ from extrapolate.tasks.mathematics.sources import Split
 from extrapolate.tasks.mathematics.vocabulary import Vocabulary
 from extrapolate.tasks.token_rows import TokenRows
 
-#: Training problems of the split ``validation``.
+#: Number of training problems in the split ``validation``.
 VALIDATED = 1_000
 
-#: Problems whose tokens are made at once, in int64 first.
+#: Problems encoded per chunk (limits memory, because the encoding uses int64).
 _AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
 class Mathematics:
-    """Questions and answers character by character: ``What is 3 plus -5?`` gives ``-2`` and the end mark.
+    """Answer questions character by character: ``What is 3 plus -5?`` gives ``-2`` and the end mark.
 
-    Made by :meth:`of`. Tokens are kept in a byte each; the problems' text is not kept.
+    :meth:`of` returns such a task. It stores one byte per token, and not the text of the problems.
 
     Attributes:
-        training: problems of all difficulties, the easy ones first.
-        easy: how many these are.
-        test: problems that are not trained on, by difficulty.
+        vocabulary: the characters.
+        training: training problems of all difficulties, the easy ones first.
+        easy: number of easy training problems.
+        test: test problems by difficulty.
     """
 
     vocabulary: Vocabulary
@@ -37,7 +38,7 @@ class Mathematics:
 
     @classmethod
     def of(cls, split: Split) -> "Mathematics":
-        """The task of a module's problems, as :class:`Generated` or :class:`Official` gives them.
+        """Return the task of the problems of a module, from :class:`Generated` or :class:`Official`.
 
         >>> from extrapolate.tasks.mathematics import Generated
         >>> task = Mathematics.of(Generated(training_count=20, test_count=5).split("sort"))
@@ -60,13 +61,13 @@ class Mathematics:
         return Mathematics(self.vocabulary, self.training.to(device), self.easy, test)
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Questions (batch, S) and answers (batch, T) of all difficulties, int64, padded to the longest."""
+        """Sample questions (batch, S) and answers (batch, T) of all difficulties, int64, padded to the longest."""
         return self.training.sample(batch, key)
 
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """``validation``, some training problems, since the data hold none out; the test by difficulty.
+        """Return ``validation``, ``test_easy``, ``test_medium`` and ``test`` (the hard problems).
 
-        ``test_easy`` and ``test_medium``; ``test``, the hard ones, which have the largest numbers.
+        ``validation`` is a part of the training problems, because the data have no validation set.
         """
         *easier, hardest = DIFFICULTIES
         return {
@@ -76,5 +77,5 @@ class Mathematics:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """bool (N,): whether all characters and the end of an answer, int64 (N, T), are right."""
+        """Return whether all characters and the end mark of an answer, int64 (N, T), are right: bool (N,)."""
         return self.vocabulary.right(prediction, target)

@@ -1,4 +1,4 @@
-"""Polynomials with whole coefficients: drawn, taken apart into more terms, and written."""
+"""Polynomials with integer coefficients: sampling, splitting into terms, and notation."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -7,22 +7,22 @@ from random import Random
 
 from extrapolate.tasks.mathematics.random_numbers import split_total, whole
 
-#: The power of each letter: (2, 1) is x²y.
+#: The exponent of each letter: (2, 1) is x²y.
 Powers = tuple[int, ...]
 Polynomial = dict[Powers, int]
 Term = tuple[Powers, int]
 
-#: All but e, which is a number.
+#: All letters except e, the name of a constant.
 LETTERS = "abcdfghijklmnopqrstuvwxyz"
 
 
 def polynomial(rng: Random, degrees: Sequence[int], entropy: float) -> Polynomial:
-    """Coefficients other than 0, in which each letter has its degree of ``degrees`` at least once."""
+    """Sample a polynomial with nonzero coefficients in which letter i has exactly the degree ``degrees[i]``."""
 
     def powers() -> list[int]:
         return [rng.randint(0, degree) for degree in degrees]
 
-    found: dict[Powers, None] = {}  # a set that keeps its order
+    found: dict[Powers, None] = {}  # an ordered set
     for letter, degree in enumerate(degrees):
         if degree:
             chosen = powers()
@@ -38,10 +38,10 @@ def polynomial(rng: Random, degrees: Sequence[int], entropy: float) -> Polynomia
 
 
 def apart(rng: Random, coefficients: Sequence[int], count: int, entropy: float) -> list[list[int]]:
-    """``count`` whole numbers in as many lists as there are ``coefficients``, which they sum to.
+    """Split coefficients into ``count`` integers in total: list i sums to ``coefficients[i]``.
 
-    A coefficient of 0 has no number or several; another has at least one. So ``count`` must be at least the
-    number of those that are not 0, of which there must be one.
+    A coefficient of 0 becomes no number or several; any other becomes at least one. At least one coefficient must
+    be nonzero, and ``count`` must be at least the number of nonzero coefficients.
     """
     counts = _counts(rng, coefficients, count)
     extra = [float(max(0, each - 1)) for each in counts]
@@ -51,49 +51,52 @@ def apart(rng: Random, coefficients: Sequence[int], count: int, entropy: float) 
 
 def _counts(rng: Random, coefficients: Sequence[int], count: int) -> list[int]:
     counts = [int(each != 0) for each in coefficients]
-    # every way to share out the others is equally likely: these are the places of bars among stars
+    # every distribution of the other numbers is equally likely ("stars and bars")
     others = count - sum(counts)
     bars = sorted(rng.sample(range(others + len(counts) - 1), len(counts) - 1))
     edges = [-1, *bars, others + len(counts) - 1]
-    for place, (left, right) in enumerate(pairwise(edges)):
-        counts[place] += right - left - 1
-    # a single number cannot sum to 0 but by being it
-    while lonely := [place for place, each in enumerate(coefficients) if each == 0 and counts[place] == 1]:
-        giver = rng.choice(lonely)
-        taker = rng.choice([place for place, each in enumerate(counts) if each and place != giver])
-        counts[giver] -= 1
-        counts[taker] += 1
+    for index, (left, right) in enumerate(pairwise(edges)):
+        counts[index] += right - left - 1
+    # move single numbers of zero coefficients elsewhere, because they could only be 0
+    while single := [index for index, each in enumerate(coefficients) if each == 0 and counts[index] == 1]:
+        source = rng.choice(single)
+        target = rng.choice([index for index, each in enumerate(counts) if each and index != source])
+        counts[source] -= 1
+        counts[target] += 1
     return counts
 
 
 def _summing(rng: Random, total: int, count: int, entropy: float) -> list[int]:
-    """``count`` random numbers, changed by about the same amount each so that they sum to ``total``."""
+    """Sample ``count`` numbers, then shift each by about the same amount so that they sum to ``total``."""
     if count < 2:
         return [total] * count
     least = max(1.0, log10(5 * abs(ceil(total / count)) + 1))
     # one of the numbers follows from the others
     parts = split_total(rng, entropy * count / (count - 1), [1.0] * count)
-    drawn = [whole(rng, max(least, part)) for part in parts]
-    missing = total - sum(drawn)
-    summing = [each + (missing + place) // count for place, each in enumerate(drawn)]
+    values = [whole(rng, max(least, part)) for part in parts]
+    missing = total - sum(values)
+    summing = [each + (missing + index) // count for index, each in enumerate(values)]
     rng.shuffle(summing)
     return summing
 
 
 def simplify(coefficients: Polynomial, letters: Sequence[str]) -> str:
-    """Highest powers first, of the first letter before the second: ``-x + 24`` too, and never ``24 - x``.
+    """Format a polynomial with the highest powers first, sorted by the first letter, then the second, and so on.
+
+    So ``-x + 24`` is never ``24 - x``.
 
     Args:
-        letters: in alphabetical order.
+        coefficients: coefficients by powers.
+        letters: the letters in alphabetical order.
 
-    >>> simplified({(0, 2): 4, (2, 1): -1, (0, 0): 3}, "xy")
+    >>> simplify({(0, 2): 4, (2, 1): -1, (0, 0): 3}, "xy")
     '-x**2*y + 4*y**2 + 3'
     """
     return format_terms(sorted(coefficients.items(), reverse=True), letters)
 
 
 def format_terms(terms: Iterable[Term], letters: Sequence[str]) -> str:
-    """The terms one by one as they are: ``-x**2 + 3*x + 0*x - 1``; ``0`` where there are none."""
+    """Format terms in their order, such as ``-x**2 + 3*x + 0*x - 1``; return ``0`` if there are none."""
     text = ""
     for powers, coefficient in terms:
         signs = (" - ", " + ") if text else ("-", "")

@@ -1,4 +1,4 @@
-"""Problems as sequences of numbers, one a character."""
+"""Problems as sequences of tokens, one per character."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from extrapolate.tasks.mathematics.problem import Problem
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters of questions and answers, each with its token: the first in order is 2, behind the two marks.
+    """The tokens of the characters of questions and answers. The first character has token 2, after two marks.
 
     Args:
-        characters: in order, and none of them twice.
+        characters: sorted and without duplicates.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the characters are empty, not sorted or not unique.
     """
 
-    #: Stands behind the end of a sequence that is shorter than others.
+    #: Padding after the end of a sequence.
     pad = 0
 
-    #: Ends an answer.
+    #: End mark of an answer.
     end = 1
 
     characters: str
 
     def __post_init__(self) -> None:
         if not self.characters or list(self.characters) != sorted(set(self.characters)):
-            raise ValueError(f"characters must be in order and none twice, got {self.characters!r}")
+            raise ValueError(f"characters must be sorted and unique, got {self.characters!r}")
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> "Vocabulary":
-        """All characters of some problems."""
+        """Return the vocabulary of all characters of ``problems``."""
         found: set[str] = set()
         for problem in problems:
             found.update(problem.question, problem.answer)
@@ -48,55 +48,53 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many tokens there are, the two marks among them."""
+        """Number of tokens, the two marks included."""
         return self._first + len(self.characters)
 
     def encode(self, problems: Sequence[Problem]) -> tuple[Tensor, Tensor]:
-        """Questions (N, longest question) and answers (N, longest answer + 1), int64.
+        """Return questions (N, longest question) and answers (N, longest answer + 1), int64, padded with ``pad``.
 
-        An answer ends with ``end``; behind the end of either stands ``pad``.
+        Only answers have an end mark, ``end``.
 
         Raises:
             UserError: a character is not in the vocabulary.
         """
         questions, lengths = self._tokens([problem.question for problem in problems], 0)
         answers, ends = self._tokens([problem.answer for problem in problems], 1)
-        place = np.arange(questions.shape[1])
-        questions[place >= lengths[:, None]] = self.pad
-        place = np.arange(answers.shape[1])
-        answers[place > ends[:, None]] = self.pad
-        answers[place == ends[:, None]] = self.end
+        index = np.arange(questions.shape[1])
+        questions[index >= lengths[:, None]] = self.pad
+        index = np.arange(answers.shape[1])
+        answers[index > ends[:, None]] = self.pad
+        answers[index == ends[:, None]] = self.end
         return torch.from_numpy(questions), torch.from_numpy(answers)
 
     def _tokens(self, texts: Sequence[str], marks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens (N, longest + marks), filled up with any character's, and lengths (N,): all texts at once."""
+        """Return tokens (N, longest + marks) and lengths (N,); the token after the end is arbitrary."""
         lengths = np.array([len(text) for text in texts], np.int64)
         width = int(lengths.max(initial=0)) + marks
         joined = "".join(text.ljust(width, self.characters[0]) for text in texts)
         codes, known = _codes(joined), _codes(self.characters)
-        table = np.zeros(int(known[-1]) + 2, np.int64)  # its last place: every character behind the known ones
+        table = np.zeros(int(known[-1]) + 2, np.int64)  # the last entry is for all larger codes
         table[known] = np.arange(self._first, self.size)
         tokens = table[np.minimum(codes, len(table) - 1)]
         if not tokens.all():
             character = joined[int((tokens == 0).argmax())]
-            raise UserError(
-                f"the vocabulary lacks {character!r}: make it of all problems that are to be written in it"
-            )
+            raise UserError(f"the vocabulary lacks {character!r}: create it from all problems that you encode")
         return tokens.reshape(len(texts), width), lengths
 
     def text(self, tokens: Tensor) -> str:
-        """What tokens (T,) say up to the first mark."""
-        said = []
+        """Return the text of tokens (T,) before the first mark."""
+        characters = []
         for token in tokens.tolist():
             if token in (self.pad, self.end):
                 break
-            said.append(self.characters[token - self._first])
-        return "".join(said)
+            characters.append(self.characters[token - self._first])
+        return "".join(characters)
 
     def right(self, outputs: Tensor, answers: Tensor) -> Tensor:
-        """bool (...): whether ``written`` (..., T) are the characters of ``answers`` (..., T) and end where they do.
+        """Return whether the characters and end marks of ``outputs`` (..., T) match ``answers`` (..., T): bool (...).
 
-        What is written behind the end does not count.
+        Outputs after the end mark are ignored.
         """
         return ((outputs == answers) | (answers == self.pad)).all(-1)
 
