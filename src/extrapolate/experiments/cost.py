@@ -129,7 +129,7 @@ class _Stopwatch:
         return bool(self.seen) and time.process_time() - self.seen[0][0] > SAMPLE_SECONDS
 
     def seconds(self, steps: int, work: Callable[[], object]) -> float:
-        """Estimate the processor seconds of ``steps`` steps of ``work``, and of what precedes the first step."""
+        """Estimate the processor seconds of ``steps`` steps of ``work``, and of the work before the first step."""
         began = time.process_time()
         with suppress(Interrupted):
             work()

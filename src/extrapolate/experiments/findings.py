@@ -57,7 +57,7 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
     judged = holds is not None and not short
     published = entry.published_for(finding.id, finding.words)
     notes = [found.note]
-    if entry.note and (published is not None or entry.published is None):  # it explains what is published
+    if entry.note and (published is not None or entry.published is None):  # the note explains the published value
         notes.insert(0, entry.note.format(**finding.words))
     if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
         not_judged = "" if judged or holds is None else "not judged, "

@@ -169,7 +169,7 @@ def train_reader(config: LongMemoryConfig, model: str, length: int, seed: int) -
     )
 
 
-def sooner(length: int) -> lab.Measure:
+def time_ratio(length: int) -> lab.Measure:
     """Measure LSTM time / GILR-LSTM time.
 
     Models that did not converge count with the time of their iteration limit, which is similar for both networks.
@@ -194,7 +194,7 @@ def findings(config: LongMemoryConfig) -> Iterator[lab.Finding]:
     """Yield the finding at each length, then the iterations and hours of the models that converged."""
     for length in config.lengths:
         if length in config.lstm_lengths and SERIAL in config.models:
-            yield lab.Finding("{length}/sooner", sooner(length), {"length": length})
+            yield lab.Finding("{length}/sooner", time_ratio(length), {"length": length})
         else:
             share = lab.solved_rate(model=LINEAR, length=length)
             yield lab.Finding("{length}/converges", share, {"length": length})
