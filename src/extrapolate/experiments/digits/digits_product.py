@@ -104,8 +104,8 @@ def findings(config: Any) -> Iterator[lab.Finding]:
     for arrangement in ARRANGEMENTS.values():
         for column, unit in (("label_accuracy", "NMU"), ("unseen_accuracy", "MLP")):
             more, less = ({"split": arrangement, "model": each} for each in ("StochasticNMU", unit))
-            id = f"StochasticNMU/{{arrangement}}/{column}-over-{unit}"
-            yield lab.Finding(id, lab.difference(column, more, less), {"arrangement": arrangement})
+            id = f"StochasticNMU/{{shown}}/{column}-over-{unit}"
+            yield lab.Finding(id, lab.difference(column, more, less), {"shown": arrangement})
 
 
 #: Shares of correct products (seen pairs, unseen pairs) and of correct labels (mean over the digits, each digit).
