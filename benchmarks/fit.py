@@ -1,8 +1,8 @@
-"""From a table to its formula: ``ArithmeticRegressor`` against gplearn with its defaults.
+"""Find formulas in tables: ``ArithmeticRegressor`` against gplearn with its defaults.
 
-Both sides read the same CSV files, in turn, in one process each time, and have the same time limit. A side
-is right on a table if its answer meets the noiseless truth to 1e-6 on rows 100 times further out than any it
-was given. Prints a JSON line a table, and one with the shares and the median times to an exact formula.
+Both sides read the same CSV files, in turn, each in a new process, with the same time limit. A side is right
+on a table if its relative error is below 1e-6 on the fitted inputs times 100. Prints one JSON line per table,
+then one with the share of exact formulas and the median time to one.
 
     pip install gplearn && python benchmarks/fit.py [--seconds 60] [--tables 20]
 """
@@ -83,7 +83,7 @@ def measure(side: str, path: Path, formula: str, seconds: float, queue: "multipr
     frame = pl.read_csv(path)
     inputs = frame.drop("target")
     x, y = inputs.to_numpy(), frame["target"].to_numpy()
-    SIDES[side](x[:20], x[:20, 0], 1.0)  # imports and first calls are not the search
+    SIDES[side](x[:20], x[:20, 0], 1.0)  # warm-up: imports and first calls
     started = time.perf_counter()
     predict, answer = SIDES[side](x, y, seconds)
     taken = time.perf_counter() - started
@@ -94,7 +94,7 @@ def measure(side: str, path: Path, formula: str, seconds: float, queue: "multipr
 
 
 def run(side: str, path: Path, formula: str, seconds: float) -> dict:
-    """One side on one table, in a process that is ended at the time limit."""
+    """Run one side on one table, in a new process that is killed 30 seconds after the time limit."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     process = context.Process(target=measure, args=(side, path, formula, seconds, queue))
@@ -110,8 +110,8 @@ def run(side: str, path: Path, formula: str, seconds: float) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="time limit of a table (default 60)")
-    parser.add_argument("--tables", type=int, default=len(TABLES), help="how many of the tables (default all)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="time limit per table in seconds (default 60)")
+    parser.add_argument("--tables", type=int, default=len(TABLES), help="number of tables (default all)")
     options = parser.parse_args()
     results: dict[str, list[dict]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""The linear recurrence against the memory's own speed, and against other ways to write it; layers against nn.LSTM.
+"""The linear recurrence against memory bandwidth and other implementations; recurrent layers against nn.LSTM.
 
-Both sides of a line run in turn in one process; times are medians. A line with ``fresh: false`` writes into arrays
-that exist on both sides: a large new result costs several times the scan itself. Prints a JSON line each,
-``ratio`` being our time through theirs.
+Both sides run in turn in one process; times are medians. With ``fresh: false`` both sides write into existing
+arrays, because allocating a large result costs several times the scan itself. Prints one JSON line per comparison;
+``ratio`` is our time / their time.
 
     python benchmarks/linear_recurrence.py [--threads 2] [--only floor,loops,layers]
 """
@@ -27,13 +27,13 @@ SHAPES = [(8, 8192, 256), (1, 2**20, 16)]
 
 
 def seconds(sides: dict[str, Work], repeats: int) -> dict[str, float]:
-    """The median time of each side, the sides taking turns."""
+    """Return the median time of each side in seconds; the sides take turns."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, work in sides.items():
             started = time.perf_counter()
             work()
-            if turn:  # the first is for compilers and caches
+            if turn:  # the first turn is a warm-up
                 times[name].append(time.perf_counter() - started)
     return {name: statistics.median(each) for name, each in times.items()}
 
@@ -46,7 +46,7 @@ def line(what: str, ours: Work, theirs: Work, repeats: int, **facts: object) -> 
 
 
 def floors() -> Iterator[dict[str, object]]:
-    """Forward: 12 bytes an element read or written, as torch.add does. Backward 20: a, h, g in, da, db out."""
+    """Compare with memory bandwidth: 12 bytes per element forward, as in torch.add; 20 backward (a, h, g, da, db)."""
     for shape in SHAPES:
         a, b, h, g, da, db = (torch.rand(shape) for _ in range(6))
 
@@ -70,7 +70,7 @@ def floors() -> Iterator[dict[str, object]]:
 
 
 def loop(a: Tensor, b: Tensor) -> Tensor:
-    """The recurrence as it is written by hand; ``unbind``, since indexing has a quadratic gradient."""
+    """Compute the recurrence in a Python loop; ``unbind``, since the gradient of indexing takes quadratic time."""
     state, states = torch.zeros_like(b[:, 0]), []
     for gate, token in zip(a.unbind(1), b.unbind(1), strict=True):
         state = gate * state + token
@@ -139,8 +139,10 @@ PARTS = {"floor": floors, "loops": others, "layers": layers}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--threads", type=int, default=torch.get_num_threads(), help="number of threads (default: torch's)"
+    )
+    parser.add_argument("--only", default=",".join(PARTS), help=f"comma-separated parts out of {', '.join(PARTS)}")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for part in options.only.split(","):

@@ -1,12 +1,12 @@
-"""A step of learning a mask against a plain training step of the same network, and the memory that masks take.
+"""A mask training step against an ordinary training step of the same network, and the peak memory of masks.
 
-Both sides of a comparison run in one process and take turns; the fastest of each counts, so that what else the
-machine does meets both. Prints a JSON line a comparison:
+Both sides run in one process and take turns, so that other load affects both; the fastest step of each side counts.
+Prints one JSON line per comparison:
 
-* ``step``: ``ratio`` is the seconds of a mask step (4 masks, 800×4 network, batch 128) over those of an unmasked
-  Adam step of the same batch; at most 3 is asked, against ``Adam(fused=True)`` and against the default.
-* ``memory``: MB that learning a mask of a 2000×4 network takes at its highest above the module, in a process of its
-  own; ``ratio`` is that over the 500 MB that are asked.
+* ``step``: ``ratio`` is the time of a mask step (4 masks, 800×4 network, batch 128) / that of an unmasked Adam step
+  on the same batch. Goal: at most 3, against ``Adam(fused=True)`` and against the default.
+* ``memory``: peak memory in MB for training masks of a 2000×4 network, beyond the module itself, in a new process.
+  ``ratio`` is this / the goal of 500 MB.
 
     python benchmarks/masks.py [--rounds 60]
 """
@@ -28,13 +28,13 @@ from extrapolate.inspect import MaskConfig
 from extrapolate.inspect.masks import ready
 from extrapolate.inspect.masks.learner import MaskLearner
 
-BATCH, MASKS, ASKED_MB = 128, 4, 500
+BATCH, MASKS, GOAL_MB = 128, 4, 500
 
 Step = Callable[[], object]
 
 
 def network(width: int) -> nn.Module:
-    """Two numbers of two digits and an operation, one-hot, to two digits; four hidden layers."""
+    """Build a network with 4 hidden layers: two 2-digit numbers and an operation, one-hot (42), to two digits."""
     sizes = [42, *[width] * 4]
     hidden = [part for pair in itertools.pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(width, 20))
@@ -62,7 +62,7 @@ def unmasked(module: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
 
 
 def fastest(steps: dict[str, Step], rounds: int) -> dict[str, float]:
-    """Seconds of each one's fastest step, by turns."""
+    """Return the seconds of the fastest step of each side; the sides take turns."""
     best = dict.fromkeys(steps, float("inf"))
     for _ in range(rounds):
         for name, step in steps.items():
@@ -88,7 +88,7 @@ def times(rounds: int) -> None:
     }
     with ready(module):
         for step in steps.values():
-            step()  # kernels are compiled, states made
+            step()  # warm-up: compile kernels, create optimizer states
         best = fastest(steps, rounds)
     for theirs in ("Adam(fused=True)", "Adam"):
         milliseconds = {"ms_ours": round(1e3 * best["masks"], 2), "ms_theirs": round(1e3 * best[theirs], 2)}
@@ -107,10 +107,10 @@ def highest_mb() -> float:
 
 
 def memory() -> None:
-    """To be called in a process of its own: the highest memory of a process never falls."""
+    """Measure peak memory; call it in a new process, since the peak of a process never falls."""
     small = network(8)
     with ready(small):
-        MaskLearner(small, loss, MaskConfig(masks=MASKS)).step(data())  # compilers and libraries are loaded
+        MaskLearner(small, loss, MaskConfig(masks=MASKS)).step(data())  # warm-up: load compilers and libraries
     module = network(2000)
     loss(module, *data())
     before = highest_mb()
@@ -119,12 +119,12 @@ def memory() -> None:
         for _ in range(4):
             learner.step(data())
     above = highest_mb() - before
-    print_result({"what": "memory", "mb": round(above), "ratio": round(above / ASKED_MB, 3)})
+    print_result({"what": "memory", "mb": round(above), "ratio": round(above / GOAL_MB, 3)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60, help="steps of each kind that are timed")
+    parser.add_argument("--rounds", type=int, default=60, help="timed steps per side (default 60)")
     times(parser.parse_args().rounds)
     subprocess.run([sys.executable, "-c", "import masks; masks.memory()"], cwd=sys.path[0], check=True)
 

@@ -1,9 +1,9 @@
-"""The diagonal Neural GPU's fused steps against its plain ones, in training and answering; and five batches at once.
+"""The diagonal Neural GPU: fused steps against unfused ones, in training and inference; five batches at once.
 
-All sides of a line run in turn in one process; times are medians of the processor's time, and of the clock's. A
-training step is forward and backward of the cross-entropy and the saturation, with dropout; its optimizer is left
-out. Prints a JSON line each, ``ratio`` being the first side's processor time through the second one's. Freed memory
-is kept, as ``extrapolate run`` does.
+Both sides run in turn in one process; times are medians, of CPU time and of wall time. A training step is forward
+and backward of the cross-entropy and the saturation cost, with dropout, without the optimizer. Prints one JSON line
+per comparison; ``ratio`` is the CPU time of the first side / that of the second. The allocator keeps freed memory,
+as in ``extrapolate run``.
 
     python benchmarks/neural_gpu.py [--threads 1] [--repeats 7]
 """
@@ -24,28 +24,28 @@ from extrapolate.nn.neural_gpu import _diagonal_fused
 
 Work = Callable[[], object]
 
-#: Symbols and answers, (B, n) each.
+#: Pairs of (symbols, targets), both (B, n).
 Batches = list[tuple[Tensor, Tensor]]
 
-#: Logits of each batch, and the mean saturation.
-Way = Callable[[nn.DiagonalNeuralGPU, Batches], tuple[list[Tensor], Tensor]]
+#: Returns the logits of each batch, and the mean saturation cost.
+Forward = Callable[[nn.DiagonalNeuralGPU, Batches], tuple[list[Tensor], Tensor]]
 
-#: Length, sequences, maps of a training step; those of the published addition and multiplication first.
+#: (length, sequences, channels) of a training step; first those of the published addition and multiplication.
 TRAINING = [(41, 32, 48), (41, 32, 96), (20, 32, 48), (8, 32, 48)]
-ANSWERING = [(401, 4, 48), (41, 256, 48)]
+INFERENCE = [(401, 4, 48), (41, 256, 48)]
 
-#: Lengths of the batches of a step of the products' training, sequences of each, maps.
-GROUPS, EACH, MAPS = (8, 20, 28, 36, 41), 16, 96
+#: A training step of multiplication: the lengths of its batches, sequences per batch, channels.
+GROUPS, EACH, CHANNELS = (8, 20, 28, 36, 41), 16, 96
 
 
 def seconds(sides: dict[str, Work], repeats: int) -> dict[str, tuple[float, float]]:
-    """The median processor time and clock time of each side, the sides taking turns."""
+    """Return the median CPU time and wall time of each side in seconds; the sides take turns."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, work in sides.items():
             began = time.process_time(), time.perf_counter()
             work()
-            if turn:  # the first is for compilers and caches
+            if turn:  # the first turn is a warm-up
                 times[name].append((time.process_time() - began[0], time.perf_counter() - began[1]))
     return {
         name: (statistics.median(cpu for cpu, _ in each), statistics.median(wall for _, wall in each))
@@ -65,8 +65,8 @@ def line(what: str, sides: dict[str, Work], repeats: int, **facts: object) -> di
     return {"benchmark": what, **facts, **rounded, "ratio": ratio}
 
 
-def plainly(work: Work) -> Work:
-    """``work`` with the fused steps out of reach."""
+def unfused(work: Work) -> Work:
+    """Return ``work`` with the fused steps disabled."""
 
     def run() -> None:
         usable = _diagonal_fused.usable
@@ -79,10 +79,10 @@ def plainly(work: Work) -> Work:
     return run
 
 
-def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, answer: Tensor) -> None:
+def train(model: nn.DiagonalNeuralGPU, symbols: Tensor, target: Tensor) -> None:
     model.zero_grad()
     logits, saturation = model.measure_saturation(symbols)
-    (F.cross_entropy(logits.flatten(0, 1), answer.flatten()) + 1e-3 * saturation).backward()
+    (F.cross_entropy(logits.flatten(0, 1), target.flatten()) + 1e-3 * saturation).backward()
 
 
 def together(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], Tensor]:
@@ -94,12 +94,12 @@ def loop(model: nn.DiagonalNeuralGPU, batches: Batches) -> tuple[list[Tensor], T
     return list(logits), torch.stack(costs).mean()
 
 
-def train_groups(model: nn.DiagonalNeuralGPU, batches: Batches, way: Way) -> None:
+def train_groups(model: nn.DiagonalNeuralGPU, batches: Batches, forward: Forward) -> None:
     model.zero_grad()
-    logits, cost = way(model, batches)
+    logits, cost = forward(model, batches)
     entropies = [
-        F.cross_entropy(each.flatten(0, 1), answer.flatten())
-        for each, (_, answer) in zip(logits, batches, strict=True)
+        F.cross_entropy(each.flatten(0, 1), target.flatten())
+        for each, (_, target) in zip(logits, batches, strict=True)
     ]
     (torch.stack(entropies).mean() + 1e-3 * cost).backward()
 
@@ -110,34 +110,34 @@ def infer(model: nn.DiagonalNeuralGPU, symbols: Tensor) -> None:
 
 
 def lines(repeats: int) -> Iterator[dict[str, object]]:
-    for length, count, maps in TRAINING:
-        model = nn.DiagonalNeuralGPU(13, 3, maps, dropout=0.5)
+    for length, count, channels in TRAINING:
+        model = nn.DiagonalNeuralGPU(13, 3, channels, dropout=0.5)
         model.key = torch.tensor([0, 1, 0])
-        symbols, answer = torch.randint(1, 3, (count, length)), torch.randint(3, (count, length))
-        work: Work = lambda m=model, x=symbols, y=answer: train(m, x, y)  # noqa: E731
-        facts = {"length": length, "sequences": count, "maps": maps}
-        yield line("training step", {"fused": work, "plain": plainly(work)}, repeats, **facts)
-    model = nn.DiagonalNeuralGPU(13, 3, MAPS, dropout=0.1)
+        symbols, target = torch.randint(1, 3, (count, length)), torch.randint(3, (count, length))
+        work: Work = lambda m=model, x=symbols, y=target: train(m, x, y)  # noqa: E731
+        facts = {"length": length, "sequences": count, "maps": channels}
+        yield line("training step", {"fused": work, "plain": unfused(work)}, repeats, **facts)
+    model = nn.DiagonalNeuralGPU(13, 3, CHANNELS, dropout=0.1)
     model.key = torch.tensor([0, 1, 0])
     batches = [(torch.randint(1, 3, (EACH, n)), torch.randint(3, (EACH, n))) for n in GROUPS]
     groups: dict[str, Work] = {
         "together": lambda: train_groups(model, batches, together),
         "loop": lambda: train_groups(model, batches, loop),
     }
-    facts = {"lengths": GROUPS, "sequences": EACH, "maps": MAPS}
+    facts = {"lengths": GROUPS, "sequences": EACH, "maps": CHANNELS}
     yield line("training step of five lengths", groups, repeats, **facts)
-    for length, count, maps in ANSWERING:
-        model = nn.DiagonalNeuralGPU(13, 3, maps).eval()
+    for length, count, channels in INFERENCE:
+        model = nn.DiagonalNeuralGPU(13, 3, channels).eval()
         symbols = torch.randint(1, 3, (count, length))
-        answers: Work = lambda m=model, x=symbols: infer(m, x)  # noqa: E731
-        facts = {"length": length, "sequences": count, "maps": maps}
-        yield line("answers", {"fused": answers, "plain": plainly(answers)}, repeats, **facts)
+        outputs: Work = lambda m=model, x=symbols: infer(m, x)  # noqa: E731
+        facts = {"length": length, "sequences": count, "maps": channels}
+        yield line("answers", {"fused": outputs, "plain": unfused(outputs)}, repeats, **facts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1, help="number of threads (default 1)")
+    parser.add_argument("--repeats", type=int, default=7, help="timed turns per side (default 7)")
     options = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(options.threads)

@@ -1,13 +1,13 @@
-"""A step of Madam against torch's Adam, and the bytes that each optimizer keeps, on the CPU.
+"""Madam against torch's Adam on the CPU: time per step, and bytes of weights and optimizer state.
 
-All on the same 100 tensors of 10 M parameters in all, in one process; the sides of a comparison take turns, and
-the fastest of each counts, so that what else the machine does meets both. Prints a JSON line a comparison:
+All optimizers update the same 100 tensors with 10 M parameters in total, in one process. They take turns, so that
+other load affects all; the fastest step of each counts. Prints one JSON line per comparison; ``ratio`` is ours /
+theirs:
 
-* ``time``: ``ratio`` is ours over theirs, of a step's seconds; of Madam at most 1.0 against
-  ``Adam(foreach=True)`` is asked, 1.5 against ``Adam(fused=True)`` aimed at.
-* ``state``: ratio of the bytes of the optimizers' state; 0.5 is asked of Madam.
-* ``weights and state``: ratio of the bytes of all that is kept between steps, as allocated; at most 0.4 is asked
-  of IntegerMadam at 12 bits.
+* ``time``: of the seconds per step. Goal for Madam: at most 1.0 against ``Adam(foreach=True)``, 1.5 against
+  ``Adam(fused=True)``.
+* ``state``: of the bytes of optimizer state. Goal for Madam: 0.5.
+* ``weights and state``: of the allocated bytes of weights and state. Goal for IntegerMadam with 12 bits: at most 0.4.
 
     python benchmarks/optim.py [--rounds 20]
 """
@@ -38,8 +38,8 @@ THEIRS: dict[str, Make] = {
 }
 
 
-def stepped(make: Make) -> tuple[Optimizer, list[Tensor]]:
-    """An optimizer that has begun, and its parameters; every optimizer gets the same ones."""
+def create(make: Make) -> tuple[Optimizer, list[Tensor]]:
+    """Return an optimizer after its first step, and its parameters, which are the same for all optimizers."""
     generator = torch.Generator().manual_seed(0)
     shape = (PARAMETERS // TENSORS // 250, 250)
     params = [torch.randn(shape, generator=generator) for _ in range(TENSORS)]
@@ -51,7 +51,7 @@ def stepped(make: Make) -> tuple[Optimizer, list[Tensor]]:
 
 
 def fastest(optimizers: dict[str, Optimizer], rounds: int) -> dict[str, float]:
-    """Seconds of each optimizer's fastest step, by turns of a few steps each."""
+    """Return the seconds of each optimizer's fastest step; they take turns of a few steps."""
     best = dict.fromkeys(optimizers, float("inf"))
     for _ in range(rounds):
         for name, each in optimizers.items():
@@ -62,10 +62,10 @@ def fastest(optimizers: dict[str, Optimizer], rounds: int) -> dict[str, float]:
     return best
 
 
-def allocated(tensors: list[Tensor]) -> int:
-    """Bytes of the memory that tensors hold, each piece once."""
-    pieces = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors}
-    return sum(pieces.values())
+def count_bytes(tensors: list[Tensor]) -> int:
+    """Return the bytes of the tensors' storages; a shared storage counts once."""
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors}
+    return sum(storages.values())
 
 
 def state_of(optimizer: Optimizer) -> list[Tensor]:
@@ -78,31 +78,31 @@ def print_result(what: str, ours: str, theirs: str, ratio: float, details: dict[
 
 
 def times(rounds: int) -> None:
-    best = fastest({name: stepped(make)[0] for name, make in (OURS | THEIRS).items()}, rounds)
+    best = fastest({name: create(make)[0] for name, make in (OURS | THEIRS).items()}, rounds)
     for ours in OURS:
         for theirs in THEIRS:
             details = {"ms_ours": round(1e3 * best[ours], 2), "ms_theirs": round(1e3 * best[theirs], 2)}
             print_result("time", ours, theirs, best[ours] / best[theirs], details)
 
 
-def bytes_kept() -> None:
-    adam, adam_params = stepped(THEIRS["Adam(fused=True)"])
-    theirs = allocated(state_of(adam))
+def sizes() -> None:
+    adam, adam_params = create(THEIRS["Adam(fused=True)"])
+    theirs = count_bytes(state_of(adam))
     for name, make in OURS.items():
-        optimizer, params = stepped(make)
+        optimizer, params = create(make)
         if isinstance(optimizer, IntegerMadam):
             optimizer.pack()
-        ours = allocated(state_of(optimizer))
+        ours = count_bytes(state_of(optimizer))
         print_result("state", name, "Adam", ours / theirs, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
-        ours, total = allocated([*state_of(optimizer), *params]), theirs + allocated(adam_params)
+        ours, total = count_bytes([*state_of(optimizer), *params]), theirs + count_bytes(adam_params)
         print_result("weights and state", name, "Adam", ours / total, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=20, help="turns of each optimizer, of a few steps each")
+    parser.add_argument("--rounds", type=int, default=20, help="turns per optimizer (default 20), 4 steps each")
     times(parser.parse_args().rounds)
-    bytes_kept()
+    sizes()
 
 
 if __name__ == "__main__":

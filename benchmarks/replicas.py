@@ -1,9 +1,9 @@
-"""R models trained at once against the same training done the usual way: one model, eager, one after the other.
+"""R models trained at once, against the usual eager training of one model after another.
 
-Both sides train multiplication with the Single Module Task's own batches, loss, penalty, optimizer and box.
-Each size has a process of its own, so that its peak memory is its own, and one thread, as `extrapolate run`
-gives each part (tensors of one model are too small for a second to help). Prints a JSON line a size; ``ratio`` is
-the usual time of a run-step (one step of one model) over ours, both measured in this run.
+Both sides train multiplication with the batches, loss, penalty, optimizer and weight box of the Single Module Task.
+Each size runs in a new process, which makes its peak memory measurable, and on one thread, like a process of
+`extrapolate run`. Prints one JSON line per size; ``ratio`` is the usual time of a run-step (one step of one model) /
+ours, both measured in this run.
 
     python benchmarks/replicas.py [--unit StochasticNMU] [--seconds 10]
 """
@@ -26,18 +26,18 @@ from extrapolate.experiments.arithmetic._units import UNITS, SingleModuleConfig,
 from extrapolate.tasks import PUBLISHED_RANGES
 from extrapolate.training.loop import run_training
 
-#: Ranges and seeds that give each number of replicas.
+#: (ranges, seeds) per number of replicas.
 SIZES = {1: (1, 1), 25: (1, 25), 225: (9, 25), 2_000: (8, 250)}
 
 
 def config_for(ranges: int, seeds: int) -> SingleModuleConfig:
-    steps = 10**9  # the stopwatch ends it
+    steps = 10**9  # the stopwatch ends the training
     return SingleModuleConfig(ranges=PUBLISHED_RANGES[-ranges:], seeds=seeds, steps=steps, eval_every=steps)
 
 
 @dataclass
 class Stopwatch:
-    """Stops a training after so many seconds, and knows the time of a step without the first ones (compiling)."""
+    """Stops training after ``seconds``; measures the time per step, without the first steps (compilation)."""
 
     seconds: float
     seen: list[tuple[float, int]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Stopwatch:
 
 
 def ours(size: int, model_name: str, seconds: float) -> dict[str, Any]:
-    """Microseconds of a run-step, and the process's peak memory."""
+    """Return the microseconds per run-step, and the peak memory of the process in MiB."""
     training = train_unit(config_for(*SIZES[size]), model_name, "mul")
     assert training.train is not None
     watch = Stopwatch(seconds)
@@ -66,7 +66,7 @@ def ours(size: int, model_name: str, seconds: float) -> dict[str, Any]:
 
 
 def usual(model_name: str, seconds: float) -> dict[str, Any]:
-    """The loop everybody writes."""
+    """Return the microseconds per run-step of an ordinary training loop."""
     torch.manual_seed(0)
     config = config_for(1, 1)
     low, high = config.ranges[0].train.intervals[0]
@@ -91,22 +91,22 @@ def usual(model_name: str, seconds: float) -> dict[str, Any]:
     return {"us_a_run_step": 1e6 * (time.perf_counter() - began) / (step - warm)}
 
 
-def alone(function: Any, *arguments: Any) -> dict[str, Any]:
-    """``function`` in a fresh process."""
+def run_in_process(function: Any, *arguments: Any) -> dict[str, Any]:
+    """Call ``function`` in a new process."""
     with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (1,)) as pool:
         return pool.apply(function, arguments)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--unit", default="StochasticNMU", help="a unit that multiplies")
-    parser.add_argument("--seconds", type=float, default=10.0, help="to measure each side for")
+    parser.add_argument("--unit", default="StochasticNMU", help="a unit that supports multiplication")
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured seconds per side (default 10)")
     arguments = parser.parse_args()
     common = {"unit": arguments.unit, "torch": torch.__version__}
-    one = alone(usual, arguments.unit, arguments.seconds)["us_a_run_step"]
+    one = run_in_process(usual, arguments.unit, arguments.seconds)["us_a_run_step"]
     print(json.dumps({"side": "usual", "replicas": 1, "us_a_run_step": round(one, 1), **common}), flush=True)
     for size in SIZES:
-        measured = alone(ours, size, arguments.unit, arguments.seconds)
+        measured = run_in_process(ours, size, arguments.unit, arguments.seconds)
         line = {
             "side": "ours",
             "replicas": size,

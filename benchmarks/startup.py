@@ -1,7 +1,7 @@
-"""How long a person waits before anything is done: the import, the command's help, a misspelt name.
+"""Start-up time: the import, the command's help, an unknown experiment.
 
-Each call is a process of its own, in turn with a process that does nothing (``python -c pass``); the first of each is
-not counted, since it fills the file cache. Prints a JSON line a call: the medians in seconds, and the limit.
+Each call is a new process, in turn with an empty one (``python -c pass``). The first of each is a warm-up that fills
+the file cache. Prints one JSON line per call: the medians in seconds, and the limit.
 
     python benchmarks/startup.py [--repeats 10]
 """
@@ -15,7 +15,7 @@ import time
 
 COMMAND = "from extrapolate.cli import main; main()"
 
-#: What is called, the exit status it must end with, and the seconds it may take.
+#: Arguments of ``python -c``, expected exit status, and limit in seconds.
 CALLS: dict[str, tuple[list[str], int, float]] = {
     "import extrapolate": (["import extrapolate"], 0, 0.1),
     "extrapolate --help": ([COMMAND, "--help"], 0, 0.5),
@@ -24,22 +24,22 @@ CALLS: dict[str, tuple[list[str], int, float]] = {
 
 
 def seconds(arguments: list[str], status: int) -> float:
-    """Wall time of ``python -c`` with ``arguments``.
+    """Return the wall time of ``python -c`` with ``arguments``, in seconds.
 
     Raises:
-        RuntimeError: it ended with another status.
+        RuntimeError: its exit status is not ``status``.
     """
     began = time.perf_counter()
-    ended = subprocess.run([sys.executable, "-c", *arguments], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", *arguments], capture_output=True, text=True)
     taken = time.perf_counter() - began
-    if ended.returncode != status:
-        raise RuntimeError(f"{arguments} ended with status {ended.returncode}: {ended.stderr}")
+    if result.returncode != status:
+        raise RuntimeError(f"{arguments} exited with status {result.returncode}, not {status}: {result.stderr}")
     return taken
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=10, help="calls of each that count (default 10)")
+    parser.add_argument("--repeats", type=int, default=10, help="timed calls of each (default 10)")
     repeats = parser.parse_args().repeats
     for name, (arguments, status, limit) in CALLS.items():
         taken, bare = [], []

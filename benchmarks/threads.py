@@ -1,8 +1,8 @@
-"""Two threads against one, beside a program that holds a core: one operation of each package, of several sizes.
+"""Two threads against one while another program uses a core: one operation per package, in several sizes.
 
-A busy process is pinned to one core; the measured process may use all of them. One thread and two take turns in one
-process, each for at least 50 ms a turn; times are medians of 9 turns. Prints a JSON line an operation and size:
-``ratio`` is the time on two threads over that on one; at most 1.2 is asked. With ``--idle`` there is no busy process.
+A busy process is pinned to one core; the measured process may use all cores. One thread and two threads take turns
+of at least 50 ms in one process; times are medians over 9 turns. Prints one JSON line per operation and size;
+``ratio`` is the time on two threads / that on one. Goal: at most 1.2. With ``--idle`` there is no busy process.
 
     python benchmarks/threads.py [--idle] [--turns 9] [--only optim,gilr_lstm]
 """
@@ -30,13 +30,13 @@ from extrapolate.optim import Madam
 
 Work = Callable[[], object]
 
-#: Seconds of a turn at the least; operations are repeated until then.
+#: Shortest turn in seconds; a turn repeats its operation.
 TURN = 0.05
 
-#: Seconds between turns: the threads of the last one have stopped waiting for work by then.
+#: Seconds between turns, in which the threads of the last turn stop waiting for work.
 PAUSE = 0.02
 
-#: Holds the core that it reads, until its input closes.
+#: Program that keeps a core (its argument) busy until its standard input closes.
 HOLD = "import os, sys, threading; os.sched_setaffinity(0, {int(sys.argv[1])}); \
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()\nwhile True: pass"
 
@@ -57,7 +57,7 @@ def madam(size: int) -> Work:
 
 
 def masks(size: int) -> Work:
-    """inspect: four masks of a matrix, and the way back to its logits."""
+    """inspect: four masks of a matrix, forward and backward to the logits."""
     weight, logits = torch.randn(size, size), torch.full((size, size), 2.0, requires_grad=True)
     key, error = torch.tensor([0, 0, 0]), torch.randn(4, size, size)
     return lambda: torch.autograd.grad(sampling.draw(logits, weight, key, 4), logits, error)
@@ -74,19 +74,19 @@ def training_step(model: torch.nn.Module, x: Tensor) -> None:
 
 
 def layer(pass_: Callable[[torch.nn.Module, Tensor], None], batch: int, width: int, length: int) -> Work:
-    """nn: a GILR-LSTM of this width on sequences of this length."""
+    """nn: a GILR-LSTM of ``width`` channels on ``batch`` sequences."""
     model = nn.GILRLSTM(width, width, batch_first=True)
     return partial(pass_, model, torch.randn(batch, length, width))
 
 
 def diagonal(channels: int) -> Work:
-    """nn: 41 steps of the diagonal Neural GPU on 32 sequences of 41 symbols, and the way back."""
+    """nn: 41 steps of the diagonal Neural GPU on 32 sequences of 41 symbols, forward and backward."""
     model, state, span = nn.DiagonalNeuralGPU(13, 3, channels), torch.rand(32, 41, channels), torch.ones(32, 41)
     weights = list(model.cell.parameters())
     return lambda: torch.autograd.grad(model.advance_steps(state, span, range(41)), weights, state)
 
 
-#: Of each operation, how it is made for a size, and its sizes: below 5 ms, about 5, 20 and 100 ms on one thread.
+#: (function that builds the operation, sizes); the sizes take below 5, about 5, 20 and 100 ms on one thread.
 OPERATIONS: dict[str, tuple[Callable[[int], Work], tuple[int, ...]]] = {
     "ops": (recurrence, (500, 3000, 12_000, 50_000)),
     "optim": (madam, (1_000_000, 10_000_000, 40_000_000, 160_000_000)),
@@ -101,10 +101,10 @@ OPERATIONS: dict[str, tuple[Callable[[int], Work], tuple[int, ...]]] = {
 
 @contextmanager
 def busy(core: int) -> Iterator[None]:
-    """While inside, another process computes on ``core``.
+    """Keep ``core`` busy with another process inside the context.
 
     Raises:
-        RuntimeError: it got less than a third of the core.
+        RuntimeError: that process got less than a third of the core.
     """
     child = subprocess.Popen([sys.executable, "-c", HOLD, str(core)], stdin=subprocess.PIPE)
     try:
@@ -113,7 +113,7 @@ def busy(core: int) -> Iterator[None]:
         yield
         share = (processor_seconds(child.pid) - before) / (time.perf_counter() - began)
         if share < 1 / 3:
-            raise RuntimeError(f"the busy process got {share:.0%} of its core: the ratios say nothing")
+            raise RuntimeError(f"the busy process got {share:.0%} of its core: discard the ratios and repeat")
         print(json.dumps({"busy process": f"core {core}", "share": round(share, 2)}), flush=True)
     finally:
         child.kill()
@@ -121,14 +121,14 @@ def busy(core: int) -> Iterator[None]:
 
 
 def processor_seconds(process: int) -> float:
-    """Processor time of another process so far (Linux)."""
+    """Return the CPU time of another process so far, in seconds (Linux only)."""
     with open(f"/proc/{process}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds(work: Work, threads: int, repeats: int) -> float:
-    """The time of one operation, on this many threads."""
+    """Return the time of one operation on ``threads`` threads, in seconds."""
     torch.set_num_threads(threads)
     time.sleep(PAUSE)
     began = time.perf_counter()
@@ -138,8 +138,8 @@ def seconds(work: Work, threads: int, repeats: int) -> float:
 
 
 def compare(work: Work, turns: int) -> dict[str, float]:
-    """The medians of both sides and their ratio."""
-    work()  # kernels are compiled
+    """Return the median times of both sides and their ratio."""
+    work()  # warm-up: compile kernels
     repeats = max(1, math.ceil(TURN / seconds(work, 1, 3)))
     pairs = [(seconds(work, 1, repeats), seconds(work, 2, repeats)) for _ in range(turns)]
     one, two = (statistics.median(side) for side in zip(*pairs, strict=True))
@@ -155,9 +155,11 @@ def lines(names: list[str], turns: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--idle", action="store_true", help="without the busy process")
-    parser.add_argument("--turns", type=int, default=9, help="turns of each side (default 9)")
-    parser.add_argument("--only", default=",".join(OPERATIONS), help=f"some of {', '.join(OPERATIONS)}")
+    parser.add_argument("--idle", action="store_true", help="run without the busy process")
+    parser.add_argument("--turns", type=int, default=9, help="turns per side (default 9)")
+    parser.add_argument(
+        "--only", default=",".join(OPERATIONS), help=f"comma-separated operations out of {', '.join(OPERATIONS)}"
+    )
     options = parser.parse_args()
     names = options.only.split(",")
     keep_freed_memory()

@@ -1,15 +1,15 @@
-"""A training through ``train`` with its default settings, beside the same work done in other ways.
+"""``train`` with its default settings, against the same training written in other ways.
 
-R replicas of a 4 → 64 → 1 network, batch 128, Adam, rows of a table of 10,000. The sides alternate, and each line is
-the median of ``--runs`` of them, in milliseconds a step of all R replicas; ``ratio`` is the time of ``train`` over
-that of the side.
+R replicas of a 4 → 64 → 1 network, batch size 128, Adam, a table of 10,000 rows. The sides take turns. Each line is
+the median of ``--runs`` runs, in milliseconds per step of all R replicas; ``ratio`` is the time of ``train`` / that
+of the side.
 
 * ``one thread``: ``train`` after ``torch.set_num_threads(1)``.
-* ``by hand``: what one writes without this package: ``vmap(grad)``, foreach Adam, ``torch.randint`` of (R, B), one
-  thread, no evaluation.
-* ``one at a time``: R ordinary modules, one after another, one thread.
+* ``by hand``: code without this package: ``vmap(grad)``, foreach Adam, ``torch.randint`` of (R, B); one thread, no
+  evaluation.
+* ``one at a time``: R ordinary modules one after another, on one thread.
 
-With ``--busy`` another process keeps one core busy meanwhile; it is checked to run.
+With ``--busy`` another process keeps one core busy; the script checks that it really ran.
 
     python benchmarks/training.py [--busy] [--runs 9]
 """
@@ -47,7 +47,7 @@ def mse(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def ours(replicas: int, threads: int) -> Callable[[], None]:
-    """``train`` as its documentation shows it."""
+    """Return a training with ``train``, as in its documentation."""
     torch.set_num_threads(threads)
     stacked = Replicas.build(network, range(replicas))
     return lambda: train(stacked, mse, (X, Y), steps=STEPS, optimizer=partial(torch.optim.Adam, lr=1e-3)) and None
@@ -101,7 +101,7 @@ def spin() -> None:
 
 @contextmanager
 def busy_core(wanted: bool) -> Iterator[None]:
-    """Another process keeps core 0 busy; afterwards it is checked to have had its share of it."""
+    """Keep core 0 busy with another process; exit with an error if that got less than 25 % of it."""
     if not wanted:
         yield
         return
@@ -113,7 +113,7 @@ def busy_core(wanted: bool) -> Iterator[None]:
         yield
         share = (_cpu_seconds(process.pid) - before) / (time.monotonic() - began)
         if share < 0.25:
-            raise SystemExit(f"the busy process had {share:.0%} of a core: this measures nothing")
+            raise SystemExit(f"the busy process got only {share:.0%} of a core: discard the results and repeat")
     finally:
         process.kill()
 
@@ -125,7 +125,7 @@ def _cpu_seconds(pid: int | None) -> float:
 
 
 def measure(replicas: int, runs: int) -> dict[str, float]:
-    """Median milliseconds a step of each side, the sides in turn."""
+    """Return the median milliseconds per step of each side; the sides take turns."""
     sides: dict[str, tuple[Callable[[], Callable[[], None]], int]] = {
         "train": (lambda: ours(replicas, THREADS), STEPS),
         "one thread": (lambda: ours(replicas, 1), STEPS),
@@ -133,7 +133,7 @@ def measure(replicas: int, runs: int) -> dict[str, float]:
         "one at a time": (lambda: one_at_a_time(replicas), STEPS // 10),
     }
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for run in range(runs + 1):  # the first warms up
+    for run in range(runs + 1):  # the first run is a warm-up
         for name, (make, steps) in sides.items():
             work = make()
             began = time.perf_counter()
@@ -145,8 +145,8 @@ def measure(replicas: int, runs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--busy", action="store_true", help="keep one core busy meanwhile")
-    parser.add_argument("--runs", type=int, default=9, help="of each side")
+    parser.add_argument("--busy", action="store_true", help="keep one core busy with another process")
+    parser.add_argument("--runs", type=int, default=9, help="timed runs per side (default 9)")
     arguments = parser.parse_args()
     with busy_core(arguments.busy):
         for replicas in (8, 25):

@@ -1,4 +1,4 @@
-"""From tables to formulas: exact ones, noisy ones, and the refusal where there is none."""
+"""Formulas from exact tables, from noisy tables, and no formula from tables without one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +18,11 @@ Array = NDArray[np.float64]
 
 
 def _table(formula: str, **ranges: tuple[float, float]) -> tuple[pd.DataFrame, Array]:
-    """500 rows: columns drawn from their ranges, three distractors of other scales, and the target."""
+    """Return 500 rows of columns sampled uniformly from ``ranges``, with three distractors, and the target."""
     rng, rows = np.random.default_rng(0), 500
     distractors = {"noise": (-1, 1), "big": (1e5, 1e6), "small": (1e-3, 2e-3)}
-    drawn = {name: rng.uniform(low, high, rows) for name, (low, high) in (ranges | distractors).items()}
-    frame = pd.DataFrame(drawn, columns=[*distractors, *ranges])
+    columns = {name: rng.uniform(low, high, rows) for name, (low, high) in (ranges | distractors).items()}
+    frame = pd.DataFrame(columns, columns=[*distractors, *ranges])
     return frame, _truth(formula, frame)
 
 
@@ -67,7 +67,7 @@ def test_exact_tables_give_the_exact_formula(formula: str, ranges: dict[str, tup
     ],
 )
 @pytest.mark.parametrize("growing", [False, True])
-def test_noisy_tables_give_the_form_and_honest_uncertainty(
+def test_noisy_tables_give_the_formula_and_correct_standard_errors(
     formula: str, ranges: dict[str, tuple[float, float]], terms: dict[str, float], growing: bool
 ) -> None:
     frame, y = _table(formula, **ranges)
@@ -91,7 +91,7 @@ WITHOUT_FORMULA: dict[str, Callable[[Array, Array], Array]] = {
 
 
 @pytest.mark.parametrize("target", WITHOUT_FORMULA)
-def test_tables_without_a_formula_get_none(target: str) -> None:
+def test_no_formula_is_found_in_tables_without_one(target: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (150, 4))
     y = WITHOUT_FORMULA[target](x, rng.standard_normal(150))
@@ -105,7 +105,7 @@ def test_tables_without_a_formula_get_none(target: str) -> None:
         np.testing.assert_allclose(outside, 3.5)
 
 
-def test_names_of_any_kind_become_parsable_symbols() -> None:
+def test_any_column_names_become_parsable_symbols() -> None:
     frame, y = _table("u*v + w", u=(1, 5), v=(-5, 5), w=(0, 3))
     frame = frame.rename(columns={"u": "unit price (€)", "v": "I", "w": "2nd fee"})
     model = ArithmeticRegressor().fit(frame, y)
@@ -122,27 +122,27 @@ def test_a_column_of_zeros_and_ones_keeps_its_simplest_power() -> None:
     assert str(model.expression_) == "x0*x1 + x2"
 
 
-def test_a_sum_below_is_found_from_the_reciprocal() -> None:
+def test_a_sum_in_the_denominator_is_found_from_the_reciprocal() -> None:
     frame, y = _table("n*T/(V - n*b)", n=(1, 3), T=(200, 400), V=(10, 30), b=(0.03, 0.2))
     model = ArithmeticRegressor().fit(frame.drop(columns=["noise", "big", "small"]), y)
     n, temperature, volume, b = sympy.symbols("n T V b")
     assert sympy.simplify(model.expression_ - n * temperature / (volume - n * b)) == 0
 
 
-def test_of_columns_in_two_units_the_first_is_used() -> None:
+def test_the_first_of_proportional_columns_is_used() -> None:
     frame, y = _table("a*b", a=(1, 5), b=(-5, 5))
     model = ArithmeticRegressor().fit(frame.assign(cents=100 * frame["a"], copy=frame["b"]), y)
     assert str(model.expression_) == "a*b"
 
 
-def test_all_rows_of_a_long_table_are_met() -> None:
+def test_all_rows_of_a_long_table_are_checked() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 5, (30_000, 3))
     y = x[:, 0] / x[:, 1] + x[:, 2]
     model = ArithmeticRegressor().fit(x, y)
     assert str(model.expression_) == "x0/x1 + x2"
     assert model.certificate_.outer_rows == model.outer_.sum() == 6000
-    y[::1000] += 1e-3  # rows that a sample would hardly see
+    y[::1000] += 1e-3  # few rows, which a sample would probably miss
     assert not ArithmeticRegressor(replicas=8).fit(x, y).certificate_.exact
 
 
@@ -155,7 +155,7 @@ def test_same_table_and_seed_give_the_same_answer() -> None:
     assert [each.cost for each in first.candidates_] == [each.cost for each in second.candidates_]
 
 
-def test_candidates_are_a_front_with_the_choice_first() -> None:
+def test_candidates_are_a_pareto_front_with_the_chosen_formula_first() -> None:
     frame, y = _table("a*b + c", a=(-5, 5), b=(1, 4), c=(0, 2))
     model = ArithmeticRegressor(replicas=16).fit(frame, y)
     first, *others = model.candidates_
@@ -166,7 +166,7 @@ def test_candidates_are_a_front_with_the_choice_first() -> None:
 
 
 class _Recorder:
-    """Stops the search at its second stage."""
+    """Records the stages and requests a stop at the second one."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -179,7 +179,7 @@ class _Recorder:
         return len(self.names) >= 2
 
 
-def test_a_search_ends_on_request_or_when_its_time_is_over() -> None:
+def test_a_search_ends_on_request_or_at_the_time_limit() -> None:
     x, y = np.split(np.random.default_rng(0).standard_normal((200, 7)), [6], axis=1)
     recorder = _Recorder()
     with pytest.raises(Interrupted):
@@ -204,12 +204,12 @@ def test_a_search_ends_on_request_or_when_its_time_is_over() -> None:
         (1.02, 0.05, "None"),
     ],
 )
-def test_neat_constants_only_where_a_random_number_would_not_be(value: float, tolerance: float, text: str) -> None:
+def test_neat_constants_are_recognised_only_if_not_by_chance(value: float, tolerance: float, text: str) -> None:
     assert str(recognise(value, tolerance)) == text
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks([ArithmeticRegressor(replicas=4)])
-def test_scikit_learns_own_checks(estimator: ArithmeticRegressor, check: Any) -> None:
+def test_scikit_learn_estimator_checks(estimator: ArithmeticRegressor, check: Any) -> None:
     check(estimator)

@@ -1,4 +1,4 @@
-"""Masks that leave out a class: what is masked, in which order, from which images, and how losses are judged."""
+"""Masks learned without a class: masked tensors, rounds, images, and the verdicts on losses."""
 
 from pathlib import Path
 
@@ -29,19 +29,19 @@ SMOKE = PRESETS["smoke"]
 
 
 def rows(without: np.ndarray, seeds: int = 2) -> pl.DataFrame:
-    """A network that is always right but without a class: then its answers are ``without`` (10, 10)."""
+    """Results of a network that is always right, except without class 3: ``without`` (10, 10) has its answers."""
     views = {"unmasked": np.eye(10), "control": np.eye(10), "without 3": without}
     return pl.DataFrame(
         {
             "model": view,
-            "task": f"class {asked}",
+            "task": f"class {name}",
             "seed": seed,
-            "accuracy": float(matrix[place, place]),
-            **{f"given {given}": float(share) for given, share in zip(CLASSES, matrix[place], strict=True)},
+            "accuracy": float(matrix[label, label]),
+            **{f"given {answer}": float(share) for answer, share in zip(CLASSES, matrix[label], strict=True)},
         }
         for seed in range(seeds)
         for view, matrix in views.items()
-        for place, asked in enumerate(CLASSES)
+        for label, name in enumerate(CLASSES)
     )
 
 
@@ -49,7 +49,7 @@ def build(config: ClassRemovalConfig) -> torch.nn.Module:
     return removal_study(config, 0).build()
 
 
-def test_images_are_normalized_by_the_training_set_and_none_is_in_two_sets() -> None:
+def test_images_are_normalized_by_the_training_set_and_sets_are_disjoint() -> None:
     found = images_of(SMOKE.data)
     assert found.training.images.mean().abs() < 1e-5
     assert found.training.images.std() == pytest.approx(1, abs=1e-4)
@@ -91,7 +91,7 @@ def test_differences_are_to_the_control_mask() -> None:
     [(0.9, 0.05, True, True), (0.9, 0.2, True, False), (0.3, 0.5, False, False)],
 )
 def test_losses_are_judged(target: float, bystander: float, most: bool, little: bool) -> None:
-    without = np.diag([1 - (target if place == 3 else bystander * (place == 7)) for place in range(10)])
+    without = np.diag([1 - (target if label == 3 else bystander * (label == 7)) for label in range(10)])
     found = {each.id: each for each in modularity_class_removal.claims(rows(without), PRESETS["laptop"])}
     assert found["control"].holds
     assert found["removed-loses-most"].holds is most

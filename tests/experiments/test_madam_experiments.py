@@ -1,4 +1,4 @@
-"""Learning rates of each replica's own, the problems optimizers are compared on, and what is found of them."""
+"""One learning rate per replica, the problems for comparing optimizers, and the verdicts on findings."""
 
 import math
 from dataclasses import replace
@@ -32,7 +32,7 @@ RATES = madam_learning_rate.presets["laptop"]
 
 
 @pytest.mark.parametrize("make", [torch.optim.Adam, partial(torch.optim.SGD, momentum=0.9)])
-def test_each_replica_moves_as_with_an_optimizer_of_its_own(make: Any) -> None:
+def test_each_replica_moves_as_with_its_own_optimizer(make: Any) -> None:
     rates = torch.tensor([1e-4, 1e-2, 0.5])
     stacked = torch.randn(3, 4, 2, requires_grad=True)
     alone = [row.detach().clone().requires_grad_() for row in stacked]
@@ -56,7 +56,7 @@ def test_an_optimizer_whose_steps_cannot_be_scaled_is_refused() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_resumed_training_keeps_its_rates(name: str, tmp_path: Path) -> None:
-    """Rates of each replica's own, and a factor that has fallen: the end is that of an undisturbed training."""
+    """With one rate per replica and a schedule, a resumed training equals an uninterrupted one."""
     config = TrainConfig(
         loss=lambda model, key, batch: torch.cat([p.flatten() for p in model.parameters()]).square().sum(),
         optimizer=lambda parameters: OPTIMIZERS[name](parameters, torch.tensor([0.01, 0.1])),
@@ -113,13 +113,13 @@ def test_published_networks_have_the_published_sizes() -> None:
     assert reader(torch.zeros(2, 35, dtype=torch.int64)).shape == (2, 35, 33_278)
 
 
-def test_rate_falls_where_it_is_published_to_fall() -> None:
+def test_learning_rate_falls_at_the_published_steps() -> None:
     schedule = PUBLISHED["cifar10-resnet18"].schedule(300)
     assert [schedule(step) for step in (99, 100, 200)] == pytest.approx([1, 0.1, 0.01])
 
 
 @pytest.mark.parametrize("name", ["madam-learning-rate", "madam-bits"])
-def test_paper_asks_for_its_data_in_one_line(name: str) -> None:
+def test_paper_without_data_fails_with_one_line(name: str) -> None:
     experiment = get_experiment(name)
     with pytest.raises(UserError, match=r"give --data DIR with CIFAR-10's binary files"):
         experiment.jobs(experiment.presets["paper"])
@@ -133,7 +133,7 @@ def test_steps_of_zero_are_those_of_the_paper() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PROBLEMS if name not in PUBLISHED])
 def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
-    """He's start keeps the outputs' size at any depth, so that the first error is about that of guessing."""
+    """He initialization keeps the size of the outputs at any depth, so the first error is about that of guessing."""
     problem = PROBLEMS[name]
     torch.manual_seed(0)
     _, on_test = problem.prepare("generated", "cpu")
@@ -142,7 +142,7 @@ def test_a_fresh_network_is_as_wrong_as_chance(name: str) -> None:
     assert chance / 2 < error < 2 * chance
 
 
-def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
+def test_published_best_rates_match_the_claims() -> None:
     for optimizer, rates in (
         ("Madam", [0.01] * 5),
         ("SGD", [0.01, 0.1, 0.1, 0.1, 1.0]),
@@ -155,7 +155,7 @@ def test_published_best_rates_are_those_the_paper_is_cited_for() -> None:
 
 
 def finding(optimizer: str, best: dict[str, float], slope: float) -> Any:
-    """The first, where errors grow by ``slope`` for each rate away from the best (0.01 if ``best`` has none)."""
+    """The first claim if errors grow by ``slope`` per rate away from the best (0.01 if ``best`` has none)."""
     lines = [
         (optimizer, problem, rate, seed, slope ** abs(2 * math.log10(rate / best.get(problem, 0.01))))
         for problem in RATES.problems
@@ -174,14 +174,14 @@ def test_one_rate_for_all_holds_only_if_it_is_near_everywhere() -> None:
     assert "text-lstm (4.00)" in str(far.why)
 
 
-def test_best_rates_of_the_others_must_lie_far_apart() -> None:
+def test_best_rates_of_other_optimizers_must_differ() -> None:
     apart = finding("SGD", {"text-lstm": 0.1, "digits-cnn": 0.001}, 2.0)
     assert (apart.holds, apart.measured) == (True, pytest.approx(100))
     assert finding("Adam", {}, 2.0).holds is False
 
 
 @pytest.mark.parametrize(("lost", "holds"), [(0.2, True), (1.5, False)])
-def test_twelve_bits_are_judged_by_the_points_they_cost(lost: float, holds: bool) -> None:
+def test_twelve_bits_are_judged_by_the_percentage_points_lost(lost: float, holds: bool) -> None:
     noise = [0.001, -0.001, 0.0005, -0.0005, 0.0]
     accuracies = {name: [0.97 - less / 100 + n for n in noise] for name, less in (("float32", 0.0), ("12-bit", lost))}
     claim, *_ = claims_of(madam_bits, "accuracy", accuracies).values()

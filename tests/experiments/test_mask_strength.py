@@ -1,4 +1,4 @@
-"""Masks at several strengths: one network, a training for each strength, and how the sweep is judged."""
+"""Masks at several strengths: one network, one training per strength, and the verdict on the sweep."""
 
 import polars as pl
 import pytest
@@ -20,7 +20,7 @@ def test_one_network_for_all_strengths() -> None:
     assert all(one[name].equal(other[name]) for name in one)
 
 
-def test_strengths_are_put_in_order_and_the_single_one_is_no_option() -> None:
+def test_strengths_are_sorted_and_strength_is_no_option() -> None:
     found = with_options(PRESETS["smoke"], {"strengths": "1e-3, 2e-5,1e-3"})
     assert found.strengths == (2e-5, 1e-3)
     assert serialize_config(found)["strengths"] == "2e-05,0.001"

@@ -1,4 +1,4 @@
-"""Masks over addition and multiplication: the task, what the masks' rows and lines hold, how findings are judged."""
+"""Masks over addition and multiplication: the task, the rows and lines of the masks, the verdicts on findings."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,13 +31,13 @@ def test_table_holds_every_pair() -> None:
     assert task.right(logits, answer).all()
 
 
-def test_what_is_drawn_is_what_its_numbers_say() -> None:
+def test_examples_follow_from_their_random_numbers() -> None:
     task = ModularArithmetic()
     u = torch.tensor([[0.475, 0.475], [0.685, 0.685], [0.3, 0.8]])
     for operations, choice in ((("add", "mul"), [0, 1]), (("mul", "add"), [1, 0]), (("mul",), [1, 1])):
         expected = task.encode(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor(choice))
-        for found, wanted in zip(task.sample_pairs(u, operations), expected, strict=True):
-            assert torch.equal(found, wanted)
+        for found, correct in zip(task.sample_pairs(u, operations), expected, strict=True):
+            assert torch.equal(found, correct)
 
 
 @pytest.mark.parametrize(("mul_kept", "holds"), [(300, True), (120, False)])
@@ -69,10 +69,10 @@ def test_tables_and_page_show_what_masks_keep_and_share(tmp_path: Path) -> None:
     assert 0 < kept["control"] < 16 * (42 + 16 + 20)
     assert kept["control"] + kept["¬control"] == 16 * (42 + 16 + 20), "biases are not masked"
     lines = pl.read_parquet(tmp_path / "masks.parquet")
-    shown = lines.filter(measure="kept", mask="add")
-    by_layer = shown.filter(pl.col("layer") != "all")["value"]
-    assert shown.filter(layer="all")["value"][0] == by_layer.sum() == kept["add"]
-    answers = lines.filter(measure="answers", mask="add mask, mul asked")
+    kept_lines = lines.filter(measure="kept", mask="add")
+    by_layer = kept_lines.filter(pl.col("layer") != "all")["value"]
+    assert kept_lines.filter(layer="all")["value"][0] == by_layer.sum() == kept["add"]
+    answers = lines.filter(measure="answers", mask="add mask, inputs of mul")
     assert answers["layer"].to_list() == ["the sum", "the product", "neither"]
     page = write_page(tmp_path).read_text(encoding="utf-8")
     for title in ("Mask by mask", "Accuracy under a mask", "Weights kept", "intersection over union"):

@@ -1,4 +1,4 @@
-"""Networks from sequences to sequences under masks: how they decode, what is sampled, how findings are judged."""
+"""Sequence-to-sequence networks under masks: decoding, sampling, and the verdicts on findings."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ KINDS: dict[str, Callable[[], EncoderDecoder]] = {
 
 @cache
 def built(name: str) -> tuple[EncoderDecoder, Tensor]:
-    """A network that has begun to learn to repeat its source, and sources of 3 to 6 tokens."""
+    """A network, briefly trained to repeat its source, and sources of 3 to 6 tokens."""
     torch.manual_seed(1)
     network = KINDS[name]().eval()
     source = torch.randint(2, 8, (12, 6))
@@ -63,7 +63,7 @@ def built(name: str) -> tuple[EncoderDecoder, Tensor]:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_given_its_own_output_as_targets_a_network_repeats_it(name: str) -> None:
+def test_with_its_own_output_as_targets_a_network_repeats_it(name: str) -> None:
     network, source = built(name)
     output = network(source, steps=7)
     assert output.shape == (12, 7)
@@ -107,7 +107,7 @@ def test_transformer_mapped_over_masks_equals_the_loop(forced: bool) -> None:
         torch.testing.assert_close(mapped, looped, rtol=1e-4, atol=1e-5)
 
 
-def test_lstm_is_looped_over_without_a_warning_half_the_time_without_targets_and_embeddings_stay() -> None:
+def test_lstm_loops_over_masks_half_the_batches_lack_targets_and_embeddings_are_not_masked() -> None:
     losses, *slopes = masked_losses(LoopedLosses, "lstm", SIMPLE.pick(torch.rand(16)))
     assert STUDY.losses is LoopedLosses
     batches = [_batch(STUDY, STUDY.rounds[0][0], 0, step) for step in range(20)]
@@ -117,12 +117,12 @@ def test_lstm_is_looped_over_without_a_warning_half_the_time_without_targets_and
     assert not [name for name in maskable(STUDY.build(), is_weight) if "source" in name or "bias" in name]
 
 
-def test_loss_is_the_sum_over_tokens_by_the_number_of_targets() -> None:
+def test_loss_is_the_sum_over_tokens_divided_by_the_number_of_targets() -> None:
     network = STUDY.build().eval()
     source, target = Scan.encode([("jump", ("I_JUMP",)), ("walk twice", ("I_WALK", "I_WALK"))])
     logs = network(source, target[:, :4]).log_softmax(-1)
-    places = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
-    by_hand = sum(-logs[row, place, target[row, place]] for row, place in places)
+    tokens = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
+    by_hand = sum(-logs[row, position, target[row, position]] for row, position in tokens)
     torch.testing.assert_close(STUDY.loss(network, source, target[:, :4], target[:, :4]), by_hand / 2)
 
 
@@ -136,13 +136,13 @@ def test_a_batch_is_as_long_as_its_longest_target() -> None:
 
 
 @pytest.mark.parametrize(("first", "expected"), [([2, 3, 1, 8], 1), ([2, 3, 9, 8], 0.5)])
-def test_accuracy_asks_for_every_token_and_the_end(first: list[int], expected: float) -> None:
+def test_accuracy_needs_every_token_and_the_end(first: list[int], expected: float) -> None:
     examples = TokenRows(torch.tensor([[0], [1]]), torch.tensor([[2, 3, 1, 0], [4, 1, 0, 0]]))
     output = torch.tensor([first, [4, 1, 7, 7]])
     assert accuracy(lambda source, steps: output[source[:, 0], :steps], examples, pad=0) == expected
 
 
-def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
+def test_removed_share_is_relative_to_the_control_mask() -> None:
     control = torch.ones(len(SCAN_ACTIONS), 4, dtype=torch.bool)
     control[SCAN_ACTIONS.index("I_WALK")] = False
     jump = control.clone()
@@ -162,13 +162,13 @@ def test_removed_share_is_of_what_the_control_mask_keeps() -> None:
         (MODULARITY_MATHEMATICS, "paper", {}, "--data DIR"),
     ],
 )
-def test_a_width_that_heads_cannot_share_and_missing_data_are_refused_before_training(
+def test_a_width_not_divisible_by_heads_and_missing_data_fail_before_training(
     experiment: Any, preset: str, options: dict[str, str], message: str
 ) -> None:
     refused(lambda: experiment.jobs(with_options(experiment.presets[preset], options)), message)
 
 
-def test_sizes_fall_short_of_those_of_the_same_network_only() -> None:
+def test_sizes_are_compared_with_the_same_network_only() -> None:
     paper = MODULARITY_SCAN.presets["paper"]
     assert set(SCAN.cuts(paper)) >= {"width", "layers", "steps"}
     assert not {"width", "layers"} & set(replace(SCAN, network="transformer").cuts(paper))
@@ -211,7 +211,7 @@ def test_order_of_masks_on_hard_problems_is_judged(control: float, easy: float, 
     assert [each.holds for each in claims] == [holds] * 3
 
 
-def test_every_module_has_networks_of_its_own() -> None:
+def test_each_module_has_its_own_networks() -> None:
     config = replace(MATHEMATICS, modules=("sort", "add_or_sub"), seeds=2)
     names = list(MODULARITY_MATHEMATICS.jobs(config))
     assert names == ["sort-seed-0", "sort-seed-1", "add_or_sub-seed-0", "add_or_sub-seed-1"]

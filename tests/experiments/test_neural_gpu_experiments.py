@@ -1,4 +1,4 @@
-"""The Neural GPU experiments: the recipe, test sets, the choice of a rounding, and the rules of the findings."""
+"""The Neural GPU experiments: the recipe, test sets, the choice of a rounding, and the verdicts on findings."""
 
 from dataclasses import replace
 from functools import partial
@@ -67,8 +67,8 @@ def test_other_optimizers_lower_the_loss_too(optimizer: str) -> None:
     assert losses[-1] < losses[0]
 
 
-def test_networks_trained_together_learn_as_each_after_the_other() -> None:
-    """Mapped over the stack, as on a GPU, and one after the other give the same; each has a rate of its own."""
+def test_networks_trained_together_learn_as_in_a_loop() -> None:
+    """The gradients by vmap, as on a GPU, equal those by a loop; each network has its own learning rate."""
     recipe = copy_recipe(6, eval_every=2, seeds=(0, 1), dropout=0.25)
     trained = []
     for gradients in (vmap_gradients, loop_gradients):
@@ -136,7 +136,7 @@ def sums(name: str, count: int, *, if_exact: bool = False, typical: bool = False
 
 
 class Adds(DiagonalNeuralGPU):
-    """Adds without errors, but for sequences whose first symbol is ``stumbles``; or never without."""
+    """Adds without errors, except if the first symbol is ``stumbles``; or always with errors."""
 
     def __init__(self, stumbles: int | None = None, *, always_wrong: bool = False) -> None:
         super().__init__(13, 3, 1)
@@ -173,19 +173,19 @@ def test_interrupted_tests_resume_without_a_repetition(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("typical", "calls"), [(True, 1), (False, 2)])
-def test_longer_sets_are_skipped_after_a_typical_failure(typical: bool, calls: int) -> None:
+def test_longer_sets_are_skipped_after_a_failure_on_a_typical_set(typical: bool, calls: int) -> None:
     model = Adds(always_wrong=True)
     assert testing.error_rates(model, [sums("a", 8, typical=typical), sums("b", 8)]) == [1.0, 1.0]
     assert model.calls == calls
 
 
-def test_more_test_sets_rank_first_then_fewer_errors() -> None:
+def test_rank_is_by_more_test_sets_then_fewer_errors() -> None:
     furthest, few, many = {"a": 0, "b": 9}, {"a": 1, "b": None}, {"a": 3, "b": None}
     assert sorted([many, few, furthest], key=testing.rank) == [furthest, few, many]
 
 
 @pytest.mark.parametrize("preset", ["smoke", "laptop", "paper"])
-def test_every_preset_names_its_test_sets_once(preset: str) -> None:
+def test_names_of_test_sets_are_unique_in_every_preset(preset: str) -> None:
     for experiment, kind in ((ADDITION, AdditionTests), (MULTIPLICATION, MultiplicationTests)):
         tests = kind(experiment.presets[preset]).tests()
         assert len({each.name for each in tests}) == len(tests)

@@ -1,4 +1,4 @@
-"""Two additions in one network: the task, the copied weights, and how reuse is judged."""
+"""Two additions in one network: the task, the copied weights, and the verdict on reuse."""
 
 from copy import deepcopy
 from typing import Any
@@ -23,7 +23,7 @@ PRESETS = modularity_double_addition.presets
 TASK = PairedAddition()
 
 
-def test_each_pair_has_inputs_and_outputs_of_its_own() -> None:
+def test_each_pair_has_its_own_inputs_and_outputs() -> None:
     x, answer = TASK.encode(torch.tensor([47, 47]), torch.tensor([68, 68]), torch.tensor([0, 1]))
     assert x[0].nonzero()[:, 0].tolist() == [7, 10 + 4, 20 + 8, 30 + 6]
     assert x[1].nonzero()[:, 0].tolist() == [40 + 7, 50 + 4, 60 + 8, 70 + 6]
@@ -34,16 +34,16 @@ def test_each_pair_has_inputs_and_outputs_of_its_own() -> None:
     assert TASK.right(logits.flip(0), answer).tolist() == [False, False]
 
 
-def test_table_holds_every_sum_and_draws_only_what_is_asked() -> None:
+def test_table_holds_every_sum_and_samples_have_only_the_requested_pairs() -> None:
     x, answer = TASK.table("pair 2")
     assert len(x.unique(dim=0)) == 10_000
     assert not x[:, TASK.inputs_of("pair 1")].any()
     logits = torch.zeros(10_000, TASK.out_features)
     logits[:, TASK.outputs_of("pair 2")] = torch.nn.functional.one_hot(answer[:, 1:], 10).flatten(1).float()
     assert TASK.right(logits, answer).all()
-    drawn, which = TASK.sample_pairs(torch.rand(3, 64), ("pair 1",))
-    assert not which[:, 0].any()
-    assert not drawn[:, TASK.inputs_of("pair 2")].any()
+    x, answer = TASK.sample_pairs(torch.rand(3, 64), ("pair 1",))
+    assert not answer[:, 0].any()
+    assert not x[:, TASK.inputs_of("pair 2")].any()
 
 
 def test_copied_weights_compute_both_pairs_alike() -> None:
@@ -57,7 +57,7 @@ def test_copied_weights_compute_both_pairs_alike() -> None:
     assert_equal(network.state_dict(), before)
 
 
-def test_inverse_inside_leaves_the_control_masks_first_and_last_layer() -> None:
+def test_inverse_inside_has_the_first_and_last_layer_of_the_control_mask() -> None:
     torch.manual_seed(0)
     network = build_dense(PRESETS["smoke"], TASK)
     weights = [(name, value) for name, value in network.named_parameters() if "w" in name]

@@ -1,4 +1,4 @@
-"""One permutation of the digits' pixels after another: the task, the chain of tasks, and how it is judged."""
+"""Permuted digits, one permutation after another: the task, the chain of tasks, and the verdicts."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -30,7 +30,7 @@ PRESETS = modularity_permuted_digits.presets
 SMALL = {"hidden": (16, 16, 12), "steps": 30}
 
 
-def test_pixels_are_shuffled_as_numpy_says_and_answers_stay() -> None:
+def test_pixels_are_permuted_with_numpy_and_labels_stay() -> None:
     plain, labels = PermutedDigits(load_digits()).splits()["test"]
     shuffled, same = PermutedDigits(load_digits(), number=3).splits()["test"]
     order = np.random.RandomState(3).permutation(64)
@@ -45,12 +45,12 @@ def test_networks_of_a_chain_share_all_but_their_first_layer() -> None:
     chain = Chain(64, (16, 12), 3)
     one, other = chain.of(0), chain.of(2)
     assert one[0] is not other[0]
-    assert all(one[place] is other[place] for place in range(1, len(one)))
+    assert all(one[index] is other[index] for index in range(1, len(one)))
     x = torch.randn(5, 64)
     assert torch.equal(chain(x), other(x))
 
 
-def test_weights_that_no_mask_keeps_are_drawn_anew_as_published() -> None:
+def test_weights_that_no_mask_keeps_are_initialized_as_published() -> None:
     network = Chain(64, (200, 200), 1).of(0)
     before = deepcopy(network.state_dict())
     kept = Mask({name: torch.rand(before[name].shape) > 0.5 for name in ("2.weight", "2.bias")})
@@ -82,7 +82,7 @@ def test_sharing_is_counted_in_the_matrices_of_all_layers_but_the_first() -> Non
 
 
 def learned(tasks: int, folder: Path) -> tuple[Tensor, Measured]:
-    """The first task's logits with all weights, and what is measured, once all tasks are learned."""
+    """Learn all tasks; return the weights of the first task's first layer, and the measurement."""
     training = module.train_chain(replace(PRESETS["smoke"], **SMALL, tasks=tasks), "prefer-old", 0)
     replicas = training.replicas()
     context = Context(folder / str(tasks), NullProgress())
@@ -116,7 +116,7 @@ def test_a_run_keeps_the_weights_after_the_last_task(tmp_path: Path) -> None:
 
 
 def made_up(gain: float, accuracy: float) -> pl.DataFrame:
-    """Results in which favouring old weights adds ``gain`` to their share, and 0.02 a seed."""
+    """Results in which favouring old weights adds ``gain`` to their share, and 0.02 per seed."""
     return pl.DataFrame(
         {
             "model": start,
@@ -125,9 +125,9 @@ def made_up(gain: float, accuracy: float) -> pl.DataFrame:
             "seed": seed,
             "accuracy": accuracy,
             "old": 0.3,
-            "share": None if task == 1 else 0.5 + 0.01 * seed * place + gain * place / 2,
+            "share": None if task == 1 else 0.5 + 0.01 * seed * index + gain * index / 2,
         }
-        for place, start in enumerate(STARTS)
+        for index, start in enumerate(STARTS)
         for task in range(1, 12)
         for seed in range(3)
     )
@@ -142,7 +142,7 @@ def test_sharing_is_judged_seed_by_seed_and_so_are_solved_tasks(gain: float, acc
     assert {id: claim.holds for id, claim in claims.items()} == {f"{start}/solved": holds for start in STARTS}
 
 
-def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shares() -> None:
+def test_starts_without_results_are_left_out_and_the_summary_has_the_shares() -> None:
     one = made_up(0.3, 0.97).filter(model="neutral")
     assert list(judged(modularity_permuted_digits, one)) == ["neutral/solved"]
     summary = modularity_permuted_digits.summary(one.with_columns(split=pl.lit("test"), kept_share=0.5))
@@ -151,7 +151,7 @@ def test_starts_that_are_not_there_yet_are_left_out_and_the_summary_has_the_shar
     assert last.filter(measure="share")["estimate"][0] == pytest.approx(0.5)
 
 
-def test_the_papers_images_and_an_equal_part_of_a_batch_for_every_mask_must_be_given() -> None:
+def test_paper_needs_its_images_and_batch_must_be_a_multiple_of_the_masks() -> None:
     refused(lambda: with_options(PRESETS["laptop"], {"batch": "12"}), "12 does not divide into 8 equal parts")
     assert PRESETS["paper"].data == REQUIRED
     paper = module.train_chain(PRESETS["paper"], "neutral", 0)

@@ -1,4 +1,4 @@
-"""Tensors, or sequences and mappings of tensors, that must be the same to the last bit."""
+"""Comparison of tensors, or of sequences and mappings of tensors, to the last bit."""
 
 from functools import partial
 

@@ -12,7 +12,7 @@ from extrapolate.tasks.cifar import ARCHIVE, TEST_FILES, TRAINING_FILES, UNPACKE
 from extrapolate.tasks.scan import ScanRow
 from extrapolate.tasks.wikitext import WIKITEXT_FILES
 
-#: Two stories of task 1: five places, who is where.
+#: Two stories of task 1: who is in which location.
 BABI_TRAIN = """\
 1 Mary moved to the bathroom.
 2 John went to the hallway.
@@ -23,7 +23,7 @@ BABI_TRAIN = """\
 2 Where is John? \tgarden\t1
 """
 BABI_TEST = "1 Mary went to the garden.\n2 Where is Mary? \tgarden\t1\n"
-#: Task 19, whose answers have two words.
+#: Task 19: answers have two words.
 BABI_PATHS = """\
 1 The office is east of the hallway.
 2 The kitchen is north of the office.
@@ -42,7 +42,7 @@ def write_babi(folder: Path) -> None:
 
 
 def write_cifar(folder: Path, count: int = 40) -> None:
-    """Image n of a file has the label n modulo 10 and its red places full."""
+    """Write images: number n of a file has the label n modulo 10, and all red values are 255."""
     for name in (*TRAINING_FILES, *TEST_FILES):
         records = np.zeros((count, 1 + 3072), np.uint8)
         records[:, 0], records[:, 1:1025] = np.arange(count) % 10, 255
@@ -50,7 +50,7 @@ def write_cifar(folder: Path, count: int = 40) -> None:
 
 
 def pack_cifar(folder: Path) -> None:
-    """Puts the files of ``folder`` into the archive that they are distributed in."""
+    """Move the files of ``folder`` into an archive like the distributed one."""
     with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
         for name in (*TRAINING_FILES, *TEST_FILES):
             archive.add(folder / name, f"{UNPACKED}/{name}")
@@ -58,14 +58,14 @@ def pack_cifar(folder: Path) -> None:
 
 
 def write_mathematics(folder: Path, texts: dict[str, list[str]], name: str = "arithmetic__add_or_sub.txt") -> None:
-    """Lines by difficulty, a question and its answer in turn."""
+    """Write lines by difficulty: each question, then its answer."""
     for difficulty, lines in texts.items():
         (folder / f"train-{difficulty}").mkdir(exist_ok=True)
         (folder / f"train-{difficulty}" / name).write_text("\n".join(lines) + "\n")
 
 
 def sums_of(numbers: Iterable[int]) -> list[str]:
-    """A question and its answer in turn."""
+    """Return lines: each question, then its answer."""
     return [line for number in numbers for line in (f"{number} + 1", str(number + 1))]
 
 
@@ -74,7 +74,7 @@ def write_scan(path: Path, rows: Iterable[ScanRow]) -> None:
 
 
 def write_wikitext(folder: Path) -> None:
-    """As the distributed files: empty lines, headings, spaces around lines."""
+    """Write files in the format of the distributed ones: empty lines, headings, spaces around lines."""
     texts = (
         " \n = Valkyria = \n \n The game <unk> the game , and the story of the game . \n",
         " = Story = \n \n The story of the opera . \n",
@@ -85,7 +85,7 @@ def write_wikitext(folder: Path) -> None:
 
 
 def refused(read: Callable[[], object], message: str) -> None:
-    """``read`` raises a UserError of one line that has ``message`` in it."""
+    """Check that ``read`` raises a UserError of one line that contains ``message``."""
     with pytest.raises(UserError, match=message) as caught:
         read()
     assert "\n" not in str(caught.value)

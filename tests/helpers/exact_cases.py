@@ -1,4 +1,4 @@
-"""Modules of every kind that ``exact`` reads, as training leaves them: weights within ``noise`` of exact ones."""
+"""Modules of every kind that ``exact`` supports, as after training: weights within ``noise`` of exact ones."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ a, b = sympy.symbols("a b")
 
 @dataclass(frozen=True)
 class Case:
-    """``build(noise)`` gives a module that stands for ``formula`` of a and b."""
+    """``build(noise)`` returns a module that computes ``formula`` of a and b."""
 
     build: Callable[[float], nn.Module]
     formula: list[sympy.Expr]
@@ -24,21 +24,21 @@ class Case:
 
 @torch.no_grad()
 def near(unit: nn.Module, noise: float, **parameters: list) -> nn.Module:
-    """``unit`` with the given parameters, each up to ``noise`` away, inside its box."""
+    """Set ``parameters`` of ``unit``, with random errors up to ``noise``, inside its box."""
     rng = torch.Generator().manual_seed(1)
     boxes = dict(boxes_of(unit))
     for name, values in parameters.items():
         exact = torch.tensor(values)
-        off = noise * (2 * torch.rand(exact.shape, generator=rng) - 1)
+        error = noise * (2 * torch.rand(exact.shape, generator=rng) - 1)
         low, high = boxes.get(name, (-torch.inf, torch.inf))
-        inside = (exact + off >= low) & (exact + off <= high)
-        unit.get_parameter(name).copy_(torch.where(inside, exact + off, exact - off))
+        inside = (exact + error >= low) & (exact + error <= high)
+        unit.get_parameter(name).copy_(torch.where(inside, exact + error, exact - error))
     return unit
 
 
 @torch.no_grad()
 def saturated(unit: nn.Module, noise: float, trits: list, prefix: str = "") -> nn.Module:
-    """``unit`` with tanh(w_hat)·sigmoid(m_hat) about ``noise`` from -1, 0 and 1."""
+    """Set tanh(w_hat)·sigmoid(m_hat) of ``unit`` to ``trits`` (-1, 0, 1), with errors of about ``noise``."""
     size = math.log(1 / noise)
     unit.get_parameter(f"{prefix}w_hat").copy_(size * torch.tensor(trits))
     unit.get_parameter(f"{prefix}m_hat").fill_(size)
@@ -46,7 +46,7 @@ def saturated(unit: nn.Module, noise: float, trits: list, prefix: str = "") -> n
 
 
 def logits(noise: float, bits: list) -> Tensor:
-    """Of ``bits`` of 0 and 1, missed by ``noise`` after a sigmoid."""
+    """Return logits whose sigmoid is ``bits`` (0 or 1), with an error of about ``noise``."""
     return math.log(1 / noise) * (2 * torch.tensor(bits) - 1)
 
 
@@ -61,7 +61,7 @@ def inalu(noise: float, gate: float, added: list, multiplied: list) -> nn.Module
 
 @torch.no_grad()
 def mass(kind: type[nn.Module], noise: float, prefix: str = "mcfc.", **more: list) -> nn.Module:
-    """Both inputs go to the first output; the gate of the second is closed."""
+    """Return a unit whose first output takes both inputs; the gate of the second output is closed."""
     unit = near(kind(2, 2), noise, **more)
     unit.get_parameter(f"{prefix}junction").copy_(logits(noise, [[1.0, 1.0], [0.0, 0.0]]))
     unit.get_parameter(f"{prefix}gate_weight").copy_(logits(noise, [[1.0], [0.0]]))
@@ -80,7 +80,7 @@ def npu(kind: type[nn.Module], noise: float, weight: list, gate: list, **more: l
 
 
 def stack(noise: float) -> nn.Module:
-    """(a + b)·(a - b)/2."""
+    """Return a model of (a + b)·(a - b)/2."""
     return nn.Sequential(
         near(units.NAU(2, 2), noise, weight=[[1.0, 1.0], [1.0, -1.0]]),
         nn.Sequential(near(units.NMU(2, 1), noise, weight=[[1.0, 1.0]]), nn.Identity()),
@@ -89,7 +89,7 @@ def stack(noise: float) -> nn.Module:
 
 
 class Doubler(nn.Module):
-    """A unit of the user's own."""
+    """A unit that a user defines."""
 
     in_features = 1
 

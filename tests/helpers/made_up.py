@@ -1,4 +1,4 @@
-"""Claims of results that a test makes up."""
+"""Claims of an experiment for results that a test constructs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,15 +11,17 @@ from extrapolate.experiments import Claim, Experiment
 def claims_of(
     experiment: Experiment, column: str, values: Mapping[str, Sequence[Any]], **others: Any
 ) -> dict[str, Claim]:
-    """The claims, by id, of models whose ``column`` is ``values[unit][seed]``; ``others`` are further columns."""
+    """Return the claims, by id, of models whose ``column`` is ``values[unit][seed]``; ``others``: further columns."""
     rows = [
-        {"model": unit, "seed": seed, column: own[seed]} for unit, own in values.items() for seed in range(len(own))
+        {"model": unit, "seed": seed, column: value}
+        for unit, each in values.items()
+        for seed, value in enumerate(each)
     ]
-    columns = {name: own if isinstance(own, pl.Expr) else pl.lit(own) for name, own in others.items()}
+    columns = {name: value if isinstance(value, pl.Expr) else pl.lit(value) for name, value in others.items()}
     return judged(experiment, pl.DataFrame(rows).with_columns(**columns))
 
 
 def judged(experiment: Experiment, results: pl.DataFrame, config: Any = None) -> dict[str, Claim]:
-    """The claims, by id, of results; under the laptop preset unless there is a ``config``."""
-    found = experiment.claims(results, config or experiment.presets["laptop"])
-    return {claim.id: claim for claim in found}
+    """Return the claims, by id, of results; ``config``: the laptop preset by default."""
+    claims = experiment.claims(results, config or experiment.presets["laptop"])
+    return {claim.id: claim for claim in claims}

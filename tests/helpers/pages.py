@@ -1,4 +1,4 @@
-"""Pages read back: their elements and text, names that try to be markup, and that nothing is fetched."""
+"""Checks of HTML pages: elements and text, hostile names, and that a page loads nothing from elsewhere."""
 
 import re
 from html.parser import HTMLParser
@@ -6,14 +6,14 @@ from html.parser import HTMLParser
 HOSTILE = (
     "<script>document.title='owned'</script>",
     "\"><img src=x onerror=document.title='owned'>",
-    "$\\frac{$",  # two signs: one alone starts no formula
+    "$\\frac{$",  # two dollar signs, since one alone does not start a formula
     "</style></math><svg onload=document.title='owned'>",
     "日本 & \x1b[31m\x00 {{ 7*7 }} 50%",
 )
 
 
 class Page(HTMLParser):
-    """The elements of a page with their attributes, and the text a reader sees."""
+    """The elements of a page with their attributes, and its visible text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

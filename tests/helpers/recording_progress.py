@@ -1,8 +1,8 @@
-"""A progress for tests: it records its updates and stops at a step."""
+"""A ``Progress`` for tests: it records its updates and stops at a step."""
 
 
 class RecordingProgress:
-    """Stops at a step; -1: never."""
+    """Records updates and stops at step ``stop_at``; -1: never."""
 
     def __init__(self, stop_at: int) -> None:
         self.stop_at, self.seen, self.total = stop_at, 0, 0

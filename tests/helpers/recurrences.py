@@ -1,4 +1,4 @@
-"""What recurrent modules of every kind must do."""
+"""Checks that all recurrent modules pass."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 
 def assert_pieces_equal_the_whole(module: torch.nn.Module, sizes: list[int]) -> None:
-    """A module of three features, fed pieces of a sequence through its state."""
+    """Check that pieces of a sequence, connected by the state, give the same result as the whole (3 features)."""
     x = torch.randn(6, 2, 3, dtype=torch.float64)
     hx, outputs = None, []
     for piece in x.split(sizes):
@@ -18,7 +18,7 @@ def assert_pieces_equal_the_whole(module: torch.nn.Module, sizes: list[int]) -> 
 
 
 def assert_gradients_are_exact(module: torch.nn.Module, x: Tensor, **options: Any) -> None:
-    """Of both orders, in the input and all parameters."""
+    """Check gradients of first and second order, in the input and all parameters."""
     names, values = zip(*module.named_parameters(), strict=True)
 
     def output(x: Tensor, *parameters: Tensor) -> Tensor:

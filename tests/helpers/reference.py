@@ -1,7 +1,7 @@
-"""Definitions written a second time from the published equations, in NumPy: what the tests compare with.
+"""Independent definitions in NumPy, from the published equations, which the tests compare with.
 
 Nothing here imports the package. A unit's reference takes its parameters by name (float64 arrays) and inputs
-(..., I), and gives (..., O).
+(..., I), and returns (..., O).
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def nmu(p: Parameters, x: Array) -> Array:
 
 
 def stochastic_nmu(p: Parameters, x: Array, noise: Array) -> Array:
-    """The answer while training, for given noise of the shape of x."""
+    """Return the output in training mode; ``noise`` has the shape of x."""
     return nmu(p, x * noise) / nmu(p, noise)
 
 
@@ -54,9 +54,9 @@ def mlp(p: Parameters, x: Array) -> Array:
 
 
 def nac_range(in_features: int, out_features: int) -> float:
-    """r with (fan_in + fan_out)·Var = 2 (the fan sum 5 at least), by bisection on an integrated variance.
+    """Return r with (fan_in + fan_out)·Var = 2 (fan sum at least 5), by bisection on an integrated variance.
 
-    Var is that of tanh(a)·σ(b) with a, b ~ U(-r, r); tanh(a) has mean 0, so it is E tanh² · E σ².
+    Var is the variance of tanh(a)·σ(b) with a, b ~ U(-r, r). As tanh(a) has mean 0, Var = E tanh² · E σ².
     """
     fan = max(5, in_features + out_features)
     unit = np.linspace(-1, 1, 20_001)
@@ -74,24 +74,24 @@ def nac_range(in_features: int, out_features: int) -> float:
 
 
 def nau_penalty(weight: Array) -> float:
-    """mean min(|W|, |1 - |W||)."""
+    """Return mean min(|W|, |1 - |W||)."""
     return float(np.mean([min(abs(w), abs(1 - abs(w))) for w in weight.flat]))
 
 
 def nmu_penalty(weight: Array) -> float:
-    """mean min(|W|, |1 - W|)."""
+    """Return mean min(|W|, |1 - W|)."""
     return float(np.mean([min(abs(w), abs(1 - w)) for w in weight.flat]))
 
 
 def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
-    """Threefry-2x32 with 20 rounds on plain integers (Salmon et al. 2011)."""
+    """Return the result of Threefry-2x32 with 20 rounds, in Python integers (Salmon et al. 2011)."""
     word = 2**32
     schedule = (key[0], key[1], 0x1BD11BDA ^ key[0] ^ key[1])
     x, y = (counter[0] + key[0]) % word, (counter[1] + key[1]) % word
     for number in range(20):
-        turn = (13, 15, 26, 6, 17, 29, 16, 24)[number % 8]
+        rotation = (13, 15, 26, 6, 17, 29, 16, 24)[number % 8]
         x = (x + y) % word
-        y = ((y << turn) % word | y >> (32 - turn)) ^ x
+        y = ((y << rotation) % word | y >> (32 - rotation)) ^ x
         if number % 4 == 3:
             inject = number // 4 + 1
             x = (x + schedule[inject % 3]) % word
@@ -100,7 +100,7 @@ def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, i
 
 
 def uniform(key: tuple[int, int, int], count: int) -> Array:
-    """float32 numbers in [0, 1) of a key (seed, stream, step): first words first, then second words."""
+    """Return float32 numbers in [0, 1) for a key (seed, stream, step): all first words, then all second words."""
     seed, stream, step = (part % 2**32 for part in key)
     pairs = [threefry2x32((seed, stream), (step, index)) for index in range((count + 1) // 2)]
     words = [first for first, _ in pairs] + [second for _, second in pairs]

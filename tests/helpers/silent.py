@@ -1,4 +1,4 @@
-"""A display for runs in tests, which shows nothing and never stops; and small runs under it."""
+"""A display for tests, which shows nothing and never stops a run, and small runs with it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ class Silent:
 
 
 def smoke_run(name: str, folder: Path, **changes: Any) -> Outcome:
-    """A run of an experiment's smoke preset with some settings changed."""
+    """Run the smoke preset of an experiment with some settings changed."""
     experiment = get_experiment(name)
     config = replace(experiment.presets["smoke"], **changes)
     return run(experiment, config, preset="smoke", folder=folder, command="test", display=Silent())

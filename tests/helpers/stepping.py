@@ -1,4 +1,4 @@
-"""Optimizers stepped with given gradients, and their states written and read back."""
+"""Optimizer steps with chosen gradients, and saving and loading of optimizer states."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def steps(optimizer: torch.optim.Optimizer, params: Sequence[Tensor], gradients: Iterable[Any]) -> None:
-    """A step with each of ``gradients``: a list of one gradient a parameter."""
+    """Take one step per element of ``gradients``, a list with one gradient per parameter."""
     for each in gradients:
         for parameter, gradient in zip(params, each, strict=True):
             parameter.grad = gradient
@@ -19,7 +19,7 @@ def steps(optimizer: torch.optim.Optimizer, params: Sequence[Tensor], gradients:
 def moved(
     make: Callable[..., torch.optim.Optimizer], start: Tensor, gradients: Iterable[Tensor], **settings: Any
 ) -> Tensor:
-    """``start`` after a step with each of ``gradients``."""
+    """Return ``start`` after one step per element of ``gradients``."""
     weight = start.clone()
     steps(make([weight], **settings), [weight], [[each.clone()] for each in gradients])
     return weight

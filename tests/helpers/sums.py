@@ -1,4 +1,4 @@
-"""A small table of numbers and their sums, as tensors, as a task and as a loss; callbacks and loaders for it."""
+"""Pairs of numbers and their sums, as tensors, as a task and as a loss; callbacks and loaders for tests."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ def mse(model: torch_nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 class Sums:
-    """A task: two numbers in [-1, 1), and their sum."""
+    """A task: the sum of two numbers in [-1, 1)."""
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         x = 2 * ops.uniform(key, (batch, 2)) - 1
@@ -38,7 +38,7 @@ def mse_by_key(model: torch_nn.Module, key: Tensor) -> Tensor:
 
 
 class Batches:
-    """A loader of ready batches."""
+    """A loader that yields ``batches``."""
 
     def __init__(self, batches: list[Any]) -> None:
         self.batches = batches
@@ -48,5 +48,5 @@ class Batches:
 
 
 def after_step(call: Callable[..., object]) -> Any:
-    """A callback of ``train``: ``call(step, replicas, optimizer)`` after every step."""
+    """Return a callback of ``train`` that calls ``call(step, replicas, optimizer)`` after every step."""
     return SimpleNamespace(after_step=call)

@@ -1,4 +1,4 @@
-"""Tasks of every kind, for the tests that all of them pass."""
+"""Tasks of every kind, for the tests that all tasks pass."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,8 @@ DIGITS = tasks.load_digits()
 NARROW, WIDE = parse_range("U[1,2]"), parse_range("U[2,6]")
 
 
-def of_files() -> dict[str, Task]:
-    """Of small files, which are read once."""
+def tasks_from_files() -> dict[str, Task]:
+    """Return tasks that read small files, once."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_wikitext(folder)
@@ -64,9 +64,9 @@ DISCRETE: dict[str, Task] = {
     "programs by digits": tasks.Programs(SCRIPTS["add"], limit=100, digits=True),
     **{f"scan, {name}": tasks.Scan(name=name) for name in ("simple", "length", "jump")},
     "mathematics": Mathematics.of(Generated(50, 10).split("linear_1d")),
-    **of_files(),
+    **tasks_from_files(),
 }
-#: Those that :func:`torch.func.vmap` cannot map over keys.
+#: Tasks that :func:`torch.func.vmap` cannot map over keys.
 ONE_KEY: dict[str, Task] = {
     "addition": tasks.Addition(operands=hard_operands, longest=15, tested=(21, 31, 41)),
     "multiplication": tasks.Multiplication(10, aligned=True, longest=15, tested=(21,)),

@@ -1,4 +1,4 @@
-"""All arithmetic units by name, with parameters away from kinks, and inputs that they take."""
+"""All arithmetic units by name, with parameters away from kinks, and valid inputs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +30,7 @@ NOISY = ["StochasticNMU", "BatchStochasticNMU"]
 
 
 def built(name: str, in_features: int = 3, out_features: int = 2, seed: int = 0) -> torch_nn.Module:
-    """A float64 unit with every parameter somewhere inside its box, away from kinks; noise follows from a key."""
+    """Return a float64 unit with random parameters inside their boxes, away from kinks; noise comes from a key."""
     unit = UNITS[name](in_features, out_features, dtype=torch.float64)
     positive = {name for name, (low, _) in boxes(unit) if low == 0.0} | {"gate"}
     generator = torch.Generator().manual_seed(seed)
@@ -45,13 +45,13 @@ def built(name: str, in_features: int = 3, out_features: int = 2, seed: int = 0)
 
 
 def inputs(name: str, *shape: int) -> Tensor:
-    """Float64 numbers of magnitude 0.5 to 3, of both signs where the unit takes them."""
+    """Sample float64 numbers of magnitude 0.5 to 3, of both signs if the unit supports negative inputs."""
     magnitude = 0.5 + 2.5 * torch.rand(shape, dtype=torch.float64)
     return magnitude if name == "MulMCFC" else magnitude * (torch.randint(0, 2, shape) * 2 - 1)
 
 
 def set_(module: Module, **parameters: float | list[float] | list[list[float]] | Tensor) -> Module:
-    """Sets parameters by name, '__' for '.'; a number fills."""
+    """Set parameters by name, with '__' for '.'; a single number fills the parameter."""
     with torch.no_grad():
         for name, value in parameters.items():
             parameter = module.get_parameter(name.replace("__", "."))
@@ -60,5 +60,5 @@ def set_(module: Module, **parameters: float | list[float] | list[list[float]] |
 
 
 def values(module: torch_nn.Module) -> dict[str, np.ndarray]:
-    """The parameters by name, in float64."""
+    """Return the parameters by name, in float64."""
     return {name: value.detach().cpu().double().numpy() for name, value in module.named_parameters()}

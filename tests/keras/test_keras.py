@@ -1,4 +1,4 @@
-"""The units inside Keras: same answers, trained by ``fit``, saved and loaded by Keras."""
+"""The units as Keras layers: same outputs as the modules, training by ``fit``, saving and loading."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from extrapolate import keras as layers  # noqa: E402
 from extrapolate import nn  # noqa: E402
 from extrapolate.keras import NAU, NMU, StochasticNMU, UnitLayer  # noqa: E402
 
-# Keras' own, on NumPy 2
+# a warning of Keras with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 UNITS = [name for name in layers.__all__ if name not in ("Box", "UnitLayer")]
@@ -33,7 +33,7 @@ def test_every_unit_is_a_layer() -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_layer_gives_the_modules_answer_and_comes_back_from_its_config(name: str) -> None:
+def test_layer_equals_the_module_and_its_config_rebuilds_it(name: str) -> None:
     layer = getattr(layers, name)(2)
     x = torch.rand(5, 3) + 0.5
     layer.build((None, 3))
@@ -61,7 +61,7 @@ def test_weights_stay_in_their_box_and_the_penalty_is_part_of_the_loss() -> None
     )
 
 
-def test_noise_is_for_training_only() -> None:
+def test_noise_is_only_in_training_mode() -> None:
     layer = StochasticNMU(1, high=3.0)
     x = torch.rand(8, 2) + 1
     assert torch.equal(layer(x, training=False), layer(x, training=False))
@@ -69,15 +69,15 @@ def test_noise_is_for_training_only() -> None:
     assert StochasticNMU.from_config(layer.get_config()).high == 3.0
 
 
-def test_saved_model_answers_the_same(tmp_path: Path) -> None:
+def test_saved_model_gives_the_same_output(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), NMU(3), NAU(1)])
     model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    one, other = (np.asarray(each.predict(X[:5], verbose=0)) for each in (again, model))
-    np.testing.assert_array_equal(one, other)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    actual, expected = (np.asarray(each.predict(X[:5], verbose=0)) for each in (loaded, model))
+    np.testing.assert_array_equal(actual, expected)
 
 
-def test_it_learns_to_multiply_and_is_right_far_outside() -> None:
+def test_it_learns_to_multiply_and_extrapolates() -> None:
     model = compiled(NMU(1, penalty_scale=1.0), keras.optimizers.Adam(0.02))
     model.fit(X, X[:, :1] * X[:, 1:], epochs=12, batch_size=64, verbose=0)
     assert model(np.array([[1e3, 1e3]], np.float32)).item() == pytest.approx(1e6, rel=1e-3)

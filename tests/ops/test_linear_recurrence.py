@@ -26,7 +26,7 @@ def inputs(n: int, length: int, width: int, dtype: torch.dtype = torch.float64) 
 def passes(
     kernels: Any, a: Tensor, b: Tensor, h0: Tensor, reset: Tensor | None = None, reverse: bool = False
 ) -> tuple[Tensor, ...]:
-    """The states, and the gradients of their product with ``b``."""
+    """Return the states, and the gradients of their product with ``b``."""
     h = kernels.forward(a, b, h0, reset, reverse)
     return h, *kernels.adjoint(b, a, h, h0, reset, reverse)
 
@@ -54,7 +54,7 @@ def test_plain_scan_and_its_adjoint_equal_the_kernels(n: int, length: int, rever
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("width", [3, 17])
-def test_gradients_of_both_orders_are_right(reverse: bool, resets: bool, width: int) -> None:
+def test_gradients_of_both_orders(reverse: bool, resets: bool, width: int) -> None:
     tensors = inputs(2, 4, width)
     tensors[0][0, 1, 0], tensors[0][0, 2, 1] = 0.0, 1.0
     reset = torch.rand(2, 4) < 0.3 if resets else None
@@ -81,8 +81,8 @@ def test_gates_broadcast_and_their_gradient_is_the_sum(shape: tuple[int, ...]) -
     _, b, _ = inputs(2, 9, 5)
     fast, slow = linear_recurrence(small, b), reference.linear_recurrence(small.expand(2, 9, 5), b)
     torch.testing.assert_close(fast, slow)
-    (found,), (wanted,) = (torch.autograd.grad(h.square().sum(), small) for h in (fast, slow))
-    torch.testing.assert_close(found, wanted)
+    (actual,), (expected,) = (torch.autograd.grad(h.square().sum(), small) for h in (fast, slow))
+    torch.testing.assert_close(actual, expected)
 
 
 STRIDES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -97,10 +97,10 @@ STRIDES: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", STRIDES)
 def test_any_strides(name: str) -> None:
     a, b, h0 = inputs(3, 7, 18)
-    wanted = linear_recurrence(a, b, h0)
+    expected = linear_recurrence(a, b, h0)
     moved = [STRIDES[name](each).requires_grad_() for each in (a, b)]
     h = linear_recurrence(moved[0], moved[1], h0)
-    assert_equal(h, wanted)
+    assert_equal(h, expected)
     g = STRIDES[name](torch.randn_like(h))
     plain = [each.requires_grad_() for each in (a, b)]
     expected = torch.autograd.grad(linear_recurrence(plain[0], plain[1], h0), plain, g)
@@ -139,7 +139,7 @@ def test_nan_stays_in_its_channel_and_a_reset_ends_it() -> None:
 @pytest.mark.usefixtures("shared_work")
 @pytest.mark.parametrize(("n", "width", "parts"), [(3, 100, 3), (1, 300, 4), (1, 100, 1)])
 def test_threads_change_no_bit(n: int, width: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sequences are shared, and channels where there are threads enough."""
+    """Threads share the sequences, and channels if there are enough threads."""
     tensors, results = inputs(n, 50, width, torch.float32), []
     for threads in (1, 2, 3, 7):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
@@ -152,7 +152,7 @@ def test_threads_change_no_bit(n: int, width: int, parts: int, monkeypatch: pyte
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("width", [16, 48, 20])
-def test_results_past_the_caches_are_the_same_bits(
+def test_results_that_bypass_the_caches_are_the_same_bits(
     dtype: torch.dtype, reverse: bool, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors, reset, results = inputs(3, 50, width, dtype), torch.rand(3, 50) < 0.1, []
@@ -164,10 +164,10 @@ def test_results_past_the_caches_are_the_same_bits(
     assert_equal(*results)
 
 
-def test_vmap_over_anything_and_through_gradients() -> None:
+def test_vmap_over_all_arguments_and_through_gradients() -> None:
     a, b, h0 = (torch.randn(4, *each.shape, dtype=torch.float64) for each in inputs(2, 5, 3))
-    wanted = torch.stack([linear_recurrence(*each) for each in zip(a, b, h0, strict=True)])
-    torch.testing.assert_close(torch.vmap(linear_recurrence)(a, b, h0), wanted)
+    expected = torch.stack([linear_recurrence(*each) for each in zip(a, b, h0, strict=True)])
+    torch.testing.assert_close(torch.vmap(linear_recurrence)(a, b, h0), expected)
     shared = torch.vmap(linear_recurrence, in_dims=(None, 1))(a[0], b.movedim(0, 1))
     torch.testing.assert_close(shared, torch.stack([linear_recurrence(a[0], each) for each in b]))
 
@@ -178,7 +178,7 @@ def test_vmap_over_anything_and_through_gradients() -> None:
     torch.testing.assert_close(torch.vmap(torch.func.grad(loss))(a, b), alone)
 
 
-# torch's own tracer makes an instance of autograd.Function, and its own warning against that
+# torch's tracer instantiates autograd.Function, and torch warns about that
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.slow
 def test_compiles_whole_with_gradients() -> None:
@@ -187,8 +187,8 @@ def test_compiles_whole_with_gradients() -> None:
     def fused(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
         return linear_recurrence(torch.sigmoid(a), torch.tanh(b), h0, reverse=True).square().sum()
 
-    found = torch.autograd.grad(torch.compile(fused, fullgraph=True)(*tensors), tensors)
-    torch.testing.assert_close(found, torch.autograd.grad(fused(*tensors), tensors))
+    actual = torch.autograd.grad(torch.compile(fused, fullgraph=True)(*tensors), tensors)
+    torch.testing.assert_close(actual, torch.autograd.grad(fused(*tensors), tensors))
 
 
 @pytest.mark.slow
@@ -198,12 +198,12 @@ def test_operator_keeps_torchs_own_rules() -> None:
     torch.library.opcheck(op._adjoint, (b, a, b.clone(), h0, torch.rand(2, 5) < 0.3, True))
 
 
-def test_without_a_kernel_the_plain_scan_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_kernel_the_plain_scan_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, h0 = (each.requires_grad_() for each in inputs(2, 5, 3))
-    wanted = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
+    expected = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
     monkeypatch.setattr(op, "_kernels", lambda device: scan)
-    found = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
-    torch.testing.assert_close(found, wanted)
+    actual = torch.autograd.grad(linear_recurrence(a, b, h0).square().sum(), (a, b, h0))
+    torch.testing.assert_close(actual, expected)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -224,9 +224,9 @@ def test_cuda_equals_cpu(shape: tuple[int, int, int], reverse: bool, resets: boo
 
 
 REFUSED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "a (2, 4, 3) does not broadcast to b (2, 5, 3)": lambda a, b: linear_recurrence(a[:, :4], b),
+    "a must broadcast to b (2, 5, 3), got (2, 4, 3)": lambda a, b: linear_recurrence(a[:, :4], b),
     "h0 must be (2, 3) for b (2, 5, 3), got (3, 3)": lambda a, b: linear_recurrence(a, b, torch.zeros(3, 3)),
-    "b is torch.int64": lambda a, b: linear_recurrence(a, b.long()),
+    "b must be a floating-point tensor, got torch.int64": lambda a, b: linear_recurrence(a, b.long()),
     "(batch, time, channels), got (5, 3)": lambda a, b: linear_recurrence(a[0], b[0]),
     "reset must be bool (2, 5)": lambda a, b: linear_recurrence(a, b, reset=torch.zeros(2, 5)),
     "b is on cpu but a on meta": lambda a, b: linear_recurrence(a.to("meta"), b),
@@ -234,7 +234,7 @@ REFUSED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_unusable_input_is_named(message: str) -> None:
+def test_invalid_input_is_refused(message: str) -> None:
     a, b, _ = inputs(2, 5, 3)
     with pytest.raises(UserError, match=re.escape(message)):
         REFUSED[message](a, b)

@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of (seed, stream, step): the published generator, the same everywhere."""
+"""Random numbers as a pure function of (seed, stream, step): the published generator, the same on all devices."""
 
 import math
 
@@ -32,7 +32,7 @@ def key(*values: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("key_words", "counter", "answer"), KNOWN_ANSWERS)
-def test_generator_gives_its_known_answers(
+def test_generator_gives_the_known_answers(
     key_words: tuple[int, int], counter: tuple[int, int], answer: tuple[int, int]
 ) -> None:
     (a, b), (c, d) = torch.tensor(key_words), torch.tensor(counter)
@@ -56,7 +56,7 @@ def test_kernel_equals_its_definition_bit_for_bit(rows: list[tuple[int, int, int
 
 
 @given(rows=st.lists(keys, min_size=1, max_size=6), shape=shapes, transposed=st.booleans())
-def test_replica_gets_the_same_numbers_whoever_stands_beside_it(
+def test_numbers_of_a_replica_do_not_depend_on_other_replicas(
     rows: list[tuple[int, int, int]], shape: tuple[int, ...], transposed: bool
 ) -> None:
     stacked = torch.tensor(rows).T.contiguous() if transposed else torch.tensor(rows)
@@ -76,11 +76,11 @@ def test_nested_vmap_equals_each_key_alone() -> None:
 OTHER_KEYS = [(4, 4, 5), (3, 5, 5), (3, 4, 6), (4, 3, 5), (5, 4, 3)]
 
 
-def test_other_seeds_streams_steps_and_places_are_independent() -> None:
+def test_other_seeds_streams_steps_and_indices_are_independent() -> None:
     n = 40_000
     base = ops.uniform(key(3, 4, 5), (n,)).numpy()
     others = {str(words): ops.uniform(key(*words), (n,)).numpy() for words in OTHER_KEYS}
-    others |= {"next place": np.roll(base, 1), "other half": np.roll(base, n // 2)}
+    others |= {"next index": np.roll(base, 1), "other half": np.roll(base, n // 2)}
     for name, other in others.items():
         assert (base == other).mean() < 0.01, name
         assert abs(np.corrcoef(base, other)[0, 1]) < 6 / math.sqrt(n), name
@@ -91,21 +91,21 @@ def test_other_seeds_streams_steps_and_places_are_independent() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("shape", [(2,), (5, 3), (4, 0, 2), (2, 3, 7)])
-def test_numbers_like_a_tensor_have_its_shape_and_type(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+def test_uniform_like_has_the_shape_and_dtype_of_the_tensor(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     x = torch.zeros(shape, dtype=dtype)
-    drawn = ops.uniform_like(key(1, 0, 0), x)
-    assert drawn.shape == shape
-    assert drawn.dtype == dtype
-    # the last axis is the outermost of the layout
+    numbers = ops.uniform_like(key(1, 0, 0), x)
+    assert numbers.shape == shape
+    assert numbers.dtype == dtype
+    # in memory the last axis is the outermost
     expected = ops.uniform(key(1, 0, 0), (shape[-1], *shape[:-1])).to(dtype).movedim(0, -1)
-    torch.testing.assert_close(drawn, expected)
+    torch.testing.assert_close(numbers, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-def test_numbers_like_a_tensor_stay_below_one_in_every_type(dtype: torch.dtype) -> None:
-    drawn = ops.uniform_like(key(1, 0, 0), torch.zeros(100_000, 2, dtype=dtype))
-    assert drawn.min() >= 0
-    assert drawn.max() < 1
+def test_uniform_like_stays_below_one_in_every_dtype(dtype: torch.dtype) -> None:
+    numbers = ops.uniform_like(key(1, 0, 0), torch.zeros(100_000, 2, dtype=dtype))
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
 
 
 def test_devices_give_the_same_numbers(device: str) -> None:
@@ -117,20 +117,20 @@ def test_devices_give_the_same_numbers(device: str) -> None:
 
 
 def test_compiled_numbers_equal_eager_ones() -> None:
-    def draw(k: Tensor) -> Tensor:
+    def sample(k: Tensor) -> Tensor:
         return ops.uniform(k, (7, 5)) * 2
 
     torch.compiler.reset()
     stacked = torch.stack([key(seed, 1, 9) for seed in range(3)])
-    assert torch.equal(torch.compile(draw, fullgraph=True)(stacked[0]), draw(stacked[0]))
-    assert torch.equal(torch.compile(vmap(draw), fullgraph=True)(stacked), vmap(draw)(stacked))
+    assert torch.equal(torch.compile(sample, fullgraph=True)(stacked[0]), sample(stacked[0]))
+    assert torch.equal(torch.compile(vmap(sample), fullgraph=True)(stacked), vmap(sample)(stacked))
 
 
 @pytest.mark.parametrize(
     ("shape", "dtype"),
     [((2,), torch.int64), ((4,), torch.int64), ((), torch.int64), ((3,), torch.int32), ((3,), torch.float32)],
 )
-def test_bad_key_is_refused_with_its_shape_and_type(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+def test_error_of_a_bad_key_names_its_shape_and_dtype(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     bad = torch.zeros(shape, dtype=dtype)
     with pytest.raises(ValueError, match="key must be an int64 tensor of shape") as caught:
         ops.uniform(bad, (2,))

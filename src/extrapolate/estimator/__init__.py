@@ -1,7 +1,7 @@
-"""From a table of numbers to the formula in it, as a scikit-learn estimator.
+"""Find the formula in a table of numbers, with a scikit-learn estimator.
 
-:class:`ArithmeticRegressor` finds, checks and predicts; the rest are what it hands out, and the way from a
-file to its arrays and from its formula to a file.
+:class:`ArithmeticRegressor` finds, checks and applies a formula. The other classes are its results;
+:func:`load_formula` loads a saved formula.
 """
 
 from extrapolate._runtime.extras import needs_extra

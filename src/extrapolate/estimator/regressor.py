@@ -1,4 +1,4 @@
-"""The scikit-learn estimator: from a table to the formula in it."""
+"""A scikit-learn estimator that finds the formula in a table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,8 @@ from extrapolate.estimator.search.search import Search
 from extrapolate.estimator.search.threads import one_thread
 from extrapolate.estimator.table.split import SplitTable
 
-#: Formulas shown beside the chosen one, at most.
-SHOWN = 12
+#: Most candidates in ``candidates_``, the chosen formula included.
+MAX_CANDIDATES = 12
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Candidate:
 
     Attributes:
         expression: over the column symbols.
-        complexity: the numbers, columns and exponents in it.
-        inner_error, outer_error: root mean square errors as a share of the target's size.
-        cost: nats more than the chosen formula needs to describe the table; 0 for the chosen one.
+        complexity: number of coefficients, columns and exponents.
+        inner_error, outer_error: root mean square errors, divided by the root mean square of the target.
+        cost: description length of formula and table in nats, minus that of the chosen candidate.
     """
 
     expression: sympy.Expr
@@ -43,29 +43,29 @@ class Candidate:
 
 
 class ArithmeticRegressor(RegressorMixin, BaseEstimator):
-    """Finds the arithmetic formula in a table, or says that there is none.
+    """Finds the arithmetic formula in a table, or reports that none was found.
 
-    Many replicas of small networks, whose weights are exponents and signs, are trained at once; what they are
-    near is snapped, refitted in float64, and judged by description length on inner rows and on outer rows
-    kept aside. The printed formula is compared with the fitted one in exact fractions. Where no formula is found,
-    it predicts by the best linear model, or by the mean.
+    It trains many replicas of small networks at once; their weights are exponents and signs. It rounds the
+    trained weights and refits the coefficients in float64. Description length ranks the formulas, on the inner
+    rows and on the held-out outer rows. The printed formula is compared with the fitted one in exact fractions.
+    If no formula is found, the best linear model, or the mean, predicts.
 
     Args:
-        replicas: networks of each architecture that are trained at once.
-        time_limit: seconds after which the search stops with what it has. The plan is fixed and normally
-            ends earlier, so the same table and ``random_state`` give the same formula.
-        random_state: an integer; decides the networks' first weights.
-        progress: receives the stages of the search, and may ask to stop.
+        replicas: number of networks of each architecture, trained at once.
+        time_limit: seconds after which the search stops and uses the best formula so far. The stages are fixed
+            and normally end earlier, so the same table and ``random_state`` give the same formula.
+        random_state: an integer, the seed of all random numbers.
+        progress: receives the stages of the search, and may request a stop.
 
     Attributes:
-        found_: whether a formula is claimed.
+        found_: whether a formula was found.
         expression_: the formula in sympy over the symbols of ``symbols_``; None if none was found.
-        symbols_: the symbol of each column, by its name: the name itself where that is an identifier.
-        formula_: what predicts.
-        coefficients_: its numbers, with standard errors.
-        candidates_: the Pareto front of error and complexity, cheapest description first.
-        certificate_: the evidence, and the reason where nothing was found.
-        outer_: (N,), which rows were kept aside as the outer ones while formulas were compared.
+        symbols_: the symbol of each column, by column name; equal to the name if that is an identifier.
+        formula_: the formula that ``predict`` uses.
+        coefficients_: its coefficients, with standard errors.
+        candidates_: the Pareto front of error and complexity, shortest description first.
+        certificate_: the evidence, and the reason if no formula was found.
+        outer_: (N,), True for the outer rows, which were held out while formulas were compared.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, y: Any) -> "ArithmeticRegressor":  # noqa: N803
-        """X (N, I) with N ≥ 2, y (N,)."""
+        """Find a formula for y (N,) from X (N, I), N ≥ 2."""
         checked = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         x, target = (np.asarray(each, np.float64) for each in checked)
         names = getattr(self, "feature_names_in_", [f"x{index}" for index in range(x.shape[1])])
@@ -96,7 +96,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         with one_thread():
             Search(table, pool, clock, self.replicas, self.random_state, symbols).run()
             self.outer_ = whole.outer
-            self._conclude(pool if table is whole else _judge_again(pool, whole), whole, clock)
+            self._conclude(pool if table is whole else _score_on_all_rows(pool, whole), whole, clock)
         return self
 
     def _conclude(self, pool: Pool, table: SplitTable, clock: Clock) -> None:
@@ -119,18 +119,18 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
                 outer_error=each.outer_error,
                 cost=each.score - best.score,
             )
-            for each in pareto_front(ranked)[:SHOWN]
+            for each in pareto_front(ranked)[:MAX_CANDIDATES]
         ]
 
     def predict(self, X: Any) -> Array:  # noqa: N803
-        """The formula's values (N,); NaN where it is undefined."""
+        """Return the formula's values (N,) for X (N, I); NaN where it is undefined."""
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
         return self.formula_.predict(np.asarray(x))
 
 
 def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """The best candidate, and those with which no simpler one vies in error; best score first."""
+    """Return the best candidate and those with less error than all simpler ones; best score first."""
     best = ranked[0]
     front: list[ScoredStructure] = []
     lowest = np.inf
@@ -144,22 +144,22 @@ def pareto_front(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
     return sorted(front, key=lambda each: each.score)
 
 
-def _judge_again(pool: Pool, whole: SplitTable) -> Pool:
-    """The best of ``pool``, its front and its sums of columns by all rows."""
-    again = Pool(whole)
+def _score_on_all_rows(pool: Pool, whole: SplitTable) -> Pool:
+    """Score the best of ``pool``, its Pareto front and its linear models on all rows."""
+    rescored = Pool(whole)
     ranked = pool.rank()
-    for each in (*ranked[:SHOWN], *pareto_front(ranked), *_plain(ranked)):
-        again.add(each.structure)
-    return again
+    for each in (*ranked[:MAX_CANDIDATES], *pareto_front(ranked), *_linear_models(ranked)):
+        rescored.add(each.structure)
+    return rescored
 
 
 def _fallback(pool: Pool, table: SplitTable, symbols: tuple[sympy.Symbol, ...]) -> Formula:
-    """The best sum of columns, or the mean."""
-    return write(_plain(pool.rank())[0], table, symbols)
+    """Return the best linear model, or the mean."""
+    return write(_linear_models(pool.rank())[0], table, symbols)
 
 
-def _plain(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
-    """The sums of columns among the candidates; the mean is always one."""
+def _linear_models(ranked: list[ScoredStructure]) -> list[ScoredStructure]:
+    """Return the linear models among the candidates; the mean is always one."""
     return [
         each
         for each in ranked

@@ -1,4 +1,4 @@
-"""What a fit found, as one JSON object: the same for the same table and seed, but for its seconds."""
+"""The result of a fit as one JSON object; equal for equal table and seed, except ``seconds``."""
 
 import math
 import time
@@ -15,20 +15,20 @@ from extrapolate.estimator.table.fit_data import FitData
 def answer(
     model: ArithmeticRegressor, data: FitData, *, file: str, target: str, seed: int, began: float
 ) -> dict[str, Any]:
-    """``model`` after its fit of ``data``; ``began``: on the monotonic clock."""
+    """Return the result of ``model`` fitted on ``data``; ``began``: its start in seconds (``time.monotonic``)."""
     symbols = model.symbols_
-    used = model.formula_.expression(tuple(symbols.values()))
-    shown = render(used, symbols, target)
+    expression = model.formula_.expression(tuple(symbols.values()))
+    rendered = render(expression, symbols, target)
     found = model.found_
     found_object = {
         "found": found,
-        "expression": shown.text if found else None,
+        "expression": rendered.text if found else None,
         "target": target,
         "symbols": {name: str(symbol) for name, symbol in symbols.items()},
-        "latex": shown.latex if found else None,
-        "mathml": shown.mathml if found else None,
+        "latex": rendered.latex if found else None,
+        "mathml": rendered.mathml if found else None,
         "reason": model.certificate_.reason,
-        "fallback": None if found else shown.text,
+        "fallback": None if found else rendered.text,
         "coefficients": [
             {
                 "term": each.term,
@@ -56,7 +56,7 @@ def answer(
 
 
 def circumstances(command: str) -> dict[str, Any]:
-    """What the page says about how it was made."""
+    """Return the facts of the run for the page: command, time, versions."""
     return {
         "command": command,
         "finished": now(),
@@ -65,7 +65,7 @@ def circumstances(command: str) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no NaN and no infinity: null stands for them."""
+    """Replace NaN and infinity by null, since JSON has neither."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""The arithmetic units as Keras 3 layers, on Keras' torch backend: ``pip install 'extrapolate[keras]'``.
+"""The arithmetic units as Keras 3 layers, for Keras' torch backend: ``pip install 'extrapolate[keras]'``.
 
-``NMU(units)`` is used as ``keras.layers.Dense(units)`` is: in ``Sequential``, ``fit``, ``save``. The unit's box is
-a Keras constraint, its penalty (times ``penalty_scale``) a Keras loss of the layer.
+Use ``NMU(units)`` like ``keras.layers.Dense(units)``: in ``Sequential``, with ``fit`` and ``save``. The unit's box is
+a Keras constraint. Its penalty, times ``penalty_scale``, is a Keras loss of the layer.
 """
 
 from extrapolate._runtime.extras import needs_extra
@@ -11,8 +11,8 @@ with needs_extra("keras", "extrapolate.keras"):
 
 if keras.backend.backend() != "torch":
     raise ImportError(
-        f"extrapolate.keras needs Keras' torch backend, not {keras.backend.backend()}: "
-        "set the environment variable KERAS_BACKEND=torch before keras is imported"
+        f"extrapolate.keras needs Keras' torch backend, got {keras.backend.backend()}: "
+        "set the environment variable KERAS_BACKEND=torch before you import keras"
     )
 
 from extrapolate.keras._layers import (

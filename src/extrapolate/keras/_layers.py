@@ -1,4 +1,4 @@
-"""The units as Keras layers, a class each: Keras saves a layer by its class."""
+"""The units as Keras layers, one class per unit, since Keras saves a layer by its class."""
 
 from typing import Any
 
@@ -181,7 +181,7 @@ class NALU(UnitLayer):
 
 @_registered
 class StochasticNMU(UnitLayer):
-    """:class:`extrapolate.nn.StochasticNMU` as a Keras layer; ``high`` is the upper end of its noise."""
+    """:class:`extrapolate.nn.StochasticNMU` as a Keras layer; ``high`` is the upper bound of its noise."""
 
     def __init__(
         self,

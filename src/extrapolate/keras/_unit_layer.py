@@ -1,4 +1,4 @@
-"""One Keras layer around any of the units."""
+"""The base class of the Keras layers: it wraps a unit of :mod:`extrapolate.nn`."""
 
 from abc import abstractmethod
 from typing import Any
@@ -14,7 +14,7 @@ from extrapolate.nn.contract import boxes
 
 @keras.saving.register_keras_serializable(package="extrapolate")
 class Box(keras.constraints.Constraint):
-    """Keeps a weight in [low, high]."""
+    """Keras constraint that clips a weight to [low, high]."""
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
@@ -27,7 +27,7 @@ class Box(keras.constraints.Constraint):
 
 
 class _WithPenalty(nn.Module):
-    """A unit's answer and its penalty from one call, so that both see the same weights."""
+    """A unit that returns its output and its penalty from one call, so that both use the same weights."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class _WithPenalty(nn.Module):
 
 
 class UnitLayer(keras.layers.Layer):
-    """A unit of :mod:`extrapolate.nn` with Keras' weights. (..., I) to (..., units).
+    """Base class: a unit of :mod:`extrapolate.nn` as a Keras layer with Keras weights. (..., I) to (..., units).
 
     Args:
-        units: outputs.
-        penalty_scale: times the unit's own penalty, added to the model's loss.
-        name, trainable, dtype: as of every Keras layer.
+        units: number of outputs.
+        penalty_scale: factor on the unit's penalty, which is added to the model's loss. 0: no penalty.
+        name, trainable, dtype: as in every Keras layer.
 
-    A subclass says in :meth:`build_module` which one it is.
+    A subclass creates its unit in :meth:`build_module`. Raises ValueError if the last axis of the input is unknown.
     """
 
     def __init__(
@@ -63,33 +63,34 @@ class UnitLayer(keras.layers.Layer):
 
     @abstractmethod
     def build_module(self, in_features: int) -> nn.Module:
-        """The module whose start values, box and equation the layer takes."""
+        """Return the unit: the layer uses its initial values, box, penalty and equation."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"{type(self).__name__} needs to know its number of inputs: the last axis is None")
+            raise ValueError(f"{type(self).__name__}: number of inputs is None: set the last axis of the input shape")
         unit = self.build_module(features)
         box = dict(boxes(unit))
         self.names = {}
         for name, parameter in unit.named_parameters():
-            start = parameter.detach().clone()
+            initial = parameter.detach().clone()
             self.names[f"module.{name}"] = self.add_weight(
                 name=name.replace(".", "_"),
-                shape=tuple(start.shape),
-                initializer=lambda shape, dtype=None, value=start: value,
+                shape=tuple(initial.shape),
+                initializer=lambda shape, dtype=None, value=initial: value,
                 constraint=Box(*box[name]) if name in box else None,
             )
-        # on no device: only its code is used; and out of Keras' sight, which would take its weights for ours
+        # Only the code of this copy is used, so it is on the meta device. Bypass Keras' __setattr__, which would add
+        # its parameters to the weights of the layer.
         object.__setattr__(self, "_shell", _WithPenalty(unit.to("meta")))
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         shell: nn.Module = self._shell
         shell.train(bool(training))
         values = {name: torch.as_tensor(variable.value) for name, variable in self.names.items()}
-        outputs, added = functional_call(shell, values, (inputs,))
+        outputs, unit_penalty = functional_call(shell, values, (inputs,))
         if self.penalty_scale:
-            self.add_loss(self.penalty_scale * added)
+            self.add_loss(self.penalty_scale * unit_penalty)
         return outputs
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -1,9 +1,9 @@
-"""Units and layers: plain ``torch.nn.Module`` with torch's constructor habits.
+"""Units and layers: ordinary ``torch.nn.Module`` classes with constructors like torch's.
 
-Arithmetic units take ``(..., in_features)`` to ``(..., out_features)``; recurrent ones are called as
-``torch.nn.LSTM``. ``LSTM``, ``GRU`` and ``RNN`` take the place of torch's where ``vmap`` maps a model over replicas,
-masks or samples: torch's own have no rule for it. What training must respect (a penalty, a box for the weights,
-random numbers) is stated by the module; see the contract functions.
+Arithmetic units map ``(..., in_features)`` to ``(..., out_features)``. Recurrent layers are called like
+``torch.nn.LSTM``. Use ``LSTM``, ``GRU`` and ``RNN`` instead of torch's where ``vmap`` maps a model over replicas,
+masks or samples: torch's have no ``vmap`` rule. Each module declares what a training loop must respect: a penalty, a
+box for the weights, random numbers. :func:`penalty` and :func:`clamp_to_box_` collect these from a model.
 """
 
 from extrapolate.nn._conv_encoder import ConvEncoder
@@ -53,7 +53,7 @@ from extrapolate.nn.recurrent._rnn import RNN
 from extrapolate.nn.recurrent._sru import SRU
 from extrapolate.nn.recurrent._ugrnn import UGRNN
 
-__all__ = [  # noqa: RUF022  (grouped by idea)
+__all__ = [  # noqa: RUF022  (grouped by purpose)
     # additive units
     "MCFC",
     "NAC",
@@ -75,42 +75,42 @@ __all__ = [  # noqa: RUF022  (grouped by idea)
     "NRU",
     "NRUSeparateSign",
     "RealNPU",
-    # both
+    # all four operations
     "GNALU",
     "INALU",
     "IndependentNALU",
     "NALU",
-    # recurrent, linear in time
+    # recurrent, computed by a scan over time
     "GILR",
     "GILRLSTM",
     "LinearRNN",
     "LinearRecurrentLayer",
     "QRNN",
     "SRU",
-    # recurrent, a step at a time
+    # recurrent, computed step by step
     "GRU",
     "LSTM",
     "RNN",
     "UGRNN",
-    # from sequences to sequences
+    # sequence to sequence
     "EncoderDecoder",
     "LSTMEncoderDecoder",
     "TiedTransformerEncoderDecoder",
     "Tokens",
     "TransformerEncoderDecoder",
-    # algorithms, a state with a place for each symbol
+    # algorithms: a state with one position per symbol
     "CGRU",
     "DiagonalCGRU",
     "DiagonalNeuralGPU",
     "NeuralGPU",
     "NeuralGPUEnsemble",
-    # baselines, and an encoder of images
+    # a baseline and an image encoder
     "ConvEncoder",
     "MLP",
-    # trained networks in a folder
+    # trained networks on disk
     "load_pretrained_config",
     "list_pretrained",
-    # the contract between a unit and a training loop
+    # contract between a module and a training loop
     "clamp_to_box_",
     "l1_norm",
     "penalty",

@@ -1,4 +1,4 @@
-"""A small convolutional encoder of images, in products that ``vmap`` maps."""
+"""A small convolutional image encoder in operations that ``vmap`` can map."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def _patches(x: Tensor) -> Tensor:
-    """The 3 × 3 neighbourhoods of every second position: (..., S, S, C) to (..., ⌈S/2⌉, ⌈S/2⌉, 9 C)."""
+    """Return the 3 × 3 patch around every second pixel: (..., S, S, C) to (..., ⌈S/2⌉, ⌈S/2⌉, 9 C)."""
     size, padded = x.shape[-2], F.pad(x, (0, 0, 1, 1, 1, 1))
     shifted = [padded[..., i : i + size : 2, j : j + size : 2, :] for i in range(3) for j in range(3)]
     return torch.cat(shifted, -1)
@@ -15,8 +15,13 @@ def _patches(x: Tensor) -> Tensor:
 class ConvEncoder(nn.Module):
     """Images (..., C, S, S) to features (..., O): two 3 × 3 convolutions with stride 2, then a linear layer.
 
-    The convolutions are products with patches. ``vmap`` makes one batched product of R of those, but a grouped
-    convolution of R convolutions, which is many times slower on a CPU.
+    The convolutions are matrix products with patches. ``vmap`` over R replicas turns these into one batched product.
+    It would turn ``conv2d`` into a grouped convolution, which is many times slower on a CPU.
+
+    Args:
+        size: S, height and width of an image in pixels.
+        out_features: O, number of features.
+        colours: C, number of channels of an image.
     """
 
     def __init__(self, size: int, out_features: int, *, colours: int = 1) -> None:

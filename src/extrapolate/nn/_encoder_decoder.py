@@ -1,4 +1,4 @@
-"""Networks from sequences to sequences: LSTMs and transformers, which decode with given targets or greedily."""
+"""Sequence-to-sequence networks: LSTMs and transformers with teacher forcing or greedy decoding."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,21 +12,21 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 
 class Tokens(NamedTuple):
-    """The sizes of both vocabularies, and the marks in them."""
+    """Sizes of both vocabularies, and their special tokens."""
 
-    source: int
-    source_pad: int  # stands behind the end of a source
-    target: int
-    pad: int  # stands behind the end of a target
-    end: int  # ends a target, and is the decoder's first input
+    source: int  # size of the source vocabulary
+    source_pad: int  # pads a source after its end
+    target: int  # size of the target vocabulary
+    pad: int  # pads a target after its end
+    end: int  # ends a target; also the decoder's first input
 
 
 class EncoderDecoder(nn.Module, ABC):
-    """Source tokens (B, S) to target tokens.
+    """Base class: source tokens (B, S) to target tokens.
 
-    With ``targets``, tokens (B, T), returns the logits (B, T, V) of each token after those before. Without, decodes
-    greedily for ``steps`` tokens, int64 (B, steps), without a gradient. Passing its own output back as ``targets``
-    gives the gradient of that decoding.
+    With ``targets`` (tokens, (B, T)), returns logits (B, T, V): each token is predicted from the tokens before it.
+    Without ``targets``, decodes ``steps`` tokens greedily, int64 (B, steps), without a gradient. Passing its own
+    output back as ``targets`` gives the gradient of that decoding.
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -46,18 +46,24 @@ class EncoderDecoder(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, source: Tensor) -> Any:
-        """The decoder's first state."""
+        """Return the decoder's initial state."""
 
     @abstractmethod
     def decode(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The logits (B, T, V) after each of ``tokens`` (B, T), and the next state."""
+        """Return the logits (B, T, V) after each of ``tokens`` (B, T), and the next state."""
 
 
 class LSTMEncoderDecoder(EncoderDecoder):
-    """An LSTM encodes, and another decodes from its last states, without attention; embeddings of 16, as published.
+    """An encoder LSTM and a decoder LSTM that starts from its final states; no attention, embedding size 16.
 
-    These are torch's layers, which ``vmap`` cannot map over masks: on the CPU a loop over masks is still faster than
-    mapped cells in plain operations.
+    It uses torch's LSTM, which ``vmap`` cannot map over masks. On a CPU a loop over masks with it is still faster
+    than ``vmap`` over an LSTM in plain operations.
+
+    Args:
+        tokens: vocabulary sizes and special tokens.
+        width: hidden units of each LSTM layer.
+        layers: LSTM layers, in the encoder and in the decoder.
+        dropout: dropout probability between LSTM layers.
     """
 
     def __init__(self, tokens: Tokens, width: int, layers: int, dropout: float) -> None:
@@ -68,7 +74,7 @@ class LSTMEncoderDecoder(EncoderDecoder):
         self.read_out = nn.Linear(width, tokens.target)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """The states after each sequence's own last token."""
+        """Return the LSTM states (h, c) after the last token of each sequence, ignoring padding."""
         lengths = (source != self.tokens.source_pad).sum(1).cpu()
         packed = pack_padded_sequence(self.source(source), lengths, batch_first=True, enforce_sorted=False)
         return self.encoder(packed)[1]
@@ -79,7 +85,7 @@ class LSTMEncoderDecoder(EncoderDecoder):
 
 
 class Attention(nn.Module):
-    """Attention of several heads without biases: the published query, merged key and value, and output."""
+    """Multi-head attention without biases; one linear layer computes keys and values together."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -89,19 +95,19 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, width, bias=False)
 
     def keys_values(self, x: Tensor) -> Tensor:
-        """Keys and values of all heads, (2, B, heads, T, width of a head), of x (B, T, W)."""
+        """Return keys and values of x (B, T, W): (2, B, heads, T, W/heads)."""
         return self.key_value(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
     def forward(self, x: Tensor, keys_values: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, W) attends to the keys where ``mask``, bool, broadcast to (B, heads, T, S), is True."""
+        """Attend from x (B, T, W) to the keys where ``mask`` (bool, broadcast to (B, heads, T, S)) is True."""
         dropout = self.dropout if self.training else 0.0
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        found = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=dropout)
-        return self.output(found.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=dropout)
+        return self.output(attended.transpose(1, 2).flatten(2))
 
 
 class EncoderLayer(nn.Module):
-    """Attention to the whole source, then two dense layers; a norm after every sum (post-norm)."""
+    """Self-attention over the source, then two dense layers; layer norm after every residual sum (post-norm)."""
 
     sums = 2
 
@@ -112,11 +118,12 @@ class EncoderLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(self.sums))
         self.dropout = nn.Dropout(dropout)
 
-    def add(self, position: int, x: Tensor, found: Tensor) -> Tensor:
-        return self.norms[position](x + self.dropout(found))
+    def add(self, index: int, x: Tensor, update: Tensor) -> Tensor:
+        """Add ``update`` to x and apply layer norm number ``index``."""
+        return self.norms[index](x + self.dropout(update))
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """The layer's last sum."""
+        """Apply the two dense layers and the last residual sum."""
         return self.add(self.sums - 1, x, self.narrow(self.dropout(torch.relu(self.wide(x)))))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -124,7 +131,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(EncoderLayer):
-    """Attention to the target so far, then to the source, then two dense layers."""
+    """Causal self-attention over the target, attention to the source, then two dense layers."""
 
     sums = 3
 
@@ -135,24 +142,35 @@ class DecoderLayer(EncoderLayer):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, x: Tensor, before: Tensor | None, source: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The outputs, and the keys and values of the target so far; ``before``: those of earlier tokens."""
-        found = self.attention.keys_values(x)
-        found = found if before is None else torch.cat([before, found], 3)
-        causal = torch.ones(x.shape[1], found.shape[3], dtype=torch.bool, device=x.device)
-        x = self.add(0, x, self.attention(x, found, causal.tril(found.shape[3] - x.shape[1])))
-        return self.feed_forward(self.add(1, x, self.cross(x, source, mask))), found
+        """Return the outputs, and keys and values of all target tokens; ``before``: those of earlier tokens."""
+        cache = self.attention.keys_values(x)
+        cache = cache if before is None else torch.cat([before, cache], 3)
+        causal = torch.ones(x.shape[1], cache.shape[3], dtype=torch.bool, device=x.device)
+        x = self.add(0, x, self.attention(x, cache, causal.tril(cache.shape[3] - x.shape[1])))
+        return self.feed_forward(self.add(1, x, self.cross(x, source, mask))), cache
 
 
 class DecoderState(NamedTuple):
-    """The keys and values of each decoder layer, of the ``target`` so far (None at first) and of the ``source``."""
+    """Keys and values per decoder layer: of the ``target`` tokens so far (None at first) and of the ``source``."""
 
     target: list[Tensor | None]
     source: list[Tensor]
-    mask: Tensor  # which tokens of the source are no padding, (B, 1, 1, S)
+    mask: Tensor  # bool (B, 1, 1, S): True for source tokens that are not padding
 
 
 class TransformerEncoderDecoder(EncoderDecoder):
-    """Post-norm, ReLU, sinusoidal positions; after Vaswani et al. 2017 (arXiv 1706.03762)."""
+    """Transformer with post-norm, ReLU and sinusoidal positions.
+
+    Args:
+        tokens: vocabulary sizes and special tokens.
+        width: model width, the size of embeddings and layer outputs.
+        heads: attention heads; they divide ``width``.
+        feedforward: hidden units of the dense layers.
+        layers: layers of the encoder and of the decoder.
+        dropout: dropout probability of embeddings, attention weights and layer outputs.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762).
+    """
 
     def __init__(self, tokens: Tokens, width: int, heads: int, feedforward: int, layers: int, dropout: float) -> None:
         super().__init__(tokens)
@@ -177,8 +195,8 @@ class TransformerEncoderDecoder(EncoderDecoder):
         x = self._with_positions(self.source(source), 0)
         for layer in self.encoder:
             x = layer(x, mask)
-        seen = [layer.cross.keys_values(x) for layer in self.decoder]  # pyright: ignore
-        return DecoderState([None] * len(seen), seen, mask)
+        keys_values = [layer.cross.keys_values(x) for layer in self.decoder]  # pyright: ignore
+        return DecoderState([None] * len(keys_values), keys_values, mask)
 
     def decode(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         length = 0 if state.target[0] is None else state.target[0].shape[3]
@@ -193,7 +211,7 @@ class TransformerEncoderDecoder(EncoderDecoder):
 
 
 class TiedTransformerEncoderDecoder(TransformerEncoderDecoder):
-    """One table of embeddings for source, target and logits; the latter are divided by √width."""
+    """A transformer with one embedding table for source, target and logits; logits are divided by √width."""
 
     def _embeddings(self, width: int) -> tuple[nn.Embedding, nn.Embedding]:
         table = nn.Embedding(self.tokens.target, width)
@@ -209,7 +227,7 @@ class TiedTransformerEncoderDecoder(TransformerEncoderDecoder):
 
 @lru_cache(maxsize=512)
 def _positions(length: int, width: int) -> Tensor:
-    """(length, width): sines, then cosines, of wavelengths from 2π to 20,000π."""
+    """Return position encodings (length, width): sines, then cosines, with wavelengths from 2π to 20,000π."""
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000) / width))
     angles = torch.arange(length)[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)[:, :width]

@@ -1,4 +1,4 @@
-"""The baseline: what an ordinary network makes of arithmetic."""
+"""The baseline: an ordinary network that learns arithmetic."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from extrapolate.nn.arithmetic._functional import linear
 
 
 class MLP(nn.Module):
-    """Linear, ReLU, Linear: right inside its training range, a straight line outside. (..., I) to (..., O).
+    """Linear, ReLU, Linear: accurate inside the training range, a straight line outside. (..., I) to (..., O).
 
     Args:
-        hidden_features: width of the hidden layer; the published baselines have 1 and 100.
+        hidden_features: width of the hidden layer. The published baselines use 1 and 100.
     """
 
     operations: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Trained networks in a folder: ``model.safetensors``, and ``config.json``, what they are and how they were made."""
+"""Save and load trained networks: weights in ``model.safetensors``, description in ``config.json``."""
 
 import json
 from abc import ABC, abstractmethod
@@ -17,37 +17,40 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 class Pretrained(nn.Module, ABC):
-    """A module that is written to a folder and read from it, or from those that come with the package, by name.
+    """A module that can be saved to a folder and loaded from it, or by name if it ships with the package.
 
-    A subclass gives ``arguments()``, with which its constructor makes it again.
+    A subclass defines ``arguments()``.
     """
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, as JSON values."""
+        """Return the constructor arguments that rebuild this module, as JSON values."""
 
     def save_pretrained(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Writes the weights, and beside them the arguments and what is said ``about`` them (JSON)."""
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
+        """Write ``model.safetensors`` and ``config.json`` to ``folder``, which is created if missing.
+
+        ``config.json`` holds the class, the constructor arguments and ``metadata`` (JSON values).
+        """
+        directory = Path(folder)
+        directory.mkdir(parents=True, exist_ok=True)
         config = {"model": type(self).__name__, "arguments": self.arguments()} | (metadata or {})
-        with replacing(place / WEIGHTS) as temporary:
+        with replacing(directory / WEIGHTS) as temporary:
             save_file({name: value.contiguous() for name, value in self.state_dict().items()}, temporary)
-        write_text(place / CONFIG, json.dumps(config, indent=2) + "\n")
+        write_text(directory / CONFIG, json.dumps(config, indent=2) + "\n")
 
     @classmethod
     def from_pretrained(cls, source: str | Path) -> Self:
-        """The network in the folder ``source``, or the one of that name that comes with the package; for answering.
+        """Load a network in evaluation mode. ``source``: a folder or a name from ``list_pretrained()``.
 
         Raises:
-            UserError: there is none, it is damaged, or it is of another kind.
+            UserError: the network does not exist, is damaged, or is of another class.
         """
-        place, config = find_pretrained(source), load_pretrained_config(source)
+        directory, config = find_pretrained(source), load_pretrained_config(source)
         if config.get("model") != cls.__name__:
-            raise UserError(f"{source} holds a {config.get('model')}, not a {cls.__name__}")
+            raise UserError(f"{source} holds a {config.get('model')}, not a {cls.__name__}: load it with that class")
         try:
             model = cls(**config["arguments"])
-            model.load_state_dict(load_file(place / WEIGHTS))
+            model.load_state_dict(load_file(directory / WEIGHTS))
         except FileNotFoundError:
             raise UserError(f"{source} has no {WEIGHTS}: give a folder written by save_pretrained") from None
         except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
@@ -57,15 +60,15 @@ class Pretrained(nn.Module, ABC):
 
 
 def list_pretrained() -> list[str]:
-    """The networks that come with the package."""
+    """Return the names of the networks that ship with the package."""
     return sorted(each.parent.name for each in _shipped().glob(f"*/{CONFIG}"))
 
 
 def find_pretrained(source: str | Path) -> Path:
-    """Where the network ``source`` lies.
+    """Return the folder of the network ``source``, a folder or a name from ``list_pretrained()``.
 
     Raises:
-        UserError: it is neither a folder nor a name.
+        UserError: ``source`` is neither.
     """
     if str(source) in list_pretrained():
         return _shipped() / str(source)
@@ -75,10 +78,10 @@ def find_pretrained(source: str | Path) -> Path:
 
 
 def load_pretrained_config(source: str | Path) -> dict[str, Any]:
-    """What ``config.json`` says of a network: its arguments, its task, how it was made.
+    """Return a network's ``config.json``: class, constructor arguments, and metadata such as task and training.
 
     Raises:
-        UserError: there is none, or it is no JSON object.
+        UserError: there is no such network or file, or the file is not a JSON object.
     """
     path = find_pretrained(source) / CONFIG
     try:
@@ -88,7 +91,7 @@ def load_pretrained_config(source: str | Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict):
-        raise UserError(f"{path} is no JSON object: give a folder written by save_pretrained")
+        raise UserError(f"{path} is not a JSON object: give a folder written by save_pretrained")
     return config
 
 

@@ -1,8 +1,8 @@
-"""What a module states about its own training, and how any loop respects it.
+"""What a module declares about its training, and the functions with which a training loop respects it.
 
-A unit states a **box** its parameters live in (clamped after every optimizer step), a **penalty** (added to
-the loss, times a scale the experiment chooses) and the **random numbers** it wants. The functions here
-collect these from a whole model, so that a loop of your own needs two lines::
+A unit declares a **box** for its parameters (clamp them to it after every optimizer step), a **penalty** (add it to
+the loss, times a scale) and a ``key`` for its **random numbers**. The functions here collect these from a whole
+model, so your own training loop needs two more lines::
 
     loss = criterion(model(x), y) + 10.0 * nn.penalty(model)
     loss.backward(); optimizer.step(); nn.clamp_to_box_(model)
@@ -19,21 +19,21 @@ Box = tuple[float, float]
 
 @runtime_checkable
 class Boxed(Protocol):
-    """A module whose parameters live in a box; ``box`` maps the parameter's name to (low, high)."""
+    """A module with bounded parameters: ``box`` maps a parameter's name to (low, high)."""
 
     box: dict[str, Box]
 
 
 @runtime_checkable
 class Penalised(Protocol):
-    """A module with a sparsity penalty: a scalar, lower the nearer the weights are to exact ones."""
+    """A module with a sparsity penalty: a scalar that falls as the weights approach exact ones."""
 
     def penalty(self) -> Tensor: ...
 
 
 @runtime_checkable
 class Arithmetic(Protocol):
-    """A unit whose effective weights (O, I) say which inputs enter an output, and how."""
+    """A unit whose effective weights (O, I) tell which inputs an output uses, and how."""
 
     operations: frozenset[str]
 
@@ -41,7 +41,7 @@ class Arithmetic(Protocol):
 
 
 def boxes(module: nn.Module) -> Iterator[tuple[str, Box]]:
-    """The full name and the box of every boxed parameter in ``module``."""
+    """Yield the full name and the box of every boxed parameter in ``module``."""
     for prefix, part in module.named_modules():
         if isinstance(part, Boxed):
             for name, box in part.box.items():
@@ -50,16 +50,16 @@ def boxes(module: nn.Module) -> Iterator[tuple[str, Box]]:
 
 @torch.no_grad()
 def clamp_to_box_(module: nn.Module) -> None:
-    """Puts every boxed parameter of ``module`` back into its box, in place."""
+    """Clamp every boxed parameter of ``module`` to its box, in place."""
     for name, (low, high) in boxes(module):
         module.get_parameter(name).clamp_(low, high)
 
 
 def penalty(module: nn.Module) -> Tensor | float:
-    """The sum of the penalties stated in ``module``, unscaled; 0.0 where none is."""
+    """Return the sum of the penalties of all submodules, unscaled; 0.0 if none has a penalty."""
     return sum((part.penalty() for part in module.modules() if isinstance(part, Penalised)), start=0.0)
 
 
 def key_names(module: nn.Module) -> list[str]:
-    """The full names of the ``key`` buffers: one for every part of ``module`` that draws random numbers."""
+    """Return the full names of all ``key`` buffers: one per submodule that samples random numbers."""
     return [f"{prefix}.key" if prefix else "key" for prefix, part in module.named_modules() if "key" in part._buffers]

@@ -1,4 +1,4 @@
-"""Functions with a meaning of their own: a naive definition beside fast kernels, one signature.
+"""Tensor functions, each with a simple definition and fast kernels of the same signature.
 
 Random numbers: :func:`uniform`, :func:`uniform_like`. Recurrences: :func:`linear_recurrence`.
 """

@@ -1,4 +1,4 @@
-"""The units beside NAC, NALU, NAU and NMU: their published equations, exact weights and training facts."""
+"""The units other than NAC, NALU, NAU and NMU: published equations, exact weights, penalties and boxes."""
 
 import math
 import operator
@@ -151,7 +151,7 @@ def test_unit_computes_its_published_equation(name: str, training: bool, in_feat
 
 
 @pytest.mark.parametrize("w", [3e-4, -8e-4, 1.5e-3])
-def test_nru_switches_softly_only_near_zero_while_training(w: float) -> None:
+def test_nru_in_training_mode_switches_softly_only_near_zero(w: float) -> None:
     module = set_(built("NRU", 2, 1), weight=w)
     x = inputs("NRU", 5, 2)
     np.testing.assert_allclose(module(x).detach().numpy(), nru(values(module), x.numpy(), True), rtol=1e-12)
@@ -166,7 +166,7 @@ def test_inalu_multiplication_saturates_at_e20() -> None:
 
 def test_mcfc_never_creates_mass() -> None:
     module = nn.MCFC(4, 3, dtype=torch.float64)
-    x = inputs("MulMCFC", 20, 4)  # positive: amounts
+    x = inputs("MulMCFC", 20, 4)  # positive: masses
     torch.testing.assert_close(module.fractions().sum(0), torch.ones(4, dtype=torch.float64))
     assert (module(x).sum(-1) < x.sum(-1)).all()
     full = set_(module, gate_bias=100.0)
@@ -223,7 +223,7 @@ def test_exact_weights_give_exact_answers_for_every_sign(
     module = set_(unit(2, 1, dtype=torch.float64), **parameters).eval()
     x = scale * torch.cartesian_prod(*[torch.tensor([-2.7, -1.1, 1.3, 2.9], dtype=torch.float64)] * 2)
     expected = OPERATION[operation](x[:, 0], x[:, 1])
-    # the power units read |x| + 2^-23
+    # the power units use |x| + 2^-23
     shift = 2 * EPS32 / scale if isinstance(module, nn.NPU | nn.RealNPU) else 0.0
     torch.testing.assert_close(module(x)[:, 0], expected, rtol=1e-13 + shift, atol=1e-12)
     assert isinstance(module, Arithmetic)
@@ -242,12 +242,12 @@ def test_gnalu_is_exact_for_positive_inputs_and_loses_signs_in_products(operatio
     torch.testing.assert_close(module(x)[:, 0], expected, rtol=2e-7, atol=1e-9)
     assert sparsity_error(module) == pytest.approx(0.0, abs=1e-12)
     if operation in ("mul", "div"):
-        set_(module, gate=[[gate, 0.0]])  # stays shut while the first input is positive
+        set_(module, gate=[[gate, 0.0]])  # saturates for positive first inputs
         answers = module(x * torch.tensor([1.0, -1.0], dtype=torch.float64))[:, 0]
         torch.testing.assert_close(answers, expected, rtol=2e-7, atol=1e-9)
 
 
-def test_mul_mcfc_multiplies_positive_numbers_and_refuses_others() -> None:
+def test_mul_mcfc_multiplies_positive_numbers_and_gives_nan_for_negative_ones() -> None:
     module = set_(nn.MulMCFC(2, 1, dtype=torch.float64), **MCFC_OPEN)
     x = torch.tensor([[2.0, 3.0], [20.0, 400.0], [-2.0, 3.0]], dtype=torch.float64)
     answers = module(x)[:, 0]
@@ -283,7 +283,7 @@ def test_zero_has_the_phase_of_a_positive_number(unit: Unit) -> None:
     torch.testing.assert_close(zero, tiny, rtol=1e-12, atol=1e-30)
 
 
-def test_nmru_reciprocal_is_shifted_only_while_training() -> None:
+def test_nmru_reciprocal_is_shifted_only_in_training_mode() -> None:
     module = set_(nn.NMRU(1, 1, dtype=torch.float64), weight=[[0.0, 1.0]])
     x = torch.tensor([[1e-6]], dtype=torch.float64)
     assert module.eval()(x).item() == pytest.approx(1e6, rel=1e-13)
@@ -339,7 +339,7 @@ def test_box_holds_after_an_overshooting_step(unit: Unit) -> None:
         assert module.get_parameter(name).max() == high
 
 
-def test_inalu_starts_from_its_published_normals() -> None:
+def test_inalu_is_initialised_from_the_published_normals() -> None:
     torch.manual_seed(0)
     module = nn.INALU(100, 400)
     published = {"w_hat": 0.88, "m_hat": 0.5, "gate": 0.0}
@@ -349,13 +349,13 @@ def test_inalu_starts_from_its_published_normals() -> None:
         assert parameter.std().item() == pytest.approx(0.2, abs=0.6 / count**0.5)
 
 
-def test_constant_starts() -> None:
+def test_constant_initialisations() -> None:
     assert values(nn.NPU(3, 2))["weight_imag"].tolist() == [[0.0] * 3] * 2
     for unit in (nn.NPU, nn.RealNPU, nn.ModifiedRealNPU, nn.GatedNMRU, nn.MulMCFCSignRealNPU):
         assert set(values(unit(3, 2))["gate"].tolist()) == {0.5}
 
 
-def test_mcfc_junction_starts_as_identity_or_orthogonal() -> None:
+def test_mcfc_junction_is_initialised_as_identity_or_orthogonal() -> None:
     square = nn.MCFC(3, 3)
     torch.testing.assert_close(square.junction, torch.eye(3), check_dtype=False)
     assert square.gate_bias.tolist() == [0.0] * 3

@@ -1,4 +1,4 @@
-"""What a unit states about its own training: its penalty, the box of its weights, its random numbers."""
+"""What a unit declares about its training: its penalty, the box of its weights, its random numbers."""
 
 import numpy as np
 import pytest
@@ -81,13 +81,13 @@ def test_penalties_of_a_model_add_up_and_shared_parts_count_once() -> None:
 
 
 @given(seed=seeds, reach=st.floats(0.01, 100))
-def test_clamping_moves_only_what_has_left_its_box(seed: int, reach: float) -> None:
+def test_clamping_changes_only_values_outside_their_box(seed: int, reach: float) -> None:
     model = torch.nn.ModuleDict({"add": nn.NAU(5, 3), "deep": torch.nn.Sequential(nn.NMU(3, 2), nn.NAC(2, 1))})
     generator = torch.Generator().manual_seed(seed)
     for value in model.parameters():
         value.data.uniform_(-reach, reach, generator=generator)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
-    places = {name: value.data_ptr() for name, value in model.named_parameters()}
+    addresses = {name: value.data_ptr() for name, value in model.named_parameters()}
     nn.clamp_to_box_(model)
     boxed = {"add.weight": (-1.0, 1.0), "deep.0.weight": (0.0, 1.0)}
     assert dict(boxes(model)) == boxed
@@ -95,11 +95,11 @@ def test_clamping_moves_only_what_has_left_its_box(seed: int, reach: float) -> N
         low, high = boxed.get(name, (-np.inf, np.inf))
         expected = np.clip(before[name].numpy(), low, high)
         np.testing.assert_array_equal(value.detach().numpy(), expected)
-        assert value.data_ptr() == places[name]
+        assert value.data_ptr() == addresses[name]
         assert value.requires_grad
 
 
-def test_only_parts_that_draw_random_numbers_want_a_key() -> None:
+def test_only_modules_that_sample_random_numbers_have_a_key() -> None:
     model = torch.nn.ModuleDict(
         {
             "plain": nn.NMU(2, 1),
@@ -128,8 +128,8 @@ def test_unit_names_the_operations_its_exact_weights_give(unit_class: type[nn.NM
     assert unit.effective_weight().shape == (3, 4)
 
 
-def test_a_loop_of_your_own_needs_two_lines() -> None:
-    """The loop of the contract's documentation learns to multiply three inputs of four."""
+def test_your_own_training_loop_needs_two_lines() -> None:
+    """The documented training loop learns to multiply three of four inputs."""
     model = nn.NMU(4, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(1500):

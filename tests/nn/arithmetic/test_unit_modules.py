@@ -1,4 +1,4 @@
-"""Every unit as any other torch module: shapes, types, gradients, state, replicas side by side, compilation."""
+"""Every unit behaves as a torch module: shapes, dtypes, gradients, state, ``vmap`` over replicas, compilation."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -37,7 +37,7 @@ def test_any_leading_shape_and_dtype(name: str, shape: tuple[int, ...], dtype: t
 
 @every_unit
 @pytest.mark.parametrize("training", [False, True])
-def test_gradients_match_differences(name: str, training: bool) -> None:
+def test_gradients_match_finite_differences(name: str, training: bool) -> None:
     unit = built(name).train(training)
     names, values = zip(*unit.named_parameters(), strict=True)
 
@@ -47,7 +47,7 @@ def test_gradients_match_differences(name: str, training: bool) -> None:
     x = inputs(name, 3, 3)
     if name in SMOOTH_AT_ZERO:
         x[2, :2] = 0.0
-    # The batch's spread carries no gradient on purpose: there the inputs are held fixed.
+    # The standard deviation of the batch has no gradient by design: for that unit the inputs are fixed.
     x.requires_grad_(not (training and name == "BatchStochasticNMU"))
     assert torch.autograd.gradcheck(answer, (x, *values))
     if name in TWICE_DIFFERENTIABLE:
@@ -55,7 +55,7 @@ def test_gradients_match_differences(name: str, training: bool) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(UNITS.keys() - {"MLP"}))
-def test_reset_draws_new_weights_from_the_same_generator(name: str) -> None:
+def test_reset_samples_new_weights_from_the_same_generator(name: str) -> None:
     torch.manual_seed(3)
     fresh = UNITS[name](3, 2, dtype=torch.float64)
     unit = built(name)
@@ -64,7 +64,7 @@ def test_reset_draws_new_weights_from_the_same_generator(name: str) -> None:
     assert all(torch.equal(value, unit.get_parameter(each)) for each, value in fresh.named_parameters())
     unit.reset_parameters()  # pyright: ignore[reportCallIssue]
     for each, value in fresh.named_parameters():
-        assert (value != unit.get_parameter(each)).all() or value.unique().numel() == 1  # a constant start
+        assert (value != unit.get_parameter(each)).all() or value.unique().numel() == 1  # constant initialisation
 
 
 @every_unit
@@ -81,8 +81,8 @@ def test_meta_device_allocates_nothing(name: str) -> None:
     assert {p.device.type for p in UNITS[name](3, 2, device="meta").parameters()} == {"meta"}
 
 
-class Stated(torch_nn.Module):
-    """A unit's answer, and what it states about its training."""
+class WithPenalty(torch_nn.Module):
+    """A unit's output, and its penalty plus L1 norm."""
 
     def __init__(self, unit: torch_nn.Module) -> None:
         super().__init__()
@@ -95,26 +95,26 @@ class Stated(torch_nn.Module):
 @every_unit
 @pytest.mark.parametrize("training", [True, False])
 def test_vmap_over_stacked_units_and_penalties_equals_each_unit(name: str, training: bool) -> None:
-    units = [Stated(built(name, seed=seed)).train(training) for seed in range(4)]
+    units = [WithPenalty(built(name, seed=seed)).train(training) for seed in range(4)]
     parameters, buffers = stack_module_state(units)
     x = inputs(name, 4, 6, 3)
 
     def loss(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Any]:
-        y, stated = functional_call(units[0], parameters | buffers, (x,))
-        return y.square().mean() + stated, (y, stated)
+        y, penalty = functional_call(units[0], parameters | buffers, (x,))
+        return y.square().mean() + penalty, (y, penalty)
 
     values = {each: parameter.detach() for each, parameter in parameters.items()}
     slopes, together = vmap(grad(loss, has_aux=True))(values, buffers, x)
     for index, unit in enumerate(units):
-        y, stated = unit(x[index])
-        torch.testing.assert_close([each[index] for each in together], [y, stated], rtol=1e-12, atol=1e-12)
-        (y.square().mean() + stated).backward()
+        y, penalty = unit(x[index])
+        torch.testing.assert_close([each[index] for each in together], [y, penalty], rtol=1e-12, atol=1e-12)
+        (y.square().mean() + penalty).backward()
         for each, parameter in unit.named_parameters():
             torch.testing.assert_close(slopes[each][index], parameter.grad)
 
 
 @every_unit
-def test_size_is_shown(name: str) -> None:
+def test_repr_shows_the_size(name: str) -> None:
     assert "in_features=3" in repr(UNITS[name](3, 2))
     assert "out_features=2" in repr(UNITS[name](3, 2)) or name == "MLP"
 
@@ -131,7 +131,7 @@ def test_size_is_shown(name: str) -> None:
 def test_units_compile_whole_and_equal_eager(backend: str, names: Iterable[str], training: bool) -> None:
     units = torch_nn.ModuleDict({name: built(name) for name in names}).train(training)
     units.requires_grad_(training)
-    x = inputs("MulMCFC", 6, 3)  # positive: every unit takes them
+    x = inputs("MulMCFC", 6, 3)  # positive, which every unit supports
 
     def losses(x: Tensor) -> Tensor:
         return torch.stack([unit(x).square().mean() + 0.1 * nn.penalty(unit) for unit in units.values()])

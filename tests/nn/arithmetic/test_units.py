@@ -1,4 +1,4 @@
-"""The units of the NAC, NALU, NAU and NMU families: what they compute, how all units start, noise."""
+"""The NAC, NALU, NAU and NMU families: equations, initialisation of all units, noise."""
 
 import math
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def inputs(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor
 
 
 def assert_is(actual: Tensor, answer: Callable[[Parameters, Array], Array], p: Parameters, x: Array) -> None:
-    """``actual`` is the reference's answer up to the rounding its own intermediate values have."""
+    """Check ``actual`` against the reference, up to the rounding of its intermediate values."""
     expected = answer(p, x)
     magnitude = 1 + answer({name: abs(value) for name, value in p.items()}, abs(x))
     assert actual.shape == expected.shape
@@ -64,7 +64,7 @@ def assert_is(actual: Tensor, answer: Callable[[Parameters, Array], Array], p: P
 def test_training_noise_divides_out_as_published(
     name: str, batch: tuple[int, ...], in_features: int, high: float, spread: float, seed: int
 ) -> None:
-    """Of the spread of the batch where the unit has no range of its own."""
+    """The noise range is the unit's ``high``, or follows from the standard deviation of the batch."""
     torch.manual_seed(seed)
     x = inputs((*batch, in_features))
     if name == "StochasticNMU":
@@ -81,7 +81,7 @@ def test_training_noise_divides_out_as_published(
 
 @every_unit
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_every_floating_type_is_computed_in_its_own_precision(name: str, dtype: torch.dtype, device: str) -> None:
+def test_every_dtype_is_computed_in_its_own_precision(name: str, dtype: torch.dtype, device: str) -> None:
     unit, x = build(name, 3, 2, dtype=dtype, device=device).eval(), inputs((20, 3), dtype)
     y = unit(x.to(device))
     assert y.dtype == dtype
@@ -105,7 +105,7 @@ def test_zero_factors_have_exact_gradients_at_every_width(in_features: int) -> N
     assert (x.grad[1:] == 0).all()
 
 
-def test_spread_of_the_batch_carries_no_gradient() -> None:
+def test_standard_deviation_of_the_batch_has_no_gradient() -> None:
     unit = nn.BatchStochasticNMU(2, 1, dtype=torch.float64)
     unit.key = torch.tensor([3, 1, 0])
     x = inputs((6, 2)).requires_grad_()
@@ -118,7 +118,7 @@ def test_spread_of_the_batch_carries_no_gradient() -> None:
 
 
 def assert_uniform(values: Tensor, low: float, high: float) -> None:
-    """Inside [low, high], and not to be told from uniform there by a Kolmogorov-Smirnov test."""
+    """Check that values are inside [low, high] and uniform by a Kolmogorov-Smirnov test."""
     array = values.detach().double().numpy().ravel()
     width = high - low
     assert array.min() >= low - 1e-7 * width
@@ -128,7 +128,7 @@ def assert_uniform(values: Tensor, low: float, high: float) -> None:
 
 @pytest.mark.parametrize(("in_features", "out_features"), [(2, 1), (1, 1), (10, 3), (100, 2), (150, 100)])
 @pytest.mark.parametrize("unit_class", [nn.NAC, nn.NACMul, nn.NALU])
-def test_nac_weights_start_where_its_published_equation_says(
+def test_nac_weights_are_initialised_as_published(
     unit_class: type[torch.nn.Module], in_features: int, out_features: int
 ) -> None:
     r = reference.nac_range(in_features, out_features)
@@ -137,9 +137,9 @@ def test_nac_weights_start_where_its_published_equation_says(
         for name, value in unit_class(in_features, out_features).named_parameters():
             hats.setdefault(name, []).append(value.flatten())
     gate_range = math.sqrt(6 / (in_features + out_features))  # Xavier, gain 1
-    for name, drawn in hats.items():
+    for name, samples in hats.items():
         reach = gate_range if name == "gate" else r
-        assert_uniform(torch.cat(drawn), -reach, reach)
+        assert_uniform(torch.cat(samples), -reach, reach)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_nac_weights_start_where_its_published_equation_says(
         *[(name, size, 20, None) for name in ("NMU", *NOISY) for size in (2, 100)],
     ],
 )
-def test_weights_start_in_their_published_range(
+def test_weights_are_initialised_in_the_published_range(
     name: str, in_features: int, out_features: int, reach: float | None
 ) -> None:
     ends = (-reach, reach) if reach else (0.25, 0.75)
@@ -213,7 +213,7 @@ def test_noise_cancels_to_rounding_at_exact_weights(name: str, a: float, b: floa
 
 @noisy_unit
 @pytest.mark.parametrize("key", [torch.tensor([5, 1, 0]), None])
-def test_input_of_a_noisy_unit_is_never_written_to(name: str, key: Tensor | None) -> None:
+def test_noisy_unit_does_not_modify_its_input(name: str, key: Tensor | None) -> None:
     unit, x = build(name, 3, 2), inputs((5, 3))
     unit.key = key  # pyright: ignore[reportArgumentType]
     before, version = x.clone(), x._version
@@ -235,14 +235,14 @@ def test_noise_fills_its_range(high: float, dtype: torch.dtype, with_key: bool, 
     assert noise.dtype == dtype
     assert noise.min() >= 1
     assert noise.max() <= high
-    if dtype != torch.bfloat16:  # whose few digits cannot tell the highest number below ``high`` from it
+    if dtype != torch.bfloat16:  # where numbers just below ``high`` round to it
         assert noise.max() < high
         assert_uniform(noise.cpu(), 1, high)
         assert noise.unique().numel() > 0.99 * noise.numel()
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (2,), (1,), (0, 2)])
-def test_batch_without_spread_gets_the_widest_noise(shape: tuple[int, ...]) -> None:
+def test_batch_of_equal_elements_gets_the_widest_noise(shape: tuple[int, ...]) -> None:
     unit = nn.BatchStochasticNMU(shape[-1], 1)
     x = torch.full(shape, 2.0)
     noise = unit.sample_noise(x)
@@ -263,6 +263,6 @@ def test_noise_without_a_key_comes_from_the_global_generator(name: str) -> None:
 
 
 @pytest.mark.parametrize("high", [1.0, 0.5, -3.0, math.inf, math.nan])
-def test_noise_range_that_would_not_work_is_refused(high: float) -> None:
+def test_invalid_noise_range_is_refused(high: float) -> None:
     with pytest.raises(ValueError, match="high must be a finite number above 1"):
         nn.StochasticNMU(2, 1, high=high)

@@ -1,4 +1,4 @@
-"""Diagonal Neural GPUs that answer together."""
+"""The ensemble of diagonal Neural GPUs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ ANSWERS = [(0, 3, False), (0, None, True), (1, 4, False)]
 
 
 def ensemble() -> nn.NeuralGPUEnsemble:
-    arguments = [nn.DiagonalNeuralGPU(13, 3, maps, extra_steps=2).arguments() for maps in (6, 9)]
+    arguments = [nn.DiagonalNeuralGPU(13, 3, channels, extra_steps=2).arguments() for channels in (6, 9)]
     return nn.NeuralGPUEnsemble(arguments, ANSWERS)
 
 
@@ -25,17 +25,17 @@ def swapped() -> torch.Tensor:
 
 def test_logits_are_the_mean_over_networks_levels_and_orders() -> None:
     model = ensemble()
-    found = []
-    for index, levels, other_order in ANSWERS:
+    logits = []
+    for index, levels, is_swapped in ANSWERS:
         network = model.networks[index]
         assert isinstance(network, nn.DiagonalNeuralGPU)
         alone = nn.DiagonalNeuralGPU(13, 3, network.channels, extra_steps=2, quantization_levels=levels)
         alone.load_state_dict(network.state_dict())
-        found.append(alone(swapped() if other_order else symbols()))
-    torch.testing.assert_close(model(symbols()), torch.stack(found).mean(0))
+        logits.append(alone(swapped() if is_swapped else symbols()))
+    torch.testing.assert_close(model(symbols()), torch.stack(logits).mean(0))
 
 
-def test_states_stand_side_by_side_and_end_in_the_answer() -> None:
+def test_states_of_members_are_concatenated_and_the_last_gives_the_logits() -> None:
     model = ensemble()
     states = list(model.states(symbols()))
     assert len(states) == 1 + 5 + 2
@@ -46,27 +46,27 @@ def test_states_stand_side_by_side_and_end_in_the_answer() -> None:
     torch.testing.assert_close(model.advance_steps(states[0], span, range(7)), states[-1])
 
 
-def test_it_is_read_from_its_folder(tmp_path: Path) -> None:
+def test_save_and_load(tmp_path: Path) -> None:
     model = ensemble()
     model.save_pretrained(tmp_path, {"task": {"name": "addition"}})
-    again = nn.NeuralGPUEnsemble.from_pretrained(tmp_path)
-    assert again.answers == model.answers
-    torch.testing.assert_close(again(symbols()), model(symbols()))
+    loaded = nn.NeuralGPUEnsemble.from_pretrained(tmp_path)
+    assert loaded.answers == model.answers
+    torch.testing.assert_close(loaded(symbols()), model(symbols()))
 
 
 @pytest.mark.parametrize("answers", [[], [(1, 4, False)]])
-def test_there_is_an_answer_and_it_has_a_network(answers: list[tuple[int, int | None, bool]]) -> None:
-    with pytest.raises(ValueError, match="at least one answer, by one of these"):
+def test_answers_need_an_existing_network(answers: list[tuple[int, int | None, bool]]) -> None:
+    with pytest.raises(ValueError, match="answers must use networks 0 to 0, at least one"):
         nn.NeuralGPUEnsemble([nn.DiagonalNeuralGPU(13, 3, 6).arguments()], answers)
 
 
 @pytest.mark.parametrize("row", [[1, 2, 11, 2], [1, 11, 2, 0, 0]])
-def test_sequences_are_two_operands_and_no_padding(row: list[int]) -> None:
+def test_sequences_are_two_operands_without_padding(row: list[int]) -> None:
     with pytest.raises(ValueError, match="two operands of equal width"):
         ensemble()(torch.tensor([row]))
 
 
-def test_networks_take_as_many_steps_as_each_other() -> None:
-    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=slack).arguments() for slack in (0, 2)]
-    with pytest.raises(ValueError, match=r"slacks of \[0, 2\]"):
+def test_networks_need_equal_extra_steps() -> None:
+    arguments = [nn.DiagonalNeuralGPU(13, 3, 6, extra_steps=extra).arguments() for extra in (0, 2)]
+    with pytest.raises(ValueError, match=r"equal extra_steps, got \[0, 2\]"):
         nn.NeuralGPUEnsemble(arguments, [(0, 4, False), (1, 4, False)])

@@ -1,4 +1,4 @@
-"""The Neural GPUs: their equations against loops over places, steps and spans, the fused cell against the plain."""
+"""The Neural GPUs: equations against loops over positions, steps and spans, fused steps against plain ones."""
 
 import gc
 import math
@@ -28,7 +28,7 @@ Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def with_biases(model: Model) -> Model:
-    """Biases that are not zero, so that a forgotten one is seen."""
+    """Set nonzero biases, so that a test notices a missing one."""
     for parameter in model.parameters():
         if parameter.dim() == 1:
             torch.nn.init.normal_(parameter, std=0.2)
@@ -36,7 +36,7 @@ def with_biases(model: Model) -> Model:
 
 
 def carrying(model: nn.DiagonalNeuralGPU) -> nn.DiagonalNeuralGPU:
-    """u = 1: all is carried."""
+    """Set u = 1: the cell carries the whole state."""
     torch.nn.init.zeros_(model.cell.gates.weight)
     torch.nn.init.constant_(model.cell.gates.bias, 1.0)
     return model
@@ -51,7 +51,7 @@ def test_hard_functions_reach_their_limits_exactly() -> None:
     assert cutoff_sigmoid(ends).tolist() == [0.0, 1.0]
 
 
-def test_cutoff_sigmoid_is_published() -> None:
+def test_cutoff_sigmoid_has_published_values() -> None:
     assert cutoff_sigmoid(torch.tensor(1.0)).item() == pytest.approx(0.777, abs=5e-4)
     slope = torch.func.grad(cutoff_sigmoid)(torch.tensor(0.0))
     assert slope.item() == pytest.approx(0.3)
@@ -62,7 +62,7 @@ def sigma(x: np.ndarray) -> np.ndarray:
 
 
 def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
-    """The published equations of one sequence (n, m), place by place."""
+    """Compute the published equations for one sequence (n, m), position by position."""
     gates, gates_bias, new, new_bias = (each.detach().double().numpy() for each in cell.tensors())
     n, m = state.shape
     third = m // 3
@@ -70,8 +70,8 @@ def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
     def around(rows: np.ndarray, i: int) -> np.ndarray:
         return np.concatenate([rows[k] if 0 <= k < n else np.zeros(m) for k in (i - 1, i, i + 1)])
 
-    opened = np.array([gates @ around(state, i) + gates_bias for i in range(n)])
-    reset, update = sigma(opened[:, :m] + 0.5), sigma(opened[:, m:] + 0.7)
+    preactivations = np.array([gates @ around(state, i) + gates_bias for i in range(n)])
+    reset, update = sigma(preactivations[:, :m] + 0.5), sigma(preactivations[:, m:] + 0.7)
     passed = reset * state
     value = np.array([np.clip(new @ around(passed, i) + new_bias, -1, 1) for i in range(n)])
     carried = state.copy()
@@ -81,10 +81,10 @@ def expected_diagonal(state: np.ndarray, cell: nn.DiagonalCGRU) -> np.ndarray:
     return update * carried + (1 - update) * value
 
 
-@pytest.mark.parametrize("maps", [1, 2, 3, 7, 8])
-def test_diagonal_cell_computes_the_published_equations(maps: int) -> None:
-    cell = with_biases(nn.DiagonalCGRU(maps).double())
-    state = torch.randn(2, 5, maps, dtype=torch.float64)
+@pytest.mark.parametrize("channels", [1, 2, 3, 7, 8])
+def test_diagonal_cell_computes_the_published_equations(channels: int) -> None:
+    cell = with_biases(nn.DiagonalCGRU(channels).double())
+    state = torch.randn(2, 5, channels, dtype=torch.float64)
     expected = np.stack([expected_diagonal(each, cell) for each in state.numpy()])
     np.testing.assert_allclose(cell(state).detach().numpy(), expected, rtol=1e-12, atol=1e-12)
 
@@ -94,7 +94,7 @@ def test_cgru_is_two_gated_convolutions() -> None:
     state = torch.randn(2, 5, 3, 4)
 
     def convolved(layer: torch.nn.Linear, x: Tensor) -> Tensor:
-        kernel = layer.weight.view(-1, 3, 3, 4).permute(0, 3, 2, 1)  # (outputs, maps, along n, along w)
+        kernel = layer.weight.view(-1, 3, 3, 4).permute(0, 3, 2, 1)  # (outputs, channels, along n, along w)
         out = torch.conv2d(x.permute(0, 3, 1, 2), kernel, layer.bias, padding=1)
         return out.permute(0, 2, 3, 1)
 
@@ -103,7 +103,7 @@ def test_cgru_is_two_gated_convolutions() -> None:
     torch.testing.assert_close(cell(state), keep * state + (1 - keep) * value)
 
 
-def test_parameters_are_as_many_as_published() -> None:
+def test_number_of_parameters_is_as_published() -> None:
     assert sum(p.numel() for p in nn.DiagonalNeuralGPU(13, 3, 48).parameters()) == 21_699
     assert sum(p.numel() for p in nn.DiagonalNeuralGPU(13, 3, 96).parameters()) == 84_867
     assert sum(p.numel() for p in nn.NeuralGPU(33, 33, 24).cells.parameters()) == 31_248
@@ -119,15 +119,15 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 @kinds
-def test_a_padded_sequence_has_the_answer_of_itself_alone(kind: str) -> None:
-    """Where it takes its own number of steps and its span does not grow, padding changes nothing."""
+def test_padding_does_not_change_the_output(kind: str) -> None:
+    """With the same number of steps and the same span."""
     model = KINDS[kind]()
     padded = torch.cat([SYMBOLS, torch.zeros(2, 3, dtype=torch.int64)], 1)
     torch.testing.assert_close(model(padded, steps=6)[:, :7], model(SYMBOLS, steps=6))
 
 
 @kinds
-def test_every_sequence_may_have_steps_of_its_own(kind: str) -> None:
+def test_number_of_steps_per_sequence(kind: str) -> None:
     model = KINDS[kind]()
     symbols = torch.randint(1, 5, (3, 6))
     together = model(symbols, steps=torch.tensor([2, 5, 0]))
@@ -135,20 +135,20 @@ def test_every_sequence_may_have_steps_of_its_own(kind: str) -> None:
         torch.testing.assert_close(together[row], model(symbols[row : row + 1], steps=steps)[0])
 
 
-def test_steps_are_as_many_as_the_span_or_the_batch_has_places_and_slack() -> None:
+def test_default_steps_follow_the_span_or_the_length_plus_extra_steps() -> None:
     symbols, original = torch.tensor([[1, 2, 3, 0, 0, 0]]), nn.NeuralGPU(5, 3, 6)
     torch.testing.assert_close(original(symbols), original(symbols, steps=3))
     wide = torch.ones(1, 6, dtype=torch.bool)
     torch.testing.assert_close(original(symbols, span=wide), original(symbols, steps=6, span=wide))
-    for slack in (0, 3):
-        diagonal = nn.DiagonalNeuralGPU(5, 3, 6, extra_steps=slack)
-        assert len(list(diagonal.states(symbols))) == 1 + 6 + slack
-        torch.testing.assert_close(diagonal(symbols), diagonal(symbols, steps=6 + slack))
+    for extra in (0, 3):
+        diagonal = nn.DiagonalNeuralGPU(5, 3, 6, extra_steps=extra)
+        assert len(list(diagonal.states(symbols))) == 1 + 6 + extra
+        torch.testing.assert_close(diagonal(symbols), diagonal(symbols, steps=6 + extra))
     assert not torch.allclose(diagonal(symbols), diagonal(symbols, steps=6))
 
 
 @kinds
-def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
+def test_states_of_all_steps_and_the_last_gives_the_logits(kind: str) -> None:
     model = KINDS[kind]()
     states = list(model.states(SYMBOLS))
     assert len(states) == 8
@@ -160,7 +160,7 @@ def test_states_can_be_looked_at_and_end_in_the_answer(kind: str) -> None:
     assert not any(state[:, 2:].any() for state in with_biases(model).states(padded)), "outside the span"
 
 
-def test_rows_of_symbols_stand_side_by_side_in_the_mental_image() -> None:
+def test_rows_of_symbols_are_columns_of_the_mental_image() -> None:
     model = nn.NeuralGPU(5, 3, 4, 3)
     symbols = torch.tensor([[[1, 2], [3, 0]]])
     begin = model.begin(symbols)
@@ -169,11 +169,11 @@ def test_rows_of_symbols_stand_side_by_side_in_the_mental_image() -> None:
     assert not begin[0, 1, 1].any()
     assert not begin[0, :, 2].any()
     assert model(symbols).shape == (1, 2, 3)
-    with pytest.raises(ValueError, match="need a width as large"):
+    with pytest.raises(ValueError, match="at least the 2 rows of symbols, got 1"):
         nn.NeuralGPU(5, 3, 4, 1)(symbols)
 
 
-def test_copies_take_turns_disagree_and_merge() -> None:
+def test_copies_take_turns_and_merge() -> None:
     model = nn.NeuralGPU(5, 3, 4, 1, copies=2)
     assert model.cell_at(3) is model.cells[1]
     stacked = [torch.stack(pair) for pair in zip(*(c.parameters() for c in model.cells), strict=True)]
@@ -199,7 +199,7 @@ def test_sizes_out_of_range_are_refused(kind: Any, sizes: Any, others: dict[str,
         kind(*sizes, **others)
 
 
-def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
+def test_dropout_is_a_function_of_the_key_and_only_in_training_mode() -> None:
     for model in (nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), nn.NeuralGPU(5, 3, 6, dropout=0.5)):
         model.key = KEY
         first = model(SYMBOLS)
@@ -209,12 +209,12 @@ def test_dropout_follows_from_the_key_and_is_only_for_training() -> None:
         assert not torch.equal(model.eval()(SYMBOLS), first)
 
 
-def test_original_drops_less_of_longer_sequences() -> None:
-    shares = [round(scale_to_length(0.15, n), 3) for n in (4, 8, 20, 41)]
-    assert shares == [0.15, 0.15, 0.06, 0.029]
+def test_original_has_less_dropout_for_longer_sequences() -> None:
+    probabilities = [round(scale_to_length(0.15, n), 3) for n in (4, 8, 20, 41)]
+    assert probabilities == [0.15, 0.15, 0.06, 0.029]
 
 
-def test_diagonal_drops_the_candidate_and_not_what_is_carried() -> None:
+def test_diagonal_drops_the_candidate_and_not_the_carried_state() -> None:
     states = list(carrying(nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5)).states(SYMBOLS))
     torch.testing.assert_close(states[5][..., :2], states[0][..., :2])
 
@@ -229,7 +229,7 @@ def test_rounded_states_stay_on_the_grid_and_pass_gradients(levels: int) -> None
     assert all(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
 
 
-def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
+def test_rounding_of_zero_equals_the_published_network() -> None:
     plain, rounded = nn.DiagonalNeuralGPU(5, 3, 6), nn.DiagonalNeuralGPU(5, 3, 6, quantization_levels=1)
     rounded.load_state_dict(plain.state_dict())
     torch.testing.assert_close(rounded.measure_saturation(SYMBOLS, rounding=0.0), plain.measure_saturation(SYMBOLS))
@@ -237,17 +237,17 @@ def test_rounding_of_nothing_leaves_the_network_as_published() -> None:
 
 
 def both(answer: Callable[[], Any]) -> list[Any]:
-    """``answer()`` by the fused steps, then by the plain ones."""
-    sides = []
+    """Return ``answer()`` by fused steps, then by plain steps."""
+    results = []
     for fused in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_diagonal_fused, "usable", lambda state, fused=fused: fused)
-            sides.append(answer())
-    return sides
+            results.append(answer())
+    return results
 
 
-def trained(model: nn.DiagonalNeuralGPU, symbols: Tensor, steps: int | None = None) -> list[Tensor]:
-    """Logits, saturation and gradients."""
+def training_step(model: nn.DiagonalNeuralGPU, symbols: Tensor, steps: int | None = None) -> list[Tensor]:
+    """Return logits, saturation and gradients."""
     model.key = KEY
     logits, cost = model.measure_saturation(symbols, steps, rounding=0.7)
     loss = logits.square().mean() + cost
@@ -257,34 +257,34 @@ def trained(model: nn.DiagonalNeuralGPU, symbols: Tensor, steps: int | None = No
 @given(
     count=st.integers(1, 5),
     length=st.integers(1, 12),
-    maps=st.integers(1, 20),
+    channels=st.integers(1, 20),
     steps=st.integers(1, 9),
     dropout=st.sampled_from([0.0, 0.5]),
     levels=st.sampled_from([None, 1, 3]),
     seed=st.integers(0, 2**20),
 )
 def test_fused_steps_equal_the_plain_ones(
-    count: int, length: int, maps: int, steps: int, dropout: float, levels: int | None, seed: int
+    count: int, length: int, channels: int, steps: int, dropout: float, levels: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, maps, dropout=dropout, quantization_levels=levels))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, channels, dropout=dropout, quantization_levels=levels))
     symbols = torch.randint(0, 5, (count, length))
-    torch.testing.assert_close(*both(lambda: trained(model, symbols, steps)), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(*both(lambda: training_step(model, symbols, steps)), rtol=1e-5, atol=1e-5)
 
 
 def test_fused_training_step_of_full_size_equals_the_plain_one() -> None:
     model, symbols = nn.DiagonalNeuralGPU(13, 3, 48, dropout=0.5), torch.randint(1, 4, (8, 41))
-    for one, other in zip(*both(lambda: trained(model, symbols)), strict=True):
-        assert (one - other).abs().max() <= 1e-5 * other.abs().max()
+    for fused, plain in zip(*both(lambda: training_step(model, symbols)), strict=True):
+        assert (fused - plain).abs().max() <= 1e-5 * plain.abs().max()
 
 
 @pytest.mark.usefixtures("shared_work")
-def test_fused_steps_give_the_same_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_steps_give_the_same_result_on_one_and_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_diagonal_fused, "STEP", 1.0)
     model, symbols = nn.DiagonalNeuralGPU(5, 3, 6, dropout=0.5), torch.randint(1, 5, (5, 7))
-    on_two, plain = both(lambda: trained(model, symbols))
+    on_two, plain = both(lambda: training_step(model, symbols))
     torch.set_num_threads(1)
-    torch.testing.assert_close(both(lambda: trained(model, symbols))[0], on_two, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(both(lambda: training_step(model, symbols))[0], on_two, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(on_two, plain, rtol=1e-5, atol=1e-5)
 
 
@@ -300,15 +300,15 @@ def test_fused_gradient_can_be_differentiated_again() -> None:
     torch.testing.assert_close(*both(second))
 
 
-def test_fused_steps_keep_nothing_where_no_gradient_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[object] = []
-    monkeypatch.setattr(_diagonal_fused._Steps, "apply", lambda *inputs: seen.append(inputs))
+def test_fused_steps_store_no_traces_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(_diagonal_fused._Steps, "apply", lambda *inputs: calls.append(inputs))
     with torch.no_grad():
         nn.DiagonalNeuralGPU(5, 3, 4)(torch.tensor([[1, 2, 3, 4]]))
-    assert not seen
+    assert not calls
 
 
-def test_autocast_takes_the_plain_steps() -> None:
+def test_autocast_uses_the_plain_steps() -> None:
     model = nn.DiagonalNeuralGPU(5, 3, 6)
     state, span = torch.rand(2, 4, 6), torch.ones(2, 4, dtype=torch.bool)
     with torch.no_grad():
@@ -318,8 +318,8 @@ def test_autocast_takes_the_plain_steps() -> None:
     assert 0 < (lower - exact).abs().max() < 0.05
 
 
-def test_gradients_are_the_same_when_asked_twice_or_under_autocast() -> None:
-    """Which the forward pass was not under."""
+def test_gradients_are_the_same_a_second_time_under_autocast() -> None:
+    """The forward pass was not under autocast."""
     model, span = nn.DiagonalNeuralGPU(5, 3, 6), torch.ones(2, 4, dtype=torch.bool)
     parameters = list(model.cell.parameters())
     loss = model.advance_steps(torch.rand(2, 4, 6), span, range(3)).square().sum()
@@ -329,39 +329,39 @@ def test_gradients_are_the_same_when_asked_twice_or_under_autocast() -> None:
     assert_equal(once, again)
 
 
-def test_nothing_outlives_the_answer_where_no_step_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As between the ends of two batches of one length: what steps leave goes with it, without the collector."""
-    model, left = nn.DiagonalNeuralGPU(5, 3, 6), []
+def test_traces_are_freed_with_the_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with 0 steps between the ends of two batches of one length, and without the garbage collector."""
+    model, references = nn.DiagonalNeuralGPU(5, 3, 6), []
     record = _diagonal_fused._record
 
-    def watched(cell: _diagonal_fused._Cell, state: Tensor, kept: list[Tensor]):
-        last, total, traces = record(cell, state, kept)
-        left.extend(weakref.ref(each) for trace in traces for each in trace)
+    def record_references(cell: _diagonal_fused._Cell, state: Tensor, masks: list[Tensor]):
+        last, total, traces = record(cell, state, masks)
+        references.extend(weakref.ref(each) for trace in traces for each in trace)
         return last, total, traces
 
-    monkeypatch.setattr(_diagonal_fused, "_record", watched)
+    monkeypatch.setattr(_diagonal_fused, "_record", record_references)
     gc.disable()
     try:
         logits, cost = model.measure_saturations([(SYMBOLS, SYMBOLS > 0)] * 2)
         torch.testing.assert_close(*logits)
-        assert any(each() is not None for each in left)
+        assert any(each() is not None for each in references)
         del logits, cost
-        assert not any(each() is not None for each in left)
+        assert not any(each() is not None for each in references)
     finally:
         gc.enable()
 
 
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
-    slack=st.integers(0, 4),
+    extra_steps=st.integers(0, 4),
     levels=st.sampled_from([None, 3]),
     seed=st.integers(0, 2**20),
 )
-def test_batches_side_by_side_are_as_each_alone(
-    lengths: list[int], slack: int, levels: int | None, seed: int
+def test_several_batches_together_equal_each_alone(
+    lengths: list[int], extra_steps: int, levels: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 7, quantization_levels=levels, extra_steps=slack))
+    model = with_biases(nn.DiagonalNeuralGPU(5, 3, 7, quantization_levels=levels, extra_steps=extra_steps))
     batches = []
     for length in lengths:
         symbols = torch.randint(1, 5, (2, length))
@@ -379,13 +379,13 @@ def test_batches_side_by_side_are_as_each_alone(
 
 
 @pytest.mark.parametrize("counts", [(), (2, 3)])
-def test_batches_side_by_side_have_as_many_sequences(counts: tuple[int, ...]) -> None:
+def test_batches_need_the_same_number_of_sequences(counts: tuple[int, ...]) -> None:
     batches = [(torch.ones(count, 4, dtype=torch.int64), torch.ones(count, 4).bool()) for count in counts]
     with pytest.raises(ValueError, match="same number of sequences"):
         nn.DiagonalNeuralGPU(5, 3, 6).measure_saturations(batches)
 
 
-def test_replicas_map_the_network() -> None:
+def test_replicas_equal_the_single_networks() -> None:
     replicas = Replicas.build(lambda: nn.DiagonalNeuralGPU(5, 3, 6), range(2))
     symbols = torch.randint(1, 5, (2, 3, 5))
     expected = torch.stack([replicas[i].eval()(symbols[i]) for i in range(2)])
@@ -393,12 +393,12 @@ def test_replicas_map_the_network() -> None:
 
 
 def test_saturation_is_normalised_as_published() -> None:
-    """Σ over steps and places of max(0, |x| - 0.9), the embedding's n times, by n² B."""
+    """Σ over steps and positions of max(0, |x| - 0.9), that of the embedding n times, divided by n² B."""
     model = nn.DiagonalNeuralGPU(2, 3, 1)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.constant_(model.embedding.bias, 2.0)  # the embedding: 1.1 a place
-    torch.nn.init.constant_(model.cell.candidate.bias, 1.5)  # each step: 0.6 a place
+    torch.nn.init.constant_(model.embedding.bias, 2.0)  # the embedding: 1.1 per position
+    torch.nn.init.constant_(model.cell.candidate.bias, 1.5)  # each step: 0.6 per position
     symbols = torch.ones(3, 5, dtype=torch.int64)
     _, cost = model.measure_saturation(symbols)
     assert cost.item() == pytest.approx((5 * 1.1 * 15 + 5 * 0.6 * 15) / (25 * 3))

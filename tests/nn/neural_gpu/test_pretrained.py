@@ -1,4 +1,4 @@
-"""Networks written to a folder and read again; those that ship; clear refusals of anything else."""
+"""Saving and loading networks; the networks that ship with the package; errors of invalid folders."""
 
 import json
 from pathlib import Path
@@ -20,21 +20,21 @@ SYMBOLS = torch.tensor([[1, 2, 3, 4, 0]])
         nn.NeuralGPU(5, 3, 4, 2, copies=3, dropout=0.1),
     ],
 )
-def test_a_network_comes_back_as_it_was(model: Pretrained, tmp_path: Path) -> None:
+def test_a_saved_network_is_loaded_unchanged(model: Pretrained, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "mine", {"task": {"name": "copy"}})
-    again = type(model).from_pretrained(tmp_path / "mine")
-    assert again.arguments() == model.arguments()
-    assert not again.training
-    torch.testing.assert_close(again(SYMBOLS), model.eval()(SYMBOLS), rtol=0, atol=0)
+    loaded = type(model).from_pretrained(tmp_path / "mine")
+    assert loaded.arguments() == model.arguments()
+    assert not loaded.training
+    torch.testing.assert_close(loaded(SYMBOLS), model.eval()(SYMBOLS), rtol=0, atol=0)
     assert nn.load_pretrained_config(tmp_path / "mine")["task"] == {"name": "copy"}
 
 
-def test_what_is_written_is_no_pickle(tmp_path: Path) -> None:
+def test_saved_files_are_not_pickles(tmp_path: Path) -> None:
     nn.DiagonalNeuralGPU(5, 3, 6).save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_refusals_name_what_to_do(tmp_path: Path) -> None:
+def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
     load = nn.DiagonalNeuralGPU.from_pretrained
     with pytest.raises(UserError, match="unknown network 'binary-adition'"):
         load("binary-adition")
@@ -65,7 +65,7 @@ def test_refusals_name_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", nn.list_pretrained())
-def test_what_ships_is_small_and_says_how_it_was_made(name: str) -> None:
+def test_shipped_networks_are_small_and_describe_their_training(name: str) -> None:
     config = nn.load_pretrained_config(name)
     assert {"task", "made"} <= set(config)
     kind = {each.__name__: each for each in (nn.DiagonalNeuralGPU, nn.NeuralGPUEnsemble)}[config["model"]]

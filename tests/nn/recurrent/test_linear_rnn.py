@@ -1,4 +1,4 @@
-"""The linear recurrent layers: their equations, step by step in float64, and the call of ``torch.nn.LSTM``."""
+"""Linear recurrent layers: their equations, step by step in float64, and the call of ``torch.nn.LSTM``."""
 
 import copy
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def linear(layer: torch.nn.Module, x: Tensor) -> Tensor:
 
 
 def recurred(forget: Tensor, value: Tensor) -> Tensor:
-    """h = forget h + value, step by step from zero."""
+    """Return h = forget h + value, step by step from zero."""
     h, out = torch.zeros_like(value[:, 0]), []
     for gate, enter in zip(forget.unbind(1), value.unbind(1), strict=True):
         h = gate * h + enter
@@ -38,7 +38,7 @@ def gilr(layer: Any, x: Tensor) -> Tensor:
 
 
 def gilr_lstm(layer: Any, x: Tensor) -> Tensor:
-    s = torch.nn.functional.pad(gated(layer.surrogate, x), (0, 0, 1, -1))  # of the step before
+    s = torch.nn.functional.pad(gated(layer.surrogate, x), (0, 0, 1, -1))  # s of the step before
     forget, enter, leave, value = (linear(layer.input, x) + s @ layer.recurrent.weight.T).chunk(4, -1)
     return leave.sigmoid() * recurred(forget.sigmoid(), enter.sigmoid() * value.tanh())
 
@@ -62,7 +62,7 @@ every_kind = pytest.mark.parametrize("kind", STACKS)
 
 
 def randomised(stack: nn.LinearRNN) -> nn.LinearRNN:
-    """Every parameter away from its start: a bias of zero would hide a bias left out."""
+    """Replace all initial parameters: with biases of zero, a missing bias would not be noticed."""
     with torch.no_grad():
         for parameter in stack.parameters():
             parameter.normal_(0, 0.5)
@@ -91,8 +91,8 @@ def test_shapes_are_those_of_torchs_lstm(batch_first: bool, bidirectional: bool,
         for kind in (nn.GILRLSTM, torch.nn.LSTM)
     )
     for x in (torch.randn(5, 2, 3), torch.randn(5, 3)):
-        (y, (s, c)), (wanted, (h0, c0)) = ours(x), theirs(x)
-        assert (y.shape, s.shape, c.shape) == (wanted.shape, h0.shape, c0.shape)
+        (y, (s, c)), (expected, (h0, c0)) = ours(x), theirs(x)
+        assert (y.shape, s.shape, c.shape) == (expected.shape, h0.shape, c0.shape)
         assert ours(x, (s, c))[0].shape == y.shape
 
 
@@ -102,7 +102,7 @@ def test_one_step_at_a_time_equals_the_whole(kind: type[nn.LinearRNN]) -> None:
 
 
 @every_kind
-def test_other_direction_is_the_same_layer_on_reversed_time(kind: type[nn.LinearRNN]) -> None:
+def test_reverse_direction_is_the_same_layer_on_reversed_time(kind: type[nn.LinearRNN]) -> None:
     stack = randomised(kind(3, 4, bidirectional=True, dtype=torch.float64))
     stack.layers[1].load_state_dict(stack.layers[0].state_dict())
     x = torch.randn(6, 2, 3, dtype=torch.float64)
@@ -122,23 +122,23 @@ def test_gradients_of_both_orders(kind: type[nn.LinearRNN]) -> None:
 def test_gilr_lstm_in_pieces_equals_its_definition(
     rows: int, steps: int, bias: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """float32 on a CPU goes a piece of time at a time; float64 takes the definition."""
+    """float32 on a CPU is computed in pieces of time, float64 by the definition."""
     monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)  # pieces of 512 rows
     fast = nn.GILRLSTM(5, 7, bias=bias, batch_first=True, bidirectional=True)
     slow = copy.deepcopy(fast).double()
     x, s, c = torch.randn(rows, steps, 5), torch.randn(2, rows, 7), torch.randn(2, rows, 7)
     answers = []
     for stack in (fast, slow):
-        given = [each.to(next(stack.parameters()).dtype).requires_grad_() for each in (x, s, c)]
-        y, (s1, c1) = stack(given[0], (given[1], given[2]))
+        inputs = [each.to(next(stack.parameters()).dtype).requires_grad_() for each in (x, s, c)]
+        y, (s1, c1) = stack(inputs[0], (inputs[1], inputs[2]))
         loss = y.square().mean() + 2 * s1.square().mean() + 3 * c1.square().mean()
-        answers.append([y, s1, c1, *torch.autograd.grad(loss, [*given, *stack.parameters()])])
-    for found, wanted in zip(*answers, strict=True):
-        assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+        answers.append([y, s1, c1, *torch.autograd.grad(loss, [*inputs, *stack.parameters()])])
+    for actual, expected in zip(*answers, strict=True):
+        assert (actual - expected).abs().max() <= 1e-4 * expected.abs().max()
 
 
 @pytest.mark.usefixtures("shared_work")
-def test_gilr_lstm_gives_the_same_on_one_thread_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gilr_lstm_gives_the_same_result_on_one_and_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_gilr_lstm_fused, "GATES", 1)
     stack, x = nn.GILRLSTM(3, 5, batch_first=True), torch.randn(7, 300, 3, requires_grad=True)
     results = []
@@ -173,7 +173,7 @@ def test_gilr_lstm_in_pieces_can_be_differentiated_twice() -> None:
 
 
 @every_kind
-def test_replicas_side_by_side(kind: type[nn.LinearRNN]) -> None:
+def test_vmap_over_replicas_equals_a_loop(kind: type[nn.LinearRNN]) -> None:
     stacks = [kind(3, 4, batch_first=True) for _ in range(3)]
     parameters, buffers = torch.func.stack_module_state(stacks)
     x = torch.randn(2, 5, 3)
@@ -197,7 +197,7 @@ def test_compiles_whole(kind: type[nn.LinearRNN]) -> None:
 
 
 @every_kind
-def test_gates_begin_with_memories_up_to_the_one_asked_for(kind: type[nn.LinearRNN]) -> None:
+def test_longest_initial_time_constant_is_memory(kind: type[nn.LinearRNN]) -> None:
     stack = kind(3, 16, memory=5000.0)
     biases = torch.cat([each.detach() for name, each in stack.named_parameters() if "bias" in name])
     longest = 1 + biases.double().exp().max()
@@ -224,7 +224,7 @@ STACK = nn.GILRLSTM(3, 4, 2)
 @pytest.mark.parametrize(
     ("message", "call"),
     [
-        (r"takes \(..., time, 3\) features, got \(5, 2, 4\)", lambda: STACK(torch.zeros(5, 2, 4))),
+        (r"takes input of shape \(T, B, 3\) or \(T, 3\), got \(5, 2, 4\)", lambda: STACK(torch.zeros(5, 2, 4))),
         (r"num_layers \* directions = 2", lambda: STACK(torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4),) * 2)),
         ("pad it first", lambda: STACK(torch.nn.utils.rnn.pack_sequence([torch.zeros(5, 3)]))),
         ("window", lambda: nn.QRNN(3, 4, window=0)),
@@ -233,6 +233,6 @@ STACK = nn.GILRLSTM(3, 4, 2)
         ("memory", lambda: nn.GILR(3, 4, memory=1.0)),
     ],
 )
-def test_unusable_input_is_named(message: str, call: Callable[[], Any]) -> None:
+def test_invalid_input_is_refused(message: str, call: Callable[[], Any]) -> None:
     with pytest.raises(UserError, match=message):
         call()

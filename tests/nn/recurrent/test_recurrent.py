@@ -1,4 +1,4 @@
-"""LSTM, GRU, RNN and UGRNN: the numbers of torch's modules, padded sequences, and ``vmap`` over replicas."""
+"""LSTM, GRU, RNN and UGRNN: equality with torch's modules, padded sequences, and ``vmap`` over replicas."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def build(kind: str, *args: Any, **options: Any) -> torch.nn.Module:
 
 
 def pair(kind: str, *args: Any, **options: Any) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """Ours and torch's, with the parameters of torch's."""
+    """Return our module and torch's, both with the parameters of torch's."""
     ours, theirs = build(kind, *args, **options), getattr(torch.nn, kind)(*args, **options)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
@@ -65,7 +65,7 @@ DEEP = {"num_layers": 2, "bidirectional": True}
     ids=str,
 )
 def test_gives_torchs_numbers_and_gradients(kind: str, options: dict[str, Any], batch: tuple[int, ...]) -> None:
-    """Of a batch or one sequence, projected or not, with every nonlinearity."""
+    """For a batch and for one sequence, with and without projection, with every nonlinearity."""
     ours, theirs = pair(kind, 3, 4, dtype=DOUBLE, **options)
     shape = (*batch, 5) if options.get("batch_first") else (5, *batch)
     x = torch.randn(*shape, 3, dtype=DOUBLE)
@@ -112,19 +112,19 @@ def test_lengths_give_what_torch_gives_for_packed_sequences(kind: str, options: 
     x = torch.randn(*((5, 6) if batch_first else (6, 5)), 3, dtype=DOUBLE)
     hx = initial_state(kind, 4 if "bidirectional" in options else 1, 5)
     packed = pack_padded_sequence(x, LENGTHS, batch_first, enforce_sorted=False)
-    packed_output, wanted_final = theirs(packed, hx)
-    wanted, _ = pad_packed_sequence(packed_output, batch_first)
-    assert_same(ours(x, hx, lengths=LENGTHS), (wanted, wanted_final))
+    packed_output, expected_final = theirs(packed, hx)
+    expected, _ = pad_packed_sequence(packed_output, batch_first)
+    assert_same(ours(x, hx, lengths=LENGTHS), (expected, expected_final))
     packed_ours, final = ours(packed, hx)
     assert isinstance(packed_ours, PackedSequence)
-    assert_same((packed_ours.data, final), (packed_output.data, wanted_final))
+    assert_same((packed_ours.data, final), (packed_output.data, expected_final))
     assert_same(packed_ours.unsorted_indices, packed_output.unsorted_indices)
 
 
 @pytest.mark.parametrize("kind", ALL)
 @given(data=st.data())
 def test_padding_changes_nothing(kind: str, data: st.DataObject) -> None:
-    """A padded sequence gives what it gives alone, one of length 0 its initial state; padding reaches nothing."""
+    """A padded sequence gives the same output as alone; a sequence of length 0 keeps its initial state."""
     lengths = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4))
     layers, bidirectional = data.draw(st.integers(1, 2)), data.draw(st.booleans())
     module = build(kind, 2, 3, layers, bidirectional=bidirectional, dtype=DOUBLE)
@@ -167,7 +167,7 @@ def test_repr_is_torchs() -> None:
     assert str(build("GRU", 3, 4)) == "GRU(3, 4)"
 
 
-def test_flatten_parameters_is_there_and_changes_nothing() -> None:
+def test_flatten_parameters_exists_and_changes_nothing() -> None:
     module = nn.GRU(3, 4)
     before = [parameter.data_ptr() for parameter in module.parameters()]
     module.flatten_parameters()
@@ -175,7 +175,7 @@ def test_flatten_parameters_is_there_and_changes_nothing() -> None:
 
 
 def stacked(kind: str, **options: Any) -> tuple[list[torch.nn.Module], dict[str, Tensor], torch.nn.Module]:
-    """Three replicas, their stacked parameters, and the module to call with these."""
+    """Return three replicas, their stacked parameters, and the module to call with these."""
     replicas = [build(kind, 3, 4, 2, dtype=DOUBLE, **options) for _ in range(3)]
     parameters, _ = stack_module_state(replicas)
     return replicas, parameters, build(kind, 3, 4, 2, dtype=DOUBLE, **options)
@@ -184,7 +184,7 @@ def stacked(kind: str, **options: Any) -> tuple[list[torch.nn.Module], dict[str,
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("padded", [False, True])
 def test_vmap_over_replicas_equals_a_loop(kind: str, padded: bool) -> None:
-    """Each replica has its own input and lengths. torch's per-sample fallback would warn: an error in tests."""
+    """Each replica has its own input and lengths. torch's fallback to a loop would warn: an error in tests."""
     replicas, parameters, module = stacked(kind, bidirectional=True)
     x = torch.randn(3, 5, 2, 3, dtype=DOUBLE)
     lengths = torch.tensor([[5, 2], [1, 3], [4, 5]]) if padded else None
@@ -198,8 +198,8 @@ def test_vmap_over_replicas_equals_a_loop(kind: str, padded: bool) -> None:
     for index, replica in enumerate(replicas):
         own = None if lengths is None else lengths[index]
         value = loss(dict(replica.named_parameters()), x[index], own)
-        wanted = torch.autograd.grad(value, list(replica.parameters()))
-        assert_same([gradient[index] for gradient in gradients.values()], list(wanted))
+        expected = torch.autograd.grad(value, list(replica.parameters()))
+        assert_same([gradient[index] for gradient in gradients.values()], list(expected))
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -227,7 +227,7 @@ def test_replicas_drop_different_outputs_under_vmap() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_compiles_without_a_graph_break(kind: str) -> None:
-    """A module alone, and mapped over replicas."""
+    """For a single module, and under ``vmap`` over replicas."""
     module = build(kind, 3, 4, bidirectional=True)
     x, lengths = torch.randn(3, 2, 3), torch.tensor([3, 1])
     compiled = torch.compile(module, fullgraph=True)
@@ -245,7 +245,7 @@ def test_compiles_without_a_graph_break(kind: str) -> None:
     [
         ("LSTM", {"hidden_size": 0}, "must be 1 or more"),
         ("LSTM", {"num_layers": 0}, "must be 1 or more"),
-        ("LSTM", {"num_layers": 2, "dropout": 1.5}, "dropout is a probability from 0 to 1, got 1.5"),
+        ("LSTM", {"num_layers": 2, "dropout": 1.5}, "dropout must be a probability from 0 to 1, got 1.5"),
         ("LSTM", {"proj_size": 4}, "proj_size must be from 0 to hidden_size - 1 = 3, got 4"),
         ("RNN", {"nonlinearity": "tan"}, "unknown nonlinearity 'tan': did you mean tanh"),
     ],
@@ -256,8 +256,8 @@ def test_refuses_options_out_of_range(kind: str, options: dict[str, Any], messag
         build(kind, **{"input_size": 3, "hidden_size": 4, **options})
 
 
-def test_warns_of_dropout_that_does_nothing() -> None:
-    with pytest.warns(UserWarning, match="dropout acts between layers"):
+def test_warns_about_dropout_without_effect() -> None:
+    with pytest.warns(UserWarning, match="dropout acts only between layers"):
         nn.GRU(3, 4, dropout=0.5)
 
 
@@ -271,17 +271,17 @@ PACKED = pack_padded_sequence(X, torch.tensor([5, 2]))
         ("GRU", ([1.0],), None, "takes a tensor or a PackedSequence, got list"),
         ("GRU", (X[..., :2],), None, "(T, B, 3) or (T, 3), got (5, 2, 2)"),
         ("GRU", (X[None],), None, "(T, B, 3) or (T, 3), got (1, 5, 2, 3)"),
-        ("GRU", (X[:0],), None, "one step or more"),
+        ("GRU", (X[:0],), None, "1 step or more, got shape (0, 2, 3)"),
         ("GRU", (X, torch.zeros(1, 3, 4)), None, "hx of shape (1, 2, 4), got (1, 3, 4)"),
         ("GRU", (X[:, 0], torch.zeros(1, 1, 4)), None, "hx of shape (1, 4), got (1, 1, 4)"),
         ("LSTM", (X, torch.zeros(1, 2, 4)), None, "hx of shape (1, 2, 4), (1, 2, 4), got (1, 2, 4)"),
         ("GRU", (X,), torch.tensor([5]), "lengths must be int64 of shape (2,), got torch.int64 (1,)"),
         ("GRU", (X,), torch.tensor([5.0, 2.0]), "lengths must be int64 of shape (2,), got torch.float32 (2,)"),
         ("GRU", (X,), torch.tensor([6, 2]), "from 0 to the 5 steps of the input, got [6, 2]"),
-        ("GRU", (PACKED,), torch.tensor([5, 2]), "a PackedSequence holds its lengths"),
+        ("GRU", (PACKED,), torch.tensor([5, 2]), "a PackedSequence has its own lengths"),
     ],
 )  # fmt: skip
-def test_refuses_input_that_does_not_fit(kind: str, arguments: Any, lengths: Any, message: str) -> None:
+def test_refuses_input_of_wrong_type_or_shape(kind: str, arguments: Any, lengths: Any, message: str) -> None:
     with pytest.raises(UserError) as raised:
         build(kind, 3, 4)(*arguments, lengths=lengths)
     assert message in str(raised.value)

@@ -1,25 +1,25 @@
-"""Constants a reader knows: whole numbers, simple fractions, short decimals, multiples of π, roots."""
+"""Recognise well-known constants: integers, simple fractions, short decimals, multiples of π, square roots."""
 
 import math
 from fractions import Fraction
 
 import sympy
 
-#: Denominators of simple fractions, and significant digits of a short decimal.
+#: Largest denominator of a simple fraction; most significant digits of a short decimal.
 LARGEST_DENOMINATOR, DIGITS = 12, 6
 
-#: A constant is only taken for a neat one if a random number would be with less than this probability.
+#: A neat constant is accepted only if a random number would match one with less than this probability.
 CHANCE = 0.01
 
-#: Numbers below this, and above its reciprocal, are nobody's neat constants.
+#: Magnitudes below this, or above its reciprocal, are never neat constants.
 SMALLEST = 1e-100
 
 
 def recognise(value: float, tolerance: float) -> sympy.Expr | None:
-    """The neat constant within ``tolerance`` of ``value``, or None.
+    """Return the neat constant within ``tolerance`` of ``value``, or None.
 
-    There are more neat constants near a value the more complicated ones are allowed: each kind counts only
-    where the tolerance is too small for one of its kind to lie that near by chance.
+    The more complicated the allowed constants, the more of them lie near any value. So each kind is tried
+    only if the tolerance is too small for a match by chance.
     """
     if not SMALLEST < abs(value) < 1 / SMALLEST:
         return None
@@ -41,7 +41,7 @@ def recognise(value: float, tolerance: float) -> sympy.Expr | None:
 
 
 def _fraction(value: float, tolerance: float) -> Fraction | None:
-    """A fraction of small denominator and not too large numerator."""
+    """Return the fraction with a denominator of at most 12 and a magnitude below 1000, if one is near."""
     nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
     crowd = 2 * tolerance * LARGEST_DENOMINATOR**2
     near = abs(float(nearest) - value) <= tolerance

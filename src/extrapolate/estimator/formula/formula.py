@@ -1,4 +1,4 @@
-"""A structure with its numbers: what predicts, what is printed, and what is checked in fractions."""
+"""A structure with its coefficients: it predicts, prints as sympy, and evaluates in exact fractions."""
 
 import keyword
 import math
@@ -17,15 +17,15 @@ from extrapolate.inspect.exact_rational import Domain, UndefinedError, power
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One real number of a formula.
+    """One real coefficient of a formula.
 
     Attributes:
-        term: the product it belongs to, over the column symbols; "1" for a constant.
+        term: the power product it multiplies, over the column symbols; "1" for a constant.
         part: "numerator" or "denominator".
-        value: what the formula uses.
+        value: the number that the formula uses.
         refit: the least-squares estimate.
-        standard_error: its uncertainty; 0 for a coefficient fixed by the choice of scale.
-        symbolic: ``value`` as sympy writes it: a neat constant, or a float.
+        standard_error: of ``refit``; 0 for a coefficient that the choice of scale fixes.
+        symbolic: ``value`` in sympy: a neat constant, or a float.
     """
 
     term: str
@@ -38,7 +38,7 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Formula:
-    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root) with its coefficients, in the structure's order."""
+    """y = sign · (Σ c_k N_k / Σ d_l D_l)^(1/root); the coefficients are in the order of the structure's terms."""
 
     structure: Structure
     above: tuple[Coefficient, ...]
@@ -49,26 +49,26 @@ class Formula:
         return self.above + self.below
 
     def predict(self, x: Array) -> Array:
-        """(N,) for x (N, I); NaN where the formula is undefined."""
+        """Return y (N,) for x (N, I); NaN where the formula is undefined."""
         above, below = (np.array([each.value for each in part]) for part in (self.above, self.below))
         return self.structure.value(x, above, below)
 
     def expression(self, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-        """The formula over ``symbols``, one a column."""
+        """Return the formula over ``symbols``, one per column."""
         above = _sum(self.above, self.structure.numerator, symbols)
         if self.below:
             above = above / _sum(self.below, self.structure.denominator, symbols)
         above = tidy(above)
         if self.structure.root == 1:
             return above
-        # Evaluated, sympy would take the root of a float factor, and round it.
+        # If evaluated, sympy takes the root of a float factor and rounds it.
         return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
 
     def radicand(self, x: Sequence[Fraction]) -> Fraction:
-        """y^root in fractions, from the structure alone; π is the float nearest to it.
+        """Return y^root at ``x`` in exact fractions; π is the nearest float.
 
         Raises:
-            UndefinedError: at a zero of the denominator, or a root of a negative number.
+            UndefinedError: the denominator is zero, or a root is of a negative number.
         """
         value = _rational_sum(self.above, self.structure.numerator, x)
         if not self.below:
@@ -79,13 +79,13 @@ class Formula:
         return value / divisor
 
     def domains(self) -> list[Domain]:
-        """Where the columns are drawn from to compare the formula in fractions."""
+        """Return the domain of each column, from which the exact comparison samples its points."""
         terms = [*self.structure.numerator, *self.structure.denominator]
         roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]
 
     def list_undefined(self, symbols: Sequence[sympy.Symbol]) -> tuple[str, ...]:
-        """In words, where the formula has no value."""
+        """Return one phrase for each condition under which the formula has no value."""
         found = []
         for index, symbol in enumerate(symbols):
             exponents = {m[index] for m in (*self.structure.numerator, *self.structure.denominator)}
@@ -103,7 +103,7 @@ class Formula:
 
 
 def rational(symbolic: sympy.Expr) -> sympy.Expr:
-    """The expression with every float, π and root of a number as the fraction that its float is."""
+    """Return the expression with every float, π and root of a number replaced by its float's exact fraction."""
     constants = {
         atom: sympy.Rational(*float(atom).as_integer_ratio())
         for atom in symbolic.atoms(sympy.Float, type(sympy.pi), sympy.Pow)
@@ -113,7 +113,7 @@ def rational(symbolic: sympy.Expr) -> sympy.Expr:
 
 
 def tidy(expression: sympy.Expr) -> sympy.Expr:
-    """The factored form where that is shorter; floats are left alone, which factoring would round."""
+    """Return the factored form if that is shorter. Expressions with floats stay, since factoring rounds them."""
     if expression.atoms(sympy.Float) or not expression.is_rational_function():
         return expression
     factored = cast(sympy.Expr, sympy.factor(expression))
@@ -146,7 +146,7 @@ def _sum(
 
 
 def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-    """The power product; what stands under one square root is written under one."""
+    """Return the power product; all factors with exponent ±1/2 share one square root."""
     plain, rooted = sympy.Integer(1), sympy.Integer(1)
     for symbol, exponent in zip(symbols, monomial, strict=True):
         if abs(exponent) == Fraction(1, 2):
@@ -158,7 +158,7 @@ def product(monomial: Monomial, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
 
 
 def symbols_for(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
-    """A symbol a column: its name where that is an identifier, else the name with ``_`` for what is not."""
+    """Return one symbol per column: its name if that is an identifier; otherwise ``_`` replaces other characters."""
     taken: set[str] = {name for name in names if _is_plain(name)}
     symbols = []
     for index, name in enumerate(names):

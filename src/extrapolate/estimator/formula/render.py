@@ -1,4 +1,4 @@
-"""An expression as a reader wants it: plain text, LaTeX, and MathML for a page."""
+"""Render an expression as plain text, LaTeX and MathML."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from xml.dom.minidom import Document
 import sympy
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-#: What LaTeX reads as commands, and how to write it as itself.
+#: Characters that LaTeX reads as commands, and their escapes.
 LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -24,13 +24,13 @@ LATEX_ESCAPES = {
 }
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-#: Digits of a number in LaTeX and MathML, which are looked at; the text has them all.
+#: Significant digits of a number in LaTeX and MathML; the plain text has all digits.
 DIGITS = 6
 
 
 @dataclass(frozen=True)
 class RenderedExpression:
-    """``text`` is what sympy parses over the symbols; the others show the columns' own names."""
+    """An expression in three formats: ``text`` uses the symbols and sympy parses it; the others use column names."""
 
     text: str
     latex: str
@@ -38,20 +38,20 @@ class RenderedExpression:
 
 
 def render(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], target: str) -> RenderedExpression:
-    """``symbols``: by column name. The LaTeX and MathML say ``target = expression``."""
+    """Render an expression; ``symbols``: by column name. LaTeX and MathML contain ``target = expression``."""
     names = {symbol: name for name, symbol in symbols.items()}
-    written = {symbol: latex_name(name) for symbol, name in names.items()}
-    looked_at = round_numbers(expression, DIGITS)
-    latex = sympy.latex(looked_at, symbol_names=written, full_prec=False, mul_symbol=r" \, ")
+    latex_names = {symbol: latex_name(name) for symbol, name in names.items()}
+    rounded = round_numbers(expression, DIGITS)
+    latex = sympy.latex(rounded, symbol_names=latex_names, full_prec=False, mul_symbol=r" \, ")
     return RenderedExpression(
         as_text(expression),
         f"{latex_name(target)} = {latex}",
-        _mathml(looked_at, names, target),
+        _mathml(rounded, names, target),
     )
 
 
 def as_text(expression: sympy.Expr) -> str:
-    """Python and sympy read it; a float has the digits that give it back, and none more."""
+    """Return text that Python and sympy parse; a float has the fewest digits that restore it exactly."""
     floats = {each: _shortest(float(each)) for each in expression.atoms(sympy.Float)}
     return sympy.sstr(expression.xreplace(floats), full_prec=False)
 
@@ -62,13 +62,13 @@ def _shortest(value: float) -> sympy.Float:
 
 
 def round_numbers(expression: sympy.Expr, digits: int) -> sympy.Expr:
-    """With every float at so many digits, and no precision beyond them."""
+    """Return the expression with every float rounded to ``digits`` significant digits and that precision."""
     floats = {each: sympy.Float(f"{float(each):.{digits}g}", digits) for each in expression.atoms(sympy.Float)}
     return cast(sympy.Expr, expression.xreplace(floats))
 
 
 def latex_name(name: str) -> str:
-    """A column's name in a formula: one letter in italics, longer ones upright."""
+    """Return a column's name for LaTeX: a single letter in italics, a longer name upright."""
     if len(name) == 1 and name.isascii() and name.isalpha():
         return name
     clean = UNPRINTABLE.sub(" ", name)
@@ -77,7 +77,7 @@ def latex_name(name: str) -> str:
 
 
 class _MathML(MathMLPresentationPrinter):
-    """Presentation MathML with the columns' names as text, whatever is in them."""
+    """Presentation MathML with the columns' names as escaped text."""
 
     def __init__(self, names: Mapping[sympy.Symbol, str]) -> None:
         super().__init__({"mul_symbol": "dot"})
@@ -88,7 +88,7 @@ class _MathML(MathMLPresentationPrinter):
 
     def name(self, name: str) -> Any:
         element = self.dom.createElement("mi")
-        # Not sympy's own text nodes: they are written without escapes.
+        # sympy's own text nodes do not escape special characters.
         element.appendChild(Document().createTextNode(UNPRINTABLE.sub(" ", name)))
         return element
 

@@ -1,4 +1,4 @@
-"""A fitted formula as JSON: its structure, columns and coefficients; read back with every part checked."""
+"""Save a fitted formula as JSON (structure, columns, coefficients); loading it checks every part."""
 
 import json
 import math
@@ -23,12 +23,12 @@ EXPONENT = re.compile(r"-?\d{1,6}(/[1-9]\d{0,5})?")
 
 @dataclass(frozen=True)
 class SavedFormula:
-    """What predicts, read from a file.
+    """A formula loaded from a file.
 
     Attributes:
         target: the column it predicts.
-        found: False where no formula was found: the rest is then the best sum of columns, or the mean.
-        columns: those the formula uses, in the order of its exponents.
+        found: False if no formula was found; the other fields then hold the best linear model, or the mean.
+        columns: the columns in the formula, in the order of its exponents.
         above, below: the coefficients of the structure's numerator and denominator.
     """
 
@@ -40,12 +40,12 @@ class SavedFormula:
     below: Array
 
     def predict(self, x: Array) -> Array:
-        """x (N, I), one column for each of ``columns``, to (N,); NaN where undefined."""
+        """Return y (N,) for x (N, I), whose columns are ``columns``; NaN where undefined."""
         return self.structure.value(x, self.above, self.below)
 
 
 def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, found: bool) -> dict[str, Any]:
-    """``names``: of all columns the formula was fitted on; those it uses are kept."""
+    """Return the formula as a JSON object; ``names``: all fitted columns, of which only those in use are saved."""
     used = formula.structure.columns()
 
     def terms(coefficients: Sequence[Any], monomials: Sequence[Monomial]) -> list[dict[str, Any]]:
@@ -72,33 +72,33 @@ def formula_as_json(formula: Formula, names: Sequence[str], target: str, *, foun
 
 
 def load_formula(path: Path) -> SavedFormula:
-    """Reads ``path``, or ``path/model.json`` where it is a folder.
+    """Load ``path``, or ``path/model.json`` if ``path`` is a folder.
 
     Raises:
-        UserError: no such file, or one that is not a saved formula of this version.
+        UserError: there is no such file, or it is not a saved formula of this version.
     """
     path = path / "model.json" if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"no such model: {path}; make one with `extrapolate fit`") from None
+        raise UserError(f"no such model: {path}; create one with `extrapolate fit`") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a saved formula: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path} is not a saved formula: give the folder or the model.json of `extrapolate fit`")
+        raise UserError(f"{path} is not a saved formula: pass the folder or model.json of `extrapolate fit`")
     if content.get("version") != VERSION:
-        raise UserError(f"{path} is of another version of extrapolate: make it anew with `extrapolate fit`")
+        raise UserError(f"{path} is from another version of extrapolate: create it again with `extrapolate fit`")
     try:
         return _read(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): make it anew with `extrapolate fit`") from error
+        raise UserError(f"{path} is damaged ({error}): create it again with `extrapolate fit`") from error
 
 
 def _read(content: dict[str, Any]) -> SavedFormula:
     columns = [_check_type(name, str) for name in _check_type(content["columns"], list)]
     root, sign = _check_type(content["root"], int), _check_type(content["sign"], int)
     if root not in (1, 2) or sign not in (1, -1) or len(set(columns)) != len(columns):
-        raise ValueError("impossible root, sign or columns")
+        raise ValueError("invalid root, sign or columns")
     numerator, above = _terms(content["numerator"], len(columns))
     denominator, below = _terms(content["denominator"], len(columns))
     if not numerator or len(denominator) == 1:
@@ -118,11 +118,11 @@ def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
     for item in _check_type(items, list):
         coefficient, exponents = item["coefficient"], _check_type(item["exponents"], list)
         if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or len(exponents) != columns:
-            raise ValueError("a term is damaged")
+            raise ValueError("invalid term")
         if not math.isfinite(coefficient) or not all(
             EXPONENT.fullmatch(_check_type(each, str)) for each in exponents
         ):
-            raise ValueError("a number is damaged")
+            raise ValueError("invalid coefficient or exponent")
         monomials.append(tuple(map(Fraction, exponents)))
         coefficients.append(float(coefficient))
     return tuple(monomials), np.array(coefficients)
@@ -130,5 +130,5 @@ def _terms(items: Any, columns: int) -> tuple[tuple[Monomial, ...], Array]:
 
 def _check_type(value: Any, kind: type) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{value!r:.40} where a {kind.__name__} is expected")
+        raise ValueError(f"{value!r:.40} is not of type {kind.__name__}")
     return value

@@ -1,4 +1,4 @@
-"""The shape of a formula, without its numbers: y = root(Σ c_k m_k(x) / Σ d_l m_l(x)), m power products."""
+"""A formula without its coefficients: y = root(Σ c_k m_k(x) / Σ d_l m_l(x)), where each m is a power product."""
 
 import math
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: One exponent a column: (1, 0, -1/2) is a/sqrt(c).
+#: One exponent per column: (1, 0, -1/2) is a/sqrt(c).
 Monomial = tuple[Fraction, ...]
 
 
 def power(x: Array, exponent: Fraction) -> Array:
-    """x^e; of a negative x with an odd denominator the real root, with an even one NaN."""
+    """Return x^e. For negative x: the real root if the denominator of e is odd, NaN if it is even."""
     if exponent.denominator == 1:
         return np.power(x, float(exponent.numerator))
     if exponent.denominator == 2 and exponent.numerator == 1:
@@ -28,7 +28,7 @@ def power(x: Array, exponent: Fraction) -> Array:
 
 
 def evaluate(monomials: Iterable[Monomial], x: Array) -> Array:
-    """The monomials' values on x (N, I), as columns (N, K)."""
+    """Return the values (N, K) of K monomials on x (N, I)."""
     columns = []
     for monomial in monomials:
         value = np.ones(len(x))
@@ -40,13 +40,13 @@ def evaluate(monomials: Iterable[Monomial], x: Array) -> Array:
 
 
 def exponent_cost(exponent: Fraction) -> float:
-    """How unexpected an exponent is, in nats: 1 costs least; signs, size and denominators cost more."""
+    """Return the cost of an exponent in nats: 1 costs least; a minus sign, size and denominator cost more."""
     size = math.log2(abs(exponent.numerator)) + 1.5 * math.log2(exponent.denominator)
     return 0.5 + size + (0.7 if exponent < 0 else 0.0)
 
 
 def monomial_cost(monomial: Monomial) -> float:
-    """Nats to say which columns a monomial has, and with which exponents."""
+    """Return the nats that encode which columns a monomial has, and their exponents."""
     choice = math.log(len(monomial))
     return sum((choice + exponent_cost(exponent) for exponent in monomial if exponent), start=0.5)
 
@@ -57,12 +57,12 @@ def divide(monomial: Monomial, by: Monomial) -> Monomial:
 
 @dataclass(frozen=True)
 class Structure:
-    """y = sign · (Σ_k c_k N_k(x) / Σ_l d_l D_l(x))^(1/root), d_1 = 1; without denominator the sum alone.
+    """y = sign · (Σ_k c_k N_k(x) / Σ_l d_l D_l(x))^(1/root), d_1 = 1; without denominator, the numerator alone.
 
     Attributes:
-        numerator, denominator: monomials in a fixed order; the denominator is empty or has two at least.
+        numerator, denominator: monomials in a fixed order; the denominator is empty or has at least two.
         root: 1 or 2.
-        sign: of the root: 1 or -1.
+        sign: 1 or -1, of the root.
     """
 
     numerator: tuple[Monomial, ...]
@@ -74,7 +74,7 @@ class Structure:
     def of(
         cls, numerator: Iterable[Monomial], denominator: Iterable[Monomial] = (), root: int = 1, sign: int = 1
     ) -> "Structure":
-        """The canonical form: no monomial twice, no negative exponents in a true fraction."""
+        """Return the canonical form: no duplicate monomials, no negative exponents in a true fraction."""
         above, below = set(numerator), set(denominator)
         if len(below) == 1:
             (only,) = below
@@ -99,13 +99,13 @@ class Structure:
 
     @cached_property
     def complexity(self) -> int:
-        """Numbers, columns and exponents written down: what a reader has to take in."""
+        """Number of coefficients, columns and exponents that a reader sees."""
         terms = [*self.numerator, *self.denominator]
         parts = sum(1 + sum((e != 0) + (abs(e) != 1 and e != 0) for e in monomial) for monomial in terms)
         return parts + (self.root != 1)
 
     def value(self, x: Array, above: Array, below: Array) -> Array:
-        """y (N,) on x (N, I) with these coefficients; NaN where that is no finite number."""
+        """Return y (N,) on x (N, I) with these coefficients; NaN where y is not finite."""
         with np.errstate(all="ignore"):
             value = evaluate(self.numerator, x) @ above
             if self.denominator:
@@ -115,6 +115,6 @@ class Structure:
         return np.where(np.isfinite(value), value, np.nan)
 
     def columns(self) -> list[int]:
-        """The columns that occur."""
+        """Return the indices of the columns that occur."""
         terms = [*self.numerator, *self.denominator]
         return sorted({index for monomial in terms for index, exponent in enumerate(monomial) if exponent})

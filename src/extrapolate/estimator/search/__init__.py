@@ -1,1 +1,1 @@
-"""The search for a formula: candidates from algebra, a dictionary and networks; their score; the certificate."""
+"""Search for a formula: candidates from linear algebra, a dictionary and networks; their score; the certificate."""

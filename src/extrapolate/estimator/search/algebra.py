@@ -1,4 +1,4 @@
-"""Starts from linear algebra: dense polynomials and fractions of polynomials that fit every row at once."""
+"""Candidates from linear algebra: power laws, dense polynomials and fractions of polynomials."""
 
 import math
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ import numpy as np
 from extrapolate.estimator.formula.structure import Array, Monomial, Structure, evaluate
 from extrapolate.estimator.table.split import SplitTable
 
-#: Degrees of numerator and denominator, in the order they are tried.
+#: Degrees of (numerator, denominator), in the order of the search.
 DEGREES = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (3, 2))
 
-#: A null vector's singular value is this far below the next one's.
+#: A null vector exists if the smallest singular value is at most this times the next one.
 NULL = 1e-9
 
 
 def polynomial(table: SplitTable, degree: int) -> list[Monomial]:
-    """All monomials with natural exponents up to ``degree`` in the columns that vary."""
+    """Return all monomials of total degree up to ``degree`` in the columns that vary."""
     usable = [index for index, column in enumerate(table.columns) if not column.constant]
     found = []
     for size in range(degree + 1):
@@ -28,12 +28,12 @@ def polynomial(table: SplitTable, degree: int) -> list[Monomial]:
 
 
 def polynomial_terms(table: SplitTable, degree: int) -> int:
-    """How many monomials ``polynomial`` gives, without making them."""
+    """Return the number of monomials of ``polynomial`` without creating them."""
     return math.comb(sum(not column.constant for column in table.columns) + degree, degree)
 
 
 def power_laws(table: SplitTable) -> Iterator[Monomial]:
-    """The exponents of a single power product: log|y| = log c + Σ w log|x|, rounded in several ways."""
+    """Fit a single power product, log|y| = log c + Σ w log|x|, and yield its exponents rounded in several ways."""
     usable = [index for index, column in enumerate(table.columns) if not column.constant]
     rows = (table.y != 0) & (table.x[:, usable] != 0).all(1)
     if rows.sum() <= 2 * len(usable) + 2 or not usable:
@@ -53,14 +53,14 @@ def power_laws(table: SplitTable) -> Iterator[Monomial]:
 
 
 def dense(table: SplitTable, degree: int, root: int, sign: int) -> Structure | None:
-    """The full polynomial, where there are rows enough to tell it from a coincidence."""
+    """Return the full polynomial; None with fewer than about 3.2 rows per term, where a fit means nothing."""
     if polynomial_terms(table, degree) * 4 > len(table.y) + len(table.y) // 4:
         return None
     return Structure.of(polynomial(table, degree), root=root, sign=sign)
 
 
 def fractions(table: SplitTable, target: Array, root: int, sign: int) -> Iterator[Structure]:
-    """N(x) = target·D(x) for polynomials: the null vector of [N's monomials, target times D's monomials]."""
+    """Yield N(x) = target·D(x) for polynomials: the null vector of [monomials of N, -target · monomials of D]."""
     scaled = table.x / np.array([column.scale for column in table.columns])
     for above_degree, below_degree in DEGREES:
         if 1.6 * sum(polynomial_terms(table, each) for each in (above_degree, below_degree)) > len(target):
@@ -81,5 +81,5 @@ def fractions(table: SplitTable, target: Array, root: int, sign: int) -> Iterato
 
 
 def linear_fraction(table: SplitTable, root: int, sign: int) -> Structure:
-    """(linear)/(linear) with every column on both sides: what pruning starts from under noise."""
+    """Return (linear)/(linear) with every column on both sides; pruning starts from it on noisy tables."""
     return Structure.of(polynomial(table, 1), polynomial(table, 1), root, sign)

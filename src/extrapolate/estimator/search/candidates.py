@@ -1,7 +1,7 @@
-"""One measure for every formula: the nats needed to write it down and, given it, the table.
+"""Score formulas by description length: the nats that encode the formula, plus the table given the formula.
 
-The inner rows are coded with the coefficients fitted on them. The outer rows are coded with the same
-coefficients and the uncertainty these have out there: a formula that does not reach them pays for it.
+The coefficients are fitted on the inner rows. The outer rows are encoded with the same coefficients and their
+uncertainty at those rows, so a formula that does not extrapolate costs more.
 """
 
 import math
@@ -13,33 +13,33 @@ from extrapolate.estimator.formula.structure import Array, Monomial, Structure
 from extrapolate.estimator.search.coefficients import Fit, fit
 from extrapolate.estimator.table.split import SplitTable
 
-#: Errors below this share of y's size are rounding: formulas that reach it differ by simplicity alone.
+#: Errors below this share of the size of y are rounding: below it, only simplicity counts.
 ROUNDING = 1e-12
 
-#: A formula is exact on a table if its errors, inside and outside, stay below this share of y's size.
+#: A formula is exact if its inner and outer errors are below this share of the size of y.
 EXACT = 1e-9
 
-#: Errors this many times above the best formula's are not looked at more closely.
+#: Proportional noise is not tried if the error exceeds that of the best formula by more than this factor.
 FAR = 3.0
 
-#: Nats by which a formula with fewer terms may, by its other noise model, still tell the table better.
+#: Margin in nats: with the other noise model, fewer terms may still encode the table in fewer nats.
 SLACK = 10.0
 
-#: Proportional noise is never smaller than this share of its usual size, even where the formula is zero.
+#: Smallest proportional noise, as a share of the size of y: that where the formula is zero.
 SMALLEST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class ScoredStructure:
-    """A structure fitted and judged.
+    """A structure with its fit and its score.
 
     Attributes:
         fit: the coefficients from the inner rows.
         proportional: whether the noise grows with the value.
-        sigma: the noise, relative to the value if it is proportional.
-        inner_error, outer_error: root mean square errors as a share of y's size.
-        told: nats that the table takes, given the formula.
-        score: nats of both; lower is better.
+        sigma: standard deviation of the noise; for proportional noise, that of the noise divided by its profile.
+        inner_error, outer_error: root mean square errors, divided by the root mean square of y.
+        data_nats: nats that encode the table, given the formula.
+        score: nats of the formula and the table; lower is better.
     """
 
     fit: Fit
@@ -60,15 +60,15 @@ class ScoredStructure:
 
 
 def noise_profile(value: Array, size: float) -> Array:
-    """How proportional noise is spread over rows, with mean square 1."""
+    """Return the standard deviation of proportional noise on each row, scaled to mean square 1."""
     profile = np.sqrt(np.square(value) + (SMALLEST_SHARE * size) ** 2)
     return profile / np.sqrt(np.mean(np.square(profile)))
 
 
 def judge(structure: Structure, table: SplitTable, rival: float = np.inf) -> ScoredStructure | None:
-    """The better of constant and proportional noise; None where the formula is undefined on a row.
+    """Score a structure with constant or proportional noise, whichever is better; None if undefined on a row.
 
-    Proportional noise is only tried where the error is not far above that of a ``rival``.
+    Proportional noise is tried only if the inner error is at most ``FAR`` times ``rival``.
     """
     constant = _judge(structure, table, np.ones(len(table.y)), proportional=False)
     if constant is None or constant.inner_error < 1e-7 or constant.inner_error > FAR * rival:
@@ -96,16 +96,16 @@ def _judge(
     leverage = np.einsum("np,pq,nq->n", slopes, fitted.covariance, slopes)
     spread = np.square(noise_std) * sigma**2 * (1 + np.where(table.outer, leverage, 0.0))
     spread = np.maximum(spread, (ROUNDING * table.size) ** 2)
-    told = 0.5 * float(np.sum(np.log(spread / table.size**2) + np.square(error) / spread))
-    written = structure.cost + 0.5 * math.log(len(error)) * structure.free_coefficients
+    data_nats = 0.5 * float(np.sum(np.log(spread / table.size**2) + np.square(error) / spread))
+    formula_nats = structure.cost + 0.5 * math.log(len(error)) * structure.free_coefficients
     return ScoredStructure(
         fit=fitted,
         proportional=proportional,
         sigma=sigma,
         inner_error=_share(error[inner], table.size),
         outer_error=_share(error[table.outer], table.size),
-        data_nats=told,
-        score=told + written,
+        data_nats=data_nats,
+        score=data_nats + formula_nats,
     )
 
 
@@ -119,7 +119,7 @@ def _rank(candidate: ScoredStructure) -> tuple[float, int]:
 
 @dataclass
 class Pool:
-    """Every structure judged so far, each once, and the best of them."""
+    """All structures scored so far, without duplicates, and the best of them."""
 
     table: SplitTable
     judged: dict[Structure, ScoredStructure | None] = field(default_factory=dict)
@@ -136,15 +136,15 @@ class Pool:
         return self.judged[structure]
 
     def rank(self) -> list[ScoredStructure]:
-        """Best first."""
+        """Return the scored structures, best first."""
         found = [candidate for candidate in self.judged.values() if candidate is not None]
         return sorted(found, key=_rank)
 
     def prune(self, candidate: ScoredStructure) -> ScoredStructure:
-        """Drops the least certain term while that lowers the score; two steps uphill are allowed.
+        """Drop the least certain terms as long as the score falls; up to two steps may raise it.
 
-        Fewer terms never tell the table better: where these need more nats for it than the best formula of
-        all needs altogether, nothing below can win.
+        Fewer terms cannot encode the table in fewer nats. So pruning stops once the table alone needs more
+        nats than the score of the best formula, plus ``SLACK``.
         """
         best, current, uphill = candidate, candidate, 0
         while uphill < 3 and self.best is not None and current.data_nats <= self.best.score + SLACK:
@@ -162,7 +162,7 @@ class Pool:
         certainty = np.abs(np.concatenate([fitted.above, fitted.below[1:]])) / deviation
         terms: list[tuple[bool, Monomial]] = [(True, each) for each in structure.numerator]
         terms += [(False, each) for each in structure.denominator[1:]]
-        # All hopeless terms at once, else the weakest: a dense polynomial has hundreds.
+        # First try to drop half of the hopeless terms at once, since a dense polynomial has hundreds.
         order = np.argsort(certainty)
         hopeless = [int(index) for index in order if certainty[index] < 0.5]
         for count in (max(1, len(hopeless) // 2), 1):

@@ -1,4 +1,4 @@
-"""What is proved, and what is only likely, about a formula read off a table."""
+"""The evidence for a formula: what is proved, and what is only likely."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from extrapolate.estimator.search.candidates import ScoredStructure, noise_profi
 from extrapolate.estimator.table.split import SplitTable
 from extrapolate.inspect.exact_rational import Agreement, compare
 
-#: A noisy formula leaves at most this share of the variance unexplained, inside and outside.
+#: Largest share of the variance that a noisy formula may leave unexplained, on inner and on outer rows.
 UNEXPLAINED = 0.05
 
-#: Of the rows without the most extreme values it leaves at most this share unexplained: a pole beside one
-#: extreme row can explain that row, and with it most of the variance, by coincidence.
+#: Largest share that it may leave unexplained (``BULK``) on the rows without the ``EXTREME`` share of values.
+#: A pole near one extreme row can explain that row by coincidence, and with it most of the variance.
 BULK, EXTREME = 0.5, 0.02
 
-#: And of its errors, trees that see all columns explain at most this share (out of bag).
+#: Largest share of the errors' variance that trees on all columns may explain (out of bag).
 STRUCTURE = 0.1
 
-#: Its outer errors are at most this many times as large as the noise inside makes likely.
+#: Largest ratio of the outer to the inner errors, both standardized by the noise model.
 OUTER_RATIO = 2.0
 
-#: Rows below which trees cannot tell structure from noise.
+#: Fewest rows from which trees can distinguish structure from noise.
 ENOUGH_ROWS = 60
 
-#: Rows that a tree sees at most.
+#: Most rows per tree.
 TREE_ROWS = 5000
 
 
@@ -40,20 +40,21 @@ class Certificate:
     """Evidence for one formula.
 
     Attributes:
-        exact: every row, inside and outside, is met to rounding.
-        inner_error, outer_error: root mean square errors of the formula fitted on the inner rows, as a share
-            of the target's size; the outer rows, the fifth furthest out, took no part in that fit.
-        outer_rows: how many rows that fifth has.
-        noise: standard deviation of the errors inside; relative to the value if ``noise_grows``.
+        exact: whether the formula fits all inner and outer rows to within rounding.
+        inner_error, outer_error: root mean square errors, divided by the root mean square of the target. The
+            formula is fitted on the inner rows only; the outer rows are the 20 % farthest from the center.
+        outer_rows: number of outer rows.
+        noise_std: standard deviation of the inner errors; relative to the value if ``noise_grows``.
         noise_grows: whether the noise is proportional to the value.
-        residual_structure: the share of the errors' variance that trees over all columns explain, out of
-            bag; None where it was not needed or there are too few rows.
-        agrees_in_fractions: the expression equals the formula's own equation in rational arithmetic; compared
-            only for a formula that is claimed.
-        checked_points, checked_reach: on how many points, and the largest magnitude of their inputs.
-        undefined: in words, where the expression has no value.
-        time_limit_struck: the search was cut short; another run may find another formula.
-        reason: why no formula is claimed; None if one is.
+        residual_structure: the share of the errors' variance that trees on all columns explain, out of bag;
+            None for an exact formula, or with too few rows.
+        agrees_in_fractions: whether the expression equals the formula's equation in rational arithmetic;
+            False without a comparison. Only a formula that passes all other tests is compared.
+        checked_points, checked_reach: number of points of that comparison, and the largest magnitude of their
+            inputs.
+        undefined: one phrase for each condition under which the expression has no value.
+        time_limit_struck: whether the time limit ended the search; another run may find another formula.
+        reason: why no formula was found; None if one was.
     """
 
     exact: bool
@@ -84,7 +85,7 @@ def certify(
     seed: int,
     time_limit_struck: bool,
 ) -> Certificate:
-    """Gathers the evidence; ``reason`` names the first piece that is missing."""
+    """Collect the evidence; ``reason`` names the first test that failed."""
     residual = None if candidate.exact else residual_structure(candidate, table, seed)
     reason = why_not(candidate, table, residual)
     agreement = agreement_in_fractions(formula, symbols, seed) if reason is None else NOT_COMPARED
@@ -108,13 +109,13 @@ def certify(
 
 
 def agreement_in_fractions(formula: Formula, symbols: Sequence[sympy.Symbol], seed: int) -> Agreement:
-    """Compare the printed expression with the formula's equation in fractions; under a root, its square."""
+    """Compare the printed expression with the formula's equation in exact fractions; with a root, compare squares."""
     expression = rational(formula.expression(symbols)) ** formula.structure.root
     return compare([expression], symbols, lambda x: [formula.radicand(x)], formula.domains(), seed)
 
 
 def why_not(candidate: ScoredStructure, table: SplitTable, residual: float | None) -> str | None:
-    """Why the candidate is no finding; None if it is one."""
+    """Return why the candidate is not accepted as a formula; None if it is."""
     if not candidate.structure.columns():
         return "no formula explains the target better than its mean"
     if candidate.exact:
@@ -124,23 +125,23 @@ def why_not(candidate: ScoredStructure, table: SplitTable, residual: float | Non
         return f"the best formula leaves {left:.0%} of the variance unexplained"
     bulk = _measure_bulk(candidate, table)
     if bulk > BULK:
-        return f"the best formula explains few large values: it leaves {bulk:.0%} of the others' variance"
+        return f"the best formula fits only a few extreme values: it leaves {bulk:.0%} of the other rows' variance"
     outer = _outer_ratio(candidate, table)
     if outer > OUTER_RATIO:
-        return f"the best formula's errors are {outer:.1f} times larger outside the rows it was fitted on"
+        return f"the best formula's errors are {outer:.1f} times larger on the outer rows, which it was not fitted on"
     if residual is not None and residual > STRUCTURE:
-        return f"the best formula's errors are not noise: the columns explain {residual:.0%} of them"
+        return f"the best formula's errors are not noise: the columns explain {residual:.0%} of their variance"
     return None
 
 
 def measure_unexplained(candidate: ScoredStructure, table: SplitTable) -> float:
-    """The share of the target's variance that is left, inside or outside, whichever is larger."""
+    """Return the unexplained share of the target's variance, on inner or outer rows, whichever is larger."""
     spread = float(np.std(table.y)) / table.size
     return (max(candidate.inner_error, candidate.outer_error) / spread) ** 2 if spread else 0.0
 
 
 def _measure_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
-    """The share of the variance that is left among the rows without the ``EXTREME`` share furthest out."""
+    """Return the unexplained share of the variance on the rows without the ``EXTREME`` share of values."""
     distance = np.abs(table.y - np.median(table.y))
     bulk = distance <= np.quantile(distance, 1 - EXTREME)
     error = table.y - candidate.fit.predict(table.x)
@@ -149,7 +150,7 @@ def _measure_bulk(candidate: ScoredStructure, table: SplitTable) -> float:
 
 
 def _outer_ratio(candidate: ScoredStructure, table: SplitTable) -> float:
-    """Outer over inner errors, each as a share of the noise expected there."""
+    """Return the ratio of outer to inner errors, both divided by the noise expected on their rows."""
     error = _standardize(candidate, table)
     inner, outer = error[~table.outer], error[table.outer]
     if not len(outer):
@@ -164,7 +165,7 @@ def _standardize(candidate: ScoredStructure, table: SplitTable) -> np.ndarray:
 
 
 def residual_structure(candidate: ScoredStructure, table: SplitTable, seed: int) -> float | None:
-    """The share of the errors' variance that trees explain on rows they have not seen."""
+    """Return the share of the errors' variance that trees explain out of bag; None with too few rows."""
     if len(table.y) < ENOUGH_ROWS:
         return None
     error = _standardize(candidate, table)

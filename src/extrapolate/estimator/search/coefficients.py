@@ -1,4 +1,4 @@
-"""Real coefficients of a structure by least squares in float64, and their uncertainty."""
+"""Fit the real coefficients of a structure by least squares in float64, with their covariance."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from extrapolate.estimator.formula.structure import Array, Structure, evaluate
 
-#: Most steps, and the relative progress of the loss below which they end.
+#: Most steps, and the relative decrease of the loss below which they end.
 GAUSS_NEWTON_STEPS, SETTLED = 25, 1e-7
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients of a structure on some rows.
+    """The fitted coefficients of a structure.
 
     Attributes:
         above, below: coefficients of the numerator and the denominator; ``below[0]`` is 1.
@@ -28,7 +28,7 @@ class Fit:
         return self.structure.value(x, self.above, self.below)
 
     def jacobian(self, x: Array) -> Array:
-        """Derivatives of the prediction by ``above`` and ``below[1:]``, (N, K + L - 1)."""
+        """Return the derivatives (N, K + L - 1) of the prediction with respect to ``above`` and ``below[1:]``."""
         with np.errstate(all="ignore"):
             n = evaluate(self.structure.numerator, x)
             d = evaluate(self.structure.denominator, x)
@@ -36,7 +36,7 @@ class Fit:
 
 
 def least_squares(features: Array, target: Array) -> Array | None:
-    """The coefficients, with columns scaled to one size first; None where a column is dependent on others."""
+    """Return the least-squares coefficients, solved with normalized columns; None if the columns are dependent."""
     scale = np.sqrt(np.mean(np.square(features), 0))
     if not np.isfinite(scale).all() or (scale == 0).any():
         return None
@@ -45,13 +45,13 @@ def least_squares(features: Array, target: Array) -> Array | None:
     if diagonal.min() < 1e-11 * diagonal.max():
         return None
     solution = np.linalg.solve(r, q.T @ target)
-    # One step of refinement: cheap, and worth two digits where columns are nearly dependent.
+    # One step of iterative refinement is cheap and gains two digits if columns are nearly dependent.
     solution = solution + np.linalg.solve(r, q.T @ (target - (features / scale) @ solution))
     return solution / scale
 
 
 def fit(structure: Structure, x: Array, y: Array, noise_std: Array) -> Fit | None:
-    """Minimises Σ ((y - f(x)) / noise)²; None where the structure is undefined or dependent on these rows."""
+    """Minimise Σ ((y - f(x)) / noise_std)²; None if f is undefined on a row or its terms are dependent."""
     with np.errstate(all="ignore"):
         n, d = evaluate(structure.numerator, x), evaluate(structure.denominator, x)
         if not (np.isfinite(n).all() and np.isfinite(d).all()) or len(y) <= structure.free_coefficients:
@@ -75,7 +75,7 @@ def fit(structure: Structure, x: Array, y: Array, noise_std: Array) -> Fit | Non
 def _linearize(
     structure: Structure, n: Array, d: Array, target: Array, noise_std: Array
 ) -> tuple[Array, Array] | None:
-    """target·D = N is linear in the coefficients; its weights follow the last D (Sanathanan & Koerner)."""
+    """Solve target·D = N, which is linear, with weights from the previous D (Sanathanan & Koerner)."""
     above, below = np.zeros(n.shape[1]), np.zeros(d.shape[1])
     below[:1] = 1.0
     weight = 1 / noise_std if structure.root == 1 else 1 / (noise_std * np.maximum(np.sqrt(np.abs(target)), 1e-300))
@@ -83,7 +83,7 @@ def _linearize(
     if d.shape[1]:
         features = np.concatenate([n, -target[:, None] * d[:, 1:]], 1)
         answer = target * d[:, 0]
-    # The scale cancels, and keeps the weights of a far-off structure from overflowing.
+    # The scale of the weights cancels; dividing by the median prevents overflow.
     for _ in range(3 if d.shape[1] else 1):
         scaled = weight / np.median(weight)
         if not np.isfinite(scaled).all():

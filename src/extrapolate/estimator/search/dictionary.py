@@ -1,4 +1,4 @@
-"""Starts from a dictionary: which few of some thousand power products, together, explain the target."""
+"""Candidates from a dictionary: a few power products, out of thousands, that together explain the target."""
 
 import math
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ TRIPLE = tuple(Fraction(p, q) for p, q in ((1, 1), (2, 1), (-1, 1), (-2, 1), (1,
 MANY = (Fraction(1), Fraction(-1))
 EXPONENTS = {1: SINGLE, 2: PAIRED, 3: TRIPLE, 4: MANY}
 
-#: Most monomials tried alone or as an addition, and most of which all pairs are tried.
+#: Most monomials that are tried as single terms, and most monomials of which all pairs are tried.
 LARGEST, PAIRS = 9000, 2600
 
 
 @lru_cache(maxsize=2)
 def monomials(columns: tuple[Column, ...]) -> list[Monomial]:
-    """The ``LARGEST`` cheapest power products of up to four of these columns, cheapest first."""
+    """Return the ``LARGEST`` cheapest power products of up to four of these columns, cheapest first."""
     usable = [index for index, column in enumerate(columns) if not column.constant]
     found: list[tuple[float, Monomial]] = []
     for count, exponents in EXPONENTS.items():
@@ -55,7 +55,7 @@ def monomials(columns: tuple[Column, ...]) -> list[Monomial]:
                 for index, exponent in zip(chosen, powers, strict=True):
                     monomial[index] = exponent
                 found.append((sum(cost) + count * math.log(len(columns)), tuple(monomial)))
-        if len(found) > 20 * LARGEST:  # wide tables: products of more columns would only be cut off again
+        if len(found) > 20 * LARGEST:  # wide table: products of more columns would be cut off anyway
             break
     found.sort(key=lambda each: each[0])
     return [monomial for _, monomial in found[:LARGEST]]
@@ -63,11 +63,11 @@ def monomials(columns: tuple[Column, ...]) -> list[Monomial]:
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Monomials and their values, and the same times ``target`` for the terms of a denominator.
+    """The values of monomials for a numerator, and those times ``target`` for a denominator.
 
     Attributes:
-        above, below: the monomials of the two kinds of columns of ``features``, in this order.
-        features: (N, A + B), finite.
+        above, below: the A monomials for a numerator and the B for a denominator.
+        features: (N, A + B), finite: columns for ``above``, then for ``below``.
         target: y or y².
     """
 
@@ -78,7 +78,7 @@ class Dictionary:
 
     @classmethod
     def of(cls, table: SplitTable, choices: list[Monomial], target: Array, *, divisors: int) -> "Dictionary":
-        """``divisors``: how many of the cheapest monomials may stand in a denominator beside 1."""
+        """Evaluate ``choices``; ``divisors``: number of the cheapest monomials also used in a denominator."""
         with np.errstate(all="ignore"):
             values = evaluate(choices, table.x)
         varies = np.isfinite(values).all(0) & (values.std(0) > 1e-9 * np.abs(values).max(0))
@@ -89,7 +89,7 @@ class Dictionary:
         return cls(above, below, np.concatenate([values, values[:, : len(below)] * target[:, None]], 1), target)
 
     def structure(self, chosen: tuple[int, ...], base: list[Monomial], root: int, sign: int) -> Structure:
-        """target·1 = Σ c m + Σ d (target·m), solved for the target."""
+        """Return the structure of target = Σ c m + Σ d (target·m), solved for the target."""
         split = len(self.above)
         zero = tuple(Fraction(0) for _ in self.above[0])
         numerator = [self.above[index] for index in chosen if index < split]
@@ -98,7 +98,7 @@ class Dictionary:
 
 
 def project(features: Array, base: Array) -> Array:
-    """``features`` without what ``base`` explains, each scaled to length 1; those it explains become 0."""
+    """Return the part of each feature orthogonal to ``base``, of length 1; 0 if ``base`` explains the feature."""
     q, _ = np.linalg.qr(base)
     length = np.linalg.norm(features, axis=0)
     rest = features - q @ (q.T @ features)
@@ -109,7 +109,7 @@ def project(features: Array, base: Array) -> Array:
 
 
 def best_pairs(dictionary: Dictionary, base: Array, keep: int) -> Iterator[tuple[int, ...]]:
-    """The pairs of features that explain most of the target beside ``base``, best first; and single ones."""
+    """Yield the pairs of features, and single ones, that explain most of the target beyond ``base``, best first."""
     features = project(dictionary.features, base)
     target = project(dictionary.target[:, None], base)[:, 0]
     along = features.T @ target
@@ -134,7 +134,7 @@ def best_pairs(dictionary: Dictionary, base: Array, keep: int) -> Iterator[tuple
 
 
 def best_additions(dictionary: Dictionary, base: Array, keep: int) -> list[tuple[int, ...]]:
-    """The single columns that explain most of what ``base`` leaves of the target."""
+    """Return the single features that explain most of the target beyond ``base``, best first."""
     features = project(dictionary.features, base)
     target = project(dictionary.target[:, None], base)[:, 0]
     along = np.abs(features.T @ target)

@@ -1,4 +1,4 @@
-"""From a judged candidate to its formula: refitted on all rows, with neat constants where those hold."""
+"""Turn a candidate into a formula: refit it on all rows and use neat constants where they fit."""
 
 import math
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from extrapolate.estimator.search.candidates import EXACT, ScoredStructure, nois
 from extrapolate.estimator.search.coefficients import Fit, fit, least_squares
 from extrapolate.estimator.table.split import SplitTable
 
-#: Relative uncertainty that float64 leaves in a coefficient of an exact formula.
+#: Relative uncertainty of a coefficient of an exact formula, due to float64.
 FLOAT = 4e-12
 
-#: On noisy data a coefficient within this many standard errors of ±1 is the structural ±1, if that
+#: On noisy data a coefficient becomes exactly ±1 if it is within ``NEAR`` standard errors of ±1 and its
 #: standard error is below ``SURE``.
 NEAR, SURE = 2.5, 0.2
 
-#: Formulas of more terms are counted in a sketch, not written.
+#: Most terms that a sketch writes out; for a longer formula it only gives the number of terms.
 SKETCHED = 6
 
 
 def write(candidate: ScoredStructure, table: SplitTable, symbols: Sequence[sympy.Symbol]) -> Formula:
-    """The formula of ``candidate``, its coefficients refitted on every row of ``table``."""
+    """Return the formula of ``candidate``, with coefficients refitted on all rows of ``table``."""
     noise = np.ones(len(table.y))
     if candidate.proportional:
         noise = noise_profile(candidate.fit.predict(table.x), table.size)
@@ -42,7 +42,7 @@ def write(candidate: ScoredStructure, table: SplitTable, symbols: Sequence[sympy
 
 
 def sketch(candidate: ScoredStructure, symbols: Sequence[sympy.Symbol]) -> str:
-    """The candidate in a few words, for a progress display."""
+    """Return the candidate as a short text for a progress display."""
     fitted = candidate.fit
     if (terms := len(fitted.above) + len(fitted.below)) > SKETCHED:
         return f"a formula of {terms} terms"
@@ -51,7 +51,7 @@ def sketch(candidate: ScoredStructure, symbols: Sequence[sympy.Symbol]) -> str:
 
 
 def _leads(structure: Structure) -> list[Structure]:
-    """The structure with each term of the denominator in front: that term's coefficient is then 1."""
+    """Return the structure once per denominator term, with that term first, so that its coefficient is 1."""
     terms = structure.denominator
     orders = [(lead, *(each for each in terms if each != lead)) for lead in terms]
     return [replace(structure, denominator=order) for order in orders] or [structure]
@@ -60,7 +60,7 @@ def _leads(structure: Structure) -> list[Structure]:
 def _refit(
     candidate: ScoredStructure, structure: Structure, table: SplitTable, noise_std: Array
 ) -> tuple[Fit, Array]:
-    """The fit on all rows, and the standard errors of its free coefficients."""
+    """Return the fit on all rows, and the standard errors of its free coefficients."""
     fitted = fit(structure, table.x, table.y, noise_std)
     if fitted is None:
         fitted = candidate.fit
@@ -84,14 +84,14 @@ def _parameters(fitted: Fit) -> Array:
 
 
 def _structural(fitted: Fit, deviation: Array) -> dict[int, float]:
-    """The coefficients that are ±1 within their uncertainty."""
+    """Return the coefficients that are ±1 within their uncertainty, by index."""
     values = _parameters(fitted)
     near = (np.abs(np.abs(values) - 1) <= NEAR * deviation) & (deviation < SURE)
     return {int(index): float(np.sign(values[index])) for index in np.flatnonzero(near)}
 
 
 def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise_std: Array) -> Fit:
-    """The fit with some parameters at given values and the others at their least squares."""
+    """Refit with the parameters ``fixed`` (index: value) held; the others minimise the squared error."""
     values = _parameters(fitted).copy()
     values[list(fixed)] = list(fixed.values())
     free = [index for index in range(len(values)) if index not in fixed]
@@ -111,7 +111,7 @@ def hold(fitted: Fit, fixed: dict[int, float], x: Array, y: Array, noise_std: Ar
 
 
 def _neat_exact(fitted: Fit, deviation: Array, table: SplitTable, symbols: Sequence[sympy.Symbol]) -> Formula:
-    """Neat constants one by one, each kept only if the formula stays exact on every row."""
+    """Try neat constants one by one; keep each only if the formula stays exact on every row."""
     plain = _formula(fitted, fitted, deviation, symbols, {})
     limit = max(2 * _largest_error(plain, table), 1e-13 * table.size, 0.01 * EXACT * table.size)
     chosen: dict[int, sympy.Expr] = {}
@@ -132,7 +132,7 @@ def _largest_error(formula: Formula, table: SplitTable) -> float:
 def _formula(
     used: Fit, refit: Fit, deviation: Array, symbols: Sequence[sympy.Symbol], chosen: dict[int, sympy.Expr]
 ) -> Formula:
-    """``chosen`` replaces parameters, by their index among the numerator's and then the denominator's."""
+    """Build the formula; ``chosen`` replaces parameters by index (numerator first, then ``below[1:]``)."""
     structure, split = used.structure, len(used.above)
 
     def coefficient(term: sympy.Expr, part: str, values: tuple[float, float], index: int | None) -> Coefficient:

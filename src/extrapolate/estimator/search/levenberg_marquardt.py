@@ -1,4 +1,4 @@
-"""Levenberg and Marquardt's method on all replicas at once: few parameters, errors that can reach zero."""
+"""The Levenberg-Marquardt method on all replicas at once, for models with few parameters and zero-error fits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,34 +9,34 @@ from torch.func import grad_and_value, vmap
 
 from extrapolate.training import Replicas
 
-#: A replica whose error, as a share of the target's size, is below this has found the rule.
+#: A replica is solved if its root mean square error is below this share of the target's.
 SOLVED = 1e-10
 
-#: After these shares of the steps only the better half of the replicas goes on.
+#: After these shares of the steps, only the better half of the replicas continues.
 HALVED_AT = (0.25, 0.5)
 
-#: ... but no fewer than twelve do.
+#: Replicas are halved only if there are more than this.
 FEWEST = 24
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Replicas after training, and their root mean square errors (R,) as a share of the target's size."""
+    """Trained replicas, and their root mean square errors (R,) divided by the root mean square of the target."""
 
     replicas: Replicas
     errors: Tensor
 
     def best(self, count: int) -> list[nn.Module]:
-        """The ``count`` replicas with the smallest errors, best first; none that diverged."""
+        """Return the ``count`` replicas with the smallest errors, best first, without diverged ones."""
         order = torch.argsort(self.errors.nan_to_num(nan=torch.inf), stable=True)[:count]
         return [self.replicas[int(index)] for index in order if bool(self.errors[index].isfinite())]
 
 
 def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: Callable[[], bool]) -> Trained:
-    """Lowers Σ (model(x) - y)² of every replica, in place; x (N, I) and y (N,) are shared by all.
+    """Minimise Σ (model(x) - y)² of every replica, in place; all share x (N, I) and y (N,).
 
-    A replica's damping is its own: multiplied by 4 when a step fails, divided by 3 when one succeeds. Those
-    that fall behind are left where they are.
+    Each replica has its own damping: multiplied by 4 if a step fails, divided by 3 if it succeeds. Replicas
+    in the worse half stop early and keep their weights. Training ends if ``stop()`` or if one is solved.
     """
     names = list(replicas.parameters)
     shapes = [replicas.parameters[name].shape[1:] for name in names]
@@ -50,7 +50,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
     def output(flat: Tensor, row: Tensor) -> Tensor:
         return call(unflatten(flat), {}, None, row)
 
-    # A row's answer is one number: its gradient costs a few forward passes, however many weights there are.
+    # The output of a row is a scalar, so its gradient costs a few forward passes for any number of weights.
     slopes_and_outputs = vmap(vmap(grad_and_value(output), in_dims=(None, 0)), in_dims=(0, None))
     outputs = vmap(output, in_dims=(0, None))
 
@@ -85,7 +85,7 @@ def train_replicas(replicas: Replicas, x: Tensor, y: Tensor, steps: int, stop: C
 
 
 def _step(slopes: Tensor, error: Tensor, damping: Tensor) -> Tensor:
-    """-(JᵀJ + λ diag(JᵀJ))⁻¹ Jᵀ r for every replica; no step where J is not finite."""
+    """Return -(JᵀJ + λ diag(JᵀJ))⁻¹ Jᵀ r for every replica; zero if J or r is not finite."""
     finite = slopes.isfinite().all(-1).all(-1) & error.isfinite().all(-1)
     slopes = torch.where(finite[:, None, None], slopes, 0.0)
     error = torch.where(finite[:, None], error, 0.0)

@@ -1,4 +1,4 @@
-"""The network whose weights are exponents: sums of gated power products, and fractions of two of them."""
+"""Networks of the search: fractions of sums of power products (weights are exponents), and products of sums."""
 
 import math
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 def power_products(magnitude: Tensor, negative: Tensor, weight: Tensor) -> Tensor:
-    """Π_i |x_i|^W_ki · cos(π Σ_i W_ki [x_i < 0]) from log|x| (..., I) and [x < 0] (..., I), to (..., K).
+    """Return Π_i |x_i|^W_ki · cos(π Σ_i W_ki [x_i < 0]), (..., K), from log|x| and [x < 0], both (..., I).
 
-    At whole W this is Π x_i^W_ki with its sign, the real part of the power in between: the RealNPU's
-    equation (Heim, Pevný & Šmídl 2020).
+    For integer W this is Π x_i^W_ki with its sign; otherwise it is the real part of the complex power. This is
+    the equation of the RealNPU (Heim, Pevný & Šmídl 2020).
     """
     return torch.exp(magnitude @ weight.T) * torch.cos(math.pi * (negative @ weight.T))
 
@@ -20,8 +20,8 @@ class PowerFraction(nn.Module):
 
     Args:
         in_features: I.
-        products: K, power products in the numerator.
-        divisors: L, power products beside 1 in the denominator; 0 for a plain sum.
+        products: K, number of power products in the numerator.
+        divisors: L, number of power products in the denominator; 0 for no denominator.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PowerFraction(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Exponents near -1, 0 and 1, most of them near 0; the denominator starts near 1."""
+        """Sample exponents near -1, 0 and 1, most of them near 0; divisor coefficients from [0.1, 1]."""
         nn.init.zeros_(self.bias)
         nn.init.normal_(self.coefficient)
         nn.init.uniform_(self.divisor, 0.1, 1.0)
@@ -57,7 +57,7 @@ class PowerFraction(nn.Module):
                 weight.copy_(trits + 0.1 * torch.randn_like(weight))
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:
-        """1, the numerator's products, -y times the denominator's: y is linear in them. (..., 1 + K + L)."""
+        """Return the features in which y is linear, (..., 1 + K + L): 1, products above, -y · products below."""
         above, below = self._products(x)
         return torch.cat([torch.ones_like(y)[..., None], above, -y[..., None] * below], -1)
 
@@ -78,11 +78,11 @@ class PowerFraction(nn.Module):
 
 
 class LinearProduct(nn.Module):
-    """y = Π_k (u_k + Σ_i W_ki x_i) / Π_l (v_l + Σ_i V_li x_i): sums, then a product. (..., I) to (...,).
+    """y = Π_k (u_k + Σ_i W_ki x_i) / Π_l (v_l + Σ_i V_li x_i). (..., I) to (...,).
 
     Args:
         in_features: I.
-        factors, divisors: sums multiplied, and sums divided by.
+        factors, divisors: number of sums in the numerator and in the denominator.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LinearProduct(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Sums of few columns; denominators start away from zero."""
+        """Sample sums over about half of the columns; denominators start away from zero."""
         with torch.no_grad():
             self.above.weight.normal_().mul_(torch.rand_like(self.above.weight) < 0.5)
             self.above.bias.normal_()

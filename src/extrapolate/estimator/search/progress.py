@@ -1,4 +1,4 @@
-"""The time limit of a fit, and requests to stop it."""
+"""The time limit of a fit, and stop requests."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ class Clock:
     """The time limit of a fit, and its progress.
 
     Attributes:
-        limit: seconds; a guard. The search has a fixed plan and normally ends long before.
-        struck: whether the limit cut the search short.
+        limit: in seconds. The stages of the search are fixed and normally end long before it.
+        struck: whether the limit ended the search.
     """
 
     limit: float
@@ -25,10 +25,10 @@ class Clock:
         return time.monotonic() - self.started
 
     def over(self) -> bool:
-        """Whether to end the search now.
+        """Return whether the time limit has passed.
 
         Raises:
-            Interrupted: the progress asked to stop.
+            Interrupted: ``progress`` requested a stop.
         """
         if self.progress.stop_requested():
             raise Interrupted(f"stopped after {self.seconds:.1f} seconds")

@@ -1,4 +1,4 @@
-"""The networks' part of the search: many replicas trained at once, and the structures read off the best."""
+"""Candidates from networks: train many replicas at once and read structures from the best ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,11 +15,7 @@ from extrapolate.estimator.search.network import LinearProduct, PowerFraction
 from extrapolate.estimator.table.split import SplitTable
 from extrapolate.training import Replicas
 
-#: (products, divisors) of the power networks and (factors, divisors) of the networks of sums.
-POWERS = ((1, 0), (2, 0), (1, 1), (3, 0), (2, 1))
-SUMS = ((2, 0), (1, 1), (2, 1), (2, 2))
-
-#: Rows that train the networks: enough for their few parameters.
+#: Training rows of the networks: enough for their few parameters.
 ROWS = 200
 
 #: Weights of a sum below this share of its largest contribution count as zero.
@@ -28,7 +24,7 @@ NEGLIGIBLE = 0.02
 
 @dataclass(frozen=True)
 class Scaled:
-    """A table in units that suit training: columns of median size 1, a target of size 1."""
+    """A table scaled for training: columns of median magnitude 1, a target of root mean square 1."""
 
     table: SplitTable
     scale: Array
@@ -44,7 +40,7 @@ class Scaled:
 
 
 def train_powers(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]) -> Trained:
-    """Power networks from random exponents; their coefficients start at the least-squares ones."""
+    """Train power networks from random exponents; their coefficients start at the least-squares solution."""
     columns = len(data.scale)
     replicas = Replicas.build(lambda: PowerFraction(columns, *shape), seeds)
     with torch.no_grad():
@@ -55,14 +51,14 @@ def train_powers(data: Scaled, shape: tuple[int, int], seeds: range, steps: int,
 
 
 def train_sums(data: Scaled, shape: tuple[int, int], seeds: range, steps: int, stop: Callable[[], bool]) -> Trained:
-    """Networks of sums from random weights."""
+    """Train networks of sums from random weights."""
     columns = len(data.scale)
     replicas = Replicas.build(lambda: LinearProduct(columns, *shape), seeds)
     return train_replicas(replicas, data.x, data.y, steps, stop)
 
 
 def _sample_initial(weight: Tensor, table: SplitTable) -> Tensor:
-    """No negative power where a column has a zero; whole powers where it has a negative number."""
+    """Make initial exponents valid: not negative for a column with zeros, integer for one with negative values."""
     weight = weight.clone()
     for index, column in enumerate(table.columns):
         if column.constant:
@@ -75,7 +71,7 @@ def _sample_initial(weight: Tensor, table: SplitTable) -> Tensor:
 
 
 def _solve_coefficients(replicas: Replicas, data: Scaled) -> None:
-    """y·(1 + Σ d q) = b + Σ c p is linear in b, c and d for given exponents."""
+    """Solve y·(1 + Σ d q) = b + Σ c p for b, c and d; it is linear for fixed exponents."""
 
     def features(model: nn.Module) -> Tensor:
         assert isinstance(model, PowerFraction)
@@ -94,18 +90,18 @@ def _solve_coefficients(replicas: Replicas, data: Scaled) -> None:
         replicas.parameters[name].copy_(value)
 
 
-#: Sums multiplied out to more terms than this are left.
+#: A product of sums that expands to more terms than this is discarded.
 MOST_TERMS = 30
 
-#: What the exponents of a trained network are rounded to: the lattice, then ever finer fractions.
+#: Largest denominators to which exponents are rounded; None: the exponents of ``LATTICE``.
 DENOMINATORS = (None, 3, 10, 100, 1000)
 
 
 @torch.no_grad()
 def read_powers(model: PowerFraction, table: SplitTable, root: int, sign: int, *, fine: bool) -> Iterator[Structure]:
-    """The structures a trained power network is near: exponents rounded, with and without the constant.
+    """Yield structures near a trained power network: exponents rounded, with and without the constant.
 
-    ``fine``: also to finer fractions than the lattice's.
+    ``fine``: also round to the finer fractions of ``DENOMINATORS``.
     """
     zero = tuple(Fraction(0) for _ in table.columns)
     for denominator in DENOMINATORS if fine else DENOMINATORS[:1]:
@@ -129,7 +125,7 @@ def _round_exponents(row: Tensor, table: SplitTable, denominator: int | None) ->
 
 @torch.no_grad()
 def read_sums(model: LinearProduct, data: Scaled, root: int, sign: int) -> Structure | None:
-    """A trained network of sums multiplied out, without the columns that hardly count in a sum."""
+    """Expand a trained network of sums, without the columns that contribute little to a sum."""
     above = _multiply(model.above, data)
     below = _multiply(model.below, data) if model.below is not None else set()
     if not above or (model.below is not None and not below) or len(above) + len(below) > MOST_TERMS:
@@ -142,7 +138,7 @@ def _multiply(layer: nn.Linear, data: Scaled) -> set[Monomial]:
     spread = data.x.std(0, unbiased=False)
     terms = {zero}
     for weight, bias in zip(layer.weight, layer.bias, strict=True):
-        # A constant offset is judged beside the columns' means and spreads alike.
+        # Compare the bias with the contribution of each column: its weight times its standard deviation.
         sizes = torch.cat([weight * spread, bias[None]]).abs()
         kept = (sizes > NEGLIGIBLE * sizes.max()).tolist()
         factor = [zero] if kept[-1] else []

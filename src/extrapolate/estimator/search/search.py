@@ -1,6 +1,6 @@
-"""The search for a formula: stages that propose structures, one pool that judges them all.
+"""The search for a formula: stages propose structures, and one pool scores them all.
 
-The stages run in a fixed order, from cheap to dear, and end early when a formula fits every row to rounding.
+The stages run in a fixed order, from cheap to expensive. They end early if a formula fits every row to rounding.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,30 +24,30 @@ from extrapolate.estimator.search.replicas import Scaled, read_powers, read_sums
 from extrapolate.estimator.search.targets import Reciprocal, Target, targets
 from extrapolate.estimator.table.split import SplitTable
 
-#: Of each training and each dictionary search, how many proposals are judged; and how many are pruned.
+#: Most networks that are read per training, and most structures that are pruned per stage.
 READ, PRUNED = 12, 6
 
-#: Levenberg-Marquardt steps of a training.
+#: Levenberg-Marquardt steps per training.
 STEPS = 40
 
-#: Stages without a better formula after which one that leaves only noise, of a share of the variance below
-#: ``LITTLE``, ends the search but for the last stages.
+#: After ``PATIENCE`` stages without a better formula the search skips to its last stages, if the best one
+#: leaves only noise and less than ``LITTLE`` of the variance.
 PATIENCE, LITTLE = 4, 0.01
 
-#: The last stages.
+#: The name of the last stages.
 GROW = "one more term"
 
-#: Structures that grow by a term at the end, and how often.
+#: Most structures that get one more term in a last stage, and the number of last stages.
 GROWING, ROUNDS = 6, 3
 
 
-#: Exponents that may replace a dearer one in the best formula.
+#: Exponents that may replace a more expensive one in the best formula.
 SIMPLE = (Fraction(0), Fraction(1), Fraction(-1), Fraction(2))
 
-#: Rows below which a table cannot tell the larger networks' rules apart.
+#: Fewest rows for the larger networks.
 ROWS_FOR_LARGE = 60
 
-#: A stage's name, and what proposes its structures.
+#: The name of a stage, and the function that proposes its structures.
 Stage = tuple[str, Callable[[], Iterable[Structure]]]
 
 
@@ -56,11 +56,11 @@ class Search:
     """The state of one search.
 
     Attributes:
-        table: all rows; ``sample``: those that propose.
-        pool: everything judged so far.
-        replicas: how many networks of an architecture are trained at once.
-        seed: decides the sample and the networks' first weights.
-        symbols: of the columns, to tell the watch the best formula so far.
+        table: all rows; ``sample``: the subset from which structures are proposed.
+        pool: all structures scored so far.
+        replicas: number of networks of each architecture, trained at once.
+        seed: of the sample and of the networks' initial weights.
+        symbols: one per column, with which the progress shows the best formula so far.
     """
 
     table: SplitTable
@@ -76,7 +76,7 @@ class Search:
         self.targets = targets(self.table.y, self.sample.y)
 
     def run(self) -> None:
-        """All stages, then simpler exponents in the best formula."""
+        """Run all stages, then try simpler exponents in the best formula."""
         self._run_stages()
         best = None
         while best is not self.pool.best and not self.clock.over():
@@ -85,7 +85,7 @@ class Search:
                 self.pool.add(structure)
 
     def _run_stages(self) -> None:
-        """Stage after stage, until a formula is exact, or only noise is left and nothing better turns up."""
+        """Run the stages until a formula is exact, or it leaves only noise and no better one is found."""
         stages = list(self._stages())
         best, unchanged = self.pool.best, 0
         for done, (name, stage) in enumerate(stages):
@@ -102,7 +102,7 @@ class Search:
                 return
 
     def _is_noise(self, best: ScoredStructure) -> bool:
-        """Whether ``best`` leaves only noise, and little of it; asked once a formula."""
+        """Return whether ``best`` leaves only noise, and little of it; computed once per formula."""
         if best.structure not in self._noise_only:
             residual = residual_structure(best, self.table, self.seed)
             clean = why_not(best, self.table, residual) is None and measure_unexplained(best, self.table) < LITTLE
@@ -132,15 +132,15 @@ class Search:
             yield GROW, self._grow
 
     def _large(self, plain: Target) -> Iterator[Stage]:
-        """Networks with more weights."""
+        """Yield the stages with larger networks."""
         yield "fractions of sums of products", lambda: self._powers(plain, (2, 1), starts=3)
         yield "sums of three products", lambda: self._powers(plain, (3, 0))
         yield "fractions of sums", lambda: self._sums(plain, (2, 1))
         yield "fractions of products of sums", lambda: self._sums(plain, (2, 2))
 
     def _consider(self, structures: Iterable[Structure]) -> None:
-        """Judges the proposals and prunes the best of them, until one is exact."""
-        judged: dict[Structure, ScoredStructure] = {}  # replicas often meet in the same rule
+        """Score the structures and prune the best of them, until one is exact."""
+        judged: dict[Structure, ScoredStructure] = {}  # replicas often find the same structure
         for structure in structures:
             if (candidate := self.pool.add(structure)) is not None:
                 judged[structure] = candidate
@@ -171,13 +171,13 @@ class Search:
             yield algebra.linear_fraction(self.table, target.root, target.sign)
 
     def _powers(self, target: Target, shape: tuple[int, int], starts: int = 1) -> Iterator[Structure]:
-        """``starts``: times as many replicas; the richer a network, the rarer a good start."""
+        """Train ``starts`` × ``replicas`` power networks; good initial weights are rarer for large networks."""
         data = Scaled.of(self.sample, target.values)
         seeds = range(self.seed, self.seed + starts * self.replicas)
         trained = train_powers(data, shape, seeds, STEPS, self.clock.over)
-        for place, model in enumerate(trained.best(READ)):
+        for rank, model in enumerate(trained.best(READ)):
             assert isinstance(model, PowerFraction)
-            for structure in read_powers(model, self.sample, target.root, target.sign, fine=place < 2):
+            for structure in read_powers(model, self.sample, target.root, target.sign, fine=rank < 2):
                 yield target.structure(structure)
 
     def _sums(self, target: Target, shape: tuple[int, int]) -> Iterator[Structure]:
@@ -202,7 +202,7 @@ class Search:
                 yield book.structure(chosen, base, target.root, target.sign)
 
     def _grow(self) -> Iterator[Structure]:
-        """The best structures with one more term, above or below."""
+        """Yield the best structures with one more term in the numerator or the denominator."""
         choices = dictionaries.monomials(self.sample.columns)
         for target in self.targets:
             book = Dictionary.of(self.sample, choices, target.values, divisors=600)
@@ -230,7 +230,7 @@ class Search:
 
 
 def _simpler(candidate: ScoredStructure) -> Iterator[Structure]:
-    """The structure with one exponent cheaper: the powers of a column of zeros and ones are all the same."""
+    """Yield the structure with one cheaper exponent: all powers of a column of zeros and ones are equal."""
     structure = candidate.structure
     for side in ("numerator", "denominator"):
         terms: tuple[Monomial, ...] = getattr(structure, side)

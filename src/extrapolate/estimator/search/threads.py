@@ -1,4 +1,4 @@
-"""One thread: the search's matrices are small, and a second thread would only be waited for."""
+"""Limit the search to one thread: its matrices are too small for more."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from extrapolate._runtime.threads import thread_limit
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside, torch and linear algebra use one thread, so that the answer cannot depend on their number.
+    """Limit torch and linear algebra to one thread in the context, so that results do not depend on their number.
 
-    On two busy cores this was 8 times faster than two threads.
+    On two busy cores, one thread was 8 times faster than two.
     """
     with thread_limit(1), threadpool_limits(1):
         yield

@@ -1,1 +1,1 @@
-"""From a file to numeric columns: its format, its cells, its missing values, the split into two parts."""
+"""Read a table from a file: format, cells, missing values, and the split into inner and outer rows."""

@@ -1,4 +1,4 @@
-"""What the values of a column allow: no negative power of a zero, no even root of a negative number."""
+"""The exponents that a column allows: no negative power of a zero, no even root of a negative number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from extrapolate.estimator.formula.structure import Array
 
-#: The exponents a snapped weight may take before free rational ones are tried.
+#: Exponents to which a trained weight is rounded first, before other fractions are tried.
 LATTICE = tuple(
     Fraction(p, q) for p, q in ((-3, 1), (-2, 1), (-1, 1), (-1, 2), (0, 1), (1, 2), (1, 1), (3, 2), (2, 1), (3, 1))
 )
@@ -16,12 +16,12 @@ LATTICE = tuple(
 
 @dataclass(frozen=True)
 class Column:
-    """One input column as the search sees it.
+    """The properties of an input column that the search uses.
 
     Attributes:
-        scale: the median magnitude of its values that are not zero; 1 if all are.
-        constant: it is, or is proportional to an earlier column: no formula needs it.
-        negative, zero: what occurs in it.
+        scale: the median magnitude of its nonzero values; 1 if there are none.
+        constant: whether it is constant, or proportional to an earlier column; no formula needs it.
+        negative, zero: whether such values occur.
     """
 
     scale: float
@@ -47,12 +47,12 @@ class Column:
         return not self.negative or exponent.denominator % 2 == 1
 
     def nearest(self, exponent: float, choices: Sequence[Fraction] = LATTICE) -> Fraction:
-        """The allowed exponent nearest to ``exponent``."""
+        """Return the allowed exponent nearest to ``exponent``."""
         return min((each for each in choices if self.allows(each)), key=lambda each: abs(float(each) - exponent))
 
 
 def describe(x: Array) -> tuple[Column, ...]:
-    """The columns of x (N, I)."""
+    """Return the properties of each column of x (N, I)."""
     columns = [Column.of(values) for values in x.T]
     seen: dict[bytes, int] = {}
     for index, values in enumerate(x.T):
@@ -62,6 +62,6 @@ def describe(x: Array) -> tuple[Column, ...]:
 
 
 def _direction(values: Array) -> bytes:
-    """Equal for columns that are multiples of each other, up to rounding."""
+    """Return a key that is equal for columns that are multiples of each other, up to rounding."""
     largest = values[np.argmax(np.abs(values))] or 1.0
     return np.round(values / largest, 12).tobytes()

@@ -1,4 +1,4 @@
-"""What kind of file a table is in; a clear line for those it cannot be in."""
+"""Detect whether a file is parquet or text; report in one line any file that is no table."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,34 +7,34 @@ from extrapolate._runtime.errors import UserError, unknown_name_error
 
 Kind = Literal["parquet", "text"]
 
-#: The bytes at a file's start that tell its kind.
+#: Bytes at the start of a file that are read to detect its kind.
 HEAD = 65536
 
 NOT_TABLES = {
     b"\x1f\x8b": "is compressed: unpack it first",
     b"\x28\xb5\x2f\xfd": "is compressed: unpack it first",
-    b"PK\x03\x04": "is a workbook or another zip file, not a table: save its sheet as CSV",
+    b"PK\x03\x04": "is a workbook or another zip file, not a table: save the table as CSV",
     b"\xff\xfe": "is UTF-16 text: save it as UTF-8",
     b"\xfe\xff": "is UTF-16 text: save it as UTF-8",
 }
 
 
 def kind_of(path: Path) -> Kind:
-    """Whether ``path`` holds parquet or text, by its first bytes.
+    """Return whether ``path`` holds parquet or text, by its first bytes.
 
     Raises:
-        UserError: no such file, a folder, an empty file, or one that is no table.
+        UserError: there is no such file, or it is a folder, empty, or not a table.
     """
     head = _head(path)
     if not head.strip():
-        raise UserError(f"{path} is empty: it needs a line of column names and rows of numbers")
+        raise UserError(f"{path} is empty: add a line of column names and rows of numbers")
     for start, complaint in NOT_TABLES.items():
         if head.startswith(start):
             raise UserError(f"{path} {complaint}")
     if head.startswith(b"PAR1"):
         return "parquet"
     if b"\x00" in head:
-        raise UserError(f"{path} is not a table: it holds binary data; CSV, TSV and parquet are read")
+        raise UserError(f"{path} is not a table: it holds binary data; pass a CSV, TSV or parquet file")
     return "text"
 
 
@@ -42,8 +42,8 @@ def _head(path: Path) -> bytes:
     if not path.exists():
         raise _missing(path)
     if not path.is_file():
-        what = "a folder" if path.is_dir() else "no regular file"
-        raise UserError(f"{path} is {what}: give a CSV, TSV or parquet file")
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise UserError(f"{path} is {what}: pass a CSV, TSV or parquet file")
     try:
         with open(path, "rb") as file:
             return file.read(HEAD)

@@ -1,4 +1,4 @@
-"""How a text file writes its table: what separates cells, and the names in its first line."""
+"""Detect the layout of a text table: the separator of its cells, and the column names in its first line."""
 
 import csv
 from collections import Counter
@@ -9,21 +9,22 @@ from pathlib import Path
 from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.file_kind import HEAD
 
-#: Tried in this order; the first one wins where several split the lines alike.
+#: Tried in this order; the first one wins if several split the lines equally well.
 SEPARATORS = (",", ";", "\t", "|")
 
-#: Lines that vote on the separator.
+#: Most lines from which the separator is detected.
 LINES = 50
 
 
 @dataclass(frozen=True)
 class Layout:
-    """
+    """The layout of a text table.
+
     Attributes:
-        separator: between cells.
-        names: of the columns, without blanks around them; nameless ones are numbered.
-        nameless: those of ``names`` that the file leaves empty.
-        start: the byte at which the first row begins.
+        separator: the character between cells.
+        names: column names, stripped; a column without a name is called ``column N``.
+        nameless: the ``names`` of the columns without a name in the file.
+        first_row: the byte offset of the first row.
     """
 
     separator: str
@@ -33,10 +34,10 @@ class Layout:
 
 
 def layout_of(path: Path) -> Layout:
-    """Read off the beginning of ``path``.
+    """Detect the layout from the first bytes of ``path``.
 
     Raises:
-        UserError: a name occurs twice.
+        UserError: two columns have the same name.
     """
     with open(path, "rb") as file:
         raw = file.read(HEAD)
@@ -44,8 +45,8 @@ def layout_of(path: Path) -> Layout:
     separator = max(SEPARATORS, key=lambda each: _agreement(text, each))
     header = next(csv.reader(StringIO(text), delimiter=separator), [])
     names = [name.strip() for name in header]
-    nameless = frozenset(f"column {place}" for place, name in enumerate(names, 1) if not name)
-    names = [name or f"column {place}" for place, name in enumerate(names, 1)]
+    nameless = frozenset(f"column {number}" for number, name in enumerate(names, 1) if not name)
+    names = [name or f"column {number}" for number, name in enumerate(names, 1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UserError(f"{path} has two columns named {twice[0]!r}: rename one of them")
@@ -53,7 +54,7 @@ def layout_of(path: Path) -> Layout:
 
 
 def _agreement(text: str, separator: str) -> float:
-    """How well a separator splits: the share of lines with as many cells as the first, if it has several."""
+    """Return the share of lines with as many cells as the first line; 0 if that has fewer than 2."""
     lines = text.splitlines(keepends=True)
     complete = lines[: min(LINES, max(1, len(lines) - 1))]
     try:

@@ -1,4 +1,4 @@
-"""From cells to numbers: every cell that is none is named, or counted, before anything is fitted."""
+"""Parse cells as numbers; any cell that is not a number is reported with its row and column."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import polars as pl
 from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.read_file import ROW, Table
 
-#: What stands for "no value" in a text file.
+#: Texts that mean "no value", in lower case.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?")
 
 DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?$"
@@ -17,13 +17,13 @@ THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+$"
 
 
 def parse_numbers(table: Table, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
-    """The columns ``names`` as floats; null where the file has no value, NaN and infinities as they are.
+    """Parse the columns ``names`` as floats: null for a missing value; NaN and infinities stay.
 
-    ``needed``: those of them that cannot be left out, which is what to do about the others.
+    ``needed``: columns that cannot be left out. For any other column the error suggests ``--ignore``.
 
     Raises:
-        UserError: a column is text or dates (all such are named), or one cell of a column is no number
-            (its row and column are named).
+        UserError: some columns hold text or dates (the message names them all), or a cell is not a number
+            (the message names its row and column).
     """
     cells = {name: _cells(table, name) for name in names}
     read = {name: _read(table, name, column) for name, column in cells.items()}
@@ -33,15 +33,15 @@ def parse_numbers(table: Table, names: Sequence[str], needed: Sequence[str]) -> 
         raise UserError(_useless(table, useless, cells, needed))
     for name in names:
         if wrong[name].any():
-            place = int(wrong[name].arg_max() or 0)
-            advice = "mend the cell" + ("" if name in needed else _ignoring([name], " or "))
-            told = f"column {name!r}, {_row(table, place)}: {_shorten(cells[name][place])} is not a number"
-            raise UserError(f"{told}; {advice}")
+            index = int(wrong[name].arg_max() or 0)
+            advice = "fix the cell" + ("" if name in needed else _ignoring([name], " or "))
+            problem = f"column {name!r}, {_row(table, index)}: {_shorten(cells[name][index])} is not a number"
+            raise UserError(f"{problem}; {advice}")
     return pl.DataFrame(read)
 
 
 def _cells(table: Table, name: str) -> pl.Series:
-    """The column with null for every way of writing "no value"; text without blanks around it."""
+    """Return the column with text stripped, and null for every text of ``MISSING``."""
     column = table.frame[name]
     if column.dtype != pl.String:
         return column
@@ -50,7 +50,7 @@ def _cells(table: Table, name: str) -> pl.Series:
 
 
 def _read(table: Table, name: str, column: pl.Series) -> pl.Series:
-    """The column as floats, null where a cell is none."""
+    """Return the column as floats, null where a cell is not a number."""
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return column.cast(pl.Float64)
     if column.dtype != pl.String:
@@ -65,38 +65,38 @@ def _read(table: Table, name: str, column: pl.Series) -> pl.Series:
 
 
 def _with_decimal_commas(table: Table, name: str, column: pl.Series, read: pl.Series) -> pl.Series:
-    """1,5 as one and a half; refused where every comma could as well part thousands."""
+    """Parse 1,5 as 1.5; raise if every comma could also be a thousands separator."""
     commas = column.str.contains(DECIMAL_COMMA)
     if not commas.any():
         return read
     if (column.str.contains(THOUSANDS) | ~commas).all():
-        place = int(commas.arg_max() or 0)
+        index = int(commas.arg_max() or 0)
         raise UserError(
-            f"column {name!r}, {_row(table, place)}: {_shorten(column[place])} can be read in two ways; "
-            "write thousands without a comma, or decimals with a point"
+            f"column {name!r}, {_row(table, index)}: {_shorten(column[index])} can be read in two ways; "
+            "write thousands without commas, or decimals with a point"
         )
     return column.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
 
 
 def _useless(table: Table, names: list[str], cells: dict[str, pl.Series], needed: Sequence[str]) -> str:
-    """One line about all columns that hold no number."""
+    """Return one line about all columns without numbers."""
     if wanted := [name for name in names if name in needed]:
         return f"column {wanted[0]!r} holds {_content(table, wanted[0], cells[wanted[0]])}, not numbers"
-    told = "; ".join(f"column {name!r} holds {_content(table, name, cells[name])}" for name in names)
-    return f"{told}: {_ignoring(names, '')}"
+    problems = "; ".join(f"column {name!r} holds {_content(table, name, cells[name])}" for name in names)
+    return f"{problems}: {_ignoring(names, '')}"
 
 
 def _content(table: Table, name: str, column: pl.Series) -> str:
-    place = int(column.is_not_null().arg_max() or 0)
+    index = int(column.is_not_null().arg_max() or 0)
     dated = column.dtype.is_temporal() or (column.dtype == pl.String and bool(column.str.contains(DATE).all()))
     kind = "dates" if dated else ("lists" if column.dtype.is_nested() else "text")
-    return f"{kind} ({_shorten(column[place])} in {_row(table, place)})"
+    return f"{kind} ({_shorten(column[index])} in {_row(table, index)})"
 
 
 def _row(table: Table, index: int) -> str:
     number = table.frame[ROW][index]
     if number is None:
-        return "in the sample"
+        return "a sampled row"
     return f"row {number}" if table.layout is None else f"row {number} (line {number + 1})"
 
 
@@ -107,5 +107,5 @@ def _shorten(value: object) -> str:
 
 def _ignoring(names: list[str], before: str) -> str:
     options = " ".join(f"--ignore {shlex.quote(name)}" for name in names)
-    which = "it" if len(names) == 1 else "them"
-    return f"{before}leave {which} out with {options}"
+    which = "column" if len(names) == 1 else "columns"
+    return f"{before}leave the {which} out with {options}"

@@ -1,4 +1,4 @@
-"""A table's file as rows of cells: whole where it fits, in a spread sample where it is very large."""
+"""Read a file as rows of cells: all rows, or for a very large file a sample spread over it."""
 
 import csv
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from extrapolate._runtime.errors import UserError
 from extrapolate.estimator.table.file_kind import kind_of
 from extrapolate.estimator.table.file_layout import Layout, layout_of
 
-#: Bytes above which a file is read in a sample: ``BLOCKS`` pieces, spread evenly, half of this together.
+#: A file of more bytes is sampled: ``BLOCKS`` evenly spread pieces, together half of this size.
 LARGEST = 256 * 2**20
 BLOCKS = 64
 
-#: Rows of a batch where a file is gone through from end to end.
+#: Rows per batch when a whole file is read in batches.
 BATCH = 200_000
 
-#: The column that carries each row's number while cells are checked.
+#: The name of the extra column with the row number, for error messages.
 ROW = "\x00row"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as the file has them.
+    """The cells of a file before they are parsed.
 
     Attributes:
         path: of the file.
-        frame: a column of text a column for a text file; what parquet stores for parquet. ``ROW`` counts
-            rows from 1, or is null where a sample was read.
+        frame: text columns for a text file; the stored types for parquet. ``ROW`` is the row number from 1,
+            or null in a sample.
         layout: None for parquet.
-        notes: sentences that a person should know about the reading.
+        notes: sentences for the user, about sampling.
     """
 
     path: Path
@@ -45,11 +45,11 @@ class Table:
         return [name for name in self.frame.columns if name != ROW]
 
 
-def read_sheet(path: Path) -> Table:
-    """The table in ``path``; in a sample where the file is larger than ``LARGEST``.
+def read_table(path: Path) -> Table:
+    """Read the table in ``path``, or a sample of it if the file is larger than ``LARGEST`` bytes.
 
     Raises:
-        UserError: the file is missing, empty, no table, or has rows of different widths.
+        UserError: the file is missing, empty, not a table, or a row has too many cells.
     """
     large = path.stat().st_size > LARGEST if path.is_file() else False
     if kind_of(path) == "parquet":
@@ -62,7 +62,7 @@ def read_sheet(path: Path) -> Table:
 
 
 def read_batches(path: Path) -> Iterator[Table]:
-    """The whole table, ``BATCH`` rows at a time; the first batch is there even where there are no rows."""
+    """Yield the whole table in batches of ``BATCH`` rows; an empty table yields one empty batch."""
     if kind_of(path) == "parquet":
         layout, lazy = None, _parquet(path)
     else:
@@ -89,7 +89,7 @@ def _drop_row_numbers(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without_blanks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Without empty lines, and without the empty columns that a separator at every line's end makes."""
+    """Drop empty lines, and the empty columns that come from a separator at the end of every line."""
     empty = [name for name in layout.nameless if frame[name].is_null().all()]
     return _without_blank_lines(frame.drop(empty))
 
@@ -104,7 +104,7 @@ def _parse(path: Path, content: bytes, layout: Layout) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         raise _unreadable(path, error, layout) from error
     if frame.width != len(layout.names):
-        raise UserError(f"{path}: its first line is not a line of column names")
+        raise UserError(f"{path}: its first line must name the columns")
     frame.columns = list(layout.names)
     return frame
 
@@ -113,10 +113,10 @@ def _text_sample(path: Path) -> Table:
     layout, size = layout_of(path), path.stat().st_size
     with open(path, "rb") as file:
         pieces = [file.read(layout.first_row)]
-        for place in range(BLOCKS):
-            file.seek(layout.first_row + (size - layout.first_row) * place // BLOCKS)
+        for block in range(BLOCKS):
+            file.seek(layout.first_row + (size - layout.first_row) * block // BLOCKS)
             piece = file.read(LARGEST // (2 * BLOCKS))
-            begin = piece.find(b"\n") + 1 if place else 0
+            begin = piece.find(b"\n") + 1 if block else 0
             pieces.append(piece[begin : piece.rfind(b"\n") + 1])
     frame = _without_blanks(_drop_row_numbers(_parse(path, b"".join(pieces), layout)), layout)
     return Table(path, frame, layout, (_sample(size, f"{len(frame):,} of its rows"),))
@@ -135,21 +135,21 @@ def _parquet_sample(path: Path) -> Table:
     lazy, size = _parquet(path), path.stat().st_size
     rows = int(lazy.select(pl.len()).collect().item())
     length = max(1, rows * LARGEST // size // (2 * BLOCKS))
-    frame = pl.concat(lazy.slice(rows * place // BLOCKS, length).collect() for place in range(BLOCKS))
+    frame = pl.concat(lazy.slice(rows * block // BLOCKS, length).collect() for block in range(BLOCKS))
     note = _sample(size, f"{len(frame):,} of its {rows:,} rows")
     return Table(path, _drop_row_numbers(frame), None, (note,))
 
 
 def _sample(size: int, rows: str) -> str:
-    return f"the file is large ({size / 2**20:,.1f} MiB): read in a spread sample, {rows}"
+    return f"the file is large ({size / 2**20:,.1f} MiB), so a sample was read: {rows}"
 
 
 def _unreadable(path: Path, error: Exception, layout: Layout | None) -> UserError:
-    """The line of the file that is to blame, where it can be found."""
+    """Return the error for an unreadable file; it names the offending line if that can be found."""
     if layout is not None and (found := _offending_line(path, layout)):
         return UserError(f"{path}: {found}")
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return UserError(f"{path} is not a table that can be read: {lines[0] if lines else type(error).__name__}")
+    return UserError(f"{path} cannot be read as a table: {lines[0] if lines else type(error).__name__}")
 
 
 def _offending_line(path: Path, layout: Layout) -> str | None:

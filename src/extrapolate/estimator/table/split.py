@@ -1,4 +1,4 @@
-"""A table split in two: the rows a formula is fitted on, and the outer ones it must reach."""
+"""Split a table into inner rows, on which formulas are fitted, and outer rows, which test extrapolation."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +10,19 @@ from scipy.stats import rankdata
 from extrapolate.estimator.formula.structure import Array
 from extrapolate.estimator.table.columns import Column, describe
 
-#: The share of rows, those furthest out, that no coefficient is fitted on while formulas are compared.
+#: Share of outer rows: those farthest from the center, held out from fits while formulas are compared.
 OUTER_SHARE = 0.2
 
-#: Rows that judge formulas while they are searched for; all rows judge the best of them once more.
+#: Most rows that score formulas during the search; the best ones are scored again on all rows.
 JUDGED_ROWS = 5000
 
-#: Inner rows that propose formulas.
+#: Most inner rows from which formulas are proposed.
 SEARCH_ROWS = 320
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """x (N, I), y (N,), and which rows are ``outer``."""
+    """x (N, I), y (N,), and ``outer`` (N,), True for the outer rows."""
 
     x: Array
     y: Array
@@ -30,7 +30,7 @@ class SplitTable:
 
     @classmethod
     def of(cls, x: Array, y: Array) -> "SplitTable":
-        """Rows are outer by the distance of their ranks from the middle: columns of any scale count alike."""
+        """Split by the distance of each row's ranks from the middle; so the scale of a column does not matter."""
         ranks = np.stack([rankdata(column) / len(x) - 0.5 for column in x.T], 1)
         distance = np.square(ranks).sum(1)
         outer = np.zeros(len(x), bool)
@@ -52,14 +52,14 @@ class SplitTable:
         return SplitTable(self.x[keep], self.y[keep], np.zeros(int(keep.sum()), bool))
 
     def thin(self, rng: np.random.Generator) -> "SplitTable":
-        """At most ``JUDGED_ROWS`` of the rows, inner and outer ones alike; itself where it has no more."""
+        """Return a random ``JUDGED_ROWS`` of the rows, inner and outer; the table itself if it has no more."""
         if len(self.x) <= JUDGED_ROWS:
             return self
         keep = np.sort(rng.choice(len(self.x), JUDGED_ROWS, replace=False))
         return SplitTable(self.x[keep], self.y[keep], self.outer[keep])
 
     def sample(self, rng: np.random.Generator) -> "SplitTable":
-        """At most ``SEARCH_ROWS`` of the inner rows."""
+        """Return at most ``SEARCH_ROWS`` random inner rows."""
         inner = self.inner
         if len(inner.x) <= SEARCH_ROWS:
             return inner

@@ -1,4 +1,4 @@
-"""Numbers that a training adapts to what it has measured: learning rates, weights of penalties."""
+"""Values that adapt to the history of a training: learning rates, weights of penalties."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,22 +9,22 @@ from torch import Tensor
 from extrapolate.training.history import History
 from extrapolate.training.schedule import Schedule
 
-#: A number of each replica, (R,), or a scalar for all, float64. It depends on the history alone, so that a resumed
-#: training finds it again.
+#: ``value(history)``: one number per replica, (R,), or a scalar for all, float64. It depends on the history alone, so
+#: that a resumed training computes the same number.
 AdaptiveValue = Callable[[History], Tensor]
 
-#: Error rates below the first are 0; the second is a factor on the learning rate once there was no error.
+#: An error rate below NO_ERROR counts as 0. SETTLING is the factor on the learning rate from then on.
 NO_ERROR, SETTLING = 1e-9, 0.2
 
-#: The lowest learning rate, as a share of the first one.
+#: Lowest learning rate, as a share of the initial one.
 FLOOR = 1 / 60
 
 
 class AdaptiveValues:
     """Adaptive values by name, updated in place after every evaluation: the ``feedback`` of a training.
 
-    The loss reads the ``numbers`` if they are the training's ``per_replica``. An optimizer that takes a tensor (R,)
-    of learning rates, at learning rate 1, reads them through a ``schedule``.
+    Pass ``current`` as ``per_replica`` of the training so that the loss can read the values. An optimizer with
+    learning rate 1 that takes a tensor (R,) of learning rates reads them through ``schedule``.
     """
 
     def __init__(self, values: Mapping[str, AdaptiveValue], replicas: int, device: str = "cpu") -> None:
@@ -33,7 +33,7 @@ class AdaptiveValues:
         self.update(History("", {}))
 
     def schedule(self, name: str) -> Schedule:
-        """A schedule that always returns the current numbers of this name: (R,), or a float for one replica."""
+        """Return a schedule that always returns the current value of this name: (R,), or a float for one replica."""
         numbers = self.current[name]
 
         def current(step: int) -> Any:
@@ -42,16 +42,16 @@ class AdaptiveValues:
         return current
 
     def update(self, history: History) -> None:
-        """Compute all numbers from the history, in place."""
+        """Compute all values from the history, in place."""
         for name, value in self.values.items():
             self.current[name].copy_(value(history))
 
 
 def reduce_on_plateau(learning_rate: float) -> AdaptiveValue:
-    """A learning rate that falls by a factor of 0.7 where the metric ``loss`` has not improved for two evaluations.
+    """Return a learning rate that is multiplied by 0.7 if the metric ``loss`` has not improved for two evaluations.
 
-    That is where the lower of the last two values is above the value before them. Source: the code of Freivalds &
-    Liepins 2017, which looks at the mean of the training loss every 200 steps.
+    It has not improved if the lower of the last two values is above the value before them. Source: the code of
+    Freivalds & Liepins 2017, which uses the mean of the training loss every 200 steps.
     """
 
     def value(history: History) -> Tensor:
@@ -65,7 +65,10 @@ def reduce_on_plateau(learning_rate: float) -> AdaptiveValue:
 
 
 def linear_decay(learning_rate: float, begin: int, end: int) -> AdaptiveValue:
-    """A learning rate that is constant up to step ``begin``, then falls linearly, at evaluations, up to ``end``."""
+    """Return a learning rate that is constant up to step ``begin``, then falls linearly up to ``end``.
+
+    It changes at evaluations only.
+    """
 
     def value(history: History) -> Tensor:
         step = int(history.steps[-1]) if len(history.steps) else 0
@@ -76,7 +79,7 @@ def linear_decay(learning_rate: float, begin: int, end: int) -> AdaptiveValue:
 
 
 def settle(value: AdaptiveValue) -> AdaptiveValue:
-    """A lower learning rate from the first evaluation without ``errors`` on, to let the weights settle."""
+    """Return a learning rate that is multiplied by SETTLING from the first evaluation without ``errors`` on."""
 
     def lowered(history: History) -> Tensor:
         number = value(history)
@@ -89,9 +92,9 @@ def settle(value: AdaptiveValue) -> AdaptiveValue:
 
 
 def balance(learning_rate: AdaptiveValue) -> AdaptiveValue:
-    """The weight of the metric ``saturation`` as a penalty: rate · loss / saturation, from 1e-20 to 1e-3.
+    """Return the weight of the saturation penalty: learning rate · loss / saturation, within [1e-20, 1e-3].
 
-    It starts at 1e-3. Source: the code of Freivalds & Liepins 2017.
+    It starts at 1e-3. ``loss`` and ``saturation`` are metrics. Source: the code of Freivalds & Liepins 2017.
     """
     most = 1e-3
 
@@ -100,7 +103,7 @@ def balance(learning_rate: AdaptiveValue) -> AdaptiveValue:
             return torch.tensor(most, dtype=torch.float64)
         latest = history.latest()
         number = learning_rate(history) * latest["loss"] / latest["saturation"]
-        # the weight of a penalty of 0 does not matter; after a loss that is NaN the first weight stays
+        # saturation 0: any weight will do; loss NaN: the initial weight
         return number.nan_to_num(nan=most, posinf=most).clamp(1e-20, most)
 
     return weight

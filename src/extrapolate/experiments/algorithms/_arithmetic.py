@@ -1,4 +1,4 @@
-"""Neural GPUs that compute: how sums or products are trained, tested and compared with the published findings."""
+"""Neural GPUs on sums and products: options, test sets, training and findings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from extrapolate.experiments.algorithms._recipe import LengthBins, NeuralGPUConf
 from extrapolate.experiments.algorithms._testing import RARE, TestSet, exact, train_and_test
 from extrapolate.tasks import Addition, Multiplication, algorithms
 
-#: The network, its recipe, and the tests of carries.
+#: Sources: of the network, of its recipe, and of the tests of carries.
 PAPERS = ["1511.08228", "1702.08727", "1611.00736"]
 
 #: By name, how the operands of training examples are sampled.
@@ -21,10 +21,10 @@ OPERANDS: dict[str, algorithms.Draw] = {
     "uniform": algorithms.uniform_operands,
 }
 
-#: Of the checks at every evaluation: pairs and widths; widths of the families.
+#: Test sets of an evaluation: random pairs per set, their widths, and the widths of the families.
 CHECK_PAIRS, CHECK_WIDTHS, CHECK_FAMILIES = 32, (10, 20, 40, 100, 200), (20, 100, 200)
 
-#: What both operations' smoke presets have instead of the laptop's values, and what both papers' have.
+#: Values of the smoke presets and of the paper presets of both operations.
 SMOKE = {
     "steps": 2,
     "eval_every": 1,
@@ -53,7 +53,7 @@ PAPER = {
 class ArithmeticConfig(NeuralGPUConfig):
     """AdaMax at 0.01 · 48/channels; operands of up to 20 bits in training."""
 
-    together: int = lab.integer(1, "Networks that are trained at once; on a GPU many take as long as one.")
+    together: int = lab.integer(1, "Networks trained at once; on a GPU, many take as long as one.")
     dropout: float = lab.real(0.1, "Dropout of the candidate state in training.", least=0, below=1)
     operands: str = lab.name(
         "varied",
@@ -71,7 +71,7 @@ class ArithmeticConfig(NeuralGPUConfig):
     extra_steps: int = lab.integer(
         0,
         "Extra steps after one step per position, so that late carries finish. In training sampled from "
-        "[slack/4, slack]. Published: 0.",
+        "[extra-steps/4, extra-steps]. Published: 0.",
         least=0,
     )
     widths: tuple[int, ...] = lab.integers(
@@ -80,10 +80,16 @@ class ArithmeticConfig(NeuralGPUConfig):
         least=4,
         cut=longest(lab.fewer("bits tested")),
     )
-    pairs: int = lab.integer(256, "Random pairs of each width but the last.", cut=lab.fewer("pairs per width"))
-    long_pairs: int = lab.integer(16, "Those of the last width.", cut=lab.fewer("pairs at the last width"))
-    family_pairs: int = lab.integer(32, "Most pairs of a hard family.", cut=lab.fewer("pairs per family"))
-    bins: int = lab.integer(5, "Bins of lengths per step, of nine.", cut=lab.fewer("bins of lengths per step"))
+    pairs: int = lab.integer(256, "Random test pairs per width, except the last.", cut=lab.fewer("pairs per width"))
+    long_pairs: int = lab.integer(
+        16, "Random test pairs at the last width.", cut=lab.fewer("pairs at the last width")
+    )
+    family_pairs: int = lab.integer(
+        32, "Largest number of test pairs per family of hard pairs and width.", cut=lab.fewer("pairs per family")
+    )
+    bins: int = lab.integer(
+        5, "Bins of lengths per step, out of nine. Published: 9.", cut=lab.fewer("bins of lengths per step")
+    )
 
 
 Pairs = list[tuple[int, int]]
@@ -91,9 +97,10 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class ArithmeticTests:
-    """The test sets of an operation: random pairs of every width, and ``families(width, most)`` of hard ones by name.
+    """The test sets of an operation: random pairs of every width, and families of hard pairs.
 
-    The methods ``carries``, ``full_carries`` and ``carry_checks`` give further sets of sums.
+    ``families(width, most)`` returns at most ``most`` pairs of each family, by name. ``carries``, ``full_carries``
+    and ``carry_checks`` return further test sets of sums.
     """
 
     task: ClassVar[Addition | Multiplication]
@@ -101,7 +108,7 @@ class ArithmeticTests:
     config: ArithmeticConfig
 
     def tests(self) -> list[TestSet]:
-        """Random pairs first, of the last width for networks without an error so far; then what is built to fail."""
+        """Return random pairs, then hard ones. Sets of the last width are for networks without an error so far."""
         *widths, last = self.config.widths
         found = [self._random(f"random-{width}", width, self.config.pairs) for width in widths]
         found.append(self._random(f"random-{last}", last, self.config.long_pairs, if_exact=bool(widths)))
@@ -111,7 +118,7 @@ class ArithmeticTests:
         return [*found, *self.full_carries(last, if_exact=bool(widths))]
 
     def checks(self) -> list[TestSet]:
-        """The sets of an evaluation, the shortest first."""
+        """Return the sets of an evaluation, shortest first."""
         most = max(self.config.widths[:-1] or self.config.widths)
         found = [self._random(f"check-{w}", w, CHECK_PAIRS) for w in CHECK_WIDTHS if w <= most]
         for width in CHECK_FAMILIES:
@@ -120,24 +127,24 @@ class ArithmeticTests:
         return sorted(found, key=lambda each: each.length)
 
     def trials(self) -> list[TestSet]:
-        """The sets of each rounding, the shortest first, up to the first error."""
+        """Return the sets that compare roundings, shortest first; a network stops at its first error."""
         found = []
         for width, count in ((20, 128), (100, 128), (200, 96), (400, 16)):
             found.append(self._random(f"trial-{width}", width, count))
-            found += self._families(width, 16, "trial-") if width < 400 else []  # there they take long
+            found += self._families(width, 16, "trial-") if width < 400 else []  # 400 bits take too long
             found += self.full_carries(width, "trial-")
         return [replace(each, if_exact=True) for each in found]
 
     def carries(self) -> Sequence[TestSet]:
-        """Carries of every length."""
+        """Return test sets with carries of every length."""
         return ()
 
     def full_carries(self, width: int, prefix: str = "", *, if_exact: bool = False) -> Sequence[TestSet]:
-        """Carries over the whole width."""
+        """Return test sets with carries over the whole width."""
         return ()
 
     def carry_checks(self, most: int) -> Sequence[TestSet]:
-        """The carries of an evaluation, up to ``most`` bits."""
+        """Return the carries of an evaluation, up to ``most`` bits."""
         return ()
 
     def _random(self, name: str, width: int, count: int, *, if_exact: bool = False) -> TestSet:
@@ -152,7 +159,7 @@ class ArithmeticTests:
 
 
 def train_arithmetic(tests: ArithmeticTests) -> Iterator[lab.Training]:
-    """The networks of all seeds, ``together`` at a time."""
+    """Yield the trainings of all seeds, ``together`` networks each."""
     config = tests.config
     for first in range(0, config.seeds, config.together):
         recipe = Recipe(
@@ -170,31 +177,31 @@ def train_arithmetic(tests: ArithmeticTests) -> Iterator[lab.Training]:
 
 
 def exactness(config: ArithmeticConfig, task: str, kind: str = "random") -> Iterator[lab.Finding]:
-    """Whether any network is exact on random pairs, or full carries, at every width (the source has some)."""
+    """Yield, for each width, whether any network is exact on the test set ``kind``; published for some widths."""
     for width in config.widths:
         yield lab.Finding(kind + "/{width}", exact(f"{kind}-{width}", task), {"width": width})
 
 
 def arithmetic_notes(config: ArithmeticConfig, dropout: float, carries: str = "") -> list[str]:
-    """How networks were trained and tested; ``dropout``: the published one, ``carries``: those of an evaluation."""
+    """Return notes on training and tests; ``dropout`` is published, ``carries`` a text on carries in evaluations."""
     numbers = CHECK_WIDTHS, CHECK_FAMILIES, config.quantization_levels
     widths, families, levels = (", ".join(map(str, each)) for each in numbers)
     return [
-        "Operands of equal width behind one another, least significant bit first; answers are filled with zeros to "
-        f"the whole length. Training operands of up to 20 bits, sampled as '{config.operands}'; fresh in every step "
-        "(published: a fixed pool).",
-        f"A diagonal Neural GPU of {config.channels} channels, dropout {config.dropout:g} (published: {dropout:g}); "
-        f"{config.batch} pairs per step of each of {config.bins} of nine bins of lengths (published: 32 of all). The "
-        "learning rate falls linearly over the last third of the steps (published: by a third where the loss makes "
-        "no progress).",
-        "States are not rounded in training. In tests they are rounded to multiples of 1/N after every step, N: "
-        f"{levels} (0: not rounded, as published); of several N, the smallest with the fewest errors on a validation "
-        "set. A rounded network is a cellular automaton, whose errors cannot grow with the length.",
-        f"Every {config.eval_every} steps a network is tested on random pairs of {widths} bits and families of "
+        "Two operands of equal width, one after the other, least significant bit first; answers are padded with "
+        f"zeros to the whole length. Training operands have up to 20 bits, sampled as '{config.operands}', new in "
+        "every step (published: a fixed pool).",
+        f"A diagonal Neural GPU of {config.channels} channels, dropout {config.dropout:g} (published: {dropout:g}). "
+        f"{config.batch} pairs per step from each of {config.bins} out of nine bins of lengths (published: 32 from "
+        "each of nine). The learning rate falls linearly over the last third of the steps (published: by a third if "
+        "the loss does not improve).",
+        "States are not rounded in training. In tests they are rounded to multiples of 1/N after every step, with N "
+        f"= {levels} (0: no rounding, as published). Given several N, each network uses the smallest N with the "
+        "fewest errors on a validation set. A rounded network is a cellular automaton, whose errors cannot grow with "
+        "the length.",
+        f"Every {config.eval_every} steps a network is evaluated on random pairs of {widths} bits and families of "
         f"{families} bits{carries}. The weights with the fewest errors are kept (errors on families count "
-        f"{RARE:g}-fold): weights are selected on longer numbers than trained on.",
-        f"An answer is right if every position is, padding included, after one step per position and "
-        f"{config.extra_steps} more. Exact: no error on any test set. The last width is tested only where "
-        f"all sets before, shorter random "
-        "pairs first, have no error. Intervals (95 %): Wilson for shares of networks.",
+        f"{RARE:g}-fold). So the weights are selected on longer numbers than those trained on.",
+        f"An answer is right if every position is right, padding included, after one step per position and "
+        f"{config.extra_steps} extra steps. Exact: no error on any test set. The last width is tested only for "
+        "networks without an error on the sets before. Intervals (95 %): Wilson for shares of networks.",
     ]

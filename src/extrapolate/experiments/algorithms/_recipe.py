@@ -20,8 +20,8 @@ from extrapolate.training import History, Replicas
 from extrapolate.training.gradients import loop_gradients, vmap_gradients
 from extrapolate.training.metrics import Evaluate
 
-#: Streams of random examples: those of the training, and the fixed batches of the evaluations. The next two are those
-#: of the extra steps.
+#: Streams of random numbers: training examples, fixed batches of the evaluations. The extra steps of each have the
+#: streams EXTRA_STEPS + 0 and EXTRA_STEPS + 1.
 TRAINING, FIXED, EXTRA_STEPS = 0, 1, 2
 
 
@@ -29,39 +29,41 @@ TRAINING, FIXED, EXTRA_STEPS = 0, 1, 2
 class NeuralGPUConfig(lab.Config):
     """The options of all Neural GPU experiments."""
 
-    channels: int = lab.integer(48, "Channels per position.", cut=lab.fewer("channels"))
-    batch: int = lab.integer(32, "Sequences per step of each bin.", cut=lab.fewer("sequences per step and bin"))
-    compile: bool = False  # hundreds of steps of a loop would be compiled for minutes
+    channels: int = lab.integer(48, "Channels per position of the state.", cut=lab.fewer("channels"))
+    batch: int = lab.integer(
+        32, "Sequences per step from each bin of lengths. Published: 32.", cut=lab.fewer("sequences per step and bin")
+    )
+    compile: bool = False  # compiling a loop of hundreds of steps takes minutes
 
 
 def longest(cut: Cut) -> Cut:
-    """``cut`` of the last of some rising numbers."""
+    """Return ``cut``, applied to the last of several rising numbers."""
     return lambda own, paper: cut(own[-1], paper[-1])
 
 
 @dataclass(frozen=True)
 class LengthBins:
-    """Each bin holds the lengths above the end of the bin before, up to its own end; the ends rise.
+    """Bins of sequence lengths. A bin has the lengths above the end of the previous bin, up to its own end.
 
     The sequences of a batch come from one bin and are padded to its end. The share ``shorter`` of a batch is sampled
-    from shorter bins, so that a network learns to hold an answer until the last step. The default is that of operands
-    of up to 20 bits (the code of Freivalds & Liepins 2017).
+    from shorter bins, so that a network learns to hold an answer until the last step. The default is for operands of
+    up to 20 bits (the code of Freivalds & Liepins 2017).
     """
 
     ends: tuple[int, ...] = (8, 12, 16, 20, 25, 28, 31, 36, 41)
     shorter: float = 0.05
 
     def lengths(self, task: Algorithm, index: int) -> list[int]:
-        """The lengths of bin ``index`` that ``task`` has."""
+        """Return the lengths of bin ``index`` that ``task`` has."""
         begin = self.ends[index - 1] if index else 0
         return [length for length in range(begin + 1, self.ends[index] + 1) if task.takes(length)]
 
     def select(self, task: Algorithm) -> list[int]:
-        """The bins in which ``task`` has any length."""
+        """Return the bins in which ``task`` has any length."""
         return [index for index in range(len(self.ends)) if self.lengths(task, index)]
 
     def sample_batch(self, task: Algorithm, index: int, count: int, generator: torch.Generator) -> Examples:
-        """``count`` examples of bin ``index``: one sampled length for all, and another for the shorter ones."""
+        """Sample ``count`` examples of bin ``index``; all have one sampled length, the shorter ones another."""
         below = [length for each in range(index) for length in self.lengths(task, each)]
         few = int((torch.rand(count, generator=generator) < self.shorter).sum()) if below else 0
         made = []
@@ -72,7 +74,7 @@ class LengthBins:
         return together(made)
 
     def sample_bins(self, task: Algorithm, count: int, generator: torch.Generator) -> list[int]:
-        """``count`` bins: the longest, one of the two shortest, and others at random; all if there are no more."""
+        """Sample ``count`` bins: the longest, one of the two shortest, and others at random. At most all bins."""
         used = self.select(task)
         if count >= len(used):
             return used
@@ -83,7 +85,7 @@ class LengthBins:
         return sorted([*chosen, *(others[i] for i in order[: count - len(chosen)])])
 
 
-#: At learning rate 1, which the recipe scales. AdaMax is the published one (the code of arXiv 1702.08727).
+#: By name, with learning rate 1, which the recipe scales. Published: AdaMax (the code of arXiv 1702.08727).
 OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
     "AdaMax": partial(AdaMax, lr=1.0),
     "Adam": lambda parameters: PerReplica(
@@ -95,19 +97,19 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """In every step a batch of some bins of lengths; cross-entropy at every position, padding included.
+    """The training recipe: one batch per step from each of some bins, cross-entropy at every position.
 
-    The weight of the saturation cost is about the learning rate times the loss over the cost, both on fixed batches
-    with dropout, at every evaluation (published: in all steps since the last one). Networks that are trained
-    together see the same examples and noise, which follow from the first seed.
+    Padding counts as well. Every evaluation sets the weight of the saturation cost to about learning rate · loss /
+    cost, both on fixed batches with dropout (published: on all steps since the last evaluation). Networks that are
+    trained together get the same examples and noise, which depend on the first seed.
 
     Args:
-        learning_rate: of the one that it begins with.
-        levels: states are rounded to multiples of 1/N at inference (0: not rounded), during the training with the
-            last N of these.
-        extra_steps: steps of a network beyond one per position. In training sampled from
-            [extra_steps/4, extra_steps] in every step, so that networks learn to hold an answer.
-        stop_when: asked after every evaluation.
+        learning_rate: ``learning_rate(initial)``: the adaptive learning rate from its initial value.
+        quantization_levels: N for each rounding of states, to multiples of 1/N at inference (0: no rounding).
+            Evaluations during training use the last N.
+        extra_steps: steps of a network beyond one per position. Each training step samples them from
+            [extra_steps/4, extra_steps], so that networks learn to hold an answer.
+        stop_when: ``stop_when(history)``: called after every evaluation; True ends the training.
     """
 
     config: NeuralGPUConfig
@@ -127,16 +129,16 @@ class Recipe:
         return DiagonalNeuralGPU(*sizes, dropout=self.dropout, extra_steps=self.extra_steps)
 
     def network(self, replicas: Replicas, row: int, quantization_levels: int) -> DiagonalNeuralGPU:
-        """The network in this row for inference, states rounded to multiples of 1/levels; 0: not rounded."""
+        """Return network ``row`` for inference, with states rounded to multiples of 1/levels (0: no rounding)."""
         model = replicas[row].eval()
         assert isinstance(model, DiagonalNeuralGPU)
         model.quantization_levels = quantization_levels or None
         return model
 
     def inputs(self, stream: int, step: int) -> dict[str, Any]:
-        """What :func:`costs` takes: symbols, span and answer of each batch, and the extra steps of the networks.
+        """Return the inputs of :func:`costs`: symbols, span and answer of each batch, and the extra steps.
 
-        In training each batch is from a bin of its own; the fixed ones are of all bins, four of each.
+        Each training batch is from a different bin. The fixed batches are four from each bin.
         """
         keys = torch.tensor([[self.seeds[0], each, step] for each in (stream, EXTRA_STEPS + stream)])
         generator, extra = map(generator_of, keys)
@@ -152,7 +154,7 @@ class Recipe:
         return {"batches": batches, "extra_steps": extra_steps}
 
     def train_config(self, evaluate: Evaluate) -> lab.TrainConfig:
-        """The training; ``evaluate`` measures ``score``, whose lowest value marks the best step, and ``error``."""
+        """Return the training; ``evaluate`` measures ``error`` and ``score``, whose lowest value is the best step."""
         config = self.config
         first = {"AdaMax": 0.01 * 48 / config.channels, "Adam": 0.001, "Madam": 0.01}[self.optimizer]
         rate = self.learning_rate(first)
@@ -177,7 +179,7 @@ class Recipe:
 
 
 def costs(model: nn.Module, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the saturation, each the mean over the batches in ``inputs``."""
+    """Return the cross-entropy and the saturation, both averaged over the batches in ``inputs``."""
     assert isinstance(model, DiagonalNeuralGPU)
     pairs = [(symbols, span) for symbols, span, _ in inputs["batches"]]
     logits, saturation = model.measure_saturations(pairs, int(inputs["extra_steps"]))

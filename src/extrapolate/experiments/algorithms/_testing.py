@@ -1,4 +1,4 @@
-"""How networks are tested: a sequence counts as wrong if the network gets any position of it wrong."""
+"""Test sets of Neural GPUs. A sequence counts as wrong if the network gets any of its positions wrong."""
 
 import math
 import zlib
@@ -22,7 +22,7 @@ from extrapolate.training import Replicas
 from extrapolate.training.checkpoint import Checkpoint, read, write
 from extrapolate.training.metrics import Evaluate
 
-#: Positions that are computed at once: their states stay in the caches.
+#: Positions computed at once, so that their states fit in the caches.
 POSITIONS = 1 << 13
 
 #: Weight of error rates on test sets that are not typical, in the score that selects the best weights.
@@ -34,9 +34,8 @@ class TestSet:
     """``count`` sequences of ``length`` positions, made by ``make(generator)``; the same for every network.
 
     Args:
-        if_exact: test only networks without an error on all sets before, since this one takes long.
-        typical: the sequences are random. A network that fails most of them is not tested on longer ones during
-            training.
+        if_exact: test only networks without an error on all sets before (for sets that take long).
+        typical: random sequences. During training, a network that fails most of them is not tested on longer ones.
     """
 
     name: str
@@ -52,7 +51,7 @@ class TestSet:
 
     @property
     def at_once(self) -> int:
-        """Sequences of a batch."""
+        """Number of sequences per batch."""
         return max(1, POSITIONS // self.length)
 
     @property
@@ -67,14 +66,14 @@ class TestSet:
 
 @torch.no_grad()
 def count_errors(model: nn.Module, examples: Examples) -> int:
-    """How many sequences have a wrong position, padding included; the network takes its default steps."""
+    """Return the number of sequences with a wrong position, padding included, after the network's default steps."""
     device = next(model.parameters()).device
     logits = model(examples.symbols.to(device), span=examples.span.to(device))
     return int(examples.wrong(logits.cpu()).sum())
 
 
 def error_rates(model: nn.Module, test_sets: Sequence[TestSet]) -> list[float]:
-    """The share of wrong sequences of each set; 1 for all sets after a typical one with a share above a half."""
+    """Return the share of wrong sequences of each set; 1 for all sets after a typical one with more than 0.5."""
     rates: list[float] = []
     for each in test_sets:
         rates.append(sum(count_errors(model, batch) for batch in each.batches()) / each.count)
@@ -84,13 +83,13 @@ def error_rates(model: nn.Module, test_sets: Sequence[TestSet]) -> list[float]:
 
 
 def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
-    """The costs of every network on the fixed batches, its largest error rate on ``checks``, and a weighted sum."""
+    """Return an evaluation: costs on the fixed batches, largest error rate on ``checks``, score (lower is better)."""
     fixed = cache(lambda: recipe.inputs(FIXED, 0))
 
     @torch.no_grad()
     def evaluate(replicas: Replicas, keys: Tensor) -> dict[str, Tensor]:
         rows, bound = [], replicas.functionalize(costs, training=True)
-        # a row's key is the same at all evaluations, and so is the dropout: they differ by the weights alone
+        # each row has the same key, and so the same dropout, at all evaluations: only the weights differ
         for row, key in enumerate(replicas.keys()):
             parameters = {name: value[row] for name, value in replicas.parameters.items()}
             entropy, saturation = (float(cost) for cost in bound(parameters, {}, key, fixed()))
@@ -106,7 +105,7 @@ def evaluate_on(recipe: Recipe, checks: Sequence[TestSet]) -> Evaluate:
 
 
 def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
-    """Sort key of networks, lower is better: the number of sets they were tested on, negated; then their errors."""
+    """Return a sort key, lower is better: number of sets that the network was tested on (negated), then errors."""
     counts = [count for count in wrong.values() if count is not None]
     return -len(counts), sum(counts)
 
@@ -114,12 +113,12 @@ def rank(wrong: Mapping[str, int | None]) -> tuple[int, int]:
 def run_tests(
     models: Sequence[nn.Module], test_sets: Sequence[TestSet], checkpoint: Path, progress: Progress
 ) -> list[dict[str, int | None]]:
-    """For each network the number of wrong sequences by test set; None where it was not tested on it.
+    """Return, for each network, the number of wrong sequences by test set; None if it was not tested on the set.
 
-    Finished batches are kept in ``checkpoint`` and not repeated.
+    Finished batches are saved in ``checkpoint`` and not repeated.
 
     Raises:
-        Interrupted: ``watch`` asked to stop.
+        Interrupted: ``progress`` requested a stop.
     """
     done: list[dict[str, list[int]]] = [{} for _ in models]
     if checkpoint.exists():
@@ -141,13 +140,13 @@ def run_tests(
 def train_and_test(
     recipe: Recipe, checks: Sequence[TestSet], tests: Sequence[TestSet], trials: Sequence[TestSet] = ()
 ) -> lab.Training:
-    """The networks of a recipe: the weights with the fewest errors on ``checks`` are kept and tested on ``tests``.
+    """Return a training that keeps the weights with the fewest errors on ``checks`` and tests them on ``tests``.
 
-    Of several of the recipe's levels, each network uses those that get furthest through ``trials``, the coarsest of
-    equals.
+    If the recipe has several quantization levels, each network uses the one that gets furthest through ``trials``;
+    of equals, the coarsest.
     """
     seeds, task, levels = recipe.seeds, recipe.task.name, recipe.quantization_levels
-    trials = trials if len(levels) > 1 else ()  # else there is nothing to choose
+    trials = trials if len(levels) > 1 else ()  # a single level needs no choice
     trial_steps = len(seeds) * len(levels) * sum(each.num_batches for each in trials)
     test_steps = len(seeds) * sum(each.num_batches for each in tests)
 
@@ -180,7 +179,7 @@ def train_and_test(
 
     return lab.Training(
         name=f"{task}-{seeds[0]}" + (f"-to-{seeds[-1]}" if len(seeds) > 1 else ""),
-        labels={"model": "DNGPU", "task": task, "split": f"up to {recipe.bins.ends[-1]} places"},
+        labels={"model": "DNGPU", "task": task, "split": f"up to {recipe.bins.ends[-1]} positions"},
         build=recipe.build,
         train=recipe.train_config(evaluate_on(recipe, checks)),
         measure=measure,
@@ -191,9 +190,9 @@ def train_and_test(
 
 
 def exact(test_set: str, task: str) -> lab.Measure:
-    """The share of networks without an error on a test set; holds if there is one.
+    """Measure the share of networks without an error on a test set; holds if there is at least one.
 
-    Networks that were not tested on it had errors on easier ones and count as not exact.
+    Networks that were not tested on it had errors on easier sets. They count as not exact.
     """
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
@@ -202,9 +201,9 @@ def exact(test_set: str, task: str) -> lab.Measure:
             return None
         errors = rows[f"{test_set}/wrong"].drop_nulls()
         exact, tested, count = int((errors == 0).sum()), len(errors), rows[f"{test_set}/of"][0]
-        note = f"{exact} of {rows.height} networks without an error on {count:,} sequences; {tested} were tested"
+        note = f"{exact} of {rows.height} networks made no error on {count:,} sequences; {tested} were tested"
         if exact:
-            note += f". No error in N sequences bounds the error rate by about 3/N, here {3 / count:.2g}"
+            note += f". With no error in N sequences, the error rate is below about 3/N (95 %), here {3 / count:.2g}"
         return lab.Found(success_rate(exact, rows.height), note, exact > 0)
 
     return measure

@@ -16,24 +16,26 @@ from extrapolate.stats import student
 from extrapolate.tasks import Addition, Examples
 from extrapolate.tasks.algorithms import addition_families, carry_operands
 
-#: What a carry is tested on: sums that are a power of two, and sums just below one.
+#: Classes of sums that test a carry over n bits: 2^n (overflow) and 2^n - 1 (no overflow).
 CLASSES = {"overflow": True, "no-overflow": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdditionConfig(arithmetic.ArithmeticConfig):
-    """As for products, with carries."""
+    """As for multiplication, with carries."""
 
     carries: tuple[int, ...] = lab.integers(
         (1, 2, 3, 5, 8, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200),
-        "Lengths of carries that are tested.",
+        "Lengths in bits of the tested carries.",
     )
-    carry_pairs: int = lab.integer(16, "Pairs of each class at each carry.", cut=lab.fewer("pairs per carry"))
+    carry_pairs: int = lab.integer(
+        16, "Test pairs per carry length and class (with and without overflow).", cut=lab.fewer("pairs per carry")
+    )
 
 
 @dataclass(frozen=True)
 class AdditionTests(arithmetic.ArithmeticTests):
-    """Carries as well: of every length, over the whole width, and at every evaluation."""
+    """Test sets of sums, which include carries of every length and over the whole width."""
 
     task: ClassVar = Addition(zero_filled=True)
     families: ClassVar = addition_families
@@ -70,9 +72,9 @@ def findings(config: AdditionConfig) -> Iterator[lab.Finding]:
 
 
 def carry_threshold(carries: Sequence[int]) -> lab.Measure:
-    """The shortest carry on which half of the sums or more are wrong, the mean over the networks: a lower bound.
+    """Measure the shortest carry at which at least half of the sums are wrong, averaged over the networks.
 
-    A network that fails at no tested carry counts with twice the longest.
+    A network that fails at no tested carry counts with twice the longest, so the mean is a lower bound.
     """
 
     def measure(results: pl.DataFrame) -> lab.Found:
@@ -84,7 +86,7 @@ def carry_threshold(carries: Sequence[int]) -> lab.Measure:
             first = pl.when(2 * wrong >= count).then(carry).otherwise(first)
         found = results.select(first.cast(pl.Float64).alias("first"))["first"].to_numpy()
         never, last = (found > carries[-1]).sum(), carries[-1]
-        note = f"{never} of {len(found)} networks fail at no tested length, up to {last}: they count with twice that"
+        note = f"{never} of {len(found)} networks fail at no length up to {last}: they count with {2 * last}"
         return lab.Found(student(found), note)
 
     return measure

@@ -11,7 +11,7 @@ from extrapolate.tasks.algorithms import multiplication_families
 
 
 class MultiplicationTests(arithmetic.ArithmeticTests):
-    """Random pairs and families."""
+    """Test sets of products: random pairs and families of hard ones."""
 
     task: ClassVar = Multiplication(zero_filled=True)
     families: ClassVar = multiplication_families

@@ -11,45 +11,49 @@ from extrapolate.experiments.algorithms._testing import TestSet, exact, train_an
 from extrapolate.tasks import Copy, Duplicate, Reverse, Sort
 from extrapolate.training import History
 
-#: By name, the tasks on sequences of a number of kinds of symbols.
+#: By name, tasks on sequences; each takes the number of kinds of symbols.
 TASKS = {task.name: task for task in (Copy, Reverse, Duplicate, Sort)}
 
-#: A training ends after so many evaluations in a row without an error.
+#: A training ends after this number of evaluations in a row without an error.
 PERFECT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class TasksConfig(recipes.NeuralGPUConfig):
-    """A batch from every bin of lengths in each step; AdaMax at 0.01 · 48/channels by default."""
+    """One batch per step from every bin of lengths; AdaMax at 0.01 · 48/channels by default."""
 
     tasks: tuple[str, ...] = lab.names(TASKS, "Tasks to train on", "task")
     steps: int = lab.integer(
         6_000,
-        "Largest number of training steps; a training ends once its checks are perfect.",
+        f"Largest number of training steps; a training ends after {PERFECT} evaluations in a row without an error.",
         cut=lab.fewer("steps"),
     )
     ends: tuple[int, ...] = lab.integers(
         (8, 16, 25, 41),
-        "The longest length of each bin of training lengths.",
+        "Longest sequence of each bin of training lengths, in positions.",
         least=2,
         cut=recipes.longest(lab.larger("trained up to {:,} positions, not {:,}")),
     )
     lengths: tuple[int, ...] = lab.integers(
         (41, 82, 200, 401),
-        "Lengths that are tested. The last is tested only for networks without an error on the others.",
+        "Tested lengths, in positions. The last is tested only for networks without an error on the others.",
         least=2,
         cut=recipes.longest(lab.fewer("positions tested")),
     )
-    sequences: int = lab.integer(256, "Sequences at other lengths.", cut=lab.fewer("sequences per length"))
-    long_sequences: int = lab.integer(
-        64, "Sequences of the last length.", cut=lab.fewer("sequences at the last length")
+    sequences: int = lab.integer(
+        256, "Test sequences per length, except the last.", cut=lab.fewer("sequences per length")
     )
-    kinds: int = lab.integer(2, "Kinds of symbols.", cut=lab.fewer("kinds of symbols"))
-    optimizer: str = lab.name("AdaMax", recipes.OPTIMIZERS, "AdaMax, Adam or Madam.", "optimizer")
+    long_sequences: int = lab.integer(
+        64, "Test sequences at the last length.", cut=lab.fewer("sequences at the last length")
+    )
+    kinds: int = lab.integer(2, "Number of kinds of symbols.", cut=lab.fewer("kinds of symbols"))
+    optimizer: str = lab.name(
+        "AdaMax", recipes.OPTIMIZERS, "Optimizer: AdaMax, Adam or Madam. Published: AdaMax.", "optimizer"
+    )
 
 
 def findings(config: TasksConfig) -> Iterator[lab.Finding]:
-    """Whether any network is exact at the longest length, task by task."""
+    """Yield, for each task, whether any network is exact at the longest length."""
     length = config.lengths[-1]
     for each in config.tasks:
         words = {"task": each, "trained": config.ends[-1], "length": length}
@@ -58,15 +62,17 @@ def findings(config: TasksConfig) -> Iterator[lab.Finding]:
 
 def notes(config: TasksConfig) -> list[str]:
     return [
-        f"A diagonal Neural GPU of {config.channels} channels, where the published findings are of the original one; "
-        f"dropout 0.1 on candidates. {config.batch} sequences per step of each bin of lengths, bins ending "
-        f"at {', '.join(map(str, config.ends))}; 5 % of them are from shorter bins. Optimizer: {config.optimizer} "
-        "(published: AdaMax).",
-        f"A training ends after {PERFECT} evaluations in a row without an error on 32 sequences at each of "
-        "the longest trained length, twice and four times that. From the first such evaluation on its learning rate "
-        f"is {SETTLING:g} of what it would be (published: neither). The weights with the fewest errors are kept.",
-        "A sequence is right if every position is, padding included; one step per position. Solved: no error at any "
-        "tested length. The last length is tested only where all others are exact.",
+        f"A diagonal Neural GPU of {config.channels} channels; the published findings are about the original Neural "
+        f"GPU. Dropout 0.1 on candidates. {config.batch} sequences per step from each bin of lengths; the bins end "
+        f"at {', '.join(map(str, config.ends))}. 5 % of the sequences are from shorter bins. Optimizer: "
+        f"{config.optimizer} (published: AdaMax).",
+        f"A training ends after {PERFECT} evaluations in a row without an error. An evaluation tests 32 sequences at "
+        "once, twice and four times the longest trained length. From the first evaluation without an error, the "
+        f"learning rate is multiplied by {SETTLING:g} (published: neither). The weights with the fewest errors are "
+        "kept.",
+        "A sequence is right if every position is right, padding included. Networks take one step per position. "
+        "Solved: no error at any tested length. The last length is tested only for networks without an error on the "
+        "others.",
         lab.intervals_note("Wilson for shares of networks"),
     ]
 

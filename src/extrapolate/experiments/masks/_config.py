@@ -1,4 +1,4 @@
-"""The options of the experiments on masks, and the labels of their rows."""
+"""Options of the experiments on masks, and the labels of their rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ from extrapolate._runtime.errors import UserError
 from extrapolate.experiments import lab
 from extrapolate.experiments.options import Option, at_least
 
-#: Masks drawn per step; each gets an equal part of the batch.
+#: Masks sampled per step; each gets an equal part of the batch.
 MASKS = 4
 
-#: The mask learned on all functions: it shows what pruning alone costs.
+#: Name of the mask learned on all functions. Its accuracy shows what pruning alone costs.
 CONTROL = "control"
 
-#: Accuracy above which a network counts as able to do what it is asked.
+#: Accuracy from which a network counts as having learned a task.
 ABLE = 0.95
 
 
 def batch(default: int, masks: int) -> Any:
-    """Examples per step, of which each of the ``masks`` drawn per step gets an equal part."""
+    """An option: examples per step. Each of the ``masks`` sampled per step gets an equal part."""
 
     def read(text: str) -> int:
         value = at_least(masks)(text)
@@ -27,13 +27,13 @@ def batch(default: int, masks: int) -> Any:
             raise UserError(f"{value} does not divide into {masks} equal parts: give a multiple of {masks}")
         return value
 
-    help = f"Examples per step; a multiple of {masks}, the number of masks drawn per step."
+    help = f"Examples per step; a multiple of {masks}, the number of masks sampled per step."
     option = Option(help, read, str, "N", lab.fewer("examples per step"))
     return field(default=default, metadata={"option": option})
 
 
 def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> Any:
-    """Numbers in the order of the layers; ``what`` they are, in the help."""
+    """An option: one size per layer, in order; its help begins with ``what``."""
 
     def cut(own: Sequence[int], paper: Sequence[int]) -> str | None:
         if sum(own) >= sum(paper):
@@ -46,7 +46,7 @@ def widths(default: Sequence[int], what: str = "Sizes of the hidden layers") -> 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig(lab.Config):
-    """Weights and masks are trained by Adam; four masks are drawn per step."""
+    """Weights and masks are trained with Adam; four masks are sampled per step."""
 
     seeds: int = lab.integer(2, "Number of networks; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
     steps: int = lab.integer(20_000, "Training steps of each network's weights.", cut=lab.fewer("steps"))
@@ -57,16 +57,16 @@ class StudyConfig(lab.Config):
     compile: bool = False  # a single network of wide layers: there is nothing to fuse
 
 
-#: What the paper has, of dense networks and of classifiers of images.
+#: The paper's values for dense networks and image classifiers.
 PAPER = {"seeds": 10, "steps": 20_000, "mask_steps": 20_000, "eval_every": 1_000}
 
 
 def networks_and_masks(config: StudyConfig, masks: int, kind: str = "network") -> str:
-    """An outline: ``2 networks of 10,000 steps, 3 masks each of 20,000``."""
+    """Return an outline: ``2 networks of 10,000 steps, 3 masks each of 20,000``."""
     networks = lab.count_of(config.seeds, kind)
     return f"{networks} of {config.steps:,} steps, {masks} masks each of {config.mask_steps:,}"
 
 
 def row_labels(view: str, task: str) -> Mapping[str, Any]:
-    """The labels of the rows of a network under a mask (or "unmasked") and of what it was asked."""
+    """Return the labels of the rows of a network under a mask (or "unmasked") that is evaluated on a task."""
     return {"model": view, "task": task}

@@ -1,4 +1,4 @@
-"""The mechanism of the experiments on masks: networks, then masks over their weights; what the page draws of them."""
+"""The mechanism of the experiments on masks: train networks, learn masks over them, make tables for the page."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,16 +20,16 @@ from extrapolate.inspect.masks.choice import ParameterFilter
 from extrapolate.inspect.masks.learner import MaskLearner
 from extrapolate.inspect.masks.mask import PerLayer
 
-#: Streams of random numbers of the masks' batches begin here: those of the drawn masks begin at 0 and are few.
+#: First stream of random numbers for the masks' batches. The few streams that sample masks begin at 0.
 BATCHES = 1_000_000
 
 Model = Callable[..., Tensor]
 Masks = Mapping[str, Mask]
 
-#: Columns of results that say what was answered, where there are several answers one may give.
+#: Prefix of the columns with the share of each possible answer.
 ANSWERS = "answers "
 
-#: Of a table for the page: measure, mask, layer (or what stands in its place), value.
+#: A row of a table for the page: measure, mask, layer (or what replaces it), value.
 Line = tuple[str, str, str, float | None]
 
 
@@ -38,11 +38,12 @@ class MaskSpec:
     """A mask to learn.
 
     Args:
-        name: what the results and the page call it.
-        functions: the functions whose examples it is learned on.
-        choose: which tensors are masked.
-        network: of the trained network and the masks of earlier rounds, the network that the mask is learned over.
-        complete: of the learned mask and those of earlier rounds, the mask with the tensors that were not learned.
+        name: its name in the results and on the page.
+        functions: the functions on whose examples it is learned.
+        parameters: which tensors are masked.
+        network: ``network(trained, earlier)``: the network over which the mask is learned, from the trained network
+            and the masks of earlier rounds.
+        complete: ``complete(mask, earlier)``: the learned mask, with the tensors that were not learned added.
     """
 
     name: str
@@ -53,7 +54,7 @@ class MaskSpec:
 
 
 class MaskedView(NamedTuple):
-    """A network that is evaluated under a mask; None: as it was trained."""
+    """A network and the mask under which it is evaluated; None: no mask."""
 
     name: str
     network: nn.Module
@@ -65,7 +66,7 @@ class MaskedView(NamedTuple):
 
 
 def unmasked_and_under(network: nn.Module, masks: Masks, unmasked: str = "unmasked") -> Iterator[MaskedView]:
-    """The network as it was trained, which is called ``unmasked``, and under each mask."""
+    """Yield the network without a mask, named ``unmasked``, then under each mask."""
     yield MaskedView(unmasked, network)
     for name, mask in masks.items():
         yield MaskedView(name, network, mask)
@@ -75,21 +76,21 @@ def unmasked_and_under(network: nn.Module, masks: Masks, unmasked: str = "unmask
 class MaskStudy:
     """The network of one seed, the masks over its weights, and what is evaluated under each of them.
 
-    Listing the trainings of an experiment makes all its studies: what takes time or memory (data) belongs in the
-    functions, behind a cache.
+    Listing the trainings of an experiment creates all its studies. So load data inside the functions, with a cache.
 
     Args:
-        name: what begins the name of the training, which ends with the seed.
+        name: the name of the training is this name and the seed.
         sample: ``sample(u, functions)``: a batch of these functions, from uniform numbers ``u`` (3, B) in [0, 1).
         loss: ``loss(model, *batch)``: the mean loss over a batch.
-        rounds: the masks, those of a round side by side; a round may build on the masks of those before.
-        evaluate: of a model a row for everything it is asked: ``operation``, ``range``, ``accuracy`` and more.
-        views: of the trained network and the masks, what is evaluated.
-        losses: computes the losses of a batch under all drawn masks.
-        further: columns of every row, measured on the masks.
+        rounds: the masks, round by round. The masks of a round are learned together and may use those of earlier
+            rounds.
+        evaluate: ``evaluate(model)``: one row per task, with ``task``, ``split``, ``accuracy`` and more.
+        views: ``views(network, masks)``: the networks and masks to evaluate.
+        losses: computes the losses of a batch under all sampled masks.
+        extra_columns: ``extra_columns(masks)``: further columns, the same in every row.
         compared: pairs of masks, by name, whose overlap the page shows.
-        lines: what else the page shows of the masks.
-        tables: further tables for the page, by name, from the rows; "masks" replaces the lines.
+        lines: ``lines(masks)``: further lines of the page's table of masks.
+        tables: ``tables(rows)``: further tables for the page, by name; a table "masks" replaces that of the lines.
     """
 
     seed: int
@@ -111,7 +112,7 @@ class MaskStudy:
 
 
 def mask_training(study: MaskStudy) -> lab.Training:
-    """Train the network of a study, then learn its masks."""
+    """Return the training of a study: train its network, then learn its masks."""
 
     def measure(trained: lab.Trained) -> lab.Measured:
         network = trained.replicas[0].eval()
@@ -141,7 +142,7 @@ def mask_training(study: MaskStudy) -> lab.Training:
 def _learn_round(
     study: MaskStudy, number: int, network: nn.Module, earlier: Masks, context: lab.Context
 ) -> dict[str, Mask]:
-    """The masks of round ``number``, on the device of the network."""
+    """Learn the masks of round ``number``, on the device of the network."""
     make = partial(MaskLearner, loss=study.loss, config=study.mask_config, losses=study.losses)
     learners, batches = [], []
     for index, spec in enumerate(study.rounds[number], len(earlier)):
@@ -155,13 +156,13 @@ def _learn_round(
 
 
 def _batch(study: MaskStudy, spec: MaskSpec, index: int, step: int) -> tuple[Tensor, ...]:
-    """The batch of a mask's step; ``index`` tells the masks of a study apart."""
+    """Sample the batch of one step of a mask; ``index`` is the number of the mask in its study."""
     key = torch.tensor([study.seed, BATCHES + index, step], device=study.config.device)
     return study.sample(ops.uniform(key, (3, study.config.batch)), spec.functions)
 
 
 def _rows(study: MaskStudy, network: nn.Module, masks: Masks) -> Iterator[dict[str, Any]]:
-    """A row for each view of the network and everything it is asked."""
+    """Yield one row per view of the network and task."""
     last = {"seed": study.seed, "steps": study.train.steps, "mask_steps": study.config.mask_steps}
     last |= study.extra_columns(masks)
     for view in study.views(network, masks):
@@ -173,15 +174,16 @@ def _rows(study: MaskStudy, network: nn.Module, masks: Masks) -> Iterator[dict[s
 
 
 def page_lines(masks: Masks, compared: Sequence[tuple[str, str]], rows: pl.DataFrame) -> list[Line]:
-    """A line for each measure, mask and layer (and "all"); for answers, what was asked in place of the layer.
+    """Return one line per measure, mask and layer (and "all").
 
-    ``rows``: the network's results; ``compared``: pairs of masks, by name, whose overlap is shown.
+    For accuracies the task replaces the layer, for answers the answer. ``rows``: the results of the network.
+    ``compared``: pairs of masks, by name, whose overlap is shown.
     """
     lines = accuracies(rows)
     for row in rows.filter(pl.col("model").is_in(list(masks))).iter_rows(named=True):
-        title = f"{row['model']} mask, {row['task']} asked"
-        given = {name.removeprefix(ANSWERS): row[name] for name in row if name.startswith(ANSWERS)}
-        lines += [("answers", title, answer, share) for answer, share in given.items()]
+        title = f"{row['model']} mask, inputs of {row['task']}"
+        shares = {name.removeprefix(ANSWERS): row[name] for name in row if name.startswith(ANSWERS)}
+        lines += [("answers", title, answer, share) for answer, share in shares.items()]
     for name, mask in masks.items():
         lines += by_layer("kept", name, mask.count())
     for one, other in compared:
@@ -194,17 +196,17 @@ def page_lines(masks: Masks, compared: Sequence[tuple[str, str]], rows: pl.DataF
 
 
 def table(lines: Iterable[Line]) -> pl.DataFrame:
-    """A row for each line: measure, mask, layer, value."""
+    """Return a table with one row per line: measure, mask, layer, value."""
     schema = {"measure": pl.String, "mask": pl.String, "layer": pl.String, "value": pl.Float64}
     return pl.DataFrame(list(lines), schema=schema, orient="row")
 
 
 def accuracies(rows: pl.DataFrame) -> list[Line]:
-    """The accuracy under each mask, by what was asked."""
+    """Return the accuracy under each mask, by task."""
     return [("accuracy", *row) for row in rows.select("model", "task", "accuracy").iter_rows()]
 
 
 def by_layer(measure: str, name: str, values: PerLayer) -> list[Line]:
-    """A line for each layer, and one for all of them."""
+    """Return one line per layer, and one for all layers together."""
     layers = values.layers | {"all": values.pooled}
     return [(measure, name, layer, float(value)) for layer, value in layers.items()]

@@ -1,4 +1,4 @@
-"""Masks over networks from sequences to sequences: options, training, masks, accuracy."""
+"""Masks over sequence-to-sequence networks: options, training, masks, accuracy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ GENERATED = "generated"
 
 
 def data_folder(files: str, published: str) -> Any:
-    """Where examples come from: generated, or read from files."""
+    """An option: the source of the examples, generated or a folder with files."""
     cut = lab.instead(GENERATED, published)
-    return lab.folder(GENERATED, GENERATED, f"{GENERATED}, or a folder with {files}.", cut=cut)
+    return lab.folder(GENERATED, GENERATED, f"Examples: {GENERATED}, or a folder with {files}.", cut=cut)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +32,22 @@ class SequenceConfig(StudyConfig):
     """Learning rates are constant."""
 
     width: int = lab.integer(128, "Width of the network's layers.", cut=lab.fewer("units per layer"))
-    layers: int = lab.integer(1, "Layers of the encoder, and as many of the decoder.", cut=lab.fewer("layers"))
-    dropout: float = lab.real(0.0, "Dropout while the weights are trained.", least=0, below=1)
+    layers: int = lab.integer(1, "Layers of the encoder; the decoder has the same number.", cut=lab.fewer("layers"))
+    dropout: float = lab.real(0.0, "Dropout in the training of the weights.", least=0, below=1)
     learning_rate: float = lab.real(1e-3, "Learning rate of the weights.", above=0)
     mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
     examined: int = lab.integer(
-        10_000, "Largest number of test examples of each set.", cut=lab.fewer("test examples of each set")
+        10_000, "Largest number of test examples per test set.", cut=lab.fewer("test examples per set")
     )
 
 
 def check_heads(width: int, heads: int) -> None:
-    """Raises a UserError if the heads of attention cannot share a width."""
+    """Raise a UserError if ``width`` is not a multiple of the number of attention heads."""
     if width % heads:
-        raise UserError(f"--width: {width} cannot be shared by {heads} heads: give a multiple of {heads}")
+        raise UserError(f"--width: {width} is not divisible by {heads} heads: give a multiple of {heads}")
 
 
-#: What the smoke presets have instead.
+#: Values of the smoke presets.
 SMOKE = {
     "width": 8,
     "layers": 1,
@@ -61,15 +61,15 @@ SMOKE = {
 
 
 def lengths(target: Tensor, pad: int) -> Tensor:
-    """(N,): tokens of each target (N, T), its end mark included."""
+    """Return the number of tokens of each target (N, T), end mark included: (N,)."""
     return (target != pad).sum(1)
 
 
 @torch.no_grad()
 def accuracy(model: Model, rows: TokenRows, pad: int) -> float:
-    """The share of examples that are decoded greedily without a wrong token, up to the end mark.
+    """Return the share of examples that greedy decoding gets right in every token, up to the end mark.
 
-    The short targets come first: decoding a batch takes as many steps as its longest target has.
+    Targets are sorted by length, since decoding a batch takes one step per token of its longest target.
     """
     right = []
     for part in lengths(rows.targets, pad).argsort(stable=True).split(512):
@@ -95,34 +95,34 @@ def sequence_study(
     masks: Sequence[MaskSpec],
     teacher_forcing: float = 1.0,
 ) -> MaskStudy:
-    """A network that learns functions, which are sets of examples, and its masks.
+    """Return the study of one network and its masks; a function is a set of examples.
 
-    The examples of a batch are sampled one by one and in no order: a mask's part of a batch is like any other.
+    The examples of a batch are sampled independently, so the masks of a step may share it out in any way.
 
     Args:
-        training: the examples that the weights or a mask are trained on, of these functions.
-        test: the test examples of a function.
-        trained, tested: the functions that the weights are trained on, and those that are evaluated.
-        pad: stands behind the end of a target.
-        range: the column "split" of the results.
-        learning: of the masks; the gradients of the weights are clipped as it says, too.
-        teacher_forcing: the share of batches in which the decoder gets the right tokens before; in the others it
-            gets its own.
+        training: ``training(functions)``: the examples of these functions that train the weights or a mask.
+        test: ``test(function)``: the test examples of a function.
+        trained, tested: the functions that train the weights, and those to evaluate.
+        pad: the token after the end of a target.
+        split: the column "split" of the results.
+        mask_config: how masks are learned. Its ``grad_clip`` also clips the gradients of the weights.
+        teacher_forcing: share of batches in which the decoder gets the right previous tokens. In the others it gets
+            its own output.
     """
 
     def sample(u: Tensor, functions: tuple[str, ...]) -> tuple[Tensor, ...]:
-        """Sources, targets, and the targets again where the decoder gets them.
+        """Return sources and targets, and the targets again if the decoder gets them.
 
-        The first row of ``u`` samples the examples, a number of the second one whether the decoder gets the targets.
+        The first row of ``u`` samples the examples. One number of the second row samples teacher forcing.
         """
         source, target = training(functions).pick(u[0])
         target = target[:, : int(lengths(target, pad).max())]
         return (source, target, target) if float(u[1, 0]) < teacher_forcing else (source, target)
 
     def loss(model: Model, source: Tensor, target: Tensor, *forced: Tensor) -> Tensor:
-        """Cross-entropy summed over the tokens of a target, the mean over the batch.
+        """Return the cross-entropy, summed over the tokens of a target, averaged over the batch.
 
-        The decoder gets the tokens of ``forced``, or else its own greedy output.
+        The decoder gets the tokens of ``forced`` if there are any, else its own greedy output.
         """
         before = forced[0] if forced else model(source, steps=target.shape[1])
         logits = model(source, before).flatten(0, 1)

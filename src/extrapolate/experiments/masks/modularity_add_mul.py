@@ -33,20 +33,20 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
 def notes(config: DenseConfig) -> list[str]:
     return [
         *dense_notes(config),
-        f"Strength of the masks β = {config.strength:g}. ¬m: the network without the weights of mask m. A half: the "
-        "control mask in the first or last layers only.",
+        f"Sparsity penalty of the masks: β = {config.strength:g}. ¬m: the network without the weights of mask m. "
+        "early, late half: the control mask in the first or last layers only.",
     ]
 
 
 def add_mul_study(config: DenseConfig, seed: int) -> studies.MaskStudy:
-    """One network on both functions; a mask learned on both, and one on each."""
+    """Return the study of one network on both functions, with a mask for both and one for each."""
     functions = {CONTROL: MODULAR_OPERATIONS} | {each: (each,) for each in MODULAR_OPERATIONS}
     masks = [studies.MaskSpec(*pair) for pair in functions.items()]
     return replace(dense_study(config, seed, TASK, masks, evaluate_add_mul), compared=[("add", "mul")])
 
 
 def evaluate_add_mul(model: studies.Model) -> Iterator[dict[str, Any]]:
-    """Of every operation the accuracy, and which answers are given: of either operation, of both at once, of none."""
+    """Yield per operation the accuracy, and how often the answer is the sum, the product or neither."""
     tables = {each: TASK.table(each) for each in MODULAR_OPERATIONS}
     for operation, (x, _) in tables.items():
         logits = model(x)
@@ -57,12 +57,12 @@ def evaluate_add_mul(model: studies.Model) -> Iterator[dict[str, Any]]:
             "task": operation,
             "split": "all 10,000 pairs",
             "accuracy": float(right[operation].double().mean()),
-            **{studies.ANSWERS + answer: float(given.double().mean()) for answer, given in shares.items()},
+            **{studies.ANSWERS + answer: float(hits.double().mean()) for answer, hits in shares.items()},
         }
 
 
 def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedView]:
-    """The network as it was trained, under each mask and each half of the control mask, and without each mask."""
+    """Yield the network unmasked, under each mask, without each mask, and under halves of the control mask."""
     yield from studies.unmasked_and_under(network, masks)
     for name, mask in masks.items():
         yield studies.MaskedView(f"¬{name}", network, ~mask)

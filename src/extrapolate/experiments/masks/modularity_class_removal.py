@@ -1,4 +1,4 @@
-"""Weight masks: what an image classifier loses with the weights that only one class needs."""
+"""Weight masks: what an image classifier loses without the weights that only one class needs."""
 
 import itertools
 from collections.abc import Iterator
@@ -34,27 +34,33 @@ from extrapolate.training.gradients import loop_gradients
 
 CLASSES = tuple(str(each) for each in range(10))
 
-#: The last layer's tensors, whose masks are those of the control mask: a class is not cut off at its own output.
+#: Tensors of the last layer. They keep the control mask, so that a class is not just cut off at its output.
 LAST = ("out.weight", "out.bias")
 
-#: The name of a mask that is learned without a class begins so, and a column of how often a class was given.
+#: Prefixes: of a mask learned without a class, and of a column with the share of answers that name a class.
 WITHOUT, GIVEN = "without ", "given "
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRemovalConfig(StudyConfig):
-    """Published: four convolutions, Adam at 1e-3 for weights and masks alike."""
+    """Published: four convolutions, Adam at 1e-3 for weights and masks."""
 
     data: str = lab.folder(
         EMBEDDED,
         EMBEDDED,
-        f"{EMBEDDED}, or a folder with MNIST's files or CIFAR-10's binary ones (the paper's images).",
+        f"Images: {EMBEDDED}, or a folder with the files of MNIST or of CIFAR-10's binary version (published).",
         cut=lab.instead(EMBEDDED, "CIFAR-10"),
     )
     channels: tuple[int, ...] = widths((32, 64, 128, 256), "Channels of the convolutions")
-    dropout: float = lab.real(0.5, "Dropout at the end; half of it a convolution before.", least=0, below=1)
-    removed: int = lab.integer(10, "Classes to remove in turn: 0, 1, 2, ...", cut=lab.fewer("removed classes"))
-    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks.", above=0)
+    dropout: float = lab.real(
+        0.5, "Dropout after the last convolution; half of it after the one before. Published: 0.5.", least=0, below=1
+    )
+    removed: int = lab.integer(
+        10,
+        "Number of classes to remove, one at a time: 0, 1, 2, ... Published: 10.",
+        cut=lab.fewer("removed classes"),
+    )
+    mask_learning_rate: float = lab.real(1e-2, "Learning rate of the masks. Published: 0.001.", above=0)
 
 
 def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
@@ -64,7 +70,7 @@ def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
 
     def removed_loses_most(results: pl.DataFrame) -> lab.Found:
         own, others = losses(results)
-        note = f"on average it loses {100 * own.mean():.0f} % of its accuracy"
+        note = f"on average the class loses {100 * own.mean():.0f} % of its accuracy"
         return lab.Found(student((own > others).mean(0)), note)
 
     yield lab.Finding("control", control_keeps)
@@ -73,7 +79,7 @@ def findings(config: ClassRemovalConfig) -> Iterator[lab.Finding]:
 
 
 def other_loses(results: pl.DataFrame) -> lab.Found:
-    """Of each network, the largest loss of another class over that of the removed one, the mean over these."""
+    """Return the largest loss of another class / loss of the removed class, the mean over removed classes."""
     own, others = losses(results)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = others / own
@@ -83,17 +89,17 @@ def other_loses(results: pl.DataFrame) -> lab.Found:
 
 
 def losses(results: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """What a removed class loses, and at most another one, at least 0: (removed classes, networks) each."""
+    """Return the loss of each removed class and the largest of another (at least 0): (removed classes, networks)."""
     drops = {int(name): relative_drops(results, name) for name in list_removed(results)}
-    own = [each[:, place] for place, each in drops.items()]
-    others = [np.delete(each, place, 1).max(1).clip(0) for place, each in drops.items()]
+    own = [each[:, label] for label, each in drops.items()]
+    others = [np.delete(each, label, 1).max(1).clip(0) for label, each in drops.items()]
     return np.array(own), np.array(others)
 
 
 def relative_drops(results: pl.DataFrame, name: str) -> np.ndarray:
-    """Without class ``name``, what share of its accuracy under the control mask each class loses, (networks, 10).
+    """Return the share of its accuracy that each class loses under the mask without class ``name``: (networks, 10).
 
-    Not a number where a class had none.
+    The accuracy under the control mask is the reference; NaN where it is 0.
     """
     control, without = accuracies(results, CONTROL), accuracies(results, WITHOUT + name)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -101,12 +107,12 @@ def relative_drops(results: pl.DataFrame, name: str) -> np.ndarray:
 
 
 def accuracies(results: pl.DataFrame, view: str) -> np.ndarray:
-    """By network and class, (networks, 10)."""
+    """Return the accuracy by network and class: (networks, 10)."""
     return answers(results, view).diagonal(axis1=1, axis2=2)
 
 
 def answers(results: pl.DataFrame, view: str) -> np.ndarray:
-    """Of the images of each class (rows), the share that is given each class (columns): (networks, 10, 10)."""
+    """Return the share of the images of each class (rows) classified as each class (columns): (networks, 10, 10)."""
     rows = results.filter(model=view).sort("seed", "task")
     return rows.select(GIVEN + each for each in CLASSES).to_numpy().reshape(-1, len(CLASSES), len(CLASSES))
 
@@ -117,17 +123,17 @@ def list_removed(results: pl.DataFrame) -> list[str]:
 
 
 def confusions(rows: pl.DataFrame) -> pl.DataFrame:
-    """One network's differences to the control mask, a row per removed class, class asked and class given."""
+    """Return one network's differences to the control mask, by removed class, class of the image and answer."""
     lines = []
     for name in list_removed(rows):
         (difference,) = answers(rows, WITHOUT + name) - answers(rows, CONTROL)
-        lines += [(name, *map(str, places), value) for places, value in np.ndenumerate(difference)]
+        lines += [(name, *map(str, pair), value) for pair, value in np.ndenumerate(difference)]
     schema = {"mask": pl.String, "class": pl.String, "answer": pl.String, "value": pl.Float64}
     return pl.DataFrame(lines, schema=schema, orient="row")
 
 
 class Classifier(nn.Module):
-    """Images (B, C, S, S) to logits (B, classes): 3 × 3 convolutions, ReLU and pooling, the mean over all positions.
+    """A network from images (B, C, S, S) to logits (B, classes): 3 × 3 convolutions, ReLU, pooling, a spatial mean.
 
     Published: channels 32, 64, 128, 256; dropout 0.25 after the third convolution and 0.5 after the last
     (arXiv 2010.02066).
@@ -136,11 +142,11 @@ class Classifier(nn.Module):
     def __init__(self, in_channels: int, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for place, (inside, outside) in enumerate(itertools.pairwise((in_channels, *channels))):
-            left = len(channels) - 1 - place
+        for index, (inside, outside) in enumerate(itertools.pairwise((in_channels, *channels))):
+            left = len(channels) - 1 - index
             layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()]
             layers += [nn.Dropout(dropout * 0.5**left)] if left < 2 else []
-            layers += [nn.MaxPool2d(2, ceil_mode=True)] if place < 3 and left else []
+            layers += [nn.MaxPool2d(2, ceil_mode=True)] if index < 3 and left else []
         self.features = nn.Sequential(*layers)
         self.out = nn.Linear(channels[-1], len(CLASSES))
 
@@ -150,7 +156,7 @@ class Classifier(nn.Module):
 
 @lru_cache(maxsize=2)
 def images_of(data: str, device: str = "cpu") -> Digits:
-    """The images that ``--data`` names; each channel less its mean over the training set, over its deviation.
+    """Return the images of ``data``; each channel has mean 0 and deviation 1 over the training set.
 
     Raises:
         UserError: the files of the folder cannot be read.
@@ -164,37 +170,37 @@ def images_of(data: str, device: str = "cpu") -> Digits:
 
 @lru_cache(maxsize=16)
 def places_of(data: str, classes: tuple[str, ...], device: str) -> Tensor:
-    """Where the images of these classes are in the training set."""
+    """Return the indices of the images of these classes in the training set."""
     wanted = torch.tensor([int(each) for each in classes], device=device)
     return torch.isin(images_of(data, device).training.labels, wanted).nonzero()[:, 0]
 
 
 def held_out(data: str) -> DigitSet:
-    """The images that no weight was trained on: validation and test."""
+    """Return the images that train no weight: validation and test."""
     one, other = images_of(data).validation, images_of(data).test
     return DigitSet(torch.cat([one.images, other.images]), torch.cat([one.labels, other.labels]))
 
 
 def notes(config: ClassRemovalConfig) -> list[str]:
     return [
-        "Accuracies are over the images that no weight was trained on (validation and test), with masks cut at "
+        "Accuracies are over images that are not in the training set (validation and test). Masks are thresholded at "
         "keep-probability 1/2.",
-        f"Weights: Adam, rate 1e-3, batch {config.batch}, {config.steps:,} steps. Masks: Adam, rate "
-        f"{config.mask_learning_rate:g} (published: 0.001), {config.mask_steps:,} steps, "
-        f"{MASKS} drawn per step, strength β = {config.strength:g} "
-        "(published: 0.0003, for a loss that stays far above that of digits); biases are masked too.",
-        "control: the mask learned on all classes. without c: learned on the nine others, still with ten possible "
-        "answers; its last layer is that of the control mask, so that the class is not just cut off there.",
-        "The largest loss of another class is a maximum over nine: chance alone makes it more than 0.",
+        f"Weights: Adam, learning rate 1e-3, batch {config.batch}, {config.steps:,} steps. Masks: Adam, learning "
+        f"rate {config.mask_learning_rate:g} (published: 0.001), {config.mask_steps:,} steps, {MASKS} sampled per "
+        f"step, sparsity penalty β = {config.strength:g} (published: 0.0003, for images with a far larger loss than "
+        "digits); biases are masked too.",
+        "control: the mask learned on all classes. without c: the mask learned on the nine other classes, still with "
+        "ten possible answers. Its last layer has the control mask, so that the class is not just cut off there.",
+        "The largest loss of another class is a maximum over nine classes: by chance alone it is above 0.",
     ]
 
 
 def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
-    """One network on images drawn with replacement; its error is that on all training images."""
+    """Return the study of one network on images sampled with replacement; its error is over all training images."""
 
     def sample(u: Tensor, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-        places = places_of(config.data, classes, config.device)
-        part = images_of(config.data, config.device).training.part(places[(u[0] * len(places)).long()])
+        indices = places_of(config.data, classes, config.device)
+        part = images_of(config.data, config.device).training.part(indices[(u[0] * len(indices)).long()])
         return part.images, part.labels
 
     def loss(model: nn.Module, key: Tensor, _: Any) -> Tensor:
@@ -209,7 +215,7 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
         seed=seed,
         config=config,
         build=lambda: Classifier(images_of(config.data).training.images.shape[1], config.channels, config.dropout),
-        # a convolution mapped over a single network is slower than that network
+        # vmap over a single network makes a convolution slower
         train=replace(train_weights(config, loss, error), gradients=loop_gradients),
         sample=sample,
         loss=lambda model, images, labels: F.cross_entropy(model(images), labels),
@@ -221,12 +227,12 @@ def removal_study(config: ClassRemovalConfig, seed: int) -> MaskStudy:
 
 
 def evaluate(data: str, model: Model) -> Iterator[dict[str, Any]]:
-    """Of the images of each class, the share that is given each class."""
+    """Yield, for the images of each class, the share classified as each class."""
     digits = held_out(data)
     found = torch.cat([model(images).argmax(-1) for images in digits.images.split(1_000)])
     for label, name in enumerate(CLASSES):
-        given = torch.bincount(found[digits.labels == label], minlength=len(CLASSES)).double()
-        shares = (given / given.sum()).tolist()
+        counts = torch.bincount(found[digits.labels == label], minlength=len(CLASSES)).double()
+        shares = (counts / counts.sum()).tolist()
         yield {
             "task": f"class {name}",
             "split": f"{len(digits):,} images not trained on",
@@ -236,7 +242,7 @@ def evaluate(data: str, model: Model) -> Iterator[dict[str, Any]]:
 
 
 def mask_rounds(count: int) -> list[list[MaskSpec]]:
-    """The control mask, then those without one of ``count`` classes; these keep the control mask's last layer."""
+    """Return the control mask, then ``count`` masks without one class each, with the control mask's last layer."""
     without = [
         MaskSpec(
             WITHOUT + each,

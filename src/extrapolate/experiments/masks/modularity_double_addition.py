@@ -1,4 +1,4 @@
-"""Weight masks: are the weights that add one pair of numbers used again for another."""
+"""Weight masks: whether the weights that add one pair of numbers are reused for another pair."""
 
 import copy
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ from extrapolate.tasks.paired_addition import PAIRS, PairedAddition
 TASK = PairedAddition()
 ONE, OTHER = PAIRS
 
-#: What the names of masks over the network with copied weights begin with.
+#: Prefix of the names of masks over the network with copied weights.
 COPIED = "copied, "
 
-#: Ends the name of an inverse mask whose first and last layers are those of the control mask.
+#: Suffix of the name of an inverse mask with the control mask's first and last layer.
 INSIDE = ", inside"
 
 
@@ -35,20 +35,20 @@ def findings(config: DenseConfig) -> Iterator[lab.Finding]:
             yield lab.Finding(id, control, {"pair": pair})
     yield lab.Finding("trained/own", without_hidden("", PAIRS))
     yield lab.Finding("trained/other", without_hidden("", PAIRS[::-1]))
-    for name, what, pairs in (("own", "a pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
+    for name, what, pairs in (("own", "that pair", PAIRS), ("other", "the other pair too", PAIRS[::-1])):
         words = {"evaluated": name, "what": what}
         yield lab.Finding("copied/{evaluated}", without_hidden(COPIED, pairs), words)
     yield lab.Finding("hidden/iou", overlap_gain)
 
 
 def without_hidden(init: str, pairs: tuple[str, ...]) -> lab.Measure:
-    """The mean accuracy on ``pairs`` without what the mask of pair 1, or 2, keeps of the hidden layers."""
+    """Measure the mean accuracy on ``pairs`` without the hidden weights that the mask of pair 1, or 2, keeps."""
     groups = [row_labels(f"{init}¬{removed}{INSIDE}", pair) for removed, pair in zip(PAIRS, pairs, strict=True)]
     return lab.of(lambda *tables: np.mean([each["accuracy"] for each in tables], 0), *groups)
 
 
 def overlap_gain(results: pl.DataFrame) -> lab.Found | None:
-    """The overlap of both pairs' masks in the hidden layers, copied less trained."""
+    """Return the overlap of both pairs' masks in the hidden layers, copied minus trained."""
     rows = lab.rows_of(results, row_labels("unmasked", ONE))
     if rows.is_empty():
         return None
@@ -58,19 +58,19 @@ def overlap_gain(results: pl.DataFrame) -> lab.Found | None:
 
 def notes(config: DenseConfig) -> list[str]:
     return [
-        "Two pairs of numbers, with inputs and outputs of their own, one pair at a time.",
+        "Two pairs of numbers are added, one pair at a time. Each pair has its own inputs and outputs.",
         *dense_notes(config),
-        f"Strength of the masks β = {config.strength:g}. copied: after the training the second pair's weights of the "
-        "first and last layer are copied to the first pair's places, so both are computed by the same weights; masks "
-        "must find that.",
-        "¬m: the network without the weights of mask m. inside: in hidden layers only; the first and the last layer, "
-        "which cannot be shared, are under the control mask.",
+        f"Sparsity penalty of the masks: β = {config.strength:g}. copied: after training, the second pair's weights "
+        "in the first and last layer replace those of the first pair. Both pairs then use the same weights, which "
+        "the masks must detect.",
+        "¬m: the network without the weights of mask m. inside: in the hidden layers only. The first and the last "
+        "layer, which the pairs cannot share, are under the control mask.",
     ]
 
 
 @torch.no_grad()
 def copy_weights(network: nn.Module) -> nn.Module:
-    """A copy in which the first pair is computed by the second one's weights of the first and the last layer."""
+    """Return a copy whose first pair uses the second pair's weights in the first and the last layer."""
     found = copy.deepcopy(network)
     first, *_, last = (layer for layer in found.modules() if isinstance(layer, nn.Linear))
     first.weight[:, TASK.inputs_of(ONE)] = first.weight[:, TASK.inputs_of(OTHER)]
@@ -87,7 +87,7 @@ def evaluate(model: studies.Model) -> Iterator[dict[str, Any]]:
 
 
 def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedView]:
-    """Of the network and its copy: unmasked, under each mask, and without each pair's."""
+    """Yield the network and its copy: unmasked, under each mask, and without the mask of each pair."""
     for start, each in (("", network), (COPIED, copy_weights(network))):
         own = {name: masks[start + name] for name in (CONTROL, *PAIRS)}
         first, *_, last = own[CONTROL]
@@ -99,7 +99,7 @@ def views(network: nn.Module, masks: studies.Masks) -> Iterator[studies.MaskedVi
 
 
 def mask_specs() -> list[studies.MaskSpec]:
-    """Masks of both pairs and of each, over the network and over its copy."""
+    """Return a mask for both pairs and one for each, over the network and over its copy."""
     own = [studies.MaskSpec(CONTROL, PAIRS), *(studies.MaskSpec(each, (each,)) for each in PAIRS)]
     return own + [replace(each, name=COPIED + each.name, network=lambda net, _: copy_weights(net)) for each in own]
 
@@ -118,7 +118,7 @@ def modularity_double_addition(config: DenseConfig) -> Iterator[lab.Training]:
     def overlaps(masks: studies.Masks) -> dict[str, Any]:
         found = {}
         for column, start in (("iou_hidden", ""), ("copied_iou_hidden", COPIED)):
-            # the first and the last layer have inputs and outputs of a pair's own
+            # in the first and the last layer each pair has its own inputs and outputs
             one, other = (mask.only(*list(mask)[1:-1]) for mask in (masks[start + pair] for pair in PAIRS))
             found[column] = one.iou(other).pooled
         return found

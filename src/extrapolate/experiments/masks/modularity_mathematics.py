@@ -1,4 +1,4 @@
-"""Weight masks: do the weights that easy problems need answer hard ones."""
+"""Weight masks: the weights that easy problems need, tested on hard problems."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,39 +21,37 @@ from extrapolate.tasks.token_rows import TokenRows
 
 EASY, HARD = DIFFICULTIES[0], DIFFICULTIES[-1]
 
-#: Masks drawn per step, as published.
+#: Masks sampled per step, as published.
 MASKS = 8
 
-#: What was published for a module: the batch, by which the strength is divided; steps of weights and masks, the
-#: strength β and the rate of the masks.
+#: Published by module: the batch, by which β is divided; then the steps of weights and masks, β, and the learning
+#: rate of the masks.
 PUBLISHED = {
-    "add_or_sub": (256, "30,000 and 30,000 steps, β = 2e-05, masks at rate 0.03"),
-    "linear_1d": (512, "200,000 and 50,000 steps, β = 1e-06, masks at rate 0.02"),
-    "differentiate": (128, "40,000 and 40,000 steps, β = 1e-05, masks at rate 0.03"),
-    "sort": (256, "30,000 and 30,000 steps, β = 3e-06, masks at rate 0.03"),
-    "collect": (128, "200,000 and 50,000 steps, β = 1e-06, masks at rate 0.02"),
+    "add_or_sub": (256, "30,000 and 30,000 steps, β = 2e-05, masks at 0.03"),
+    "linear_1d": (512, "200,000 and 50,000 steps, β = 1e-06, masks at 0.02"),
+    "differentiate": (128, "40,000 and 40,000 steps, β = 1e-05, masks at 0.03"),
+    "sort": (256, "30,000 and 30,000 steps, β = 3e-06, masks at 0.03"),
+    "collect": (128, "200,000 and 50,000 steps, β = 1e-06, masks at 0.02"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class MathematicsConfig(SequenceConfig):
-    """Every module has networks of its own; a strength is divided by the module's published batch size."""
+    """Each module trains its own networks. ``strength`` is divided by the module's published batch."""
 
-    modules: tuple[str, ...] = lab.names(MODULES, "Modules of problems", "module")
+    modules: tuple[str, ...] = lab.names(MODULES, "Modules of the Mathematics Dataset to train on", "module")
     data: str = sequences.data_folder("the unpacked archive of the Mathematics Dataset", "the published problems")
     problems: int = lab.integer(
-        40_000, "Generated problems to train on.", cut=lab.fewer("problems of each difficulty")
+        40_000, "Generated training problems of each difficulty.", cut=lab.fewer("problems of each difficulty")
     )
-    heads: int = lab.integer(4, "Heads of attention; the width is a multiple of it.")
-    feedforward: int = lab.integer(
-        128, "Width of the dense layers after attention.", cut=lab.fewer("units after attention")
-    )
+    heads: int = lab.integer(4, "Attention heads; --width must be a multiple of this number.")
+    feedforward: int = lab.integer(128, "Width of the feed-forward layers.", cut=lab.fewer("feed-forward units"))
     batch: int = batch(32, MASKS)
 
 
 @lru_cache(maxsize=2)
 def problems_of(module: str, data: str, count: int, examined: int, device: str) -> Mathematics:
-    """The problems of a module, generated or from the folder ``data``."""
+    """Return the problems of a module, generated or from the folder ``data``."""
     source = Generated(count, examined) if data == GENERATED else Official(Path(data), examined)
     return Mathematics.of(source.split(module)).to(device)
 
@@ -68,7 +66,7 @@ def findings(config: MathematicsConfig) -> Iterator[lab.Finding]:
 
 
 def on_hard(module: str, more: str, less: str) -> lab.Measure:
-    """On a module's hard problems, the accuracy of one view of the network less that of another."""
+    """Measure the accuracy on hard problems of a module: one view of the network minus another."""
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
         views = ("unmasked", CONTROL, EASY)
@@ -76,7 +74,7 @@ def on_hard(module: str, more: str, less: str) -> lab.Measure:
         found = {each: own["accuracy"].to_numpy() for each, own in rows.items()}
         if not len(found[more]):
             return None
-        note = ", ".join(f"{values.mean():.2g} {view}" for view, values in found.items())
+        note = "accuracy: " + ", ".join(f"{values.mean():.2g} {view}" for view, values in found.items())
         return lab.Found(student(found[more] - found[less]), note)
 
     return measure
@@ -90,24 +88,25 @@ def notes(config: MathematicsConfig) -> list[str]:
         origin = f"generated, {config.problems:,} of each difficulty (published: about 656,666)"
     return [
         "Every network is trained on the easy, medium and hard problems of one module. control: the mask learned on "
-        "all of them; easy: on the easy ones alone. An answer is right with every character and its end, decoded "
-        "greedily, with the mask cut at keep-probability 1/2.",
-        f"Problems: {origin}; {config.examined:,} of each difficulty to test (published: 10,000). Where a network "
-        "answers few hard problems to begin with, masks have little to lose there.",
-        f"Weights: Adam, rate {config.learning_rate:g} (published: 0.0001), batch {config.batch}, "
-        f"{config.steps:,} steps, dropout {config.dropout:g}, gradients of norm 0.1 at most; "
-        f"every {config.eval_every:,} steps they are "
-        "evaluated on up to 1,000 test problems, and the best are kept. Masks: Adam, rate "
-        f"{config.mask_learning_rate:g}, {config.mask_steps:,} steps, {MASKS} drawn per step, strength β = "
-        f"{config.strength:g}; embeddings, which the logits are made of too, and biases are not masked.",
-        "Published: width 512, 8 heads, 2,048 after attention, 6 layers each of encoder and decoder, dropout 0.1; "
-        f"here {config.width}, {config.heads}, {config.feedforward:,}, {config.layers}. Published for {published}.",
-        "Not published as a number: the bound of 0.05 is this package's.",
+        "all of them. easy: the mask learned on the easy problems alone. An answer is right if greedy decoding gets "
+        "every character and the end right. Masks are thresholded at keep-probability 1/2.",
+        f"Problems: {origin}; {config.examined:,} test problems of each difficulty (published: 10,000). If a network "
+        "solves few hard problems, masks can lose little there.",
+        f"Weights: Adam, learning rate {config.learning_rate:g} (published: 0.0001), batch {config.batch}, "
+        f"{config.steps:,} steps, dropout {config.dropout:g}, gradients clipped to norm 0.1. Every "
+        f"{config.eval_every:,} steps the weights are evaluated on up to 1,000 test problems; the best are kept. "
+        f"Masks: Adam, learning rate {config.mask_learning_rate:g}, {config.mask_steps:,} steps, {MASKS} sampled per "
+        f"step, sparsity penalty β = {config.strength:g}. Embeddings, which also compute the logits, and biases are "
+        "not masked.",
+        "Published: width 512, 8 heads, feed-forward width 2,048, 6 layers in the encoder and 6 in the decoder, "
+        f"dropout 0.1; here {config.width}, {config.heads}, {config.feedforward:,}, {config.layers}. Published for "
+        f"{published}.",
+        "The bound of 0.05 is ours: the paper publishes no number.",
     ]
 
 
 def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> MaskStudy:
-    """One network on all difficulties of a module; names of its masks and views begin with the module."""
+    """Return the study of one network on all difficulties; names of its masks and views begin with the module."""
     problems = partial(problems_of, module, config.data, config.problems, config.examined, config.device)
 
     def build() -> nn.TiedTransformerEncoderDecoder:
@@ -120,7 +119,7 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         return rows if difficulties == DIFFICULTIES else rows.first(problems().easy)
 
     control, easy = f"{module}, {CONTROL}", f"{module}, {EASY}"
-    pressure = config.strength / PUBLISHED[module][0]
+    penalty = config.strength / PUBLISHED[module][0]
     study = sequences.sequence_study(
         config,
         seed=seed,
@@ -131,8 +130,8 @@ def mathematics_study(config: MathematicsConfig, module: str, seed: int) -> Mask
         trained=DIFFICULTIES,
         tested=DIFFICULTIES,
         pad=Vocabulary.pad,
-        split="problems not trained on",
-        mask_config=MaskConfig(MASKS, pressure, config.mask_learning_rate, grad_clip=0.1, seed=seed),
+        split="test problems",
+        mask_config=MaskConfig(MASKS, penalty, config.mask_learning_rate, grad_clip=0.1, seed=seed),
         masks=[MaskSpec(control, DIFFICULTIES), MaskSpec(easy, (EASY,))],
     )
     unmasked = f"{module}, unmasked"

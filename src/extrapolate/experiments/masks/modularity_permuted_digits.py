@@ -1,4 +1,4 @@
-"""Weight masks: does a new task use the weights of the tasks before it again."""
+"""Weight masks: how much a new task reuses the weights of earlier tasks."""
 
 import itertools
 import math
@@ -25,27 +25,31 @@ from extrapolate.inspect.masks.mask import PerLayer
 from extrapolate.stats import student
 from extrapolate.tasks.permuted_digits import PermutedDigits
 
-#: Masks drawn per step; each gets an equal part of the batch.
+#: Masks sampled per step; each gets an equal part of the batch.
 MASKS = 8
 
-#: First logits of the weights that no earlier task has kept, by what they are to bring about; those of the kept ones
-#: start at ``KEPT_START``, as do all logits of the first task.
+#: By name, initial logits of the weights that no earlier task keeps. Those of the kept weights, and all logits of the
+#: first task, start at ``KEPT_START``.
 STARTS = {"neutral": 2.0, "prefer-old": 0.0, "prefer-old-strongly": -1.0}
 KEPT_START = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class PermutedDigitsConfig(DigitConfig):
-    """Published: three hidden layers, eleven tasks, weights and masks by one Adam at 1e-2, eight masks per step."""
+    """Published: three hidden layers, eleven tasks, one Adam at 1e-2 for weights and masks, eight masks per step."""
 
     hidden: tuple[int, ...] = widths((800, 800, 64))
-    starts: tuple[str, ...] = lab.names(STARTS, "First logits of weights that no earlier task has kept", "start")
-    tasks: int = lab.integer(11, "Number of tasks, one after another.", least=2, cut=lab.fewer("tasks"))
+    starts: tuple[str, ...] = lab.names(STARTS, "Initial logits of the weights that no earlier task keeps", "start")
+    tasks: int = lab.integer(
+        11, "Number of tasks, learned one after another. Published: 11.", least=2, cut=lab.fewer("tasks")
+    )
     seeds: int = lab.integer(3, "Networks per start; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.integer(30_000, "Training steps of each task.", cut=lab.fewer("steps of each task"))
-    strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β).", least=0, below=1)
+    steps: int = lab.integer(
+        30_000, "Training steps of each task. Published: 30,000.", cut=lab.fewer("steps of each task")
+    )
+    strength: float = lab.real(1.28e-3, "Sparsity penalty of the masks (β). Published: 0.00128.", least=0, below=1)
     batch: int = batch(128, MASKS)
-    eval_every: int = 0  # tasks are evaluated in the end
+    eval_every: int = 0  # tasks are evaluated once, at the end
 
 
 def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
@@ -56,7 +60,7 @@ def findings(config: PermutedDigitsConfig) -> Iterator[lab.Finding]:
 
 
 def more_sharing(results: pl.DataFrame) -> lab.Found | None:
-    """The share of old weights, all layers but the first and every second task together, seed by seed."""
+    """Return the gain in the share of old weights, over every second task and all layers but the first, by seed."""
     examined = results.filter(pl.col("task_number") % 2 == 0)
     starts = ("prefer-old-strongly", "neutral")
     one, other = (means_by_seed(examined.filter(model=start), "share") for start in starts)
@@ -64,7 +68,7 @@ def more_sharing(results: pl.DataFrame) -> lab.Found | None:
     if both.is_empty():
         return None
     gain = student((both["share"] - both["share_neutral"]).to_numpy())
-    return lab.Found(gain, f"{both['share'].mean():.2g} against {both['share_neutral'].mean():.2g}")
+    return lab.Found(gain, f"shares: {both['share'].mean():.2g} and {both['share_neutral'].mean():.2g}")
 
 
 def means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -72,7 +76,7 @@ def means_by_seed(rows: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 class Chain(nn.Module):
-    """Dense networks with ReLU between the layers, one per task, that differ in their first layer only."""
+    """Dense networks with ReLU between the layers, one per task; each has its own first layer and shares the rest."""
 
     def __init__(self, pixels: int, hidden: tuple[int, ...], tasks: int) -> None:
         super().__init__()
@@ -81,16 +85,16 @@ class Chain(nn.Module):
         self.rest = nn.Sequential(*(part for layer in layers for part in (nn.ReLU(), layer)))
 
     def of(self, task: int) -> nn.Sequential:
-        """The network of one task; it holds the chain's own layers, no copies."""
+        """Return the network of one task; it holds the chain's layers, not copies."""
         return nn.Sequential(self.firsts[task], *self.rest)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The answer of the last task's network."""
+        """Return the logits of the last task's network."""
         return self.of(len(self.firsts) - 1)(x)
 
 
 def union_of(masks: Sequence[Mask]) -> Mask | None:
-    """What these tasks keep of the layers that all tasks share; None of no tasks."""
+    """Return the union of the masks in the layers that all tasks share; None without masks."""
     if not masks:
         return None
     union = reduce(operator.or_, masks)
@@ -99,9 +103,9 @@ def union_of(masks: Sequence[Mask]) -> Mask | None:
 
 @torch.no_grad()
 def initialize_unkept(network: nn.Sequential, mask: Mask | None, seed: int, task: int) -> None:
-    """Initialize all weights but the kept ones: Xavier-normal, biases 0, as published.
+    """Initialize all weights that ``mask`` does not keep: Xavier-normal, biases 0, as published.
 
-    The gain is √2, and 1 for the last layer.
+    The gain is √2, in the last layer 1.
     """
     word = int(np.random.SeedSequence([seed, task]).generate_state(1)[0])
     generator = torch.Generator().manual_seed(word)
@@ -117,18 +121,19 @@ def initialize_unkept(network: nn.Sequential, mask: Mask | None, seed: int, task
 def notes(config: PermutedDigitsConfig) -> list[str]:
     starts = ", ".join(f"{STARTS[start]:g} ({start})" for start in config.starts)
     return [
-        "Task 1 has the pixels of handwritten digits in order, task p + 1 in the order that numpy's RandomState(p) "
-        "gives. Accuracies are over the test images after the last task, with masks cut at keep-probability 1/2.",
-        "Before a task, the weights that no earlier mask has kept are initialized again; the kept ones are frozen. "
-        "Every task has a first layer of its own, since another order gives its inputs another meaning; the "
-        "published network has one, which is initialized again for every task and so loses what it had learned.",
-        f"Weights and logits: one Adam, rate 1e-2, batch {config.batch}, gradients of norm 1 at most, {MASKS} masks "
-        f"drawn per step, strength β = {config.strength:g}; biases are masked too. First logits: 2 in the first task "
-        f"and for kept weights, for the others {starts}.",
-        "share: of the weights in layers 2, 3, ... that a task's mask keeps, how many an earlier mask kept too; old: "
-        "how many of all weights there an earlier mask kept, which a mask that chose blindly would share.",
-        f"A task counts as solved at an accuracy of at least {100 * ABLE:g} %: more than the nearest mean image "
-        "gives (90 % of scikit-learn's digits, 82 % of MNIST's), less than the nearest image does (99 %, 97 %).",
+        "Task 1 has the pixels of handwritten digits in their order, task p + 1 in the order of numpy's "
+        "RandomState(p). Accuracies are over the test images after the last task. Masks are thresholded at "
+        "keep-probability 1/2.",
+        "Before a task, the weights that no earlier mask keeps are initialized again; kept weights are frozen. Every "
+        "task has its own first layer, since a new order of the pixels changes the meaning of the inputs. The "
+        "published network has one first layer; it is initialized again for every task and forgets the task before.",
+        f"Weights and logits: one Adam, learning rate 1e-2, batch {config.batch}, gradients clipped to norm 1, "
+        f"{MASKS} masks sampled per step, sparsity penalty β = {config.strength:g}; biases are masked too. Initial "
+        f"logits: 2 in the first task and for kept weights; for other weights {starts}.",
+        "Both over layers 2, 3, ...: share is the share of the weights in a task's mask that an earlier mask keeps "
+        "too. old is that share among all weights, which a random mask would have.",
+        f"A task counts as solved at an accuracy of at least {100 * ABLE:g} %. This lies between the nearest mean "
+        "image (90 % on scikit-learn's digits, 82 % on MNIST) and the nearest image (99 %, 97 %).",
     ]
 
 
@@ -137,7 +142,7 @@ def task_of(config: PermutedDigitsConfig, number: int) -> PermutedDigits:
 
 
 def train_chain(config: PermutedDigitsConfig, init: str, seed: int) -> lab.Training:
-    """One network on task after task; the weights after the last one are those of the replica."""
+    """Return the training of one network on task after task; the replica holds the weights after the last task."""
 
     def measure(trained: lab.Trained) -> lab.Measured:
         chain = trained.replicas[0].eval()
@@ -190,7 +195,7 @@ def train_chain(config: PermutedDigitsConfig, init: str, seed: int) -> lab.Train
 
 @torch.no_grad()
 def evaluate(task: PermutedDigits, network: nn.Module, masks: Sequence[Mask]) -> dict[str, Any]:
-    """The network of a task under the mask of that task, the last of ``masks``."""
+    """Evaluate the network of a task under the mask of that task, the last of ``masks``."""
     images, labels = task.splits()["test"]
     *earlier, mask = masks
     right = task.solved(mask.apply(network)(images).argmax(-1), labels)
@@ -206,10 +211,10 @@ def evaluate(task: PermutedDigits, network: nn.Module, masks: Sequence[Mask]) ->
 
 
 def measure_overlaps(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | None]:
-    """Of the weight matrices of layers 2, 3, ...: the share of old weights in a task's mask, each and together.
+    """Return the share of old weights in a task's mask, by layer from 2 on and over these layers together.
 
-    Old weights are those that an earlier mask keeps. ``old``: their share of all weights, which a mask that chose
-    blindly would have. None: there is no earlier task, or the mask keeps nothing.
+    Old weights are those that an earlier mask keeps. ``old`` is their share among all weights, which a random mask
+    would have. A share is None if there is no earlier task, or if the mask keeps nothing.
     """
     names, old = matrices(mask)[1:], union_of(earlier)
     columns = [*(f"share_{layer}" for layer in range(2, len(names) + 2)), "share", "old"]
@@ -222,7 +227,7 @@ def measure_overlaps(mask: Mask, earlier: Sequence[Mask]) -> dict[str, float | N
 
 
 def sharing_lines(rows: pl.DataFrame, masks: Sequence[Mask]) -> list[Line]:
-    """Of every second task, as published: what its mask keeps of each layer, and how much earlier tasks kept too."""
+    """Return, for every second task as published, the weights kept by layer and the share of old ones."""
     kept: list[Line] = []
     shared: list[Line] = []
     for row in rows.filter(pl.col("task_number") % 2 == 0).iter_rows(named=True):
@@ -236,7 +241,7 @@ def sharing_lines(rows: pl.DataFrame, masks: Sequence[Mask]) -> list[Line]:
 
 
 def matrices(mask: Mask) -> list[str]:
-    """The weight matrices, first layer first."""
+    """Return the names of the weight matrices, first layer first."""
     return [name for name in mask if name.endswith(".weight")]
 
 
@@ -250,7 +255,7 @@ def matrices(mask: Mask) -> list[str]:
     means=["accuracy", "kept_share", "share", "old"],
 )
 def modularity_permuted_digits(config: PermutedDigitsConfig) -> Iterator[lab.Training]:
-    digits_of(config.data, config.device)  # what cannot be read is refused before a run begins
+    digits_of(config.data, config.device)  # fails before the run begins if files cannot be read
     for start in config.starts:
         for seed in range(config.seeds):
             yield train_chain(config, start, seed)

@@ -1,4 +1,4 @@
-"""Weight masks: do the weights that some commands need carry out others."""
+"""Weight masks: the weights that some commands need, tested on other commands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ from extrapolate.tasks.token_rows import TokenRows
 PAD, END = SCAN_ACTIONS.index(""), SCAN_ACTIONS.index(".")
 TOKENS = nn.Tokens(len(SCAN_WORDS), SCAN_WORDS.index(""), len(SCAN_ACTIONS), PAD, END)
 
-#: The split whose training commands are of all kinds, and those whose training lacks a kind of command.
+#: The split whose training set has all kinds of commands, and those whose training set lacks one kind.
 ALL, LACKING = "simple", ("length", "jump", "turn_left")
 SPLITS = (ALL, *LACKING)
 
 
 class Network(NamedTuple):
-    """A kind of network, as published: the share of batches in which the decoder gets the right tokens before."""
+    """A kind of network, as published."""
 
-    teacher_forcing: float
-    heads: int  # of attention, which share the width
-    sizes: str  # the options that give the published one
+    teacher_forcing: float  # share of batches in which the decoder gets the right previous tokens
+    heads: int  # attention heads; the width is a multiple of them
+    sizes: str  # the options that set the published sizes
     losses: type[MaskedLosses]  # computes the losses of a batch under several masks
-    build: Callable[[int, int, float], nn.EncoderDecoder]  # of a width, layers and a dropout
+    build: Callable[[int, int, float], nn.EncoderDecoder]  # build(width, layers, dropout)
 
 
 NETWORKS = {
@@ -60,12 +60,12 @@ NETWORKS = {
 
 @cache
 def split_rows(split: str, part: int, data: str, device: str) -> TokenRows:
-    """Commands of a split: 0 to train on, 1 to test."""
+    """Return the commands of a split: part 0 trains, part 1 tests."""
     scan = Scan(folder=None if data == GENERATED else Path(data))
     return TokenRows.of([Scan.encode(scan.split(split)[part])]).to(device)
 
 
-#: The mask whose output weights are looked at, its token, and how the columns of the removed weights begin.
+#: The mask whose output weights are compared, its token, and the prefix of the columns of removed weights.
 JUMP, TOKEN, REMOVED = "jump", "I_JUMP", "removed "
 
 
@@ -83,25 +83,27 @@ def findings(config: Any) -> Iterator[lab.Finding]:
 
 
 def jump_over_others(results: pl.DataFrame) -> lab.Found | None:
-    """What the jump mask removes of jump's output weights, less the most that it removes of another token's."""
+    """Return the share of jump's output weights that the jump mask removes, minus the largest of another token."""
     rows = lab.rows_of(results, row_labels(JUMP, JUMP))
     if rows.is_empty():
         return None
     names = [each for each in rows.columns if each.startswith(REMOVED) and each != REMOVED + TOKEN]
     own, *others = (rows[each].cast(pl.Float64).to_numpy() for each in (REMOVED + TOKEN, *names))
     most = np.max(others, 0)
-    return lab.Found(student(own - most), f"{own.mean():.2g} of jump's, {most.mean():.2g} of another's")
+    return lab.Found(student(own - most), f"share removed: jump {own.mean():.2g}, the next token {most.mean():.2g}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanConfig(SequenceConfig):
-    """Published: Adam at 1e-3 for weights, at 1e-2 for masks."""
+    """Published: Adam at 1e-3 for weights and at 1e-2 for masks."""
 
-    network: str = lab.name("lstm", NETWORKS, "lstm, or transformer (width: a multiple of 4).", "network")
+    network: str = lab.name(
+        "lstm", NETWORKS, "Network to train: lstm, or transformer (--width: a multiple of 4).", "network"
+    )
     data: str = sequences.data_folder("SCAN's published files", "the published commands")
 
     def cuts(self, paper: Any) -> dict[str, str]:
-        """Sizes are compared only where ``paper`` has the same network."""
+        """Compare sizes only if ``paper`` has the same network."""
         same = self.network == paper.network
         return super().cuts(paper if same else replace(paper, width=self.width, layers=self.layers))
 
@@ -110,38 +112,43 @@ def notes(config: ScanConfig) -> list[str]:
     network = NETWORKS[config.network]
     origin = f"The published splits, from {config.data}."
     if config.data == GENERATED:
-        origin = "The simple split is another random one of the published sizes; the others are the published ones."
+        origin = (
+            "The simple split is a new random split of the published sizes; the other splits are the published ones."
+        )
     return [
-        "The network is trained on the simple split, four fifths of all commands, about 80 % of the test commands of "
-        "the other splits among them. control: the mask learned on these commands; length, jump, turn_left: on the "
-        f"training commands of that split. {origin}",
-        "An answer is right with every action and its end, decoded greedily, with the mask cut at keep-probability "
-        f"1/2. Each test set has up to {config.examined:,} commands. Every {config.eval_every:,} steps the weights "
-        "are evaluated on up to 1,000 test commands of the simple split; the best are kept.",
-        f"Weights: Adam, rate {config.learning_rate:g} (published: 0.001), {config.steps:,} steps "
-        f"(published: 25,000), dropout {config.dropout:g}, batch {config.batch} (published: 256), "
-        f"gradients of norm 5 at most. Masks: Adam, learning rate {config.mask_learning_rate:g} (published: 0.01), "
-        f"{config.mask_steps:,} steps (published: 25,000), "
-        f"{MASKS} drawn per step, strength β = {config.strength:g}; embeddings and biases are not masked.",
-        f"Published sizes of this network: {network.sizes}. The decoder gets the right tokens before in "
-        f"{100 * network.teacher_forcing:g} % of the batches, of weights and masks alike, as published.",
-        "Not published as numbers: the bounds of the findings (95 %, 0.05, 0.1) are this package's.",
+        "The network is trained on the simple split: four fifths of all commands, including about 80 % of the test "
+        "commands of the other splits. control: the mask learned on these commands. length, jump, turn_left: masks "
+        f"learned on the training commands of that split. {origin}",
+        "An answer is right if greedy decoding gets every action and the end right. Masks are thresholded at "
+        f"keep-probability 1/2. Each test set has up to {config.examined:,} commands. Every {config.eval_every:,} "
+        "steps the weights are evaluated on up to 1,000 test commands of the simple split; the best are kept.",
+        f"Weights: Adam, learning rate {config.learning_rate:g} (published: 0.001), {config.steps:,} steps "
+        f"(published: 25,000), dropout {config.dropout:g}, batch {config.batch} (published: 256), gradients clipped "
+        f"to norm 5. Masks: Adam, learning rate {config.mask_learning_rate:g} (published: 0.01), "
+        f"{config.mask_steps:,} steps (published: 25,000), {MASKS} sampled per step, sparsity penalty β = "
+        f"{config.strength:g}; embeddings and biases are not masked.",
+        f"Published sizes of this network: {network.sizes}. Teacher forcing in {100 * network.teacher_forcing:g} % "
+        "of the batches, for weights and masks, as published: the decoder gets the right previous tokens.",
+        "The bounds of the findings (95 %, 0.05, 0.1) are ours: the paper publishes no numbers.",
     ]
 
 
 def removed_outputs(masks: Masks) -> dict[str, float | None]:
-    """By output token, the share of the control mask's output weights that the jump mask removes; None of none."""
+    """Return, by token, the share of the control mask's output weights that the jump mask removes.
+
+    The share is None for a token of which the control mask keeps no weight.
+    """
     before, after = (masks[each]["read_out.weight"] for each in (CONTROL, JUMP))
     counts, lost = before.sum(1), (before & ~after).sum(1)
     return {
         "end" if token == END else name: float(lost[token] / counts[token]) if counts[token] else None
         for token, name in enumerate(SCAN_ACTIONS)
-        if token != PAD  # which is never decoded
+        if token != PAD  # it is never decoded
     }
 
 
 def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
-    """One network on the simple split; a mask of that split, and one of each other: a split is a function."""
+    """Return the study of one network on the simple split, with one mask per split; a split is a function."""
     network = NETWORKS[config.network]
     study = sequences.sequence_study(
         config,
@@ -153,7 +160,7 @@ def scan_study(config: ScanConfig, seed: int) -> MaskStudy:
         trained=(ALL,),
         tested=SPLITS,
         pad=PAD,
-        split="commands that the split's training lacks",
+        split="test commands",
         mask_config=MaskConfig(MASKS, config.strength / 256, config.mask_learning_rate, grad_clip=5.0, seed=seed),
         masks=[MaskSpec(CONTROL, (ALL,)), *(MaskSpec(each, (each,)) for each in LACKING)],
         teacher_forcing=network.teacher_forcing,
@@ -202,6 +209,8 @@ def modularity_scan(config: ScanConfig) -> Iterator[lab.Training]:
     lab.require(config.data, "--data DIR with SCAN's published files")
     sequences.check_heads(config.width, NETWORKS[config.network].heads)
     for split in SPLITS if config.data != GENERATED else ():
-        split_rows(split, 1, config.data, config.device)  # a missing file must not end a training of hours
+        split_rows(
+            split, 1, config.data, config.device
+        )  # fail now, not after hours of training, if a file is missing
     for seed in range(config.seeds):
         yield mask_training(scan_study(config, seed))

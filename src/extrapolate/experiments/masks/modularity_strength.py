@@ -1,4 +1,4 @@
-"""Weight masks: what is kept, right and shared as weights are pressed out harder."""
+"""Weight masks: weights kept, accuracy and overlap at several sparsity penalties."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from extrapolate.experiments.masks.modularity_add_mul import add_mul_study, eval
 from extrapolate.experiments.options import real_between
 from extrapolate.stats import student
 
-#: The published ones: 1 to 9 times 1e-5, then finer, 1 to 9 times 1e-4, and 1e-3.
+#: The published sparsity penalties β, from 1e-5 to 1e-3.
 PUBLISHED = (
     *(each / 1e5 for each in (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)),
     *(each / 1e4 for each in (1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)),
@@ -24,7 +24,7 @@ PUBLISHED = (
 
 @dataclass(frozen=True, kw_only=True)
 class StrengthConfig(DenseConfig):
-    """As for addition and multiplication; ``strength`` is that of one training, and no option."""
+    """As for addition and multiplication. ``strength`` is set for each training; it is not an option."""
 
     strengths: tuple[float, ...] = lab.reals(
         (1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
@@ -43,10 +43,9 @@ def findings(config: StrengthConfig) -> Iterator[lab.Finding]:
 
 
 def over_strengths(column: str, form: str, statistic: Callable[[np.ndarray], np.ndarray]) -> lab.Measure:
-    """An estimate of ``statistic`` of a column of the control mask (strengths, networks), the mean over operations.
+    """Estimate ``statistic`` of a column of the control mask: (strengths, networks), the mean over operations.
 
-    None where there is one strength only: then nothing can be compared. Networks that were not run at every strength
-    are left out.
+    The measure is None if there is only one strength. It leaves out networks that were not run at every strength.
     """
 
     def measure(results: pl.DataFrame) -> lab.Found | None:
@@ -65,8 +64,8 @@ def over_strengths(column: str, form: str, statistic: Callable[[np.ndarray], np.
 def notes(config: StrengthConfig) -> list[str]:
     return [
         *dense_notes(config),
-        "A network of one seed is the same at every strength. Published: "
-        f"{len(PUBLISHED)} strengths from {PUBLISHED[0]:g} to {PUBLISHED[-1]:g}, networks 800-800-800-800 and wider.",
+        f"Every seed has one network for all penalties. Published: {len(PUBLISHED)} penalties from {PUBLISHED[0]:g} "
+        f"to {PUBLISHED[-1]:g}, networks 800-800-800-800 and wider.",
     ]
 
 
@@ -78,7 +77,7 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
             yield row | {"split": title, "strength": strength}
 
     def lines(rows: pl.DataFrame) -> Iterator[Line]:
-        """What the page draws over the strengths: the strength stands in place of a layer."""
+        """Yield the lines that the page draws; the strength replaces the layer."""
         for row in rows.iter_rows(named=True):
             if row["model"] in (CONTROL, row["task"]):
                 yield "accuracy by strength", f"{row['model']}: {row['task']}", title, row["accuracy"]

@@ -1,1 +1,1 @@
-"""Madam beside other optimizers."""
+"""Madam compared with other optimizers."""

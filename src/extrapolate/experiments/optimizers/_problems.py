@@ -1,4 +1,4 @@
-"""Problems that optimizers are compared on: networks in plain operations that ``vmap`` maps, tasks, errors."""
+"""Problems for comparing optimizers: tasks, errors, and networks of plain operations that ``vmap`` can map."""
 
 import math
 from collections.abc import Callable
@@ -19,14 +19,17 @@ from extrapolate.nn import ConvEncoder
 from extrapolate.tasks import VOCABULARY, ImageClasses, Picture, Sentences, Task, flip_and_shift
 from extrapolate.training import Schedule
 
-#: Units per layer of the dense networks, and of those that read text.
+#: Units per layer of the dense networks, and of the text networks.
 WIDTH, TEXT_WIDTH = 64, 32
 #: Number of the picture's waves, and standard deviation of their frequencies.
 FREQUENCIES, SPREAD = 64, 4.0
 
 
 def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
-    """Weights N(0, gain² / in_features), He's start for gain √2; biases N(0, 0.01²) as in the depth demonstration."""
+    """Return a layer with weights N(0, gain² / in_features) and biases N(0, 0.01²).
+
+    Gain √2 is He initialization. The biases are those of the published depth demonstration.
+    """
     layer = nn.Linear(in_features, out_features)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(in_features))
     nn.init.normal_(layer.bias, std=0.01)
@@ -34,7 +37,7 @@ def _dense(in_features: int, out_features: int, gain: float) -> nn.Linear:
 
 
 def deep(in_features: int, out_features: int, depth: int) -> nn.Sequential:
-    """x (..., I) to (..., O) by ``depth`` dense layers, ReLU between them; He's start, no norm."""
+    """Return ``depth`` dense layers with ReLU between them, (..., I) to (..., O); He initialization, no norm."""
     widths = [in_features, *[WIDTH] * (depth - 1)]
     hidden = (module for a, b in pairwise(widths) for module in (_dense(a, b, math.sqrt(2)), nn.ReLU()))
     return nn.Sequential(*hidden, _dense(widths[-1], out_features, 1.0))
@@ -45,7 +48,7 @@ def deep_on_images(depth: int) -> nn.Module:
 
 
 class FourierFit(nn.Module):
-    """Positions (N, 2) to colours (N, 3): waves of fixed random frequencies, :func:`deep`, a sigmoid."""
+    """A network from positions (N, 2) to colours (N, 3): fixed random waves, dense layers, a sigmoid."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ class FourierFit(nn.Module):
 
 
 class RecurrentReader(nn.Module):
-    """Words (B, T) to logits of each next word (B, T, V): an embedding, an LSTM, a dense layer."""
+    """A network from words (B, T) to logits of each next word (B, T, V): an embedding, an LSTM, a dense layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,12 +69,12 @@ class RecurrentReader(nn.Module):
         self.lstm, self.last = LSTM(TEXT_WIDTH, TEXT_WIDTH), nn.Linear(TEXT_WIDTH, len(VOCABULARY))
 
     def forward(self, words: Tensor) -> Tensor:
-        given = F.embedding(words.movedim(-1, 0), self.lstm.from_input(self.embedding.weight))
-        return self.last(self.lstm.over(given)).movedim(0, 1)
+        inputs = F.embedding(words.movedim(-1, 0), self.lstm.from_input(self.embedding.weight))
+        return self.last(self.lstm.over(inputs)).movedim(0, 1)
 
 
 class Block(nn.Module):
-    """A transformer's layer: causal attention of two heads, then two dense layers; norms before, shortcuts."""
+    """A transformer layer: causal attention with two heads, then two dense layers, with pre-norm and shortcuts."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -90,7 +93,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Words (B, T) to logits of each next word (B, T, V): two blocks over embeddings of words and positions."""
+    """A network from words (B, T) to logits of each next word (B, T, V): embeddings, two transformer blocks."""
 
     def __init__(self, words: int, width: int, length: int) -> None:
         super().__init__()
@@ -108,7 +111,7 @@ OnTest = Callable[[Callable[[Tensor, Tensor], Tensor], nn.Module], Tensor]
 
 
 def fewer_steps(own: int, paper: int) -> str | None:
-    """As a field's ``cut``; 0 stands for the published number of each problem."""
+    """A ``cut`` of a field for steps; 0 stands for the published number of each problem."""
     if own == 0 or 0 < paper <= own:
         return None
     return f"{own:,} of {paper:,} steps" if paper else f"{own:,} steps instead of the published numbers"
@@ -116,17 +119,17 @@ def fewer_steps(own: int, paper: int) -> str | None:
 
 @dataclass(frozen=True)
 class Problem:
-    """Models that are trained on a task.
+    """A task and the network that is trained on it.
 
     Args:
-        task: ``task(data, device)`` gives the examples; ``data`` is the folder of the published ones.
+        task: ``task(data, device)``: the task; ``data`` is the folder with published examples.
         error: ``error(outputs, targets)``: the mean error, a scalar.
         batch: examples per step.
-        build: makes a model.
+        build: ``build()``: a new model.
         augment: ``augment(x, u)``: changes training inputs by random numbers ``u`` (3, batch) in [0, 1).
-        steps: those of a long training: of the published one where there is one.
-        decay_at: shares of the steps after which the learning rate is divided by 10, with every optimizer.
-        tested_at_once: inputs of the test set that a model gets at once; 0: all.
+        steps: steps of a long training; of the published training if there is one.
+        decay_at: shares of the steps after which the learning rate is divided by 10, for every optimizer.
+        tested_at_once: test inputs per forward pass; 0: all.
     """
 
     task: Callable[[str, str], Task]
@@ -139,9 +142,9 @@ class Problem:
     tested_at_once: int = 0
 
     def prepare(self, data: str, device: str) -> tuple[Callable[..., Tensor], OnTest]:
-        """The loss of a step, and what measures a model on the test set by a function of outputs and targets."""
+        """Return the loss of a step, and a function that measures a model on the test set (:data:`OnTest`)."""
         task = self.task(data, device)
-        task.sample(1, torch.zeros(3, dtype=torch.int64, device=device))  # data are made here, not under vmap
+        task.sample(1, torch.zeros(3, dtype=torch.int64, device=device))  # creates the data now, not under vmap
         inputs, targets = (each.to(device) for each in task.splits()["test"])
         pieces = [each.split(self.tested_at_once or len(each)) for each in (inputs, targets)]
 
@@ -157,7 +160,7 @@ class Problem:
         return loss, on_test
 
     def schedule(self, steps: int) -> Schedule:
-        """A factor on the learning rate, step by step."""
+        """Return a schedule: the factor on the learning rate at each step."""
         return lambda step: math.prod([0.1 for at in self.decay_at if step >= round(at * steps)])
 
 
@@ -166,7 +169,7 @@ def _of_words(logits: Tensor, words: Tensor) -> Tensor:
 
 
 def _of_pixels(outputs: Tensor, colours: Tensor) -> Tensor:
-    """As in the published depth demonstration."""
+    """Return half the mean squared error, as in the published depth demonstration."""
     return (outputs - colours).square().mean() / 2
 
 
@@ -197,7 +200,7 @@ PUBLISHED = {
     ),
 }
 
-#: By name: dense networks of many depths and a convolutional one on digits, two readers, two picture fits.
+#: By name: dense networks of several depths and a convolutional one on digits, two text networks, two picture fits.
 PROBLEMS: dict[str, Problem] = {
     **{f"digits-depth-{depth}": _digits(partial(deep_on_images, depth)) for depth in (2, 4, 8, 16, 32, 64)},
     "digits-cnn": _digits(partial(ConvEncoder, 8, 10)),

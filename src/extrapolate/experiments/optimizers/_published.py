@@ -1,6 +1,6 @@
-"""Problems of the Madam paper: CIFAR-10 by ResNet-18, and Wikitext-2 by a transformer.
+"""Problems of the Madam paper: CIFAR-10 with ResNet-18, and Wikitext-2 with a transformer.
 
-Sizes and training as in the paper's scripts; CIFAR-100, ImageNet and the GAN are not part of this package.
+Sizes and training are those of the paper's scripts. CIFAR-100, ImageNet and the GAN are not part of this package.
 """
 
 import math
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from extrapolate._runtime.errors import UserError
 from extrapolate.tasks import DigitSet, ImageClasses, NextWord, load_cifar, load_wikitext
 
-#: What ``--data`` must hold.
+#: How to set ``--data``, for error messages.
 FILES = "--data DIR with CIFAR-10's binary files and the folder wikitext-2 of Wikitext-2"
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 × 3 convolutions with batch norms (no gain, no shift) and a shortcut: (B, I, S, S) to (B, O, S', S')."""
+    """Two 3 × 3 convolutions with batch norms (no gain, no shift) and a shortcut, (B, I, S, S) to (B, O, S', S')."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -33,13 +33,16 @@ class ResidualBlock(nn.Module):
 
 
 def _convolution(in_channels: int, channels: int, size: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    """Madam cannot train what begins at 0: the batch norms have no parameters, as in the paper's code."""
+    """Return a convolution and a batch norm without parameters, as in the paper's code.
+
+    Madam cannot train parameters that begin at 0.
+    """
     convolution = nn.Conv2d(in_channels, channels, size, stride, size // 2, bias=False)
     return convolution, nn.BatchNorm2d(channels, affine=False)
 
 
 def resnet18() -> nn.Sequential:
-    """Images (B, 3, 32, 32) to logits (B, 10); He et al. 2015 in the form for small images."""
+    """Return a ResNet-18 for small images: (B, 3, 32, 32) to logits (B, 10). Source: He et al. 2015."""
     sizes = [(64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)]
     blocks = [
         block
@@ -51,7 +54,10 @@ def resnet18() -> nn.Sequential:
 
 
 class TextTransformer(nn.Module):
-    """Words (B, T) to logits of each next word (B, T, V): two encoder layers of width 200, 2 heads, dropout 0.2."""
+    """A network from words (B, T) to logits of each next word (B, T, V).
+
+    Two encoder layers of width 200, 2 heads, dropout 0.2.
+    """
 
     def __init__(self, words: int, width: int = 200, length: int = 35) -> None:
         super().__init__()
@@ -78,7 +84,7 @@ def _folder(data: str) -> Path:
 
 
 def cifar(data: str, device: str) -> ImageClasses:
-    """CIFAR-10's binary version; the paper trains on all 50,000 training images."""
+    """Load CIFAR-10's binary version. As in the paper, all 50,000 training images train."""
     images = load_cifar(_folder(data)).to(device)
     known, held_out = images.training, images.validation
     every = DigitSet(torch.cat([known.images, held_out.images]), torch.cat([known.labels, held_out.labels]))
@@ -86,11 +92,15 @@ def cifar(data: str, device: str) -> ImageClasses:
 
 
 def wikitext(data: str, device: str) -> NextWord:
-    """The next of 35 words of Wikitext-2, in the folder or in its ``wikitext-2``."""
+    """Load Wikitext-2 from the folder or its subfolder ``wikitext-2``; passages have 35 words.
+
+    Raises:
+        UserError: the files cannot be read or are incomplete.
+    """
     folder = _folder(data)
     inside = folder / "wikitext-2"
     corpus = load_wikitext(inside if inside.is_dir() else folder).to(device)
     try:
         return NextWord(corpus, 35)
     except ValueError as error:
-        raise UserError(f"{folder} does not hold the whole of Wikitext-2: {error}") from None
+        raise UserError(f"{folder} does not contain all of Wikitext-2: {error}") from None

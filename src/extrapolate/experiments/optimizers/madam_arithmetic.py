@@ -1,4 +1,4 @@
-"""Madam on arithmetic units: the Single Module Task with Adam, and with Madam in its place."""
+"""Madam on arithmetic units: the Single Module Task with Adam and with Madam."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from extrapolate.experiments.arithmetic.single_module import single_module
 from extrapolate.optim import Madam
 from extrapolate.tasks import OPERATIONS, PUBLISHED_RANGES
 
-#: Each unit is trained with both; None is the one of its published recipe.
+#: Each unit is trained with both. None: the optimizer of its published recipe.
 OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer] | None] = {
     "Adam": None,
     "Madam": partial(Madam, replica_dims=1),
@@ -24,21 +24,21 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer] | None] = 
 
 @dataclass(frozen=True, kw_only=True)
 class MadamArithmeticConfig(SingleModuleConfig):
-    """The published protocol of the Single Module Task."""
+    """As published for the Single Module Task."""
 
     operations: tuple[str, ...] = lab.names(
-        OPERATIONS, "Operations to learn, each by the units that can represent it", "operation"
+        OPERATIONS, "Operations to learn, each with the units that can represent it", "operation"
     )
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The units with each operation that they can represent."""
+        """All pairs of a unit and an operation that it can represent."""
         every = ((unit, operation) for operation in self.operations for unit in self.units)
         return [(unit, operation) for unit, operation in every if operation in UNITS[unit].operations]
 
 
 def findings(config: MadamArithmeticConfig) -> Iterator[lab.Finding]:
-    """The share solved with each optimizer; nobody has published Madam on arithmetic units."""
+    """Yield the share of models solved with each optimizer. No results of Madam on arithmetic units are published."""
 
     def difference(model_name: str, task: str, results: pl.DataFrame) -> lab.Found | None:
         rows = results.filter(idea=model_name, task=task)
@@ -54,15 +54,15 @@ def findings(config: MadamArithmeticConfig) -> Iterator[lab.Finding]:
 
 def notes(config: MadamArithmeticConfig) -> list[str]:
     return [
-        "Adam: the published recipe of each unit. Madam: its defaults (learning rate 0.01 throughout), with the "
-        "penalties and all else of that recipe. A weight that Madam trains keeps its initial sign, so a unit whose "
-        "weights must change sign cannot learn; weights that begin at zero are updated additively.",
+        "Adam: the published recipe of each unit. Madam: the same recipe with Madam at its defaults (constant "
+        "learning rate 0.01). Madam never changes the sign of a weight, so a unit whose weights must change sign "
+        "cannot learn. Weights that begin at zero are updated additively.",
         *single_module.notes(config)[1:],
     ]
 
 
 def outline(config: MadamArithmeticConfig) -> str:
-    """Not every unit learns every operation."""
+    """Return the number of models; not every unit learns every operation."""
     nouns = "pair of unit and operation", "optimizer", "range", "seed"
     counts = len(config.pairs), len(OPTIMIZERS), len(config.ranges), config.seeds
     factors = " × ".join(map(lab.count_of, counts, nouns))

@@ -1,4 +1,4 @@
-"""Madam in a few bits: digits read with weights of 8 to 16 bits, and with floats."""
+"""Madam in a few bits: digits classified with weights of 8 to 16 bits and with floats."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from extrapolate.experiments.optimizers._problems import PROBLEMS, fewer_steps
 from extrapolate.optim import IntegerMadam, Madam
 from extrapolate.stats import Estimate, student
 
-#: By name: the bits of a weight, its sign included, and how its moves are rounded, to the nearest level as published.
+#: By name: bits of a weight, sign included, and how updates are rounded. Published: to the nearest level.
 WEIGHTS: dict[str, tuple[int, str | None]] = {
     "float32": (32, None),
     **{f"{bits}-bit": (bits, "stochastic") for bits in (16, 12, 10, 8)},
@@ -23,7 +23,7 @@ WEIGHTS: dict[str, tuple[int, str | None]] = {
 }
 
 
-#: By name of the problem, what it is called in the results.
+#: By problem: task and split in the results.
 TITLES = {
     "digits-cnn": ("reading digits", "scikit-learn's digits"),
     "cifar10-resnet18": ("classifying images", "CIFAR-10"),
@@ -32,29 +32,38 @@ TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class BitsConfig(lab.Settings):
-    """A convolutional network, trained with weights of each kind at Madam's rate of 0.01."""
+    """A convolutional network, trained with each kind of weights by Madam at learning rate 0.01."""
 
-    weight_types: tuple[str, ...] = lab.names(WEIGHTS, "Kinds of weights", "kind", axis="kind of weights")
-    problem: str = lab.name("digits-cnn", TITLES, f"What to train: {', '.join(TITLES)}.", "problem")
+    weight_types: tuple[str, ...] = lab.names(
+        WEIGHTS, "Kinds of weights (bits and rounding)", "kind", axis="kind of weights"
+    )
+    problem: str = lab.name(
+        "digits-cnn", TITLES, f"Problem to train on: {' or '.join(TITLES)} (published).", "problem"
+    )
     data: str = lab.folder(
         "scikit-learn",
         "scikit-learn",
-        "The folder with CIFAR-10's binary files, for cifar10-resnet18.",
+        "Folder with CIFAR-10's binary files, for cifar10-resnet18.",
         cut=lab.instead("scikit-learn's digits", "CIFAR-10"),
     )
-    seeds: int = lab.integer(10, "Models of each kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
-    steps: int = lab.integer(5_000, "Training steps of each model; 0: as published.", least=0, cut=fewer_steps)
+    seeds: int = lab.integer(10, "Models per kind; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    steps: int = lab.integer(
+        5_000,
+        "Training steps of each model. 0: the published number, or 10,000 if there is none.",
+        least=0,
+        cut=fewer_steps,
+    )
     eval_every: int = lab.integer(500, "Steps between two evaluations.")
     compile: bool = True
 
 
 def findings(config: BitsConfig) -> Iterator[lab.Finding]:
     def points(floats: pl.DataFrame, few: pl.DataFrame) -> np.ndarray:
-        """Points of accuracy lost, seed by seed."""
+        """Return the percentage points of accuracy lost, by seed."""
         return 100 * (floats["accuracy"] - few["accuracy"]).to_numpy()
 
     def student_of_pairs(values: np.ndarray) -> Estimate:
-        """``n`` counts the models of both kinds."""
+        """Return Student's estimate; its ``n`` counts the models of both kinds."""
         return replace(student(values), n=2 * len(values))
 
     lost = lab.of(points, {"model": "float32"}, {"model": "12-bit"}, estimate=student_of_pairs)
@@ -67,13 +76,14 @@ def findings(config: BitsConfig) -> Iterator[lab.Finding]:
 
 def notes(config: BitsConfig) -> list[str]:
     return [
-        "digits-cnn: two convolutions (8 and 16 channels) and a dense layer on scikit-learn's digits, batches of 64; "
-        "rate 0.01, divided by 10 after 70 % of the steps. cifar10-resnet18: as published. Loss: cross-entropy.",
-        "Bits count the sign. The weights of one tensor span a factor of 60 from the smallest to the largest, with "
-        "any number of bits. Moves are rounded up or down at random; in the kinds called nearest, to the nearest "
-        "level as published.",
-        "Weights begin at the level nearest to their float start; the published code samples them independently. "
-        "Accuracies are those at the last step.",
+        "digits-cnn: two convolutions (8 and 16 channels) and a dense layer on scikit-learn's digits, batch 64; "
+        "learning rate 0.01, divided by 10 after 70 % of the steps. cifar10-resnet18: as published. Loss: "
+        "cross-entropy.",
+        "The number of bits includes the sign. In one tensor the largest magnitude is 60 times the smallest, with "
+        "any number of bits. Updates are rounded up or down at random; in the kinds called nearest, to the "
+        "nearest level (published).",
+        "Weights begin at the level nearest to their initial float value; the published code samples them "
+        "independently. Accuracies are those at the last step.",
         lab.intervals_note("Student's t for accuracies and their differences"),
     ]
 
@@ -94,7 +104,7 @@ def train_weights(config: BitsConfig, kind: str) -> lab.Training:
         return IntegerMadam(parameters, bits=bits, rounding=rounding, seed=seeds, replica_dims=1)
 
     def measure(trained: lab.Trained) -> dict[str, Any]:
-        last = trained.history.latest()  # the best evaluation would select by the test
+        last = trained.history.latest()  # the best evaluation would be selected on the test set
         return {"bits": bits, "accuracy": 1 - last["wrong"], "error": last["error"], "steps": steps}
 
     return lab.Training(

@@ -23,7 +23,7 @@ from extrapolate.experiments.options import real_between
 from extrapolate.optim import Madam, PerReplica
 from extrapolate.stats import Estimate, mean_ratio, student
 
-#: By name: makes an optimizer of stacked parameters and the learning rates (R,) of their replicas.
+#: By name: ``make(parameters, rates)``: an optimizer of stacked parameters with learning rates (R,), one per replica.
 OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] = {
     "Madam": lambda parameters, rates: Madam(parameters, lr=rates, replica_dims=1),
     "Adam": partial(PerReplica, make=partial(torch.optim.Adam, lr=1.0)),
@@ -33,38 +33,41 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor], Tensor], torch.optim.Optimizer]] =
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRateConfig(lab.Settings):
-    """Each optimizer at each learning rate on each problem; a tenth of the rate for the last 30 % of the steps."""
+    """Each optimizer at each learning rate on each problem; a tenth of that rate for the last 30 % of the steps."""
 
     problems: tuple[str, ...] = lab.names(
         PROBLEMS,
-        "Problems",
+        "Problems to train on",
         "problem",
         default=[name for name in PROBLEMS if name not in PUBLISHED],
         cut=lab.missing("published problems"),
     )
     data: str = lab.folder(
-        "generated", "generated", "The folder with CIFAR-10 and Wikitext-2, for the published problems."
+        "generated", "generated", "Folder with CIFAR-10 and Wikitext-2, for the published problems."
     )
     optimizers: tuple[str, ...] = lab.names(OPTIMIZERS, "Optimizers to compare", "optimizer")
     rates: tuple[float, ...] = lab.reals(
         [float(f"{10 ** (power / 2):.3g}") for power in range(-8, 1)],  # from 1e-4 to 1, two per power of ten
-        "Learning rates, separated by commas.",
+        "Initial learning rates, separated by commas. Published: 1e-4, 1e-3, 0.01, 0.1, 1.",
         read=real_between(above=0),
         cut=lab.missing("learning rates"),
         axis="rate",
     )
-    seeds: int = lab.integer(3, "Models at each rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    seeds: int = lab.integer(3, "Models per learning rate; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
     steps: int = lab.integer(
-        1_000, "Training steps of each model; 0: a long training, as published.", least=0, cut=fewer_steps
+        1_000,
+        "Training steps of each model. 0: the published number, or 10,000 if there is none.",
+        least=0,
+        cut=fewer_steps,
     )
 
 
-#: The rate for all problems, and how near to the best error it must end. Our bound.
+#: The learning rate for all problems, and the largest ratio of its error to the best one. The bound is ours.
 DEFAULT, NEAR = 0.01, 1.1
 
 
 def rates_of(results: pl.DataFrame, optimizer: str) -> tuple[dict[str, dict[float, float]], dict[str, float]]:
-    """Over seeds: the errors at the end by problem and rate, and by problem the rate with the lowest."""
+    """Return the final errors, averaged over seeds, by problem and rate; and the best rate by problem."""
     found: dict[str, dict[float, float]] = {}
     groups = results.filter(model=optimizer).group_by("task", "learning_rate", maintain_order=True)
     for problem, rate, error in groups.agg(pl.col("error").mean()).iter_rows():
@@ -73,7 +76,7 @@ def rates_of(results: pl.DataFrame, optimizer: str) -> tuple[dict[str, dict[floa
 
 
 def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found | None:
-    """By the problem on which the default rate is the farthest from the best one."""
+    """Judge the default rate on the problem where its error is largest relative to that of the best rate."""
     errors, best = rates_of(results, "Madam")
     if any(DEFAULT not in errors.get(problem, {}) for problem in problems):
         return None
@@ -83,8 +86,8 @@ def near_everywhere(problems: Sequence[str], results: pl.DataFrame) -> lab.Found
     at_rates = (rows.filter(task=worst, learning_rate=rate) for rate in (DEFAULT, best[worst]))
     interval = mean_ratio(*(each["error"].to_numpy() for each in at_rates))
     outside = [f"{name} ({value:.2f})" for name, value in ratios.items() if value > NEAR]
-    farther = f"{len(outside)} of {len(ratios)} problems are farther off: {', '.join(outside)}; "
-    note = f"{farther if outside else ''}farthest on {worst}, best at {best[worst]:g}"
+    above = f"ratio above {NEAR:g} on {len(outside)} of {len(ratios)} problems: {', '.join(outside)}; "
+    note = f"{above if outside else ''}largest on {worst}, whose best learning rate is {best[worst]:g}"
     estimate = Estimate(ratios[worst], interval.low, interval.high, rows.height)
     return lab.Found(estimate, note, not outside if math.isfinite(ratios[worst]) else None)
 
@@ -122,15 +125,17 @@ def findings(config: LearningRateConfig) -> Iterator[lab.Finding]:
 
 def notes(config: LearningRateConfig) -> list[str]:
     return [
-        "Madam at its defaults; Adam with torch's betas; SGD with momentum 0.9. The rate is divided "
-        "by 10 after 70 % of the steps, in the published problems as published.",
-        f"Problems: scikit-learn's digits by dense ReLU networks of {WIDTH} units (He's start, no norm; depth counts "
-        "weight matrices) and by two small convolutions; the next word of generated sentences by an LSTM and a "
-        f"two-block transformer of {TEXT_WIDTH} units; a generated picture from {FREQUENCIES} random waves by dense "
-        "networks. Batches of 64 digits, 16 passages, 256 pixels.",
-        "The error is that of held-out examples at the last step: cross-entropy in nats, or half the mean square of "
-        "the picture; infinite where a model diverged. The best rate has the lowest mean error over seeds.",
-        "Of the published problems CIFAR-10 and Wikitext-2 can be run with --data; CIFAR-100, ImageNet and the GAN "
+        "Madam at its defaults; Adam with torch's betas; SGD with momentum 0.9. The learning rate is divided by 10 "
+        "after 70 % of the steps; in the published problems, as published.",
+        f"Digits: scikit-learn's digits, classified by dense ReLU networks of {WIDTH} units (He initialization, no "
+        "normalization; depth counts weight matrices) and by two small convolutions; batch 64.",
+        "Text: the next word of generated sentences, predicted by an LSTM and by a transformer of two blocks, both "
+        f"of {TEXT_WIDTH} units; batch 16 passages. Picture: a generated picture, fitted by dense networks on "
+        f"{FREQUENCIES} random waves; batch 256 pixels.",
+        "The error is measured on held-out examples at the last step: cross-entropy in nats, for pictures half the "
+        "mean squared error. It is infinite if a model diverged. The best learning rate has the lowest mean error "
+        "over seeds.",
+        "Of the published problems, CIFAR-10 and Wikitext-2 can be run with --data; CIFAR-100, ImageNet and the GAN "
         "cannot. All 75 values of the published figure are in published_rates.parquet.",
         lab.intervals_note("Student's t for logarithms of ratios"),
     ]
@@ -139,8 +144,8 @@ def notes(config: LearningRateConfig) -> list[str]:
 def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataFrame:
     return lab.curves_table(
         "Error by learning rate",
-        "The error at the end, by the rate at the beginning: a mean over seeds. Rates at which a model diverged have "
-        "no point.",
+        "Mean error over seeds at the last step, by initial learning rate. Learning rates at which a model diverged "
+        "have no point.",
         "learning rate",
         "error",
         lab.curves_by(results, "learning_rate", lambda rows: student(rows["error"].to_numpy())),
@@ -148,16 +153,19 @@ def error_by_rate(results: pl.DataFrame, config: LearningRateConfig) -> pl.DataF
 
 
 def read_published_rates(optimizer: str) -> pl.DataFrame:
-    """Of figure 1 of arXiv 2006.14560 (its notebook), a row for each task and rate.
+    """Return the values of figure 1 of arXiv 2006.14560 (from its notebook): one row per task and learning rate.
 
-    ``error``: per cent; of the GAN the Fréchet inception distance; of Wikitext-2 the perplexity, or infinity.
+    ``error`` is in per cent; for the GAN the Fréchet inception distance, for Wikitext-2 the perplexity or infinity.
     """
     table = pl.read_csv(Path(__file__).with_name("published_rates.csv")).filter(optimizer=optimizer)
     return table.select("optimizer", "task", "learning_rate", error=pl.coalesce("error", 100 - pl.col("accuracy")))
 
 
 def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str) -> lab.Training:
-    """Replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``: the same weights and examples at every rate."""
+    """Return the training; replica ``i`` has rate ``i // seeds`` and seed ``i % seeds``.
+
+    A seed has the same initial weights and examples at every rate.
+    """
     problem = PROBLEMS[problem_name]
     loss, on_test = problem.prepare(config.data, config.device)
     steps = config.steps or problem.steps
@@ -193,7 +201,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
             eval_every=math.ceil(steps / 4),
             monitor="error",
             lr_schedule=problem.schedule(steps),
-            compile=False,  # the widest step of a network of 64 layers takes minutes to compile
+            compile=False,  # the step of a network of 64 layers takes minutes to compile
         ),
         measure=measure,
     )
@@ -223,7 +231,7 @@ def train_at_rates(config: LearningRateConfig, problem_name: str, optimizer: str
     curves=error_by_rate,
 )
 def madam_learning_rate(config: LearningRateConfig) -> Iterator[lab.Training]:
-    # the longest first: the short ones fill what is left on several cores
+    # the longest first, so that several cores finish at about the same time
     for problem in reversed(config.problems):
         for optimizer in config.optimizers:
             yield train_at_rates(config, problem, optimizer)

@@ -1,4 +1,4 @@
-"""What the units with one boxed weight share: the weight, its box, its start and its penalty."""
+"""Base classes of the units with one boxed weight: the weight, its box, initialisation and penalty."""
 
 from abc import abstractmethod
 
@@ -10,7 +10,7 @@ from extrapolate.nn.arithmetic._functional import distance_to_bit, distance_to_t
 
 
 class _BoxedWeight(nn.Module):
-    """A ``weight`` of shape (O, I)."""
+    """Base class: a ``weight`` of shape (O, I)."""
 
     def __init__(
         self,
@@ -28,13 +28,13 @@ class _BoxedWeight(nn.Module):
     @staticmethod
     @abstractmethod
     def initialise(weight: Tensor) -> Tensor:
-        """Fills the weight, in place."""
+        """Initialise the weight in place."""
 
     def reset_parameters(self) -> None:
         self.initialise(self.weight)
 
     def effective_weight(self) -> Tensor:
-        """W of shape (O, I)."""
+        """Return W of shape (O, I)."""
         return self.weight
 
     def extra_repr(self) -> str:
@@ -42,22 +42,22 @@ class _BoxedWeight(nn.Module):
 
 
 class TritWeight(_BoxedWeight):
-    """A weight in [-1, 1], pulled to -1, 0 and 1."""
+    """A weight in the box [-1, 1]; the penalty pulls it to -1, 0 or 1."""
 
     box = {"weight": (-1.0, 1.0)}  # noqa: RUF012  (a constant of the class)
     initialise = staticmethod(_init.nau_)
 
     def penalty(self) -> Tensor:
-        """mean min(|W|, |1 - |W||): zero exactly when every weight is -1, 0 or 1."""
+        """Return mean min(|W|, |1 - |W||): zero exactly when every weight is -1, 0 or 1."""
         return distance_to_trit(self.weight).mean()
 
 
 class BitWeight(_BoxedWeight):
-    """A weight in [0, 1], pulled to 0 and 1."""
+    """A weight in the box [0, 1]; the penalty pulls it to 0 or 1."""
 
     box = {"weight": (0.0, 1.0)}  # noqa: RUF012  (a constant of the class)
     initialise = staticmethod(_init.nmu_)
 
     def penalty(self) -> Tensor:
-        """mean min(|W|, |1 - W|): zero exactly when every weight is 0 or 1."""
+        """Return mean min(|W|, |1 - W|): zero exactly when every weight is 0 or 1."""
         return distance_to_bit(self.weight).mean()

@@ -1,26 +1,26 @@
-"""Nonlinearities that reach their limits exactly, so that a state can be kept for thousands of steps."""
+"""Nonlinearities that reach their limits exactly, so that a network can keep a state for thousands of steps."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-#: Preactivations further from 0 than this cost, in the diagonal Neural GPU: just inside the kinks at -1 and 1.
+#: The diagonal Neural GPU penalises preactivations above this magnitude, just inside the kinks at -1 and 1.
 SATURATED = 0.9
 
 
 def hard_tanh(x: Tensor) -> Tensor:
-    """clip(x, -1, 1)."""
+    """Return clip(x, -1, 1)."""
     return x.clamp(-1.0, 1.0)
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """clip((x + 1)/2, 0, 1): slope 1/2 and kinks at -1 and 1, unlike ``torch.nn.Hardsigmoid``."""
+    """Return clip((x + 1)/2, 0, 1): slope 1/2 and kinks at -1 and 1, unlike ``torch.nn.Hardsigmoid``."""
     return (0.5 * x + 0.5).clamp(0.0, 1.0)
 
 
 def cutoff_sigmoid(x: Tensor, cutoff: float = 1.2) -> Tensor:
-    """clip(κ σ(x) - (κ - 1)/2, 0, 1): exactly 0 or 1 where |x| ≥ ln 11 for κ = 1.2.
+    """Return clip(κ σ(x) - (κ - 1)/2, 0, 1), κ = ``cutoff``: exactly 0 or 1 where |x| ≥ ln 11 for κ = 1.2.
 
     Source: Kaiser & Sutskever 2016 (arXiv 1511.08228).
     """
@@ -28,19 +28,22 @@ def cutoff_sigmoid(x: Tensor, cutoff: float = 1.2) -> Tensor:
 
 
 def saturation(x: Tensor) -> Tensor:
-    """Σ max(0, |x| - 0.9) over the last axis: how far preactivations have left the range where gradients flow."""
+    """Return Σ max(0, |x| - 0.9) over the last axis: how far preactivations leave the range where gradients flow."""
     return (x.abs() - SATURATED).clamp_min(0.0).sum(-1)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Multiples of 1/``levels``. ``share``: how far a number goes to the nearest one, 0 to 1."""
+    """Grid of multiples of 1/``quantization_levels``, to which numbers are rounded.
+
+    ``share``: fraction of the distance to the nearest multiple that a number moves, 0 to 1.
+    """
 
     quantization_levels: int
     share: float | Tensor = 1.0
 
     def round(self, x: Tensor) -> Tensor:
-        """Gradients pass as if nothing had happened."""
+        """Return x moved towards the grid; gradients pass unchanged (straight-through)."""
         return (
             x
             + (self.share * (torch.floor(x * self.quantization_levels + 0.5) / self.quantization_levels - x)).detach()

@@ -7,12 +7,12 @@ from extrapolate.nn.arithmetic._functional import gated_signs, linear
 from extrapolate.nn.arithmetic._nac import _NACWeights
 
 EPSILON = 1e-7
-#: The multiplication path saturates at e^20, and the penalty stops where a parameter is 20 away from 0.
+#: The multiplication path saturates at e^20; the penalty is 0 for parameters of magnitude 20 or more.
 OMEGA = 20.0
 
 
 class _INALUWeights(_NACWeights):
-    """W = tanh(Ŵ)·σ(M̂), started near 0.44 instead of around 0."""
+    """W = tanh(Ŵ)·σ(M̂), initialised near 0.44 instead of around 0."""
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.w_hat, 0.88, 0.2)
@@ -20,13 +20,15 @@ class _INALUWeights(_NACWeights):
 
 
 class INALU(nn.Module):
-    """y = σ(g)⊙a + (1 - σ(g))⊙m⊙s: weights of its own for each path, a gate that does not see x, signs kept.
+    """Improved NALU: y = σ(g)⊙a + (1 - σ(g))⊙m⊙s. (..., I) to (..., O).
 
-    a = W_a x; m = exp(min(W_m log max(|x|, 1e-7), 20)); s_o = Π_i (sign(x_i)·|W_m,oi| + 1 - |W_m,oi|); both W
-    are tanh(Ŵ)·σ(M̂), g is (O). (..., I) to (..., O). Exact weights: the NAC's where g is far above 0, NAC•'s
-    where it is far below. Published training clips every gradient to ±0.1, adds 0.05 times the penalty after
-    step 10,000 while the validation error is below 1, and starts stuck models anew. Source: Schlör, Ring &
-    Hotho 2020.
+    Unlike the NALU, each path has its own weights, the gate does not depend on x, and signs are kept. The addition
+    path is a = W_a x. The multiplication path is m = exp(min(W_m log max(|x|, 1e-7), 20)), its sign
+    s_o = Π_i (sign(x_i)·|W_m,oi| + 1 - |W_m,oi|). Both W are tanh(Ŵ)·σ(M̂) of shape (O, I); g has shape (O,). Exact
+    weights: those of the NAC where g is far above 0, those of NAC• where it is far below.
+
+    Published training clips every gradient to ±0.1. After step 10,000, while the validation error is below 1, it adds
+    0.05 times the penalty. It reinitialises stuck models. Source: Schlör, Ring & Hotho 2020.
     """
 
     operations = frozenset({"add", "sub", "mul", "div"})
@@ -51,12 +53,12 @@ class INALU(nn.Module):
         nn.init.normal_(self.gate, 0.0, 0.2)
 
     def effective_weight(self) -> Tensor:
-        """(O, I): of each output the weights of the path that its gate favours."""
+        """Return (O, I): for each output, the weights of the path that its gate favours."""
         added, multiplied = self.additive.effective_weight(), self.multiplicative.effective_weight()
         return torch.where(self.gate[:, None] > 0, added, multiplied)
 
     def penalty(self) -> Tensor:
-        """Σ of mean max(20 - |p|, 0) over the five parameters: zero where all are saturated."""
+        """Return Σ_p mean max(20 - |p|, 0) over the five parameters p: zero if all are saturated."""
         paths = (self.additive, self.multiplicative)
         parameters = [hat for path in paths for hat in (path.w_hat, path.m_hat)] + [self.gate]
         return torch.stack([torch.relu(OMEGA - p.abs()).mean() for p in parameters]).sum()

@@ -1,4 +1,4 @@
-"""The NALU whose paths have weights of their own (Madsen & Johansen 2020, their code)."""
+"""The NALU with separate weights per path (code of Madsen & Johansen 2020)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,10 @@ from extrapolate.nn.arithmetic._nac import NAC, NACMul
 
 
 class IndependentNALU(nn.Module):
-    """y = g⊙NAC(x) + (1-g)⊙NAC•(x), two sets of weights; g = σ(G x) without bias. (..., I) to (..., O).
+    """NALU with separate weights per path: y = g⊙NAC(x) + (1-g)⊙NAC•(x), g = σ(G x). (..., I) to (..., O).
 
-    The effective weights are those of ``nac`` and ``nac_mul``: which of them counts depends on x. The
-    multiplication path loses the sign of x. Source: the code of Madsen & Johansen 2020.
+    The gate has no bias. The effective weights are those of ``nac`` and ``nac_mul``; the gate weighs them, depending
+    on x. The multiplication path loses the sign of x. Source: the code of Madsen & Johansen 2020.
     """
 
     operations = frozenset({"add", "sub", "mul", "div"})

@@ -8,11 +8,12 @@ from extrapolate.nn.arithmetic._functional import linear
 
 
 class MCFC(nn.Module):
-    """y = o ⊙ (S x), S = softmax of the junction R over the outputs, o = σ(w + b). (..., I) to (..., O).
+    """Mass-conserving fully connected layer: y = o ⊙ (S x). (..., I) to (..., O).
 
-    Each input is shared out among the outputs, so mass is lost (o < 1) but never created. R is (O, I), w and
-    b are of the outputs. Exact weights, reached at infinity: S and o of 0 and 1, which add disjoint groups of
-    inputs. Source: Hoedt et al. 2021 (arXiv 2101.05186), the layer of the MC-LSTM without state.
+    S is the softmax of the junction R (O, I) over the outputs; o = σ(w + b) is a gate per output. Each input is
+    divided among the outputs, so mass is lost (o < 1) but never created. Exact weights: S and o of 0 and 1, which add
+    disjoint groups of inputs; parameters reach them only at infinity. Source: Hoedt et al. 2021 (arXiv 2101.05186),
+    the layer of the MC-LSTM without state.
     """
 
     operations = frozenset({"add"})
@@ -38,15 +39,15 @@ class MCFC(nn.Module):
         nn.init.zeros_(self.gate_bias)
 
     def fractions(self) -> Tensor:
-        """S of shape (O, I): what part of each input goes to each output; the columns sum to 1."""
+        """Return S of shape (O, I): the fraction of each input for each output; columns sum to 1."""
         return torch.softmax(self.junction, 0)
 
     def effective_weight(self) -> Tensor:
-        """o ⊙ S of shape (O, I), each in (0, 1)."""
+        """Return o ⊙ S of shape (O, I), each in (0, 1)."""
         return torch.sigmoid(self.gate_weight + self.gate_bias[:, None]) * self.fractions()
 
     def penalty(self) -> Tensor:
-        """-mean(R²) - mean(w²) - mean(b²): has no lowest value, so it saturates softmax and gate."""
+        """Return -mean(R²) - mean(w²) - mean(b²): it has no minimum, so it saturates softmax and gate."""
         squares = (self.junction.square(), self.gate_weight.square(), self.gate_bias.square())
         return -torch.stack([square.mean() for square in squares]).sum()
 

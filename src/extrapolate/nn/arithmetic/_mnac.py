@@ -1,4 +1,4 @@
-"""The NMU with logistic weights (Madsen & Johansen 2020, their code)."""
+"""The NMU with logistic weights (code of Madsen & Johansen 2020)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from extrapolate.nn.arithmetic._functional import gated_product
 
 
 class MNAC(nn.Module):
-    """y_o = Π_i (W_oi x_i + 1 - W_oi) with W = σ(Ŵ), neither boxed nor penalised. (..., I) to (..., O).
+    """NMU with logistic weights: y_o = Π_i (W_oi x_i + 1 - W_oi), W = σ(Ŵ). (..., I) to (..., O).
 
-    A weight of 1 multiplies its input in, 0 leaves it out; both only as Ŵ goes to infinity. Signs and zeros
-    of x are kept. Elsewhere "MNAC" may name the NAC in log space: here that is :class:`NACMul`. Source: the
-    code of Madsen & Johansen 2020, where it comes before the NMU.
+    It has neither box nor penalty. A weight of 1 multiplies by its input, 0 ignores the input; W reaches both only as
+    Ŵ goes to ±∞. Signs and zeros of x are kept. Other texts call the NAC in log space "MNAC": here that is
+    :class:`NACMul`. Source: the code of Madsen & Johansen 2020, an earlier version of the NMU.
     """
 
     operations = frozenset({"mul"})
@@ -34,7 +34,7 @@ class MNAC(nn.Module):
         _init.mnac_(self.w_hat)
 
     def effective_weight(self) -> Tensor:
-        """W of shape (O, I), each in (0, 1)."""
+        """Return W of shape (O, I), each in (0, 1)."""
         return torch.sigmoid(self.w_hat)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The mass-conserving layer in log space (Hoedt et al. 2021), plain and with two ways to keep signs."""
+"""The mass-conserving layer in log space (Hoedt et al. 2021), and two variants that keep signs."""
 
 from abc import abstractmethod
 
@@ -10,11 +10,11 @@ from extrapolate.nn.arithmetic._mcfc import MCFC
 
 
 class MulMCFC(nn.Module):
-    """y = exp(MCFC(log x) + b). (..., I) to (..., O). Inputs must be positive: the answer is nan otherwise.
+    """Multiplicative MCFC: y = exp(MCFC(log x) + b). (..., I) to (..., O).
 
-    Exact weights, reached at infinity: those of the MCFC, with b = 0; an exponent of 1 multiplies. Source:
-    Hoedt et al. 2021, without their extra output that takes up mass, as in Mistry, Farrahi & Hare 2022
-    (arXiv 2101.09530).
+    Inputs must be positive: negative ones give nan. Exact weights: those of the MCFC, with b = 0; an exponent of 1
+    multiplies. Source: Hoedt et al. 2021, without their extra output that absorbs mass, as in Mistry, Farrahi & Hare
+    2022 (arXiv 2101.09530).
     """
 
     operations = frozenset({"mul"})
@@ -36,7 +36,7 @@ class MulMCFC(nn.Module):
         nn.init.zeros_(self.bias)
 
     def effective_weight(self) -> Tensor:
-        """The exponents (O, I), each in (0, 1)."""
+        """Return the exponents (O, I), each in (0, 1)."""
         return self.mcfc.effective_weight()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,11 +44,11 @@ class MulMCFC(nn.Module):
 
 
 class _SignedMulMCFC(MulMCFC):
-    """MulMCFC(|x|) times a sign."""
+    """Base class: MulMCFC(|x|) times a sign."""
 
     @abstractmethod
     def sign(self, x: Tensor) -> Tensor:
-        """The sign of the product, (..., O)."""
+        """Return the sign of the product, (..., O)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.abs()) * self.sign(x)
@@ -67,8 +67,8 @@ class MulMCFCSignINALU(_SignedMulMCFC):
 class MulMCFCSignRealNPU(_SignedMulMCFC):
     """MulMCFC(|x|) times the RealNPU's sign cos(S k), k = ĝ·π·[x < 0]. (..., I) to (..., O).
 
-    S is the softmax of the junction, ĝ = clip(g, 0, 1) gates the inputs' signs. Source: Mistry, Farrahi &
-    Hare 2022 (arXiv 2101.09530).
+    S is the softmax of the junction; ĝ = clip(g, 0, 1) is a gate per input. Source: Mistry, Farrahi & Hare 2022
+    (arXiv 2101.09530).
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MulMCFCSignRealNPU(_SignedMulMCFC):
         nn.init.constant_(self.gate, 0.5)
 
     def penalty(self) -> Tensor:
-        """A tenth of the gate's mean min(g, 1 - g); the part ``mcfc`` states its own."""
+        """Return mean min(g, 1 - g) of the gate, divided by 10; the submodule ``mcfc`` has its own penalty."""
         return GATE_SHARE * distance_to_bit(self.gate).mean()
 
     def sign(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The neural accumulator and its multiplicative twin (Trask et al. 2018)."""
+"""The neural accumulator and its multiplicative variant (Trask et al. 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from extrapolate.nn.arithmetic._functional import linear, log_magnitude
 
 
 class _NACWeights(nn.Module):
-    """W = tanh(Ŵ)·σ(M̂), pulled towards -1, 0 and 1 by its shape; it reaches ±1 only at infinity."""
+    """W = tanh(Ŵ)·σ(M̂), a shape that favours -1, 0 and 1; it reaches ±1 only as the parameters go to infinity."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class _NACWeights(nn.Module):
         _init.nac_(self.m_hat)
 
     def effective_weight(self) -> Tensor:
-        """W of shape (O, I), each in (-1, 1)."""
+        """Return W of shape (O, I), each in (-1, 1)."""
         return torch.tanh(self.w_hat) * torch.sigmoid(self.m_hat)
 
     def extra_repr(self) -> str:
@@ -50,10 +50,10 @@ class NAC(_NACWeights):
 
 
 class NACMul(_NACWeights):
-    """NAC•, the accumulator in log space: y = exp(W log(|x| + 1e-7)). (..., I) to (..., O).
+    """NAC•, the neural accumulator in log space: y = exp(W log(|x| + 1e-7)). (..., I) to (..., O).
 
-    Exact weights: (1, 1) multiplies, (1, -1) divides. It loses the sign of x, so it cannot be exact where
-    inputs are negative. Source: Trask et al. 2018; named NAC• by Madsen & Johansen 2020.
+    W = tanh(Ŵ)·σ(M̂). Exact weights: (1, 1) multiplies, (1, -1) divides. It loses the sign of x, so it cannot be
+    exact for negative inputs. Source: Trask et al. 2018; named NAC• by Madsen & Johansen 2020.
     """
 
     operations = frozenset({"mul", "div"})

@@ -8,10 +8,11 @@ from extrapolate.nn.arithmetic._nac import NAC
 
 
 class NALU(nn.Module):
-    """y = g⊙a + (1-g)⊙m: an addition path and a multiplication path share W; the gate sees x.
+    """Neural arithmetic logic unit: y = g⊙a + (1-g)⊙m. (..., I) to (..., O).
 
-    W = tanh(Ŵ)·σ(M̂) of the accumulator ``nac``, a = W x, m = exp(W log(|x| + 1e-7)), g = σ(G x) without
-    bias. (..., I) to (..., O). The multiplication path loses the sign of x. Source: Trask et al. 2018.
+    The addition path a = W x and the multiplication path m = exp(W log(|x| + 1e-7)) share W = tanh(Ŵ)·σ(M̂) of the
+    accumulator ``nac``. The gate g = σ(G x) depends on x and has no bias. The multiplication path loses the sign of
+    x. Source: Trask et al. 2018.
     """
 
     operations = frozenset({"add", "sub", "mul", "div"})
@@ -34,11 +35,11 @@ class NALU(nn.Module):
         nn.init.xavier_uniform_(self.gate)
 
     def effective_weight(self) -> Tensor:
-        """W of shape (O, I), shared by both paths."""
+        """Return W of shape (O, I), which both paths share."""
         return self.nac.effective_weight()
 
     def share_added(self, x: Tensor) -> Tensor:
-        """g of shape (..., O): how much of the answer is the addition path's."""
+        """Return the gate g of shape (..., O): the weight of the addition path in the output."""
         return torch.sigmoid(linear(x, self.gate))
 
     def forward(self, x: Tensor) -> Tensor:

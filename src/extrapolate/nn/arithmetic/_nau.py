@@ -7,9 +7,10 @@ from extrapolate.nn.arithmetic._functional import linear
 
 
 class NAU(TritWeight):
-    """y = W x with W kept in [-1, 1] and pulled to -1, 0, 1 by its penalty. (..., I) to (..., O).
+    """Neural addition unit: y = W x, with W in the box [-1, 1]. (..., I) to (..., O).
 
-    Exact weights: (1, 1) adds, (1, -1) subtracts, 0 ignores. Source: Madsen & Johansen 2020.
+    The penalty pulls weights to -1, 0 or 1. Exact weights: (1, 1) adds, (1, -1) subtracts, 0 ignores. Source: Madsen
+    & Johansen 2020.
     """
 
     operations = frozenset({"add", "sub"})

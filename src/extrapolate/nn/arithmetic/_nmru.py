@@ -15,12 +15,13 @@ from extrapolate.nn.arithmetic._functional import (
 
 
 class NMRU(BitWeight):
-    """An NMU of the inputs and their reciprocals: x' = [x, 1/x], y = NMU(|x'|)·cos(W k), k = π·[x' < 0].
+    """Neural multiplicative reciprocal unit: y = NMU(|x'|)·cos(W k). (..., I) to (..., O).
 
-    W is (O, 2I), kept in [0, 1]: the first I columns multiply, the others divide. (..., I) to (..., O).
-    While training the reciprocal is 1/(x + ε), ε = 2^-23. Exact weights: (1, 1, 0, 0) multiplies, (1, 0, 0,
-    1) divides; signs of x are kept there. Inputs of 0 must be excluded. Source: Mistry, Farrahi & Hare 2021
-    (arXiv 2110.05177), the form with sign retrieval.
+    It applies an NMU to the inputs and their reciprocals, x' = [x, 1/x]; k = π·[x' < 0] keeps signs. W is (O, 2I) in
+    the box [0, 1]: its first I columns multiply, the others divide. In training mode the reciprocal is 1/(x + ε),
+    ε = 2^-23. Exact weights: (1, 1, 0, 0) multiplies, (1, 0, 0, 1) divides; both keep signs. Inputs must not be 0.
+
+    Source: Mistry, Farrahi & Hare 2021 (arXiv 2110.05177), the form with sign retrieval.
     """
 
     operations = frozenset({"mul", "div"})
@@ -37,11 +38,11 @@ class NMRU(BitWeight):
         self.in_features = in_features
 
     def effective_weight(self) -> Tensor:
-        """W of shape (O, 2I), on [x, 1/x]."""
+        """Return W of shape (O, 2I), which acts on [x, 1/x]."""
         return self.weight
 
     def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x and 1/x, each (..., I): never joined, since a fused step vectorises over the parts only."""
+        """Return x and 1/x, each (..., I). Not concatenated: a fused step vectorises only over the parts."""
         return x, 1 / (x + FLOAT32_EPSILON if self.training else x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,10 +53,10 @@ class NMRU(BitWeight):
 
 
 class GatedNMRU(NMRU):
-    """The NMRU of [x, 1/x]⊙g, with a gate g (2I) kept in [0, 1]. (..., I) to (..., O).
+    """NMRU of the gated inputs [x, 1/x]⊙g, with a gate g (2I,) in the box [0, 1]. (..., I) to (..., O).
 
-    A closed gate makes its input 0, not absent: exact weights are the NMRU's, with open gates where they
-    are 1. Source: Mistry, Farrahi & Hare 2021, and its code.
+    A closed gate replaces its input by 0; it does not remove the input. Exact weights: those of the NMRU, with gates
+    of 1 wherever a weight is 1. Source: Mistry, Farrahi & Hare 2021, and its code.
     """
 
     box = {"weight": (0.0, 1.0), "gate": (0.0, 1.0)}  # noqa: RUF012  (a constant of the class)
@@ -76,7 +77,7 @@ class GatedNMRU(NMRU):
         nn.init.constant_(self.gate, 0.5)
 
     def penalty(self) -> Tensor:
-        """The weights' mean min(|W|, |1 - W|) plus a tenth of the gate's: zero when all are 0 or 1."""
+        """Return mean min(|W|, |1 - W|), plus 0.1 times the same of the gate: zero when all are 0 or 1."""
         return super().penalty() + GATE_SHARE * distance_to_bit(self.gate).mean()
 
     def inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:

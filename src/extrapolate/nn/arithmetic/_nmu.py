@@ -7,11 +7,10 @@ from extrapolate.nn.arithmetic._functional import gated_product
 
 
 class NMU(BitWeight):
-    """y_o = Π_i (W_oi x_i + 1 - W_oi) with W kept in [0, 1]. (..., I) to (..., O).
+    """Neural multiplication unit: y_o = Π_i (W_oi x_i + 1 - W_oi), W in the box [0, 1]. (..., I) to (..., O).
 
-    A weight of 1 multiplies its input in, 0 leaves it out. Signs and zeros of x are kept. Source: Madsen &
-    Johansen 2020. Products of 100 inputs leave float32's range for inputs far from 1: use
-    float64 there.
+    Exact weights: 1 multiplies by its input, 0 ignores the input. Signs and zeros of x are kept. Products of 100
+    inputs far from 1 leave the range of float32: use float64 for them. Source: Madsen & Johansen 2020.
     """
 
     operations = frozenset({"mul"})

@@ -8,11 +8,12 @@ from extrapolate.nn.arithmetic._real_npu import _PowerWeights
 
 
 class NPU(_PowerWeights):
-    """y = exp(W_r log r - W_i k)·cos(W_r k + W_i log r), the real part of a product of complex powers.
+    """Neural power unit: y = exp(W_r log r - W_i k)·cos(W_r k + W_i log r). (..., I) to (..., O).
 
-    (..., I) to (..., O). r, k and the gate as in :class:`RealNPU`; ``weight`` is W_r. Exact weights: (1, 1)
-    multiplies, (1, -1) divides, with W_i = 0 and ĝ = 1; signs of x are kept there. Published training adds a
-    small growing multiple of :func:`l1_norm`. Source: Heim, Pevný & Šmídl 2020 (arXiv 2006.01681).
+    It is the real part of a product of complex powers. r, k and the gate ĝ are those of :class:`RealNPU`; ``weight``
+    is W_r, ``weight_imag`` W_i. Exact weights, with W_i = 0 and ĝ = 1: (1, 1) multiplies, (1, -1) divides; both keep
+    signs. Published training adds a multiple of :func:`l1_norm`, small at first and growing. Source: Heim, Pevný &
+    Šmídl 2020 (arXiv 2006.01681).
     """
 
     def __init__(

@@ -6,31 +6,30 @@ from torch import Tensor
 from extrapolate.nn.arithmetic._boxed_weight import TritWeight
 from extrapolate.nn.arithmetic._functional import gated_signs, product
 
-#: While training, tanh(1000 W)² stands for |W|: 1 for all but the smallest weights.
+#: In training mode tanh(1000 W)² replaces |W|; it is 1 for all but the smallest weights.
 STEEPNESS = 1000.0
 
 
 class NRU(TritWeight):
-    """y_o = Π_i (sign(x_i)·|x_i|^W_oi·s_oi + 1 - s_oi), s = |W|, with W kept in [-1, 1].
+    """Neural reciprocal unit: y_o = Π_i (sign(x_i)·|x_i|^W_oi·s_oi + 1 - s_oi), s = |W|. (..., I) to (..., O).
 
-    (..., I) to (..., O). While training s = tanh(1000 W)² instead: almost a switch, flat but for |W| below
-    about 0.002. Exact weights: (1, 1) multiplies, (1, -1) divides, 0 ignores; signs of x are kept there.
-    Inputs of 0 must be excluded: their negative powers are infinite. Source: Mistry, Farrahi & Hare 2021
-    (arXiv 2110.05177).
+    W is in the box [-1, 1]. In training mode s = tanh(1000 W)² instead: almost a switch, constant except for |W|
+    below about 0.002. Exact weights: (1, 1) multiplies, (1, -1) divides, both with signs; 0 ignores. Inputs must not
+    be 0: their negative powers are infinite. Source: Mistry, Farrahi & Hare 2021 (arXiv 2110.05177).
     """
 
     operations = frozenset({"mul", "div"})
 
     def powers(self, x: Tensor) -> Tensor:
-        """|x_i|^W_oi, (..., O, I)."""
+        """Return |x_i|^W_oi, (..., O, I)."""
         magnitude = x.abs().unsqueeze(-2)
         if not self.training:
             return magnitude**self.weight
-        # twice as fast with its gradient, and off by a few float32 roundings where the magnitude is large
+        # forward and backward twice as fast; off by a few float32 rounding errors for large magnitudes
         return torch.exp(torch.special.xlogy(self.weight, magnitude))
 
     def product_of(self, factors: Tensor) -> Tensor:
-        """Multiplies the factors (..., O, I) together, each as far as its weight lets it in."""
+        """Return Π_i (factor_oi·s_oi + 1 - s_oi), (..., O), of factors (..., O, I)."""
         strength = torch.tanh(STEEPNESS * self.weight).square() if self.training else self.weight.abs()
         return product(factors * strength + (1 - strength))
 
@@ -39,10 +38,10 @@ class NRU(TritWeight):
 
 
 class NRUSeparateSign(NRU):
-    """The NRU of |x|, times the sign Π_i sign(x_i)^round(W_oi). (..., I) to (..., O).
+    """NRU of |x|, times the sign Π_i sign(x_i)^round(W_oi). (..., I) to (..., O).
 
-    The sign is right as soon as every weight rounds to the right integer, and carries no gradient.
-    Source: Mistry, Farrahi & Hare 2021.
+    The sign is correct once every weight rounds to the correct integer; it has no gradient. Source: Mistry, Farrahi &
+    Hare 2021.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from extrapolate.nn.arithmetic._functional import FLOAT32_EPSILON, distance_to_b
 
 
 class _PowerWeights(nn.Module):
-    """Exponents ``weight`` (O, I) and a gate (I) that makes an input 1, which no power changes."""
+    """Exponents ``weight`` (O, I) and a gate (I,). A closed gate replaces its input by 1, which no power changes."""
 
     operations = frozenset({"mul", "div"})
     initialise = staticmethod(nn.init.xavier_uniform_)
@@ -32,11 +32,11 @@ class _PowerWeights(nn.Module):
         nn.init.constant_(self.gate, 0.5)
 
     def effective_weight(self) -> Tensor:
-        """ĝ⊙W of shape (O, I): the exponent of each input, 0 behind a closed gate."""
+        """Return ĝ⊙W of shape (O, I): the exponent of each input, 0 if its gate is closed."""
         return self.gate.clamp(0, 1) * self.weight
 
     def polar(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """log r and k of the gated inputs, both (..., I)."""
+        """Return log r and k of the gated inputs, both (..., I)."""
         gate = self.gate.clamp(0, 1)
         return torch.log(gate * (x.abs() + FLOAT32_EPSILON) + (1 - gate)), gate * phase(x)
 
@@ -45,11 +45,12 @@ class _PowerWeights(nn.Module):
 
 
 class RealNPU(_PowerWeights):
-    """y = exp(W log r)·cos(W k), r = ĝ(|x| + ε) + 1 - ĝ, k = ĝ·π·[x < 0], ĝ = clip(g, 0, 1).
+    """Real neural power unit: y = exp(W log r)·cos(W k). (..., I) to (..., O).
 
-    (..., I) to (..., O). ε = 2^-23. Exact weights: (1, 1) multiplies, (1, -1) divides, 1/2 is a root, with ĝ
-    = 1; signs of x are kept there. Published training adds a small growing multiple of :func:`l1_norm`.
-    Source: Heim, Pevný & Šmídl 2020 (arXiv 2006.01681).
+    r = ĝ(|x| + ε) + 1 - ĝ, k = ĝ·π·[x < 0], with a gate per input ĝ = clip(g, 0, 1) and ε = 2^-23. Exact weights,
+    with ĝ = 1: (1, 1) multiplies, (1, -1) divides, 1/2 is a square root; integer weights keep signs. Published
+    training adds a multiple of :func:`l1_norm`, small at first and growing. Source: Heim, Pevný & Šmídl 2020
+    (arXiv 2006.01681).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,15 +59,15 @@ class RealNPU(_PowerWeights):
 
 
 class ModifiedRealNPU(RealNPU):
-    """The RealNPU with W kept in [-1, 1], g in [0, 1], and both pulled to the ends of their boxes.
+    """RealNPU with W in the box [-1, 1], g in [0, 1], and a penalty that pulls both to the ends of their boxes.
 
-    It starts like the NAU. An input that does not matter has W = ±1 behind a closed gate. Source: Mistry,
-    Farrahi & Hare 2021 (arXiv 2110.05177).
+    W is initialised as in the NAU. For an irrelevant input the exact weights are W = ±1 with a closed gate. Source:
+    Mistry, Farrahi & Hare 2021 (arXiv 2110.05177).
     """
 
     box = {"weight": (-1.0, 1.0), "gate": (0.0, 1.0)}  # noqa: RUF012  (a constant of the class)
     initialise = staticmethod(_init.nau_)
 
     def penalty(self) -> Tensor:
-        """mean |1 - |W|| + mean min(g, 1 - g): zero exactly when every |W| is 1 and every gate 0 or 1."""
+        """Return mean |1 - |W|| + mean min(g, 1 - g): zero exactly when every |W| is 1 and every gate 0 or 1."""
         return (1 - self.weight.abs()).abs().mean() + distance_to_bit(self.gate).mean()

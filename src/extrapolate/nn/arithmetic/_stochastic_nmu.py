@@ -11,13 +11,13 @@ from extrapolate.nn.arithmetic._nmu import NMU
 
 
 class _NoisyNMU(NMU):
-    """While training y = NMU(x⊙n) / NMU(n) with the same W, n uniform on [1, high); else y = NMU(x).
+    """In training mode y = NMU(x⊙n) / NMU(n) with the same W, n uniform on [1, high); else y = NMU(x).
 
-    The noise cancels at exact weights, and makes the gradient of wrong optima vary, which frees them. The
-    denominator is at least 1 for n ≥ 1 and W in the box. ``x`` is never written to.
+    The noise cancels at exact weights. At wrong optima it makes the gradient vary, so that training escapes from
+    them. The denominator is at least 1 for n ≥ 1 and W in the box. ``x`` is not modified.
 
-    The buffer ``key`` (int64, ``seed, stream, step``; None: torch's global generator) makes the noise a
-    pure function of the key; a loop over replicas sets it through ``torch.func.functional_call``.
+    The buffer ``key`` (int64, ``seed, stream, step``) makes the noise a pure function of the key. If it is None, the
+    noise comes from torch's global generator. A loop over replicas sets it through ``torch.func.functional_call``.
     """
 
     key: Tensor | None
@@ -35,10 +35,10 @@ class _NoisyNMU(NMU):
 
     @abstractmethod
     def noise_high(self, x: Tensor) -> Tensor | float:
-        """The upper end of the noise for the batch ``x``."""
+        """Return the upper bound of the noise for the batch ``x``."""
 
     def sample_noise(self, x: Tensor) -> Tensor:
-        """Noise of the shape of ``x``, uniform on [1, noise_high(x))."""
+        """Sample noise of the shape of ``x``, uniform on [1, noise_high(x))."""
         uniform = torch.rand_like(x) if self.key is None else ops.uniform_like(self.key, x)
         return 1 + (self.noise_high(x) - 1) * uniform
 
@@ -50,10 +50,13 @@ class _NoisyNMU(NMU):
 
 
 class StochasticNMU(_NoisyNMU):
-    """The NMU with multiplicative noise U(1, high) on its input while training. (..., I) to (..., O).
+    """Stochastic NMU: in training mode y = NMU(x⊙n) / NMU(n), n ~ U(1, high); else NMU(x). (..., I) to (..., O).
+
+    The noise n has the shape of x and cancels at exact weights. At wrong optima it makes the gradient vary, so that
+    training escapes from them.
 
     Args:
-        high: the upper end of the noise, above 1; 5 as published.
+        high: upper bound of the noise, above 1; published: 5.
 
     Source: Mistry, Farrahi & Hare 2022 (arXiv 2211.05624).
     """
@@ -80,13 +83,13 @@ class StochasticNMU(_NoisyNMU):
 
 
 class BatchStochasticNMU(_NoisyNMU):
-    """The stochastic NMU whose noise range follows the batch: U(1, 1 + 1/std(x)). (..., I) to (..., O).
+    """Stochastic NMU with noise U(1, 1 + 1/std(x)) that depends on the batch. (..., I) to (..., O).
 
-    std is taken over all elements of the batch, anew at every call, and carries no gradient; a batch
-    without spread gets the widest range, 1 + 1e6. Source: Mistry, Farrahi & Hare 2022.
+    Every call computes std over all elements of its batch, without a gradient. If all elements are equal, the upper
+    bound is 1 + 1e6. Source: Mistry, Farrahi & Hare 2022.
     """
 
     def noise_high(self, x: Tensor) -> Tensor:
-        # fewer than two elements have no spread, for which torch gives NaN
+        # for fewer than two elements torch's std is NaN
         spread = x.detach().std() if x.numel() > 1 else x.new_zeros(())
         return 1 + 1 / spread.clamp_min(1e-6)

@@ -1,1 +1,1 @@
-"""Neural GPUs: one cell changes every position of a sequence at each step. ``extrapolate.nn`` exports them."""
+"""Neural GPUs: at each step one cell updates all positions of a sequence. ``extrapolate.nn`` exports them."""

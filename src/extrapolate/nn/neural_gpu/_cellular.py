@@ -1,4 +1,4 @@
-"""What the Neural GPUs share: a place for each symbol, changed everywhere at once by one cell, step after step."""
+"""Base class of the Neural GPUs: a state with one position per symbol, which one cell updates at each step."""
 
 from abc import abstractmethod
 from collections import deque
@@ -10,36 +10,37 @@ from torch import Tensor, nn
 from extrapolate import ops
 from extrapolate.nn._pretrained import Pretrained
 
-#: The symbol that stands behind the end of a sequence; it is embedded as zeros, and an answer may contain it.
+#: The padding symbol after the end of a sequence. Its embedding is zeros; an output may contain it.
 PAD = 0
 
-#: Streams of random numbers are this far apart from step to step: a model has fewer parts that draw.
+#: Difference between the random streams of consecutive steps; a model has fewer modules that sample.
 _STREAMS = 1 << 16
 
 
 class CellularNetwork(Pretrained):
-    """Symbols (B, n) to logits (B, n, classes) by a cell that is applied over and over to a state (B, n, ...).
+    """Base class: symbols (B, n) to logits (B, n, classes), by repeated steps of a cell on a state (B, n, ...).
 
-    ``cell(state) -> state`` is all that happens in a step, so the state can be looked at after each of them::
+    A step is ``cell(state) -> state`` and nothing else, so you can inspect the state after each step::
 
         for state in model.states(symbols): ...
         logits = model.read(state)
 
-    A subclass says how a state begins, which cell takes step t, how the state is read, and how many steps there are
-    unless told.
+    A subclass defines the initial state, the cell of step t, the read-out and the default number of steps.
 
-    Common arguments:
-        symbols: int64 (B, n); 0 is the padding.
-        steps: how often the cell is applied: one number for all, or int64 (B,), where a sequence whose steps are
-            done stays as it is. Default: the subclass says.
-        span: bool (B, n), the places that take part; elsewhere the state is zero. It must hold the answer as well.
-            Default: where symbols are not padding.
+    Arguments of the methods:
+        symbols: int64 (B, n); 0 is padding.
+        steps: number of steps: an int for all sequences, or int64 (B,). In the second case a sequence keeps its state
+            after its own number of steps. Default: see the subclass.
+        span: bool (B, n), True at active positions; the state is zero elsewhere. It must cover the answer as well.
+            Default: positions that are not padding.
+
+    Raises ValueError for sizes out of range.
     """
 
     def __init__(self, symbols: int, classes: int, channels: int, dropout: float) -> None:
         super().__init__()
         if min(symbols, classes, channels) < 1:
-            raise ValueError(f"symbols={symbols}, classes={classes} and maps={channels} must be at least 1")
+            raise ValueError(f"symbols={symbols}, classes={classes} and channels={channels} must be at least 1")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout} must be at least 0 and below 1")
         self.symbols, self.classes, self.channels, self.dropout = symbols, classes, channels, dropout
@@ -49,26 +50,26 @@ class CellularNetwork(Pretrained):
 
     @abstractmethod
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
-        """The state before the first step."""
+        """Return the state before the first step."""
 
     @abstractmethod
     def cell_at(self, step: int) -> nn.Module:
-        """The cell that takes step ``step``, counted from 0."""
+        """Return the cell of step ``step``, counted from 0."""
 
     @abstractmethod
     def read(self, state: Tensor) -> Tensor:
-        """Logits (B, n, classes) from a state."""
+        """Return the logits (B, n, classes) of a state."""
 
     @abstractmethod
     def default_steps(self, symbols: Tensor, span: Tensor) -> int | Tensor:
-        """The steps that are taken unless told."""
+        """Return the default number of steps: an int, or int64 (B,)."""
 
     @abstractmethod
     def advance(self, state: Tensor, span: Tensor, step: int) -> Tensor:
-        """The state after step ``step``, zero outside ``span``; with dropout while training."""
+        """Return the state after step ``step``, zero outside ``span``; with dropout in training mode."""
 
     def advance_steps(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
-        """The state after these steps, as :meth:`advance` after :meth:`advance`."""
+        """Return the state after all ``steps``, the same as repeated :meth:`advance`."""
         for step in steps:
             state = self.advance(state, span, step)
         return state
@@ -76,7 +77,7 @@ class CellularNetwork(Pretrained):
     def states(
         self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
     ) -> Iterator[Tensor]:
-        """The state before the first step, and after each."""
+        """Yield the state before the first step, then the state after each step."""
         span = span_of(symbols) if span is None else span
         state = self.begin(symbols, span)
         yield state
@@ -93,10 +94,10 @@ class CellularNetwork(Pretrained):
         return self.read(state)
 
     def dropout_mask(self, like: Tensor, probability: float | Tensor, step: int) -> Tensor:
-        """bool, of the shape of ``like``: what dropout leaves in step ``step``, each with ``probability``.
+        """Sample bool of the shape of ``like`` for step ``step``: True, with ``probability``, where values are kept.
 
-        The buffer ``key`` (int64, ``seed, stream, step``; None: torch's global generator) makes it a pure function
-        of the key and the step.
+        It is a pure function of the step and the buffer ``key`` (int64, ``seed, stream, step``). If ``key`` is None,
+        it comes from torch's global generator.
         """
         if self.key is None:
             return torch.rand_like(like) < probability
@@ -108,11 +109,11 @@ class CellularNetwork(Pretrained):
 
 
 def span_of(symbols: Tensor) -> Tensor:
-    """bool (B, n): where there are symbols; for (B, n, rows), in any row."""
-    there = symbols != PAD
-    return there if there.dim() == 2 else there.any(-1)
+    """Return bool (B, n): True where symbols are not padding; for symbols (B, n, rows), in any row."""
+    present = symbols != PAD
+    return present if present.dim() == 2 else present.any(-1)
 
 
 def spread(rows: Tensor, like: Tensor) -> Tensor:
-    """``rows`` (B, ...) with as many axes as ``like``, to broadcast against it."""
+    """Append axes of size 1 to ``rows`` (B, ...), so that it broadcasts against ``like``."""
     return rows.reshape(*rows.shape, *[1] * (like.dim() - rows.dim()))

@@ -1,4 +1,4 @@
-"""A convolution over three places of (B, n, m) on a CPU, and its gradients; weights as the diagonal cell has them."""
+"""A convolution over three positions of (B, n, m) for CPUs, and its gradients; weights as in the diagonal cell."""
 
 import numpy as np
 import torch
@@ -6,10 +6,17 @@ from torch import Tensor
 
 
 class Convolution:
-    """Winograd's F(4, 3): six products for four places, instead of twelve (see :mod:`._convolution_kernels`).
+    """Convolution over three positions by Winograd's F(4, 3), with zero padding.
 
-    ``weight`` (outputs, left | own | right place's m maps) and ``bias`` are float32, and so is all that is given to
-    its methods; ``shape`` is that of the input, (B, n, m). Zeros lie beyond the ends.
+    It computes four outputs with six products instead of twelve (see :mod:`._convolution_kernels`).
+
+    Args:
+        weight: (outputs, 3 m): columns are the m channels of the left neighbour, the position itself, and the right
+            neighbour.
+        bias: (outputs,).
+        shape: shape of the input, (B, n, m).
+
+    All tensors are float32.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, shape: torch.Size) -> None:
@@ -20,43 +27,47 @@ class Convolution:
         self.filter = torch.from_numpy(filter_transform(*kernels.POINTS)).float()
         taps = weight.view(outputs, 3, width).permute(1, 2, 0).reshape(3, -1)
         self.weight = (self.filter @ taps).view(-1, width, outputs)
-        tiles = count * -(-length // kernels.PLACES)
+        tiles = count * -(-length // kernels.TILE)
         self.values, self.products = (weight.new_empty(len(self.filter), tiles, each) for each in (width, outputs))
 
     def __call__(self, x: Tensor, y: Tensor) -> None:
-        """y (B, n, outputs) ← the convolution of x (B, n, m)."""
+        """Write the convolution of x (B, n, m) to y (B, n, outputs)."""
         self.kernels.input_transform(x.numpy(), self.values.numpy())
         torch.bmm(self.values, self.weight, out=self.products)
         self.kernels.output_transform(self.products.numpy(), self.bias.numpy(), y.numpy())
 
 
 class Gradients:
-    """Those of a convolution; of weight and bias, the sum over all calls."""
+    """Gradients of a convolution; those of weight and bias are summed over all calls."""
 
     def __init__(self, convolution: Convolution) -> None:
         self.convolution = convolution
         self.dweight, self.dbias = torch.zeros_like(convolution.weight), torch.zeros_like(convolution.bias)
 
     def __call__(self, dy: Tensor, x: Tensor, dx: Tensor) -> None:
-        """dx (B, n, m), which may be x, ← its gradient from that of the output, dy (B, n, outputs)."""
-        of, kernels = self.convolution, self.convolution.kernels
-        kernels.input_transform(x.numpy(), of.values.numpy())
-        kernels.output_adjoint(dy.numpy(), of.products.numpy())
-        self.dweight.baddbmm_(of.values.transpose(1, 2), of.products)
+        """Write the gradient of x to dx (B, n, m), from the gradient of the output, dy (B, n, outputs).
+
+        ``dx`` may be ``x``.
+        """
+        convolution, kernels = self.convolution, self.convolution.kernels
+        kernels.input_transform(x.numpy(), convolution.values.numpy())
+        kernels.output_adjoint(dy.numpy(), convolution.products.numpy())
+        self.dweight.baddbmm_(convolution.values.transpose(1, 2), convolution.products)
         self.dbias += dy.sum((0, 1))
-        torch.bmm(of.products, of.weight.transpose(1, 2), out=of.values)
-        kernels.input_adjoint(of.values.numpy(), dx.numpy())
+        torch.bmm(convolution.products, convolution.weight.transpose(1, 2), out=convolution.values)
+        kernels.input_adjoint(convolution.values.numpy(), dx.numpy())
 
     def sums(self) -> tuple[Tensor, Tensor]:
-        """Of weight and bias."""
+        """Return the gradients of weight and bias, summed over all calls."""
         dtaps = (self.convolution.filter.T @ self.dweight.flatten(1)).view(3, *self.dweight.shape[1:])
         return dtaps.permute(2, 0, 1).flatten(1), self.dbias
 
 
 def filter_transform(a: float, b: float) -> np.ndarray:
-    """(6, 3): from three weights to their values at 0, a, -a, b, -b and infinity; float64.
+    """Return the matrix (6, 3) from three weights to their values at 0, a, -a, b, -b and infinity; float64.
 
-    A value is that of the polynomial of these weights, divided by the product of the point's distances to the others.
+    The weights are the coefficients of a polynomial. Its value at each point is divided by the product of the
+    point's distances to the other points.
     """
     points = [0, a, -a, b, -b]
     distances = [np.prod([p - q for q in points if q != p]) for p in points]

@@ -1,13 +1,14 @@
-"""The passes around the products of :mod:`._convolution`, compiled by numba: Winograd's F(4, 3) in one dimension.
+"""The transforms before and after the products of :mod:`._convolution`: Winograd's F(4, 3), compiled by numba.
 
-Four places of the output and the six of the input under them are a tile; of the last one, what lies beyond the end
-counts as zeros. What is multiplied is six sums of a tile's places, its values at the points 0, a, -a, b, -b and
-infinity: arrays (6, tiles, m) of float32, a sequence's tiles behind one another. Other arrays are (B, n, m).
+A tile is four output positions and the six input positions that they depend on. Positions beyond the end of the
+sequence count as zeros. The transform replaces the six input positions by six sums, their values at the points 0, a,
+-a, b, -b and infinity. These are float32 arrays (6, tiles, m); the tiles of a sequence are adjacent. Other arrays are
+(B, n, m).
 
-Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308), section 4.1, with other points:
-a = 3/4 and b = 3/2 have exact squares and cubes, and sums round less with them than with 1 and 2.
+Source: Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308), section 4.1, with other
+points: a = 3/4 and b = 3/2 have exact squares and cubes, and rounding errors are smaller than with 1 and 2.
 
-A row of each array has a name of its own, and a loop few of them: of more the compiler cannot tell that none overlap.
+Each loop uses few array rows, each with its own name: with more rows the compiler cannot prove that none overlap.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ from numba import njit
 
 FAST = {"reassoc", "nsz", "contract"}
 
-PLACES = 4
+#: Output positions of a tile.
+TILE = 4
 POINTS = (0.75, 1.5)
 
 A, B = (np.float32(point) for point in POINTS)
@@ -25,7 +27,7 @@ SUM, PRODUCT = A2 + B2, A2 * B2
 
 @njit(inline="always")
 def _row(x, i, zeros):
-    """``x[i]``, or ``zeros`` beyond the ends."""
+    """Return ``x[i]``, or ``zeros`` beyond the ends."""
     return x[i] if 0 <= i < x.shape[0] else zeros
 
 
@@ -36,13 +38,13 @@ def _six(values, t):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def input_transform(x, values):
-    """values ← the six sums of each tile of x."""
+    """Write the six sums of each tile of x to values."""
     count, _, width = x.shape
     tiles, zeros = values.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
         rows = x[b]
         for t in range(tiles):
-            i = PLACES * t
+            i = TILE * t
             d0, d1, d2 = _row(rows, i - 1, zeros), rows[i], _row(rows, i + 1, zeros)
             d3, d4, d5 = _row(rows, i + 2, zeros), _row(rows, i + 3, zeros), _row(rows, i + 4, zeros)
             v0, v1, v2, v3, v4, v5 = _six(values, b * tiles + t)
@@ -62,13 +64,13 @@ def input_transform(x, values):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def input_adjoint(dvalues, dx):
-    """dx ← the gradient of the input, from that of its transform."""
+    """Write the gradient of the input to dx, from the gradient of its transform."""
     count, length, width = dx.shape
     tiles, zeros = dvalues.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
         rows, first, last = dx[b], b * tiles, (b + 1) * tiles - 1
         for t in range(first, last + 1):
-            i, (v0, v1, v2, v3, v4, v5) = PLACES * (t - first), _six(dvalues, t)
+            i, (v0, v1, v2, v3, v4, v5) = TILE * (t - first), _six(dvalues, t)
             before = dvalues[5, t - 1] if t > first else zeros
             after = dvalues[0, t + 1] if t < last else zeros
             out = rows[i]
@@ -91,13 +93,13 @@ def input_adjoint(dvalues, dx):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def output_transform(values, bias, y):
-    """y ← the places of the output, from the products of each tile, and the bias."""
+    """Write the output to y, from the products of each tile and the bias."""
     count, length, width = y.shape
     tiles = values.shape[1] // count
     for b in range(count):
         rows = y[b]
         for t in range(tiles):
-            i, (v0, v1, v2, v3, v4, v5) = PLACES * t, _six(values, b * tiles + t)
+            i, (v0, v1, v2, v3, v4, v5) = TILE * t, _six(values, b * tiles + t)
             out = rows[i]
             for j in range(width):
                 out[j] = v0[j] + v1[j] + v2[j] + v3[j] + v4[j] + bias[j]
@@ -117,13 +119,13 @@ def output_transform(values, bias, y):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def output_adjoint(dy, dvalues):
-    """dvalues ← the gradient of the products, from that of the output."""
+    """Write the gradient of the products to dvalues, from the gradient of the output."""
     count, _, width = dy.shape
     tiles, zeros = dvalues.shape[1] // count, np.zeros(width, np.float32)
     for b in range(count):
         rows = dy[b]
         for t in range(tiles):
-            i, (v0, v1, v2, v3, v4, v5) = PLACES * t, _six(dvalues, b * tiles + t)
+            i, (v0, v1, v2, v3, v4, v5) = TILE * t, _six(dvalues, b * tiles + t)
             e0, e1 = rows[i], _row(rows, i + 1, zeros)
             e2, e3 = _row(rows, i + 2, zeros), _row(rows, i + 3, zeros)
             for j in range(width):

@@ -1,4 +1,4 @@
-"""The cell of the diagonal Neural GPU: hard gates, and a state that moves sideways by itself."""
+"""The cell of the diagonal Neural GPU: hard gates, and channels that shift to neighbouring positions."""
 
 import math
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from torch.nn import functional as F
 from extrapolate.nn.arithmetic._hard import Grid, hard_sigmoid, hard_tanh, saturation
 from extrapolate.nn.neural_gpu._neural_gpu import neighbourhood
 
-#: How open the gates begin: reset, update.
+#: Constants added to the preactivations of the reset and update gates, which open the gates at first.
 RESET_OPEN, UPDATE_OPEN = 0.5, 0.7
 
-#: Of the gates (2 m, 3 m), their bias, of the candidate (m, 3 m), its bias.
+#: Weight of the gates (2 m, 3 m), their bias (2 m), weight of the candidate (m, 3 m), its bias (m).
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
-#: ``kept(like, step)``: bool, of the shape of ``like``, what dropout leaves of the candidate in that step.
+#: ``dropout_mask(like, step)``: bool of the shape of ``like``, True where dropout keeps the candidate in that step.
 DropoutMask = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """What happens in a step beside the equations.
+    """Dropout and rounding, which a step applies in addition to the published equations.
 
-    Of the candidates only what is ``kept`` stays, divided by the ``probability`` of that; the new state is rounded to
-    a ``grid``.
+    Candidates are multiplied by ``dropout_mask`` and divided by ``probability``, that of True in the mask. The new
+    state is rounded to ``grid``.
     """
 
     dropout_mask: DropoutMask | None = None
@@ -40,13 +40,14 @@ class Treatment:
         return x if self.grid is None else self.grid.round(x)
 
 
-AS_IT_IS = Treatment()
+NO_TREATMENT = Treatment()
 
 
 def shift(state: Tensor) -> Tensor:
-    """(B, n, m): of the maps a third, rounded down, come from the left neighbour, the last third from the right one.
+    """Shift channels of a state (B, n, m) to neighbouring positions; zeros enter at the ends.
 
-    The first maps stay; zeros enter at the ends.
+    The last third of the channels (m // 3) comes from the right neighbour, the third before it from the left one. The
+    first channels stay.
     """
     third = state.shape[-1] // 3
     stay, from_left, from_right = state.split([state.shape[-1] - 2 * third, third, third], -1)
@@ -57,15 +58,18 @@ def shift(state: Tensor) -> Tensor:
 
 
 class DiagonalCGRU(nn.Module):
-    """Convolutional gated recurrent unit with diagonal gates: a state (B, n, m) to the next one.
+    """Convolutional gated recurrent unit with diagonal gates: a state (B, n, m) to the next state.
 
     ::
 
         r = hσ(W_r * s + b_r + 0.5),  u = hσ(W_u * s + b_u + 0.7),  c = htanh(W_c * (r ⊙ s) + b_c)
         s ← u ⊙ shift(s) + (1 - u) ⊙ c
 
-    with htanh(x) = clip(x, -1, 1), hσ(x) = clip((x + 1)/2, 0, 1) and * the convolution over three places, zeros
-    beyond the ends. Weights are (outputs, left | own | right place's maps); the gates' outputs are r, then u.
+    Here htanh(x) = clip(x, -1, 1), hσ(x) = clip((x + 1)/2, 0, 1), and * is the convolution over three positions with
+    zero padding. ``shift`` moves a third of the channels one position to the right and a third one to the left.
+
+    Weights are (outputs, 3 m): columns are the m channels of the left neighbour, the position itself, and the right
+    neighbour. Outputs of ``gates`` are r, then u. Source: Freivalds & Liepins 2017 (arXiv 1702.08727).
     """
 
     def __init__(self, channels: int) -> None:
@@ -88,10 +92,10 @@ def diagonal_step(
     gates_bias: Tensor,
     candidate: Tensor,
     candidate_bias: Tensor,
-    treatment: Treatment = AS_IT_IS,
+    treatment: Treatment = NO_TREATMENT,
     step: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """The next state, and the saturation of its preactivations at every place, (B, n)."""
+    """Return the next state, and the saturation of its preactivations at every position, (B, n)."""
     reset, update = F.linear(neighbourhood(state, 1), gates, gates_bias).chunk(2, -1)
     reset, update = reset + RESET_OPEN, update + UPDATE_OPEN
     new = F.linear(neighbourhood(hard_sigmoid(reset) * state, 1), candidate, candidate_bias)
@@ -104,23 +108,26 @@ def diagonal_steps(
     state: Tensor,
     params: Weights,
     span: Tensor,
-    worth: Tensor,
+    cost_weight: Tensor,
     steps: range,
-    treatment: Treatment = AS_IT_IS,
+    treatment: Treatment = NO_TREATMENT,
 ) -> tuple[Tensor, Tensor]:
-    """The state (B, n, m) after these ``steps``, zero outside ``span`` (B, n), and their saturation.
+    """Return the state (B, n, m) after these ``steps``, zero outside ``span`` (B, n), and their saturation.
 
-    That is a scalar, in which a place counts by its ``worth`` (B, n).
+    The saturation is a scalar: the sum over positions and steps, weighted by ``cost_weight`` (B, n).
     """
     total = state.new_zeros(())
     for step in steps:
         state, more = diagonal_step(state, *params, treatment, step)
-        state, total = state * span[..., None], total + (more * worth).sum()
+        state, total = state * span[..., None], total + (more * cost_weight).sum()
     return state, total
 
 
 def scale_unit_(layer: nn.Linear) -> None:
-    """U(-a, a) with a = sqrt(3 / inputs), and no bias: an output begins with its inputs' mean square."""
+    """Fill the weight from U(-a, a), a = sqrt(3 / inputs), and the bias with 0.
+
+    An output then has the same mean square as its inputs.
+    """
     bound = math.sqrt(3 / layer.in_features)
     nn.init.uniform_(layer.weight, -bound, bound)
     nn.init.zeros_(layer.bias)

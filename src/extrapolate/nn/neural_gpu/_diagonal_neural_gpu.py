@@ -20,25 +20,27 @@ from extrapolate.nn.neural_gpu._diagonal_cell import (
 
 
 class DiagonalNeuralGPU(CellularNetwork):
-    """The diagonal Neural GPU: symbols (B, n) to logits (B, n, classes); unless told, by n + slack steps.
+    """Diagonal Neural GPU: symbols (B, n) to logits (B, n, classes), by n + ``extra_steps`` steps by default.
 
-    n counts padding.
-    The state is (B, n, m). On a CPU in float32 all steps run fused, with a hand-written backward pass, except in
-    :meth:`states`.
+    n includes padding. The state is (B, n, m). On a CPU in float32 all steps are fused, with a hand-written backward
+    pass, except in :meth:`states`.
 
     Args:
-        symbols: how many symbols there are, the padding (0) included.
-        classes: of the answer.
-        maps: numbers of a place, m; below 3 nothing moves sideways by itself.
-        dropout: of the embedding and of the candidates, never of what is carried, while training. It fades as
-            states are rounded: thresholds would be crossed otherwise that answering does not cross.
-        levels: states are rounded to multiples of 1/levels, where gradients pass unchanged. The network is then a
-            cellular automaton: nothing fades, however many steps it takes. None: as published, not rounded.
-        slack: steps beyond the places, for what is on its way when the last place has been reached, such as the last
-            carries of a product. 0: as published.
+        symbols: number of symbols, including the padding (0).
+        classes: number of classes of the output.
+        channels: channels per position, m. With fewer than 3, no channel is shifted to neighbouring positions.
+        dropout: dropout probability of the embedding and the candidates in training mode; the carried state is never
+            dropped. It decreases to 0 as ``rounding`` grows to 1: the noise would push states over rounding
+            thresholds that they do not cross at inference.
+        quantization_levels: round states to multiples of 1/quantization_levels; gradients pass unchanged. The network
+            is then a cellular automaton: its state does not decay, however many steps it takes. None: no rounding
+            (published).
+        extra_steps: steps after one step per position, so that late signals arrive, such as the last carries of a
+            product. Published: 0.
 
-    Training adds :meth:`saturated`'s second output, times a weight, to the loss. Source: arXiv 1702.08727 and its
-    code, whose gates, offsets and start these are.
+    In training, add the second output of :meth:`measure_saturation`, times a weight, to the loss. Raises ValueError
+    for sizes out of range. Source: Freivalds & Liepins 2017 (arXiv 1702.08727); gates, offsets and initialisation as
+    in its code.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class DiagonalNeuralGPU(CellularNetwork):
     ) -> None:
         super().__init__(symbols, classes, channels, dropout)
         if quantization_levels is not None and quantization_levels < 1:
-            raise ValueError(f"quantization_levels={quantization_levels} must be at least 1, or None: no rounding")
+            raise ValueError(f"quantization_levels={quantization_levels} must be at least 1, or None (no rounding)")
         if extra_steps < 0:
             raise ValueError(f"extra_steps={extra_steps} must be at least 0")
         self.quantization_levels, self.extra_steps = quantization_levels, extra_steps
@@ -71,14 +73,14 @@ class DiagonalNeuralGPU(CellularNetwork):
         return {name: getattr(self, name) for name in names}
 
     def widths(self) -> list[int]:
-        """The maps of each answer whose states stand side by side: of this network's alone."""
+        """Return the number of channels per network in the state: one network."""
         return [self.channels]
 
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
         return self._begin(symbols, span_of(symbols) if span is None else span, self._treatment())[0]
 
     def _begin(self, symbols: Tensor, span: Tensor, treatment: Treatment) -> tuple[Tensor, Tensor]:
-        """The first state, and the saturation of the embedding at every place."""
+        """Return the initial state, and the saturation of the embedding at every position."""
         entering = F.embedding(symbols, self.embedding.weight.T) + self.embedding.bias
         state = treatment.round(treatment.apply_dropout(hard_tanh(entering), -1))
         return state * span[..., None], saturation(entering)
@@ -110,11 +112,11 @@ class DiagonalNeuralGPU(CellularNetwork):
         span: Tensor | None = None,
         rounding: float | Tensor = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """The logits, and what training adds to the loss so that preactivations stay where gradients flow.
+        """Return the logits, and the saturation: a cost that keeps preactivations where gradients flow.
 
-        The latter is Σ max(0, |x| - 0.9) over all preactivations of the steps, and of the embedding as often as
-        there are steps, divided by steps · n · B (not by m). ``rounding``: how far states are moved to the levels,
-        0 to 1, if there are any.
+        The saturation is Σ max(0, |x| - 0.9), divided by steps · n · B (not by m). The sum is over the preactivations
+        of all steps, plus those of the embedding once per step. ``rounding``: fraction, 0 to 1, of the distance to
+        the nearest quantization level that states are moved.
         """
         span = span_of(symbols) if span is None else span
         steps = self.default_steps(symbols, span) if steps is None else steps
@@ -127,54 +129,56 @@ class DiagonalNeuralGPU(CellularNetwork):
         extra_steps: int | None = None,
         rounding: float | Tensor = 1.0,
     ) -> tuple[list[Tensor], Tensor]:
-        """The logits of each of these batches, and the mean of their saturations, as :meth:`saturated` gives them.
+        """Return the logits of each batch, and the mean of their saturations; see :meth:`measure_saturation`.
 
-        A batch is symbols (B, n) and their span, with an n of its own and the same B. They stand side by side, an
-        empty place between two, and take their steps at once: one large product a step instead of many small ones.
-        A batch whose steps are done is read and taken off. ``slack``: in place of the network's own. Dropout draws
-        other numbers than batch by batch.
+        A batch is symbols (B, n) and their span. B must be the same for all batches, n may differ. The batches are
+        concatenated along the positions, with one empty position in between. Each step is then one large product
+        instead of many small ones. A batch leaves the state after its last step. ``extra_steps`` replaces the
+        network's own. Dropout masks differ from those of separate batches.
 
         Raises:
-            ValueError: there is no batch, or they are not of the same number of sequences.
+            ValueError: there is no batch, or the batches differ in the number of sequences.
         """
         count = len(batches[0][0]) if batches else 0
         if any(len(symbols) != count for symbols, _ in batches) or not batches:
-            raise ValueError("saturated_together takes batches of the same number of sequences, at least one")
+            counts = [len(symbols) for symbols, _ in batches]
+            raise ValueError(f"batches must have the same number of sequences, at least one batch, got {counts}")
         order = sorted(range(len(batches)), key=lambda index: batches[index][0].shape[1])
         lengths = [batches[index][0].shape[1] for index in order]
         extra_steps = self.extra_steps if extra_steps is None else extra_steps
         symbols, span = (side_by_side([batches[i][part] for i in order]) for part in (0, 1))
-        # of n places in T steps each counts 1 / (T n B) a step, as published, and the embedding T times
-        whole = [self.answer.bias.new_full((count, n), 1 / max(1, n * count)) for n in lengths]
-        parts = [each / max(1, each.shape[1] + extra_steps) for each in whole]
-        worth, often = side_by_side(parts), side_by_side(whole)
+        # in a batch with n positions and T steps, each position has weight 1 / (T n B) per step, as published;
+        # the embedding counts T times
+        per_position = [self.answer.bias.new_full((count, n), 1 / max(1, n * count)) for n in lengths]
+        per_step = [each / max(1, each.shape[1] + extra_steps) for each in per_position]
+        cost_weight, embedding_weight = side_by_side(per_step), side_by_side(per_position)
         treatment = self._treatment(rounding)
         state, entering = self._begin(symbols, span, treatment)
-        total, logits, taken = (entering * often).sum(), {}, 0
+        total, logits, done = (entering * embedding_weight).sum(), {}, 0
         for index, n in zip(order, lengths, strict=True):
-            state, more = self._run(state, span, worth, range(taken, n + extra_steps), treatment)
-            total, taken = total + more, n + extra_steps
+            state, more = self._run(state, span, cost_weight, range(done, n + extra_steps), treatment)
+            total, done = total + more, n + extra_steps
             logits[index] = self.read(state[:, :n])
-            state, span, worth = (each[:, n + 1 :] for each in (state, span, worth))
+            state, span, cost_weight = (each[:, n + 1 :] for each in (state, span, cost_weight))
         return [logits[index] for index in range(len(batches))], total / len(batches)
 
     def _run(
-        self, state: Tensor, span: Tensor, worth: Tensor, steps: range, treatment: Treatment
+        self, state: Tensor, span: Tensor, cost_weight: Tensor, steps: range, treatment: Treatment
     ) -> tuple[Tensor, Tensor]:
         run = _diagonal_fused.run if _diagonal_fused.usable(state) else diagonal_steps
-        return run(state, self.cell.tensors(), span, worth, steps, treatment)
+        return run(state, self.cell.tensors(), span, cost_weight, steps, treatment)
 
     def _treatment(self, rounding: float | Tensor = 1.0) -> Treatment:
         grid = None if self.quantization_levels is None else Grid(self.quantization_levels, rounding)
-        analogue = 1 if grid is None else 1 - rounding
-        if not (self.training and self.dropout) or (isinstance(analogue, float) and not analogue):
+        unrounded = 1 if grid is None else 1 - rounding
+        if not (self.training and self.dropout) or (isinstance(unrounded, float) and not unrounded):
             return Treatment(grid=grid)
-        probability = 1 - self.dropout * analogue
+        probability = 1 - self.dropout * unrounded
         return Treatment(lambda like, step: self.dropout_mask(like, probability, step + 1), probability, grid)
 
 
 def side_by_side(batches: Sequence[Tensor]) -> Tensor:
-    """(B, n) each along the places, one of zeros between two."""
+    """Concatenate tensors (B, n) along the positions, with one position of zeros in between."""
     gap = batches[0].new_zeros(len(batches[0]), 1)
     spaced = [each for batch in batches for each in (gap, batch)]
     return torch.cat(spaced[1:], 1)

@@ -1,4 +1,4 @@
-"""Several diagonal Neural GPUs that answer together."""
+"""An ensemble of diagonal Neural GPUs."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ from extrapolate.nn.neural_gpu._diagonal_neural_gpu import DiagonalNeuralGPU
 
 
 class Answer(NamedTuple):
-    """How one of an ensemble's answers is found: by network ``network``, with states rounded to ``levels``.
+    """One member of an ensemble: network number ``network``, with states rounded to ``quantization_levels``.
 
-    ``swapped``: with the operands in the other order, which makes no difference to a sum or a product.
+    ``swapped``: it gets the operands in swapped order, which does not change a sum or a product.
     """
 
     network: int
@@ -24,19 +24,19 @@ class Answer(NamedTuple):
 
 
 class NeuralGPUEnsemble(Pretrained):
-    """Diagonal Neural GPUs side by side, whose logits are averaged: they err on other questions each.
+    """Ensemble of diagonal Neural GPUs: it averages their logits, as each network makes errors on different inputs.
 
-    So does one network whose states are rounded to other levels, or that is given the operands in the other order, so
-    each may answer more than once. Sequences are two operands of equal width and the operator between them, without
-    padding. The state is (B, n, maps), that of all answers side by side; for the methods see
+    One network also makes different errors with other quantization levels, or with the operands in swapped order.
+    Each network may therefore contribute several members. Sequences are two operands of equal width with the operator
+    between them, without padding. The state (B, n, channels) concatenates those of all members. For the methods see
     :class:`DiagonalNeuralGPU`.
 
     Args:
-        networks: the arguments of each network, as :meth:`DiagonalNeuralGPU.arguments` gives them.
-        answers: how each answer is found, as :class:`Answer` or its three values.
+        networks: constructor arguments of each network, as returned by :meth:`DiagonalNeuralGPU.arguments`.
+        answers: the members, each an :class:`Answer` or its three values.
 
     Raises:
-        ValueError: there is no answer, one of a network that there is not, or the networks' slacks differ.
+        ValueError: there is no member, a member's network does not exist, or ``extra_steps`` of the networks differ.
 
     Source of the idea: Kaiser & Sutskever 2016 (arXiv 1511.08228), who average five networks.
     """
@@ -48,18 +48,18 @@ class NeuralGPUEnsemble(Pretrained):
         self.networks = nn.ModuleList(DiagonalNeuralGPU(**each) for each in networks)
         self.answers = [Answer(*each) for each in answers]
         if not self.answers or not all(0 <= each.network < len(networks) for each in self.answers):
-            raise ValueError(f"an ensemble of {len(networks)} networks takes at least one answer, by one of these")
-        slacks = {member.extra_steps for _, member in self.members()}
-        if len(slacks) > 1:
-            raise ValueError(f"the networks of an ensemble take as many steps, not slacks of {sorted(slacks)}")
-        (self.extra_steps,) = slacks
+            raise ValueError(f"answers must use networks 0 to {len(networks) - 1}, at least one, got {list(answers)}")
+        extra_steps = {member.extra_steps for _, member in self.members()}
+        if len(extra_steps) > 1:
+            raise ValueError(f"the networks must have equal extra_steps, got {sorted(extra_steps)}")
+        (self.extra_steps,) = extra_steps
 
     def arguments(self) -> dict[str, Any]:
         networks = [each.arguments() for each in self.networks]  # pyright: ignore[reportCallIssue]
         return {"networks": networks, "answers": [list(each) for each in self.answers]}
 
     def members(self) -> Iterator[tuple[Answer, DiagonalNeuralGPU]]:
-        """A network for each answer; those of one network share its weights."""
+        """Yield each answer and its network; members of the same network share its weights."""
         for answer in self.answers:
             member = copy.copy(self.networks[answer.network])
             assert isinstance(member, DiagonalNeuralGPU)
@@ -75,7 +75,7 @@ class NeuralGPUEnsemble(Pretrained):
     def advance_steps(self, state: Tensor, span: Tensor, steps: range) -> Tensor:
         states = state.split(self.widths(), -1)
         pairs = zip(self.members(), states, strict=True)
-        return torch.cat([member.advance_steps(own, span, steps) for (_, member), own in pairs], -1)
+        return torch.cat([member.advance_steps(each, span, steps) for (_, member), each in pairs], -1)
 
     def states(
         self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None
@@ -87,7 +87,7 @@ class NeuralGPUEnsemble(Pretrained):
     def read(self, state: Tensor) -> Tensor:
         states = state.split(self.widths(), -1)
         pairs = zip(self.members(), states, strict=True)
-        return torch.stack([member.read(own) for (_, member), own in pairs]).mean(0)
+        return torch.stack([member.read(each) for (_, member), each in pairs]).mean(0)
 
     def forward(self, symbols: Tensor, steps: int | Tensor | None = None, span: Tensor | None = None) -> Tensor:
         logits = [member(_arrange(symbols, answer), steps, span) for answer, member in self.members()]
@@ -95,10 +95,10 @@ class NeuralGPUEnsemble(Pretrained):
 
 
 def _arrange(symbols: Tensor, answer: Answer) -> Tensor:
-    """The sequences (B, n) as they are, or with the operands swapped."""
+    """Return the sequences (B, n), with the operands swapped if the answer requires it."""
     width, odd = divmod(symbols.shape[1], 2)
     if not odd or not bool((symbols != PAD).all()):
-        raise ValueError("an ensemble takes two operands of equal width and the operator between them, not padded")
+        raise ValueError("an ensemble takes two operands of equal width with the operator between them, no padding")
     if not answer.swapped:
         return symbols
     return torch.cat([symbols[:, width + 1 :], symbols[:, width : width + 1], symbols[:, :width]], 1)

@@ -1,4 +1,4 @@
-"""The Neural GPU (Kaiser & Sutskever 2016): convolutional gated recurrent units over a mental image."""
+"""The Neural GPU (Kaiser & Sutskever 2016): convolutional gated recurrent units on a "mental image"."""
 
 import math
 from typing import Any
@@ -10,20 +10,21 @@ from torch.nn import functional as F
 from extrapolate.nn.arithmetic._hard import cutoff_sigmoid
 from extrapolate.nn.neural_gpu._cellular import CellularNetwork, spread
 
-#: Gates begin open by this much.
+#: Constant added to the preactivations of the gates, which opens them at first.
 OPEN = 1.0
 
-#: Bounds of the embedding's start, and the factor on that of the kernels.
+#: Bound of the uniform initialisation of the embedding, and factor on that of the kernels.
 EMBEDDING, KERNEL = 1.7, 1.8
 
-#: The length at which dropout is the stated one; longer sequences, of more steps, have less.
+#: Sequence length at which ``dropout`` applies unchanged; longer sequences take more steps and get less.
 DROPOUT_LENGTH = 8
 
 
 def neighbourhood(state: Tensor, axis: int) -> Tensor:
-    """(..., C) to (..., 3 C): each place's left neighbour on ``axis``, itself, its right one; zeros at the ends.
+    """Concatenate each position's left neighbour on ``axis``, itself and its right neighbour: (..., C) to (..., 3 C).
 
-    Copies and a matrix product are what ``vmap`` maps well; of R convolutions it makes a grouped one.
+    Zeros pad the ends. ``vmap`` maps copies and a matrix product efficiently; R convolutions would become a slow
+    grouped convolution.
     """
     zero = torch.zeros_like(state.narrow(axis, 0, 1))
     length = state.shape[axis]
@@ -33,14 +34,15 @@ def neighbourhood(state: Tensor, axis: int) -> Tensor:
 
 
 class CGRU(nn.Module):
-    """Convolutional gated recurrent unit, 3 × 3: a state (B, n, w, m) to the next one.
+    """Convolutional gated recurrent unit with 3 × 3 kernels: a state (B, n, w, m) to the next state.
 
     ::
 
         u, r = σc(U * s + B + 1),  c = tanh(U' * (r ⊙ s) + B'),  s ← u ⊙ s + (1 - u) ⊙ c
 
-    with σc the cutoff sigmoid and * the convolution over n and w, zeros beyond the ends. Rows of the weights are
-    outputs, the gates' those of u, then r; columns are 9 places of m maps, place i·3 + j being i along w, j along n.
+    Here σc is the cutoff sigmoid and * the convolution over n and w with zero padding. Rows of a weight are outputs:
+    for ``gates`` u, then r. Columns are 9 positions of m channels; position 3 i + j is i along w and j along n.
+    Source: Kaiser & Sutskever 2016 (arXiv 1511.08228).
     """
 
     def __init__(self, channels: int) -> None:
@@ -63,7 +65,7 @@ def _around(state: Tensor) -> Tensor:
 
 
 class _Pair(nn.Sequential):
-    """Two CGRUs: one step. Places outside ``span`` are zero after each of them."""
+    """Two CGRUs, which are one step. Positions outside ``span`` are zero after each of them."""
 
     def step_in_span(self, state: Tensor, span: Tensor) -> Tensor:
         for cell in self:
@@ -72,23 +74,25 @@ class _Pair(nn.Sequential):
 
 
 class NeuralGPU(CellularNetwork):
-    """The original Neural GPU: symbols (B, n), or (B, n, rows), to logits (B, n, classes).
+    """Neural GPU, the original: symbols (B, n) or (B, n, rows) to logits (B, n, classes).
 
-    The mental image is (B, n, w, m). Its first column (or as many as there are rows of symbols) begins as
-    tanh(E[symbol]), zeros for padding; the logits are read from its first column. A step is two CGRUs; unless told, a
-    sequence takes as many steps as its span has places.
+    The state, the "mental image", is (B, n, w, m). Initially its first column is tanh(E[symbol]), or one column per
+    row of symbols; padding and all other columns are zero. The logits are a linear function of the first column of
+    the final state. A step is two CGRUs. By default a sequence takes one step per position in its span.
 
     Args:
-        symbols: how many symbols there are, the padding (0) included.
-        classes: of the answer.
-        maps: numbers of a place, m.
-        width: of the mental image, w.
-        copies: relaxation of parameter sharing: so many copies of the cell's parameters, used in turn. They are held
-            together by :meth:`copy_distance`, added to the loss with a growing weight. :meth:`merge_` makes them one.
-        dropout: of the whole state after each step while training, for sequences of length 8; ``dropout · 8/n`` for
-            others.
+        symbols: number of symbols, including the padding (0).
+        classes: number of classes of the output.
+        channels: channels per position, m.
+        width: width of the mental image, w.
+        copies: number of copies of the cell's parameters, which steps use in turn (relaxation of parameter sharing).
+            In training, add :meth:`copy_distance` to the loss with a growing weight; it pulls the copies together.
+            Then :meth:`merge_` makes them equal.
+        dropout: dropout probability of the whole state after each step in training mode, for n ≤ 8. For longer
+            sequences it is ``dropout · 8/n``.
 
-    Source: arXiv 1511.08228 and its code. Not taken over from the latter: a linear layer upon the embedding.
+    Raises ValueError for sizes out of range. Source: Kaiser & Sutskever 2016 (arXiv 1511.08228) and its code, without
+    the code's linear layer after the embedding.
     """
 
     def __init__(
@@ -127,7 +131,7 @@ class NeuralGPU(CellularNetwork):
     def begin(self, symbols: Tensor, span: Tensor | None = None) -> Tensor:
         rows = symbols[..., None] if symbols.dim() == 2 else symbols
         if rows.shape[-1] > self.width:
-            raise ValueError(f"{rows.shape[-1]} rows of symbols need a width as large, not {self.width}")
+            raise ValueError(f"width must be at least the {rows.shape[-1]} rows of symbols, got {self.width}")
         embedded = torch.tanh(F.embedding(rows, self.embedding)) * (rows != 0)[..., None]
         return F.pad(embedded, (0, 0, 0, self.width - rows.shape[-1]))
 
@@ -150,7 +154,7 @@ class NeuralGPU(CellularNetwork):
         return state
 
     def copy_distance(self) -> Tensor:
-        """Σ_i ‖θ_i - mean_j θ_j‖² over the copies of the cell: a sum, so its strength grows with m."""
+        """Return Σ_i ‖θ_i - mean_j θ_j‖² over the copies of the cell; a sum, so it grows with m."""
         return sum(
             ((each - each.mean(0)).square().sum() for each in self._stack()),
             start=self.answer.bias.new_zeros(()),
@@ -158,7 +162,7 @@ class NeuralGPU(CellularNetwork):
 
     @torch.no_grad()
     def merge_(self) -> None:
-        """Gives all copies their mean, in place."""
+        """Replace all copies by their mean, in place."""
         for values in zip(*(cell.parameters() for cell in self.cells), strict=True):
             mean = torch.stack(values).mean(0)
             for each in values:
@@ -173,5 +177,5 @@ class NeuralGPU(CellularNetwork):
 
 
 def scale_to_length(dropout: float, length: int, at: int = DROPOUT_LENGTH) -> float:
-    """dropout · at/length: a state that is dropped after every step is kept as often, whatever the length."""
+    """Return ``dropout · at/length``, at most ``dropout``. More steps then do not drop more of a state in total."""
     return min(dropout * at / length, dropout)

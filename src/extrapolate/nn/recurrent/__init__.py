@@ -1,1 +1,1 @@
-"""Recurrent layers in plain operations; import them from ``extrapolate.nn``."""
+"""Recurrent layers in plain tensor operations; import them from ``extrapolate.nn``."""

@@ -7,7 +7,7 @@ from extrapolate.nn.recurrent._linear_rnn import LayerState, LinearRecurrentLaye
 
 
 class GILRLayer(LinearRecurrentLayer):
-    """h_t = g_t h_{t-1} + (1 - g_t) tanh(V x_t + b_z), g_t = σ(U x_t + b_g); state (h,)."""
+    """One GILR layer; see :class:`GILR`. State: (h,)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, memory: float) -> None:
         super().__init__(input_size, hidden_size)
@@ -26,10 +26,11 @@ class GILRLayer(LinearRecurrentLayer):
 
 
 class GILR(LinearRNN):
-    """The gated impulse linear recurrence, in layers: h_t = g_t h_{t-1} + (1 - g_t) tanh(V x_t + b_z).
+    """Gated impulse linear recurrence: h_t = g_t h_{t-1} + (1 - g_t) tanh(V x_t + b_z).
 
-    g_t = σ(U x_t + b_g) sees the input only, so time is one scan. Called as ``torch.nn.GRU``: the state is one
-    tensor. Constructor and shapes: see :class:`LinearRNN`. Source: Martin & Cundy 2018, section 3.
+    The gate g_t = σ(U x_t + b_g) depends only on the input, so one scan computes all steps. It is called like
+    ``torch.nn.GRU``: the state is one tensor. Constructor and shapes: see :class:`LinearRNN`. Source: Martin & Cundy
+    2018, section 3.
     """
 
     def layer(self, input_size: int) -> GILRLayer:

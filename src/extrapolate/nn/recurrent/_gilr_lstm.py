@@ -1,4 +1,4 @@
-"""The LSTM whose gates see a linear surrogate of its own past (Martin & Cundy 2018)."""
+"""The LSTM whose gates depend on a linear surrogate state instead of its output (Martin & Cundy 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from extrapolate.nn.recurrent._linear_rnn import (
 
 
 class GILRLSTMLayer(LinearRecurrentLayer):
-    """Two scans: the surrogate s, then the cell c whose gates see s one step before; state (s, c)."""
+    """One GILR-LSTM layer: a scan for the surrogate s, then one for the cell c. State: (s, c)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, memory: float) -> None:
         super().__init__(input_size, hidden_size)
@@ -45,7 +45,10 @@ class GILRLSTMLayer(LinearRecurrentLayer):
         entering_bias: Tensor,
         recurrent: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The layer's definition: (y (B, T, H), and the last s and c) from x (B, T, I) and the states before it."""
+        """Return (y, s, c) from x (B, T, I) and the initial states: y (B, T, H), final states s and c (B, H).
+
+        This is the layer's definition, in plain tensor operations.
+        """
         gate, impulse = F.linear(x, surrogate, surrogate_bias).chunk(2, -1)
         s = self.blend(gate, torch.tanh(impulse), s0, False)
         gates = F.linear(x, entering, entering_bias) + F.linear(one_before(s, s0), recurrent)
@@ -54,7 +57,7 @@ class GILRLSTMLayer(LinearRecurrentLayer):
         return torch.sigmoid(out) * c, last(s, s0, False), last(c, c0, False)
 
     def run(self, x: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As ``plain``, by the fastest way there is."""
+        """Return the same as ``plain``, by fused kernels if they support the input."""
         if _fused.usable(x):
             return _gilr_lstm_fused.gilr_lstm(self.plain, x, *inputs)
         return self.plain(x, *inputs)
@@ -70,7 +73,7 @@ class GILRLSTMLayer(LinearRecurrentLayer):
 
 
 class GILRLSTM(LinearRNN):
-    """An LSTM in layers with no step-by-step loop: takes the place of ``torch.nn.LSTM`` in one line.
+    """An LSTM computed by scans instead of a step-by-step loop; called like ``torch.nn.LSTM``.
 
     ::
 
@@ -78,9 +81,9 @@ class GILRLSTM(LinearRNN):
         f_t, i_t, o_t = σ(U s_{t-1} + V x_t + b),                z_t = tanh(U_z s_{t-1} + V_z x_t + b_z)
         c_t = f_t c_{t-1} + i_t z_t,                             h_t = o_t c_t
 
-    The state is (s, c), each shaped as nn.LSTM's h and c. Unlike nn.LSTM's, the output has no tanh. The published
-    equations, whose gates see s one step before; the published code lets them see s_t. Constructor and
-    shapes: see :class:`LinearRNN`. Source: Martin & Cundy 2018, section 3.
+    The state is (s, c), with the shapes of h and c of ``nn.LSTM``. Unlike there, the output has no tanh. As in the
+    published equations, the gates use s_{t-1}; the published code uses s_t. Constructor and shapes: see
+    :class:`LinearRNN`. Source: Martin & Cundy 2018, section 3.
     """
 
     def layer(self, input_size: int) -> GILRLSTMLayer:

@@ -1,8 +1,8 @@
-"""A GILR-LSTM layer on a CPU, a piece of time at a time: gates do not leave the caches.
+"""A fused GILR-LSTM layer for CPUs. It processes time in pieces so small that the gates stay in the caches.
 
-Of the forward pass only the states between pieces are kept; the backward pass walks the pieces from the last to the
-first and computes each one's gates again. So a training step needs memory for the input, the output, and one piece of
-each group: threads share the sequences, in groups that do not depend on the number of threads.
+The forward pass stores only the states between pieces. The backward pass goes through the pieces from the last to the
+first and computes the gates of each piece again. A training step therefore needs memory for the input, the output and
+one piece per group. Threads share the sequences, in groups that do not depend on the number of threads.
 """
 
 from functools import partial, reduce
@@ -13,17 +13,17 @@ from torch import Tensor
 from extrapolate._runtime.threads import at_once
 from extrapolate.nn._fused import Definition, gradient, groups
 
-#: Rows (steps times sequences) of a piece at the least, and its gates, 6 H a row: 2 MB, near the processor.
+#: Minimum size of a piece: rows (steps times sequences), and gate values (6 H per row, 2 MB in all: fits the caches).
 ROWS, GATES = 512, 2**19
 
-#: What one thread does in a nanosecond: multiplications and additions of a product, and sigmoids.
+#: Speed of one thread, per nanosecond: multiplications and additions in a matrix product, and sigmoids.
 OPERATIONS, SIGMOIDS = 80.0, 2.5
 
 
 class _Weights:
-    """The layer's weights made ready: every gate is one sigmoid, since tanh(v) = 2 σ(2 v) - 1.
+    """The layer's weights, scaled so that every gate and tanh is one sigmoid.
 
-    1 - g is σ(-v), which is exact near 0.
+    tanh(v) = 2 σ(2 v) - 1, and 1 - σ(v) = σ(-v), which is accurate near 0.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class _Weights:
         self.recurrent = recurrent * self.scale4[:, None]
 
     def nanoseconds(self) -> float:
-        """What a step of one sequence costs one thread."""
+        """Return the time that one thread needs for one step of one sequence."""
         products = (each.numel() for each in (self.surrogate, self.entering, self.recurrent))
         return 2 * sum(products) / OPERATIONS + 6 * self.width / SIGMOIDS
 
     def zeros(self) -> list[Tensor]:
-        """Gradients to add to: of surrogate, its bias, entering, its bias, recurrent."""
-        mine = (self.surrogate, self.surrogate_bias, self.entering, self.entering_bias, self.recurrent)
-        return [torch.zeros_like(each) for each in mine]
+        """Return zeros to sum gradients in: of surrogate, its bias, entering, its bias, recurrent."""
+        parameters = (self.surrogate, self.surrogate_bias, self.entering, self.entering_bias, self.recurrent)
+        return [torch.zeros_like(each) for each in parameters]
 
     def unscaled(self, gradients: list[Tensor]) -> list[Tensor]:
-        """The gradients of the layer's own weights from those of the scaled ones."""
+        """Convert gradients of the scaled weights to gradients of the layer's weights."""
         scales = (self.scale, self.scale, self.scale4, self.scale4, self.scale4)
         return [
             each * (scale[:, None] if each.dim() == 2 else scale)
@@ -61,7 +61,7 @@ class _Weights:
 
 
 class _Pieces:
-    """Some sequences (B, T, I), walked through a piece of time at a time, and the buffers all pieces share."""
+    """A group of sequences (B, T, I) in pieces of time, and the buffers that all pieces share."""
 
     def __init__(self, x: Tensor, params: _Weights) -> None:
         self.x, self.params, self.count, width = x, params, x.shape[0], params.width
@@ -74,7 +74,7 @@ class _Pieces:
         return [(start, min(start + self.steps, length)) for start in range(0, length, self.steps)]
 
     def run(self, begin: int, end: int, s0: Tensor, c0: Tensor) -> tuple[Tensor, ...]:
-        """Input rows, gates, states (B, steps + 1, H) and output of one piece."""
+        """Return input rows, gates, states (B, steps + 1, H) and output of one piece."""
         from extrapolate.nn.recurrent import _gilr_lstm_kernels as kernels
 
         weights, count, width, steps = self.params, self.count, self.params.width, end - begin
@@ -92,7 +92,7 @@ class _Pieces:
         return rows, gates, gates4, s, c, out
 
     def forward(self, s: Tensor, c: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Writes the output, and the last states over those given; returns the states before each piece."""
+        """Write the output to y, overwrite s and c with the final states; return the states before each piece."""
         borders = []
         for start, end in self.spans():
             borders.append((s.clone(), c.clone()))
@@ -110,7 +110,10 @@ class _Pieces:
         dx: Tensor | None,
         into: list[Tensor],
     ) -> None:
-        """Writes the gradient of x, and of the first states over those of the last; adds to those of the weights."""
+        """Write the gradient of x to dx, and add those of the weights to ``into``.
+
+        ds and dc hold the gradients of the final states, and then those of the initial states.
+        """
         from extrapolate.nn.recurrent import _gilr_lstm_kernels as kernels
 
         weights = self.params
@@ -148,7 +151,7 @@ class _GILRLSTM(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, dy, ds, dc):  # pyright: ignore[reportIncompatibleMethodOverride]
-        if torch.is_grad_enabled():  # the gradient is to be differentiated itself
+        if torch.is_grad_enabled():  # the gradient itself will be differentiated
             return None, *gradient(ctx.definition, ctx.saved_tensors, (dy, ds, dc))
         x, _, _, *parameters = ctx.saved_tensors
         weights = _Weights(*parameters)
@@ -162,12 +165,12 @@ class _GILRLSTM(torch.autograd.Function):
                 *(dy[group], ds[group], dc[group], None if dx is None else dx[group], into),
             )
 
-        with torch.autocast("cpu", enabled=False):  # the kernels are of float32
+        with torch.autocast("cpu", enabled=False):  # the kernels take float32
             at_once([partial(walk, *each) for each in zip(ctx.groups, into, strict=True)])
         totals = [reduce(torch.add, each) for each in zip(*into, strict=True)]
         return None, dx, ds, dc, *weights.unscaled(totals)
 
 
 def gilr_lstm(definition: Definition, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """``definition(*inputs)``, in pieces. The definition itself is used where a gradient is differentiated again."""
+    """Return ``definition(*inputs)``, computed in pieces; second-order gradients use the definition itself."""
     return _GILRLSTM.apply(definition, *inputs)  # pyright: ignore[reportReturnType]

@@ -1,6 +1,6 @@
-"""The time loops of :mod:`._gilr_lstm_fused`, compiled by numba: what is left of a piece after its products.
+"""The time loops of :mod:`._gilr_lstm_fused`, compiled by numba: the part of a piece after its matrix products.
 
-All arrays are float32 and contiguous. Gates come as sigmoids; a tanh as the sigmoid q of twice its argument.
+All arrays are float32 and contiguous. Gates are sigmoids; q, the sigmoid of 2 v, represents tanh(v) = 2 q - 1.
 """
 
 from numba import njit
@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(nogil=True, cache=True)
 def surrogate(gates, states):
-    """gates (B, S, 2 D) hold 1 - g and q; states (B, S + 1, D): row 0 given, the others written."""
+    """Compute states (B, S + 1, D) after row 0, the initial state, from gates (B, S, 2 D): 1 - g, then q."""
     width = states.shape[2]
     for n in range(gates.shape[0]):
         for t in range(gates.shape[1]):
@@ -20,7 +20,10 @@ def surrogate(gates, states):
 
 @njit(nogil=True, cache=True)
 def cell(gates, states, out):
-    """gates (B, S, 4 D): f, i, o, q; states (B, S + 1, D) as above; out (B, S, D) any strides but the last."""
+    """Compute states as above, and out (B, S, D), from gates (B, S, 4 D): f, i, o, q.
+
+    ``out`` may have any strides except along its last axis.
+    """
     width = states.shape[2]
     for n in range(gates.shape[0]):
         for t in range(gates.shape[1]):
@@ -36,7 +39,10 @@ def cell(gates, states, out):
 
 @njit(nogil=True, cache=True)
 def cell_adjoint(gates, states, error, carry):
-    """Turns gates into the gradients of the sigmoids' arguments. error (B, S, D) of out; carry (B, D) of c."""
+    """Overwrite gates with the gradients of the sigmoids' arguments, and carry with that of the initial c.
+
+    error (B, S, D): gradient of out; carry (B, D): gradient of the final c.
+    """
     width = states.shape[2]
     for n in range(gates.shape[0]):
         total = carry[n]
@@ -56,7 +62,7 @@ def cell_adjoint(gates, states, error, carry):
 
 @njit(nogil=True, cache=True)
 def surrogate_adjoint(gates, states, error, carry):
-    """As ``cell_adjoint``. error (B, S, D): row t is the gradient of the state *before* step t."""
+    """Do the same as ``cell_adjoint`` for s. error (B, S, D): row t is the gradient of the state *before* step t."""
     width = states.shape[2]
     for n in range(gates.shape[0]):
         total = carry[n]

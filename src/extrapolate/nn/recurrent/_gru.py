@@ -8,7 +8,7 @@ from extrapolate.nn.recurrent._stack import RecurrentStack, State, Weights
 
 
 class GRU(RecurrentStack):
-    """Gated recurrent unit in plain operations: takes the place of ``torch.nn.GRU`` where ``vmap`` maps it.
+    """Gated recurrent unit in plain tensor operations: a replacement for ``torch.nn.GRU`` that ``vmap`` can map.
 
     ::
 
@@ -17,18 +17,18 @@ class GRU(RecurrentStack):
         h_t      = (1 - z_t) n_t + z_t h_{t-1}
 
     Args:
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in torch.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.GRU``.
 
     ``forward(input, hx=None, *, lengths=None) -> (output, hx)``. Shapes, with D = 2 if bidirectional, else 1:
 
     * ``input``: (T, B, I), or (B, T, I) with ``batch_first``, or (T, I) unbatched, or a ``PackedSequence``.
     * ``output``: as ``input``, with D·H features.
-    * ``hx``: (num_layers·D, B, H), or (num_layers·D, H) unbatched. Zeros if None.
+    * ``hx``: (num_layers·D, B, H), or (num_layers·D, H) unbatched. None: zeros.
     * ``lengths``: int64 (B,), from 0 to T: the length of each padded sequence. The output is 0 after the end of
-      a sequence, the final state is the one at its end, and the reverse direction starts at its end.
+      a sequence. The final state is the one at its end, where the reverse direction starts.
 
-    Parameters have torch's names, shapes, order of gates (r, z, n) and initial values, so a ``state_dict`` of
-    either module loads into the other. Raises UserError for sizes that do not fit.
+    Parameters have torch's names, shapes, gate order (r, z, n) and initial values, so a ``state_dict`` of either
+    module loads into the other. Raises UserError for sizes that do not match.
     Source: Cho et al. 2014, in cuDNN's form.
     """
 

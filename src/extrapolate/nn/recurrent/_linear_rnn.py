@@ -1,4 +1,4 @@
-"""Layers of linear recurrences stacked, called as ``torch.nn.LSTM`` is."""
+"""Base classes of stacked linear recurrent layers, called like ``torch.nn.LSTM``."""
 
 import math
 from abc import abstractmethod
@@ -10,14 +10,15 @@ from torch import Tensor, nn
 from extrapolate._runtime.errors import UserError
 from extrapolate.ops import linear_recurrence
 
-#: A layer's state: what one call hands to the next, each (B, ...).
+#: A layer's state, which one call returns and the next call takes: tensors (B, ...).
 LayerState = tuple[Tensor, ...]
 
 
 class LinearRecurrentLayer(nn.Module):
-    """One layer in one direction. A subclass gives ``forward`` and ``initial_state``; a stack does the rest.
+    """Base class of one layer in one direction; a :class:`LinearRNN` stacks such layers.
 
-    ``forward(x (B, T, I), state, reverse) -> (y (B, T, H), state)``; with ``reverse`` from last to first.
+    A subclass defines ``initial_state`` and ``forward(x (B, T, I), state, reverse) -> (y (B, T, H), state)``. With
+    ``reverse`` it runs from the last step to the first.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -26,16 +27,17 @@ class LinearRecurrentLayer(nn.Module):
 
     @abstractmethod
     def initial_state(self, x: Tensor) -> LayerState:
-        """The state a sequence begins with, for input ``x`` (B, T, I)."""
+        """Return the initial state for input ``x`` (B, T, I)."""
 
     def scan(self, a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
-        """h_t = a_t h_{t-1} + b_t, (B, T, H): what walks along time; a subclass may do it in its own way."""
+        """Return h_t = a_t h_{t-1} + b_t, (B, T, H): the only operation across steps; a subclass may override it."""
         return linear_recurrence(a, b, h0, reverse=reverse)
 
     def blend(self, gate: Tensor, value: Tensor, state: Tensor, reverse: bool) -> Tensor:
-        """h_t = g h_{t-1} + (1 - g) v_t with g = σ(gate), (B, T, H).
+        """Return h_t = g_t h_{t-1} + (1 - g_t) v_t with g = σ(gate), v = value, (B, T, H).
 
-        1 - g is taken as σ(-gate): the difference would lose its digits where a gate holds for thousands of steps.
+        1 - g is computed as σ(-gate): the difference would lose its digits for a gate close to 1, which keeps a state
+        for thousands of steps.
         """
         return self.scan(torch.sigmoid(gate), torch.sigmoid(-gate) * value, state, reverse)
 
@@ -44,33 +46,34 @@ class LinearRecurrentLayer(nn.Module):
 
 
 def long_memory_(bias: Tensor, memory: float) -> None:
-    """Gate biases whose time constants, 1 + e^bias steps, spread evenly in logarithm over [2, memory]."""
+    """Fill gate biases so that the time constants, 1 + e^bias steps, are log-spaced over [2, memory]."""
     with torch.no_grad():
         spread = torch.linspace(math.log(2.0), math.log(memory), bias.numel(), dtype=torch.float64)
         bias.copy_((spread.exp() - 1).log())
 
 
 def last(h: Tensor, state: Tensor, reverse: bool) -> Tensor:
-    """The state after the last step; the one before it where there was none."""
+    """Return the state after the last step of h (B, T, H); ``state``, the initial one, if T = 0."""
     return (h[:, 0] if reverse else h[:, -1]) if h.shape[1] else state
 
 
 def one_before(h: Tensor, state: Tensor) -> Tensor:
-    """h_{t-1} at every t, (B, T, H): begins with ``state``."""
+    """Return h_{t-1} for every t, (B, T, H), starting with ``state``."""
     return torch.cat([state.unsqueeze(1), h], 1)[:, :-1]
 
 
 class LinearRNN(nn.Module):
-    """A stack of linear recurrent layers, with the call of ``torch.nn.LSTM``.
+    """Base class of a stack of linear recurrent layers, called like ``torch.nn.LSTM``.
 
     Args:
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as ``nn.LSTM`` has them.
-        memory: the longest time constant, in steps, that the gates begin with.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.LSTM``.
+        memory: longest initial time constant of the gates, in steps.
 
-    ``forward(x, state=None) -> (y, state)``; x (T, B, I), or (B, T, I) with ``batch_first``, or (T, I). y is as x
-    with H features (2 H if bidirectional); a state tensor is (num_layers * directions, B, H), as in nn.LSTM.
+    ``forward(x, state=None) -> (y, state)``, with x (T, B, I), or (B, T, I) with ``batch_first``, or (T, I). y has
+    the shape of x, with H features (2 H if bidirectional). A state tensor is (num_layers * directions, B, H), as in
+    ``nn.LSTM``. Raises UserError for sizes that do not match.
 
-    A subclass makes its layers in ``layer``.
+    A subclass defines ``layer``, which creates one layer.
     """
 
     def __init__(
@@ -89,11 +92,12 @@ class LinearRNN(nn.Module):
     ) -> None:
         super().__init__()
         if min(input_size, hidden_size, num_layers) < 1:
-            raise UserError("input_size, hidden_size and num_layers must be 1 or more")
+            sizes = f"input_size={input_size}, hidden_size={hidden_size} and num_layers={num_layers}"
+            raise UserError(f"{sizes} must be 1 or more")
         if not 0.0 <= dropout <= 1.0:
-            raise UserError(f"dropout is a share from 0 to 1, got {dropout}")
+            raise UserError(f"dropout must be a probability from 0 to 1, got {dropout}")
         if memory < 2:
-            raise UserError(f"memory is a number of steps, 2 or more, got {memory}")
+            raise UserError(f"memory must be 2 steps or more, got {memory}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = (
             bias,
@@ -109,27 +113,29 @@ class LinearRNN(nn.Module):
 
     @abstractmethod
     def layer(self, input_size: int) -> LinearRecurrentLayer:
-        """A new layer for this many inputs."""
+        """Return a new layer with ``input_size`` inputs."""
 
     def join(self, states: list[LayerState]) -> Any:
-        """The layers' states as the caller sees them: a tensor, or a tuple of them."""
+        """Return the layers' states as one tensor, or a tuple of tensors, (num_layers * directions, B, H)."""
         joined = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
         return joined[0] if len(joined) == 1 else joined
 
     def split(self, state: Any) -> list[LayerState]:
-        """The inverse of ``join``."""
+        """Return the layers' states from the result of ``join``."""
         parts = (state,) if isinstance(state, Tensor) else tuple(state)
         if any(len(part) != len(self.layers) for part in parts):
             got = ", ".join(str(tuple(part.shape)) for part in parts)
-            raise UserError(f"a state begins with num_layers * directions = {len(self.layers)}, got {got}")
+            raise UserError(f"first size of state must be num_layers * directions = {len(self.layers)}, got {got}")
         return list(zip(*(part.unbind(0) for part in parts), strict=True))
 
     def _batch_first(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor):
-            raise UserError(f"{type(self).__name__} takes a padded tensor, not {type(x).__name__}: pad it first")
+            raise UserError(f"{type(self).__name__} takes a padded tensor, got {type(x).__name__}: pad it first")
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
-            shape = tuple(x.shape)
-            raise UserError(f"{type(self).__name__} takes (..., time, {self.input_size}) features, got {shape}")
+            expected = ("(B, T, {0}) or (T, {0})" if self.batch_first else "(T, B, {0}) or (T, {0})").format(
+                self.input_size
+            )
+            raise UserError(f"{type(self).__name__} takes input of shape {expected}, got {tuple(x.shape)}")
         return x.unsqueeze(0) if x.dim() == 2 else x if self.batch_first else x.transpose(0, 1)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:

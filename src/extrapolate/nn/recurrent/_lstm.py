@@ -8,7 +8,7 @@ from extrapolate.nn.recurrent._stack import RecurrentStack, State, Weights
 
 
 class LSTM(RecurrentStack):
-    """Long short-term memory in plain operations: takes the place of ``torch.nn.LSTM`` where ``vmap`` maps it.
+    """Long short-term memory in plain tensor operations: a replacement for ``torch.nn.LSTM`` that ``vmap`` can map.
 
     ::
 
@@ -17,14 +17,14 @@ class LSTM(RecurrentStack):
         c_t           = f_t c_{t-1} + i_t g_t,        h_t = o_t tanh(c_t)
 
     Args:
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in torch.
-        proj_size: if above 0, h_t = W o_t tanh(c_t) has this size P; then D·P features are put out.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.LSTM``.
+        proj_size: if above 0, h_t = W o_t tanh(c_t) has this size P, and the output has D·P features.
 
     ``forward(input, hx=None, *, lengths=None) -> (output, (h, c))``, with the shapes of ``torch.nn.LSTM``:
     ``input`` (T, B, I), ``output`` (T, B, D·H), h and c (num_layers·D, B, H). See :class:`GRU` for the other
-    forms of the input and for ``lengths``. Parameters have torch's names, shapes, order of gates (i, f, g, o) and
-    initial values, so a ``state_dict`` of either module loads into the other. Raises UserError for sizes that do
-    not fit. Source: Hochreiter & Schmidhuber 1997, forget gate of Gers et al. 2000, projection of Sak et al. 2014.
+    forms of the input and for ``lengths``. Parameters have torch's names, shapes, gate order (i, f, g, o) and initial
+    values, so a ``state_dict`` of either module loads into the other. Raises UserError for sizes that do not match.
+    Source: Hochreiter & Schmidhuber 1997, forget gate of Gers et al. 2000, projection of Sak et al. 2014.
     """
 
     gates = 4
@@ -42,7 +42,7 @@ class LSTM(RecurrentStack):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.proj_size = proj_size  # shapes of the parameters that the base class makes depend on it
+        self.proj_size = proj_size  # first: the base class creates parameters whose shapes depend on it
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
         )

@@ -1,4 +1,4 @@
-"""The quasi-recurrent network (Bradbury et al. 2017): gates from a causal convolution, fo-pooling."""
+"""The quasi-recurrent network (Bradbury et al. 2017): gates of a causal convolution, fo-pooling."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from extrapolate.nn.recurrent._linear_rnn import LayerState, LinearRecurrentLaye
 
 
 class QRNNLayer(LinearRecurrentLayer):
-    """One scan over gates that see ``window`` inputs; state (c, the last window - 1 inputs)."""
+    """One QRNN layer, computed by one scan. State: (c, the last window - 1 inputs)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, memory: float, window: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -24,22 +24,23 @@ class QRNNLayer(LinearRecurrentLayer):
 
     def forward(self, x: Tensor, state: LayerState, reverse: bool) -> tuple[Tensor, LayerState]:
         c0, earlier = state
-        seen = torch.cat([x, earlier] if reverse else [earlier, x], 1)
-        kept = seen[:, : self.window - 1] if reverse else seen[:, x.shape[1] :]
+        extended = torch.cat([x, earlier] if reverse else [earlier, x], 1)
+        latest = extended[:, : self.window - 1] if reverse else extended[:, x.shape[1] :]
         if not x.shape[1]:
-            return x.new_zeros(x.shape[0], 0, self.hidden_size), (c0, kept)
+            return x.new_zeros(x.shape[0], 0, self.hidden_size), (c0, latest)
         weight = self.gates.weight.flip(-1) if reverse else self.gates.weight
-        gates = nn.functional.conv1d(seen.transpose(1, 2), weight, self.gates.bias).transpose(1, 2)
+        gates = nn.functional.conv1d(extended.transpose(1, 2), weight, self.gates.bias).transpose(1, 2)
         value, forget, out = gates.chunk(3, -1)
         c = self.blend(forget, torch.tanh(value), c0, reverse)
-        return torch.sigmoid(out) * c, (last(c, c0, reverse), kept)
+        return torch.sigmoid(out) * c, (last(c, c0, reverse), latest)
 
 
 class QRNN(LinearRNN):
-    """c_t = f_t c_{t-1} + (1 - f_t) z_t, h_t = o_t c_t; z, f, o from the inputs x_{t-window+1} ... x_t.
+    """Quasi-recurrent network: c_t = f_t c_{t-1} + (1 - f_t) z_t, h_t = o_t c_t.
 
-    Constructor and shapes: see :class:`LinearRNN`, and ``window``, the number of inputs the gates see. The
-    state is (c, windows), windows being a tuple with each layer's last inputs, (B, window - 1, I).
+    A convolution over the inputs x_{t-window+1} ... x_t computes z (with tanh), f and o (with σ). Constructor and
+    shapes: see :class:`LinearRNN`; ``window`` is the number of inputs that the convolution covers. The state is
+    (c, windows): ``windows`` holds, per layer and direction, the last inputs (B, window - 1, I).
     Source: Bradbury et al. 2017 (arXiv 1611.01576).
     """
 
@@ -59,7 +60,7 @@ class QRNN(LinearRNN):
         dtype: torch.dtype | None = None,
     ) -> None:
         if window < 1:
-            raise UserError(f"window is a number of inputs, 1 or more, got {window}")
+            raise UserError(f"window must be 1 input or more, got {window}")
         self.window = window
         super().__init__(
             *(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
@@ -78,6 +79,7 @@ class QRNN(LinearRNN):
     def split(self, state: tuple[Tensor, tuple[Tensor, ...]]) -> list[LayerState]:
         cells, windows = state
         if not len(cells) == len(windows) == len(self.layers):
-            wanted = f"{len(self.layers)} layers and directions"
-            raise UserError(f"a state is (c, windows) for {wanted}, got {len(cells)} and {len(windows)}")
+            expected = f"num_layers * directions = {len(self.layers)}"
+            got = f"{len(cells)} and {len(windows)}"
+            raise UserError(f"state must be (c, windows), both of length {expected}, got {got}")
         return list(zip(cells.unbind(0), windows, strict=True))

@@ -11,7 +11,7 @@ NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class RNN(RecurrentStack):
-    """Plain recurrent network in plain operations: takes the place of ``torch.nn.RNN`` where ``vmap`` maps it.
+    """Elman recurrent network in plain tensor operations: a replacement for ``torch.nn.RNN`` that ``vmap`` can map.
 
     ::
 
@@ -19,11 +19,11 @@ class RNN(RecurrentStack):
 
     Args:
         nonlinearity: φ, ``"tanh"`` or ``"relu"``.
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in torch.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.RNN``.
 
     ``forward(input, hx=None, *, lengths=None) -> (output, hx)``; shapes as in :class:`GRU`. Parameters have
     torch's names, shapes and initial values, so a ``state_dict`` of either module loads into the other.
-    Raises UserError for sizes that do not fit and for another nonlinearity. Source: Elman 1990.
+    Raises UserError for sizes that do not match and for an unknown nonlinearity. Source: Elman 1990.
     """
 
     gates = 1

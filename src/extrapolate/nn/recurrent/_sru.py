@@ -1,4 +1,4 @@
-"""The simple recurrent unit of 2017 (Lei & Zhang): the version whose gates see the input only."""
+"""The simple recurrent unit of Lei & Zhang 2017: the version whose gates depend only on the input."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from extrapolate.nn.recurrent._linear_rnn import LayerState, LinearRecurrentLaye
 
 
 class SRULayer(LinearRecurrentLayer):
-    """One scan and a highway; state (c,)."""
+    """One SRU layer: a scan and a highway connection. State: (c,)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, memory: float) -> None:
         super().__init__(input_size, hidden_size)
@@ -30,11 +30,11 @@ class SRULayer(LinearRecurrentLayer):
 
 
 class SRU(LinearRNN):
-    """c_t = f_t c_{t-1} + (1 - f_t) W x_t, h_t = r_t tanh(c_t) + (1 - r_t) x_t, with f, r = σ(W' x_t + b).
+    """Simple recurrent unit: c_t = f_t c_{t-1} + (1 - f_t) W x_t, h_t = r_t tanh(c_t) + (1 - r_t) x_t.
 
-    Where the input is not as wide as the layer, the highway carries a projection of it. Constructor and shapes: see
-    :class:`LinearRNN`; the state is one tensor, c. Source: Lei & Zhang 2017, first version (arXiv 1709.02755v1): the
-    later one's gates see c, and are no linear recurrence.
+    The gates are f_t, r_t = σ(W' x_t + b). If input and hidden sizes differ, a linear layer without bias projects x_t
+    in h_t. Constructor and shapes: see :class:`LinearRNN`; the state is one tensor, c. Source: Lei & Zhang 2017,
+    first version (arXiv 1709.02755v1). In the later version gates depend on c, so it is not a linear recurrence.
     """
 
     def layer(self, input_size: int) -> SRULayer:

@@ -8,7 +8,7 @@ from extrapolate.nn.recurrent._stack import RecurrentStack, State, Weights
 
 
 class UGRNN(RecurrentStack):
-    """Update-gate recurrent network: one gate, no more parameters than two plain recurrent networks.
+    """Update-gate recurrent network: one gate, and the parameters of two plain recurrent networks.
 
     ::
 
@@ -20,9 +20,9 @@ class UGRNN(RecurrentStack):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.GRU``.
 
     ``forward(input, hx=None, *, lengths=None) -> (output, hx)``; shapes as in :class:`GRU`. torch has no such
-    module; names and initial values of the parameters follow its scheme, with the gates in the order g, n. The
-    paper's constant forget bias is left out: add it to ``bias_ih_l0[:hidden_size]`` where wanted.
-    Raises UserError for sizes that do not fit. Source: Collins, Sohl-Dickstein & Sussillo 2017.
+    module; names and initial values of the parameters follow torch's scheme, with gate order (g, n). The paper's
+    constant forget bias is omitted: add it to ``bias_ih_l0[:hidden_size]`` if you need it.
+    Raises UserError for sizes that do not match. Source: Collins, Sohl-Dickstein & Sussillo 2017.
     """
 
     gates = 2

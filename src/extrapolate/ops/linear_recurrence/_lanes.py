@@ -1,8 +1,8 @@
-"""Sixteen neighbouring channels in one step, written as vectors: numba's own loops do not vectorise downwards.
+"""One step for sixteen neighbouring channels, as vector instructions: numba does not vectorise descending loops.
 
-The streamed steps write results as whole cache lines past the caches: a line need not be read before it is written,
-which is a fourth less traffic where no cache could hold the result anyway. Their lines must be aligned, and
-``arrived`` comes after the last.
+The streamed steps write results to memory in whole cache lines, bypassing the caches. The processor then does not
+read a line before writing it, which saves a fourth of the traffic for results larger than the caches. Results must be
+aligned to cache lines, and ``arrived`` must be called after the last step.
 """
 
 from llvmlite import ir
@@ -12,12 +12,15 @@ from numba.extending import intrinsic
 
 LANES = 16
 
-#: Bytes of a cache line; sixteen elements are one or two of them.
+#: Bytes of a cache line; sixteen elements fill one or two.
 LINE = 64
 
 
 def _memory(context, builder, array_type, streamed):
-    """load(array, index), store(value, array, index) and write, which is store or streams, of sixteen elements."""
+    """Return functions for sixteen elements: load(array, index), store(value, array, index), and write.
+
+    ``write`` is a streamed store if ``streamed``, else ``store``.
+    """
     vector = ir.VectorType(context.get_data_type(array_type.dtype), LANES)
     align = context.get_abi_sizeof(vector.element)
 
@@ -32,8 +35,8 @@ def _memory(context, builder, array_type, streamed):
         builder.store(value, pointer(array, index), align=align)
 
     def stream(value, array, index):
-        past_caches = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-        builder.store(value, pointer(array, index), align=LINE).set_metadata("nontemporal", past_caches)
+        bypass_caches = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        builder.store(value, pointer(array, index), align=LINE).set_metadata("nontemporal", bypass_caches)
 
     return load, store, stream if streamed else store
 
@@ -57,10 +60,10 @@ def _adjoint_step(a, ia, g, ig, before, ip, da, db, ih, carry, ic, streamed):
         load, store, write = _memory(context, builder, signature.args[0], streamed)
         total = builder.fadd(load(carry, ic), load(g, ig))
         product = builder.fmul(total, load(before, ip))
-        kept = builder.fmul(load(a, ia), total)
+        carried = builder.fmul(load(a, ia), total)
         write(total, db, ih)
         write(product, da, ih)
-        store(kept, carry, ic)
+        store(carried, carry, ic)
         return context.get_dummy_value()
 
     index = types.intp
@@ -69,31 +72,31 @@ def _adjoint_step(a, ia, g, ig, before, ip, da, db, ih, carry, ic, streamed):
 
 @intrinsic
 def step(typing_context, a, ia, b, ib, h, ih, carry, ic):
-    """h = carry = a * carry + b: each an array and the index of its first channel."""
+    """Compute h = carry = a * carry + b. Arguments: each array, then the index of its first channel."""
     return _step(a, ia, b, ib, h, ih, carry, ic, streamed=False)
 
 
 @intrinsic
 def streamed_step(typing_context, a, ia, b, ib, h, ih, carry, ic):
-    """As ``step``; h goes past the caches."""
+    """Do the same as ``step``; writes to h bypass the caches."""
     return _step(a, ia, b, ib, h, ih, carry, ic, streamed=True)
 
 
 @intrinsic
 def adjoint_step(typing_context, a, ia, g, ig, before, ip, da, db, ih, carry, ic):
-    """db = carry + g; da = db * before; carry = a * db."""
+    """Compute db = carry + g; da = db * before; carry = a * db."""
     return _adjoint_step(a, ia, g, ig, before, ip, da, db, ih, carry, ic, streamed=False)
 
 
 @intrinsic
 def streamed_adjoint_step(typing_context, a, ia, g, ig, before, ip, da, db, ih, carry, ic):
-    """As ``adjoint_step``; da and db go past the caches."""
+    """Do the same as ``adjoint_step``; writes to da and db bypass the caches."""
     return _adjoint_step(a, ia, g, ig, before, ip, da, db, ih, carry, ic, streamed=True)
 
 
 @intrinsic
 def arrived(typing_context):
-    """Waits until all that was streamed is where other threads see it."""
+    """Wait until other threads can see all streamed results."""
 
     def generate(context, builder, signature, args):
         builder.fence("seq_cst")

@@ -1,11 +1,11 @@
-"""Tensors as the CPU kernels see them."""
+"""Tensors in the form that the CPU kernels take."""
 
 import numpy as np
 from torch import Tensor
 
 
 class Rows:
-    """A tensor (N, T, D) as the kernels see it: one flat array a sequence, with the step of time in elements."""
+    """A tensor (N, T, D) as one flat array per sequence; ``step``: elements from one time step to the next."""
 
     def __init__(self, x: Tensor) -> None:
         if x.stride(-1) != 1 and x.shape[-1] > 1:

@@ -1,13 +1,13 @@
-"""The CPU kernels: one walk over time, all channels of a step side by side, compiled in the process by numba.
+"""The CPU kernels: one loop over time with all channels of a step at once, compiled in the process by numba.
 
-Memory is walked in one direction (channels upwards as time goes forward, downwards as it goes back): the other
-costs three times as much. A carry of one row stays in the nearest cache. Threads share the sequences, and ranges of
-channels where there are many more threads; the order of operations of a channel never changes, so results do not
-depend on threads.
+Memory is accessed in one direction: channels ascend if time ascends, and descend if time descends. Otherwise the loop
+takes three times as long. The carry, one row, stays in the nearest cache. Threads share the sequences; with many more
+threads than sequences they also share ranges of channels. The order of operations of a channel never changes, so
+results do not depend on the number of threads.
 """
 
 # pyright: reportCallIssue=false
-# (numba's intrinsics take one argument fewer than they are written with)
+# (numba adds the first argument of an intrinsic, the typing context)
 
 from collections.abc import Iterator
 from functools import partial
@@ -29,22 +29,25 @@ from extrapolate.ops.linear_recurrence._lanes import (
 )
 from extrapolate.ops.linear_recurrence._rows import Rows, reset_rows
 
-#: Channels of a range at the least: whole cache lines, and long enough runs of them.
+#: Minimum number of channels in a range: several whole cache lines.
 CHANNELS = 64
 
-#: Ranges of channels of one sequence at the least: a walk over parts of rows takes twice as long for each number.
+#: Minimum number of ranges when threads share channels: loops over parts of rows take twice as long per element.
 ENOUGH_RANGES = 4
 
-#: What an element costs one thread, in either direction.
+#: Time that one thread needs per element, forward or backward.
 NANOSECONDS = 0.35
 
-#: Bytes of a result that is written past the caches: it would push everything else out of them.
+#: Results of this many bytes or more bypass the caches, from which they would displace everything else.
 STREAMED = 2**25
 
 
 @njit(nogil=True, cache=True)
 def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse, streamed):
-    """One sequence. at, bt: elements from one step of a and b to the next; carry: one row, the start and the end."""
+    """Compute channels low to high of one sequence.
+
+    at, bt: elements from one time step of a and b to the next. carry: one row, the initial and then the final state.
+    """
     width = carry.shape[0]
     blocks = (high - low) // LANES
     tail = low + blocks * LANES
@@ -68,7 +71,7 @@ def _scan(a, at, b, bt, reset, out, carry, length, low, high, reverse, streamed)
 
 @njit(nogil=True, cache=True)
 def _adjoint(g, gt, a, at, h, ht, begin, reset, da, db, carry, length, low, high, reverse, streamed):
-    """One sequence, against the direction of its recurrence. start: the row before the first state."""
+    """Compute the gradients of one sequence, against the direction of its recurrence. begin: the initial state."""
     width = carry.shape[0]
     blocks = (high - low) // LANES
     tail = low + blocks * LANES
@@ -98,7 +101,10 @@ def _adjoint(g, gt, a, at, h, ht, begin, reset, da, db, carry, length, low, high
 
 
 def _parts(shape: torch.Size) -> Iterator[tuple[range, int, int]]:
-    """Sequences, and ranges of their channels: one range, unless there are threads enough that more of them pay."""
+    """Yield parts of the work: sequences, first channel, end of channels.
+
+    A part has all channels, unless there are enough threads for ranges of channels to save time.
+    """
     count, length, width = shape
     chunks = len(cut(shape.numel(), NANOSECONDS))
     ranges = min(chunks, torch.get_num_threads() // count, width // CHANNELS)
@@ -109,14 +115,14 @@ def _parts(shape: torch.Size) -> Iterator[tuple[range, int, int]]:
 
 
 def _streams(*results: Tensor) -> bool:
-    """Whether the results are large, and every row of theirs begins at a cache line."""
+    """Return whether the results are large and every row of them starts at a cache line."""
     row = results[0].shape[-1] * results[0].element_size()
     large = results[0].numel() * results[0].element_size() >= STREAMED
     return large and row % LINE == 0 and all(each.data_ptr() % LINE == 0 for each in results)
 
 
 def forward_into(out: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool) -> None:
-    """Writes the states into ``out``, contiguous (N, T, D); float32 or float64 throughout."""
+    """Write the states to ``out``, contiguous (N, T, D). All tensors have one dtype, float32 or float64."""
     if out.numel() == 0:
         return
     count, length, width = out.shape
@@ -144,7 +150,7 @@ def adjoint_into(
     reset: Tensor | None,
     reverse: bool,
 ) -> Tensor:
-    """Writes the gradients of a and b into ``da`` and ``db``, contiguous (N, T, D); returns that of h0 (N, D)."""
+    """Write the gradients of a and b to ``da`` and ``db``, contiguous (N, T, D); return that of h0 (N, D)."""
     count, length, width = h.shape
     dh0 = h.new_zeros(count, width)
     if h.numel() == 0:

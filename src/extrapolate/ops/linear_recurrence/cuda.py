@@ -1,11 +1,11 @@
-"""The CUDA kernels, in Triton: each program walks one piece of time of one sequence, for a block of channels.
+"""The CUDA kernels, in Triton. A program computes one piece of time of one sequence, for a block of channels.
 
-Many sequences and channels fill the machine by themselves, and one piece is the whole sequence: every element is
-read once and written once. Otherwise time is cut into pieces of ``PIECE`` steps: each piece is first reduced to the
-pair (P, R) that takes the state at its start to the one at its end, P state + R; the pairs, themselves a
-recurrence, give every piece its start. That reads the inputs twice.
+If sequences and channels are enough to fill the GPU, one piece is the whole sequence: every element is read once and
+written once. Otherwise time is cut into pieces of ``PIECE`` steps. A first kernel reduces each piece to a pair
+(P, R), which maps the state at its start to P state + R, the state at its end. These pairs are a recurrence as well;
+it gives the state at the start of each piece. This method reads the inputs twice.
 
-Accumulates in the dtype it is given, float32 or float64.
+The kernels accumulate in the dtype of their inputs, float32 or float64.
 """
 
 # pyright: reportIndexIssue=false, reportCallIssue=false, reportArgumentType=false, reportMissingImports=false
@@ -18,16 +18,16 @@ from torch import Tensor
 
 from extrapolate.ops.linear_recurrence.scan import earlier
 
-#: Fixed, so that results do not depend on the machine.
+#: Steps per piece and channels per block: constants, so that results do not depend on the GPU.
 PIECE = 256
 BLOCK = 64
-#: Below this many programs a machine is not full, and time is cut.
+#: With fewer programs the GPU is not full, and time is cut into pieces.
 ENOUGH_PROGRAMS = 2048
 
 
 @triton.jit
 def _locate(length, width, pieces, piece, block: tl.constexpr):
-    """The sequence, the first step and the steps of this program's piece, and its channels."""
+    """Return the sequence, first step, number of steps and channels of this program, and which channels exist."""
     sequence = (tl.program_id(0) // pieces).to(tl.int64)
     begin = (tl.program_id(0) % pieces).to(tl.int64) * piece
     steps = tl.minimum(length - begin, piece)
@@ -49,7 +49,7 @@ def _reduce(
         t = begin + (steps - 1 - i if down else i)
         gate = tl.load(a + sequence * an + t * at + channel, inside, 0.0)
         token = tl.load(b + sequence * bn + t * bt + channel, inside, 0.0)
-        if adjoint:  # carry = a (carry + g), forgotten after the step
+        if adjoint:  # carry = a (carry + g), reset after the step
             rest = gate * (rest + token)
             product = product * gate
         if has_reset:
@@ -102,9 +102,9 @@ def _adjoint(
             here = tl.load(reset + sequence * length + t) != 0
             before = tl.where(here, 0.0, before)
             carry = tl.where(here, 0.0, carry)
-        place = (sequence * length + t) * width + channel
-        tl.store(db + place, total, inside)
-        tl.store(da + place, total * before, inside)
+        offset = (sequence * length + t) * width + channel
+        tl.store(db + offset, total, inside)
+        tl.store(da + offset, total * before, inside)
         tl.store(dh0 + sequence * width + channel, carry, last)
 
 
@@ -126,7 +126,7 @@ def _steps(length: int, pieces: int) -> int:
 def _starts(
     a: Tensor, b: Tensor, h0: Tensor, reset: Tensor | None, down: bool, is_adjoint: bool, pieces: int
 ) -> Tensor:
-    """The state each piece begins with, (N, pieces, D)."""
+    """Return the initial state of each piece, (N, pieces, D)."""
     if pieces == 1:
         return h0.unsqueeze(1).contiguous()
     count, length, width = b.shape

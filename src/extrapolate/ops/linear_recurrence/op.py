@@ -25,7 +25,7 @@ _adjoint = torch.ops.extrapolate.linear_recurrence_adjoint
 
 
 def _kernels(device: torch.device) -> ModuleType:
-    """Where this device's kernels are; plain tensor operations where their compiler is missing."""
+    """Return the module with the kernels for a device; ``scan`` if their compiler is missing."""
     try:
         if device.type == "cpu" and numba_is_installed():
             from extrapolate.ops.linear_recurrence import cpu as kernels
@@ -40,7 +40,7 @@ def _kernels(device: torch.device) -> ModuleType:
 
 def _forward_kernel(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool) -> Tensor:
     dtype = b.dtype
-    if dtype in (torch.float16, torch.bfloat16):  # accumulated in float32, rounded once
+    if dtype in (torch.float16, torch.bfloat16):  # accumulate in float32, round once
         a, b, h0 = a.float(), b.float(), None if h0 is None else h0.float()
     return _kernels(b.device).forward(a, b, h0, reset, reverse).to(dtype)
 
@@ -71,7 +71,7 @@ def _adjoint_fake(
 
 
 class _Recurrence(torch.autograd.Function):
-    """The gradient of the operator, as a Function: torch.func.grad refuses what ``register_autograd`` makes."""
+    """The operator with its gradient. A Function, since torch.func.grad does not support ``register_autograd``."""
 
     generate_vmap_rule = True
 
@@ -92,9 +92,10 @@ class _Recurrence(torch.autograd.Function):
 
 
 class _Adjoint(torch.autograd.Function):
-    """The adjoint is itself a recurrence over db = G, backwards, with gates one step later: so is its gradient.
+    """The adjoint with its gradient.
 
-    With p the states one step before: da = G p, dh0 = a_first G_first.
+    The adjoint is a recurrence for G = db, in the opposite direction, with the gates of one step later. With p the
+    states one step before, da = G p and dh0 = a_first G_first. So its gradient is an adjoint again.
     """
 
     generate_vmap_rule = True
@@ -114,8 +115,8 @@ class _Adjoint(torch.autograd.Function):
     def backward(ctx, u: Tensor, v: Tensor, w: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         a, h, h0, reset, total = ctx.saved_tensors
         reverse, start = ctx.reverse, slice(-1, None) if ctx.reverse else slice(0, 1)
-        nothing = torch.zeros_like(h[:, :1])
-        before = scan.earlier(h, nothing if h0 is None else h0.unsqueeze(1), reverse)
+        zero = torch.zeros_like(h[:, :1])
+        before = scan.earlier(h, zero if h0 is None else h0.unsqueeze(1), reverse)
         keep = None if reset is None else ~reset.unsqueeze(-1)
         if keep is not None:
             before, u = torch.where(keep, before, 0.0), torch.where(keep, u, 0.0)
@@ -125,20 +126,20 @@ class _Adjoint(torch.autograd.Function):
         into_total, into_gate = (
             torch.cat([rest, each] if reverse else [each, rest], 1) if h.shape[1] else rest for each in at_start
         )
-        later_gate = scan.earlier(a, nothing, not reverse)
+        later_gate = scan.earlier(a, zero, not reverse)
         later_reset = None if reset is None else scan.earlier(reset, torch.zeros_like(reset[:, :1]), not reverse)
         d_later, dg, _ = _Adjoint.apply(
             u * before + v + into_total, later_gate, total, None, later_reset, not reverse
         )
-        da = scan.earlier(d_later, nothing, reverse) + into_gate
+        da = scan.earlier(d_later, zero, reverse) + into_gate
         d_before = u * total
-        dh = scan.earlier(d_before, nothing, not reverse)
+        dh = scan.earlier(d_before, zero, not reverse)
         dh0 = None if h0 is None else d_before[:, start].sum(1)
         return dg, da, dh, dh0, None, None
 
 
 def _fold(info, in_dims, tensors) -> list[Tensor | None]:
-    """The mapped axis becomes part of the batch: an operand that has none is repeated without a copy if it can."""
+    """Merge the mapped axis of each tensor into the batch; expand a tensor without one, as a view if possible."""
     folded = []
     for tensor, dim in zip(tensors, in_dims, strict=True):
         if tensor is not None:
@@ -169,20 +170,20 @@ def _check(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None) -> Non
 
     for name, x in (("a", a), ("b", b), ("h0", h0)):
         if x is not None and not x.is_floating_point():
-            raise UserError(f"linear_recurrence takes floating-point tensors, but {name} is {x.dtype}: convert it")
+            raise UserError(f"linear_recurrence: {name} must be a floating-point tensor, got {x.dtype}: convert it")
         if x is not None and x.device != b.device:
             raise UserError(f"linear_recurrence: b is on {b.device} but {name} on {x.device}: move one of them")
     if b.dim() != 3:
         raise UserError(f"linear_recurrence: b must be (batch, time, channels), got {shape(b)}")
     if a.dim() > 3 or any(n not in (1, m) for n, m in zip(a.shape[::-1], b.shape[::-1], strict=False)):
-        raise UserError(f"linear_recurrence: a {shape(a)} does not broadcast to b {shape(b)}")
+        raise UserError(f"linear_recurrence: a must broadcast to b {shape(b)}, got {shape(a)}")
     row = (b.shape[0], b.shape[2])
     if h0 is not None and tuple(h0.shape) != row:
         raise UserError(f"linear_recurrence: h0 must be {row} for b {shape(b)}, got {shape(h0)}")
     if reset is not None and (reset.dtype != torch.bool or reset.shape != b.shape[:2]):
-        wanted = f"bool {tuple(b.shape[:2])}"
+        expected = f"bool {tuple(b.shape[:2])}"
         raise UserError(
-            f"linear_recurrence: reset must be {wanted} for b {shape(b)}, got {reset.dtype} {shape(reset)}"
+            f"linear_recurrence: reset must be {expected} for b {shape(b)}, got {reset.dtype} {shape(reset)}"
         )
     if reset is not None and reset.device != b.device:
         raise UserError(f"linear_recurrence: b is on {b.device} but reset on {reset.device}: move one of them")
@@ -191,22 +192,21 @@ def _check(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None) -> Non
 def linear_recurrence(
     a: Tensor, b: Tensor, h0: Tensor | None = None, *, reverse: bool = False, reset: Tensor | None = None
 ) -> Tensor:
-    """h_t = a_t * h_{t-1} + b_t for every channel, t = 1...T; returns all h, (B, T, D). The last is ``h[:, -1]``.
+    """Return all states h (B, T, D) of h_t = a_t * h_{t-1} + b_t, for every channel; the final one is ``h[:, -1]``.
 
     Args:
-        a: gates, (B, T, D) or anything that broadcasts to it, of any size and sign.
-        b: what is added, (B, T, D). float16, bfloat16 (accumulated in float32), float32 or float64; the three
-            promote as in torch's arithmetic. Strides are free while those of the channels are 1; otherwise it is
-            copied once.
-        h0: the state before the first step, (B, D); None is 0.
-        reverse: from the last step to the first: h_t = a_t * h_{t+1} + b_t, and h0 stands after the last.
-        reset: bool (B, T); where true the incoming state is taken as 0, as where a new document begins.
+        a: gates, (B, T, D) or a shape that broadcasts to it; values of any magnitude and sign.
+        b: inputs, (B, T, D), float16, bfloat16 (both accumulated in float32), float32 or float64. a, b and h0 promote
+            as in torch's arithmetic. Any strides with channels of stride 1 work without a copy; others are copied.
+        h0: the state before the first step, (B, D). None: 0.
+        reverse: run from the last step to the first: h_t = a_t * h_{t+1} + b_t, where h0 is the state after the last.
+        reset: bool (B, T); where True, the previous state counts as 0, for example where a new document starts.
 
-    Gradients reach a, b and h0, of any order. A NaN spreads along its own channel of its own sequence only.
-    The same call gives the same bits, however many threads there are.
+    a, b and h0 have gradients of any order. A NaN spreads only within its own channel of its own sequence. Results
+    are the same to the bit for any number of threads.
 
     Raises:
-        UserError: shapes that do not match, integers, or tensors on different devices.
+        UserError: shapes do not match, a tensor is not floating-point, or tensors are on different devices.
 
     Source: Martin & Cundy 2018, "Parallelizing Linear Recurrent Neural Nets Over Sequence Length".
     """

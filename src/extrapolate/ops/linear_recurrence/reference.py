@@ -1,4 +1,4 @@
-"""The definition: a loop over time. Slow, differentiable, right for every dtype."""
+"""The definition: a loop over time. Slow, differentiable, correct for every dtype."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torch import Tensor
 def linear_recurrence(
     a: Tensor, b: Tensor, h0: Tensor | None = None, *, reverse: bool = False, reset: Tensor | None = None
 ) -> Tensor:
-    """a, b (B, T, D), h0 (B, D), reset bool (B, T); returns h (B, T, D), as the fast one does."""
+    """Return h (B, T, D) from a, b (B, T, D), h0 (B, D) and reset, bool (B, T), as the fast operator does."""
     state = torch.zeros_like(b[:, :0].sum(1)) if h0 is None else h0
     steps = list(range(b.shape[1]))
     states = {}

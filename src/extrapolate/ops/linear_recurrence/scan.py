@@ -1,14 +1,16 @@
-"""The recurrence and its adjoint in plain tensor operations, in about 2 log2(T) steps: any device, any kernel-less
-machine. Pairs (a, b) of neighbours combine to (a a', a' b + b'), so every level halves the length."""
+"""The recurrence and its adjoint in plain tensor operations, for devices without a kernel; about 2 log2(T) steps.
+
+Neighbouring pairs (a, b) and (a', b') combine to (a a', a' b + b'), so every level halves the length.
+"""
 
 import torch
 from torch import Tensor
 
 
 def _step(a: Tensor, state: Tensor, b: Tensor, reset: Tensor | None) -> Tensor:
-    """One step; a reset forgets even a state that is NaN, which a gate of 0 would not."""
-    kept = state if reset is None else torch.where(reset.unsqueeze(-1), 0.0, state)
-    return a * kept + b
+    """Return the state after one step. A reset also removes a NaN state, which a gate of 0 would not."""
+    before = state if reset is None else torch.where(reset.unsqueeze(-1), 0.0, state)
+    return a * before + b
 
 
 def _scan(a: Tensor, b: Tensor, reset: Tensor | None) -> Tensor:
@@ -29,7 +31,7 @@ def _scan(a: Tensor, b: Tensor, reset: Tensor | None) -> Tensor:
 
 
 def forward(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool) -> Tensor:
-    """h (N, T, D) from a, b (N, T, D), h0 (N, D) or None and reset (N, T) or None."""
+    """Return h (N, T, D) from a, b (N, T, D), h0 (N, D) or None, and reset (N, T) or None."""
     if b.shape[1] == 0:
         return torch.empty_like(b, memory_format=torch.contiguous_format)
     if reverse:
@@ -42,20 +44,20 @@ def forward(a: Tensor, b: Tensor, h0: Tensor | None, reset: Tensor | None, rever
 
 
 def earlier(x: Tensor, first: Tensor, reverse: bool) -> Tensor:
-    """What stood one step before, (N, T, ...): ``first`` (N, 1, ...) where the recurrence begins."""
+    """Return x (N, T, ...) of one step before, with ``first`` (N, 1, ...) at the recurrence's first step."""
     return torch.cat([x[:, 1:], first], 1) if reverse else torch.cat([first, x[:, :-1]], 1)
 
 
 def adjoint(
     g: Tensor, a: Tensor, h: Tensor, h0: Tensor | None, reset: Tensor | None, reverse: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(da, db, dh0) from g, the gradient of h: the recurrence backwards, with gates one step later."""
+    """Return (da, db, dh0) from g, the gradient of h, by the reverse recurrence with the gates of one step later."""
     if h.shape[1] == 0:
         return torch.zeros_like(g), torch.zeros_like(g), g.new_zeros(g.shape[0], g.shape[2])
-    nothing = torch.zeros_like(h[:, :1])
+    zero = torch.zeros_like(h[:, :1])
     later_reset = None if reset is None else earlier(reset, torch.zeros_like(reset[:, :1]), not reverse)
-    db = forward(earlier(a, nothing, not reverse), g, None, later_reset, not reverse)
-    before = earlier(h, nothing if h0 is None else h0.unsqueeze(1), reverse)
+    db = forward(earlier(a, zero, not reverse), g, None, later_reset, not reverse)
+    before = earlier(h, zero if h0 is None else h0.unsqueeze(1), reverse)
     start = -1 if reverse else 0
     dh0 = a[:, start] * db[:, start]
     if reset is not None:

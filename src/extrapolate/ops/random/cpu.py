@@ -1,4 +1,4 @@
-"""The CPU kernel of :mod:`.reference`: one pass, compiled in the process by numba, bit for bit the same."""
+"""The CPU kernel of :mod:`.reference`: one pass, compiled in the process by numba; results are equal to the bit."""
 
 # pyright: reportIndexIssue=false, reportCallIssue=false
 # (numba's decorated functions and type objects carry no useful static types)
@@ -17,7 +17,7 @@ def _mix(x0, x1, left, right):
 
 @njit(nogil=True, cache=True)
 def _fill_row(k0, k1, step, row):
-    # Rounds stand unrolled: a loop over the rotations would keep the compiler from vectorising over i.
+    # The rounds are unrolled: with a loop over the rotations the compiler would not vectorise over i.
     k2 = k0 ^ k1 ^ uint32(PARITY)
     half = (row.shape[0] + 1) // 2
     for i in range(half):
@@ -49,20 +49,20 @@ def _fill_row(k0, k1, step, row):
         x0, x1 = _mix(x0, x1, uint32(6), uint32(26))
         x0, x1 = uint32(x0 + k2), uint32(x1 + k0 + uint32(5))
         row[i] = float32(int32(x0 >> uint32(8))) * float32(2.0**-24)
-        # An odd count leaves the last word unused; its slot is the first half's own end.
+        # An odd count does not use the last word.
         if half + i < row.shape[0]:
             row[half + i] = float32(int32(x1 >> uint32(8))) * float32(2.0**-24)
 
 
 @njit(nogil=True, cache=True)
 def fill_uniform(keys, out):
-    """Fills ``out`` (rows, count) with uniform numbers; ``keys`` is int64 (rows, 3)."""
+    """Fill ``out`` (rows, count) with uniform numbers; ``keys`` is int64 (rows, 3)."""
     for r in range(keys.shape[0]):
         _fill_row(uint32(keys[r, 0]), uint32(keys[r, 1]), uint32(keys[r, 2]), out[r])
 
 
 def uniform(keys: np.ndarray, count: int) -> np.ndarray:
-    """float32 (rows, count) in [0, 1) from int64 ``keys`` (rows, 3)."""
+    """Return float32 (rows, count) in [0, 1) from int64 ``keys`` (rows, 3)."""
     out = np.empty((keys.shape[0], count), np.float32)
     fill_uniform(keys, out)
     return out

@@ -13,7 +13,7 @@ def _rotate_left(word: Tensor, bits: int) -> Tensor:
 
 
 def threefry2x32(key: tuple[Tensor, Tensor], counter: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Encrypts two counter words with two key words; all are int64 tensors holding 32-bit values."""
+    """Encrypt two counter words with two key words; all are int64 tensors of 32-bit values."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
     x0 = (counter[0] + schedule[0]) & WORD
     x1 = (counter[1] + schedule[1]) & WORD
@@ -27,10 +27,10 @@ def threefry2x32(key: tuple[Tensor, Tensor], counter: tuple[Tensor, Tensor]) -> 
 
 
 def uniform(key: Tensor, count: int) -> Tensor:
-    """``count`` float32 numbers in [0, 1) for each key. key: int64 (..., 3); returns (..., count).
+    """Return ``count`` float32 numbers in [0, 1) per key, (..., count). key: int64 (..., 3).
 
-    Number ``i`` of the first half and number ``i`` of the second half are the two words of counter
-    ``(step, i)`` under the key ``(seed, stream)``; each number is the upper 24 bits of its word.
+    Number ``i`` of the first half and number ``i`` of the second half are the two words of counter ``(step, i)``
+    under the key ``(seed, stream)``. A number is the upper 24 bits of its word, divided by 2^24.
     """
     half = (count + 1) // 2
     seed, stream, step = (word.unsqueeze(-1) & WORD for word in key.unbind(-1))
