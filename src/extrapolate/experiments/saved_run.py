@@ -91,8 +91,8 @@ class Run:
         replicas.load_state_dict(state)
         if training.train is not None and training.measure_steps:
             warnings.warn(
-                f"{training.name}: the run changed this network after its training (masks, rounding); "
-                "the module has the weights from before the change",
+                f"{training.name}: the run may have changed this network after its training (masks, rounding); "
+                "the module has the weights from before such a change",
                 stacklevel=2,
             )
         # a part with one network has one row per test set

@@ -45,7 +45,7 @@ class SubsetConfig(lab.Config):
         "Published: 1e-5.",
         above=0,
         below=0.5,
-        cut=lab.larger("solved within weights {:g} off instead of {:g}"),
+        cut=lab.larger("weight tolerance {:g} instead of {:g}"),
     )
 
 
