@@ -432,6 +432,6 @@ def test_batches_by_name_and_in_order_give_equal_masks() -> None:
         for batch in ((x, y), {"inputs": x, "labels": y})
     )
     assert one == other
-    named = r"a batch that is a mapping \(dict\) is given by name, .*labels=\.\.\."
+    named = r"a batch that is a mapping \(dict\) is passed by keyword, .*labels=\.\.\."
     with pytest.raises(TypeError, match=named):
         learn_masks(module, lambda model, batch: batch, {"it": [{"inputs": x, "labels": y}]}, steps=1)

@@ -1,5 +1,8 @@
 """The units as Keras layers: same outputs as the modules, training by ``fit``, saving and loading."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,13 @@ def compiled(layer: UnitLayer, optimizer: Any) -> Any:
     model = keras.Sequential([keras.Input((2,)), layer])
     model.compile(optimizer, "mse")
     return model
+
+
+def test_import_selects_the_torch_backend() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    code = "import extrapolate.keras, keras; print(keras.backend.backend())"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["torch"]
 
 
 def test_every_unit_is_a_layer() -> None:
