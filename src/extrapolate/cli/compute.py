@@ -59,8 +59,9 @@ def compute(
 ) -> None:
     """Compute a sum or product with a trained Neural GPU, and compare its answer with the exact one.
 
-    The network receives both operands in binary, one position per bit, and runs for about as many steps as
-    positions. No other arithmetic is used. Published and shipped networks are trained on at most 20 bits.
+    The network receives both operands in binary, one position per bit. Its number of steps is about its number of
+    positions. The answer comes from the network alone. The networks of the package were trained on numbers of at
+    most 20 bits: longer ones show how well they extrapolate.
     """
     from extrapolate.inspect.calculator import Calculator, Question, letters
     from extrapolate.inspect.expression import parse

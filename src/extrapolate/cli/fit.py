@@ -39,10 +39,10 @@ def fit(
         Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="a folder in runs/")
     ] = None,
 ) -> None:
-    """Find the arithmetic formula of one column of a table, and check that it is exact.
+    """Find the arithmetic formula of one column of a table, and check how exactly it fits.
 
-    Writes the formula, its evidence and a report page to a folder. If no formula is found, the report explains why.
-    Apply the formula to other tables with extrapolate predict.
+    Writes the formula, the results of the checks and a report page to a folder. If no formula is found, the report
+    explains why. Apply the formula to other tables with extrapolate predict.
     """
     from extrapolate.cli.fit_text import print_fit
     from extrapolate.estimator.results import answer

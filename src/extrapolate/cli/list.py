@@ -11,7 +11,7 @@ from extrapolate.cli.console import print_json, stdout_console
 def list_experiments(
     as_json: Annotated[bool, typer.Option("--json", help="Print the experiments as one JSON list.")] = False,
 ) -> None:
-    """List the experiments, what each preset trains, and the papers they reproduce."""
+    """List the experiments with their papers, and the models that each preset (size of a run) trains."""
     from extrapolate.experiments import EXPERIMENTS
 
     if as_json:

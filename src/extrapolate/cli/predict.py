@@ -18,7 +18,9 @@ SEPARATORS = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t"}
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a fit, or its model.json.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The output folder of extrapolate fit, or its model.json.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV or parquet.")],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Write the result to this file.", show_default="stdout")
@@ -26,7 +28,8 @@ def predict(
 ) -> None:
     """Apply a fitted formula to a table; write the table with a column predicted_TARGET, as CSV.
 
-    A cell is empty if a value is missing or the formula is undefined. Their numbers are printed to stderr.
+    The predicted cell is empty if an input value of its row is missing or the formula is undefined there. The numbers
+    of such rows are printed to stderr.
     """
     from extrapolate._runtime.files import replacing
     from extrapolate.estimator import load_formula

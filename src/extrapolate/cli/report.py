@@ -12,12 +12,14 @@ from extrapolate.cli.fit import ANSWER
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run or a fit.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The output folder of extrapolate run or extrapolate fit.")
+    ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object: the findings of a run, or the formula of a fit.")
+        bool, typer.Option("--json", help="Print one JSON object: the findings of the run, or the formula.")
     ] = False,
 ) -> None:
-    """Rebuild DIR/report.html from the files of a run or a fit, and print the results."""
+    """Rebuild DIR/report.html from the files of a run or a fit in DIR, and print the results."""
     if (folder / ANSWER).exists() and not (folder / "manifest.json").exists():
         _show_fit(folder, as_json)
     else:

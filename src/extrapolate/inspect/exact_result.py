@@ -51,9 +51,9 @@ class Exact:
     Attributes:
         expressions: one sympy expression per output. None if the module is not exact.
         symbols: symbols of the inputs.
-        module: the snapped network: a copy of the module in evaluation mode with exact weights. It computes
-            ``certificate.snapped`` up to rounding. None if weights are far from exact values, or if the rule of
-            a layer has no ``parameters``.
+        module: the snapped network: a copy of the module in evaluation mode, with every weight at its nearest exact
+            value. Its outputs equal the formulas ``certificate.snapped`` up to floating-point rounding. None if
+            weights are far from exact values, or if the :func:`exact_rule` of a layer gives no ``parameters``.
         certificate: the evidence.
     """
 
@@ -64,7 +64,7 @@ class Exact:
 
     @property
     def found(self) -> bool:
-        """Whether the module is exact: it passed all three checks."""
+        """Whether the module is exact: it passed the three checks of its :class:`ExactCertificate`."""
         return self.expressions is not None
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from extrapolate.nn.contract import Arithmetic
 
 @torch.no_grad()
 def sparsity_error(module: nn.Module) -> Tensor | None:
-    """Return the maximum over all effective weights of min(|W|, |1 - |W||), a scalar.
+    """Return the maximum over all weights W that are applied to inputs of min(|W|, |1 - |W||), a scalar.
 
     It is 0 for exact weights and 0.5 in the worst case if all |W| ≤ 1. None if ``module`` contains no arithmetic
     unit. Source: Madsen & Johansen 2020.

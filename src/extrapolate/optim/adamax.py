@@ -29,14 +29,14 @@ class AdaMax(Optimizer):
 
     Args:
         params: tensors or groups of them.
-        lr: learning rate; published: 0.01 · 48/m for m channels. A tensor (R,) sets one per replica, for
+        lr: learning rate; published: 0.01 · 48/C for C channels. A tensor (R,) sets one per replica, for
             parameters (R, ...).
-        beta: decay of the mean gradient per step.
-        relative_clip: largest size of a gradient, in units of ``v``.
-        floor: added to this bound.
+        beta: share of the mean gradient m that each step keeps.
+        relative_clip: gradients are clipped to ± κ = relative_clip · v + floor, with v the decaying maximum.
+        floor: see ``relative_clip``.
         forgotten: share of ``v`` that decays in the first step.
         last_forgotten: smallest share of ``v`` that decays in a step.
-        half_life: number of steps in which this share halves.
+        half_life: number of steps in which ``forgotten`` halves.
         eps: added to the divisor.
 
     Raises:

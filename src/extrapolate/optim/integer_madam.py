@@ -37,7 +37,8 @@ class IntegerMadam(StepwiseOptimizer):
         \operatorname{RMS}(W_0), \qquad \text{base} = \ln \text{span} / (2^{\text{bits} - 1} - 1)
 
     The weights are these integers, packed into bytes in the optimizer's state and in checkpoints. The parameters
-    hold their float values. After :meth:`pack` they do so only inside :meth:`unpack_state`::
+    hold the same weights as floats. :meth:`pack` deletes the floats; then they exist only inside
+    :meth:`unpack_state`::
 
         optimizer = IntegerMadam(model.named_parameters(), bits=12)
         optimizer.pack()                       # 3.5 bytes per weight, including the optimizer's state
@@ -48,29 +49,29 @@ class IntegerMadam(StepwiseOptimizer):
             optimizer.step()
             optimizer.zero_grad()
 
-    The second moment has 16 bits and is rounded at random, because it would never decay with nearest rounding.
+    The second moment has 16 bits and stochastic rounding. Nearest rounding would lose its small decay steps.
     **Zero cannot be represented**: use a separate :class:`Madam` for biases and norms that are initially 0.
 
     Args:
         params: tensors, (name, tensor) pairs, or groups of them; float32. The first step or :meth:`pack` rounds each
             weight to the nearest level.
-        lr: learning rate: the typical relative change of a weight per step. A tensor sets one per replica. Below
-            ``base``, only stochastic rounding gives correct steps.
+        lr: learning rate: the typical relative change of a weight per step. A tensor sets one per replica. If
+            it is below ``base`` (the distance of two levels), use stochastic rounding: nearest rounding loses steps.
         bits: bits per weight, including its sign: 8, 10, 12 or 16.
         span: ratio of the largest to the smallest size of a weight in one tensor.
         rounding: ``"stochastic"``: steps are rounded up or down at random, correct on average. ``"nearest"``, as
             published: steps below half a level are lost.
-        seed: seed of the random numbers, which depend only on it, the step and the index of the parameter. One per
-            replica; an integer s means s, s + 1, ...
+        seed: seed of the random numbers, which depend only on it, the step and the index of the parameter. With
+            ``replica_dims``, one seed per replica; an integer s gives replica i the seed s + i.
         zeros: ``"error"``: parameters with zeros are refused. ``"freeze"``: a tensor that is all zeros does not
-            change, and other zeros become the smallest positive weight.
+            change; in other tensors a zero becomes the smallest positive weight.
         scale_bound, gradient_bound, beta, replica_dims, nonfinite, maximize, capturable, fused: see :class:`Madam`.
 
     Raises:
         ValueError: a setting is out of range; at the first step or :meth:`pack`: zeros with ``zeros="error"``.
         TypeError: a parameter is not float32.
 
-    Source: arXiv 2006.14560, which starts from random integers. Here the initial weights are rounded.
+    Source: arXiv 2006.14560. There the initial integers are random; here the model's initial weights are rounded.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from extrapolate.optim.integer_madam import IntegerMadam
 
 
 def integer_weights(optimizer: IntegerMadam) -> dict[str, Tensor]:
-    """Return the integer weights of an :class:`IntegerMadam` by parameter.
+    """Return the integer weights of an :class:`IntegerMadam`, with the parameters' names in the keys.
 
     For a parameter named ``w``: ``w.codes`` (uint8, packed), ``w.bound`` (float32), and ``w.shape``, ``w.bits`` and
     ``w.base``, which are needed to decode them. Parameters without names are named by their index, from 0.
@@ -32,7 +32,7 @@ def integer_weights(optimizer: IntegerMadam) -> dict[str, Tensor]:
 
 
 def float_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the float32 values of :func:`integer_weights` by parameter.
+    """Return the float32 values of :func:`integer_weights`, a tensor for each parameter's name.
 
     Raises:
         ValueError: a tensor of a parameter is missing.

@@ -9,19 +9,19 @@ from torch.optim import Optimizer
 
 
 class PerReplica(Optimizer):
-    """Scales the steps of another optimizer by one learning rate per replica.
+    """Wraps an optimizer so that each replica (one of R models, stacked in one tensor) has its own learning rate.
 
     Args:
         params: parameters stacked on a leading axis, (R, ...).
         lr: the learning rates, (R,).
-        make: makes the other optimizer from the parameters. Its learning rate must be 1. Its step must be
+        make: makes the wrapped optimizer from the parameters. Its learning rate must be 1. Its step must be
             elementwise, proportional to its learning rate, and independent of the parameters' values (no weight
             decay).
 
     Up to rounding, the steps are those of R optimizers with these learning rates.
 
     Raises:
-        ValueError: the other optimizer's learning rate is not 1, or it has weight decay.
+        ValueError: the wrapped optimizer's learning rate is not 1, or it has weight decay.
     """
 
     def __init__(self, params: list[Tensor], lr: Tensor, make: Callable[[list[Tensor]], Optimizer]) -> None:

@@ -103,7 +103,7 @@ class SingleModule:
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:
-        """Return the mean squared error on the test range of a unit whose weights are all wrong by ε.
+        """Return the mean squared error on the test range of a unit whose weights are all wrong by ε = ``epsilon``.
 
         The error is simulated on ``count`` samples with a separate generator (seed 0), so every call returns the
         same value.

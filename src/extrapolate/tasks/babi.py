@@ -82,10 +82,10 @@ class Stories:
 class Babi:
     """Read a story and answer its questions: "mary went to the hall . where is mary ?" has the answer "hall".
 
-    A sequence is a story with all its questions. ``THINKING`` blank inputs follow each question, then one blank
-    input per word of the answer; the targets are at these positions. Answers are never inputs. All tasks share one
-    vocabulary: ``BLANK``, ``UNKNOWN``, then the words of the training stories in order of occurrence. With all 20
-    tasks it has 160 tokens. :func:`load_babi` returns such a task.
+    A sequence is a story with all its questions. Each question is followed by three blank inputs (``THINKING``), then
+    by one blank input per word of the answer. The targets are at these last blanks. Answers are never inputs. All
+    tasks share one vocabulary: ``BLANK``, ``UNKNOWN``, then the words of the training stories in order of occurrence.
+    With all 20 tasks it has 160 tokens. :func:`load_babi` returns such a task.
     """
 
     vocabulary: tuple[str, ...] = field(repr=False)

@@ -20,10 +20,11 @@ _ORDER = torch.randperm(DIGITS**2, generator=torch.Generator().manual_seed(0))
 
 @dataclass(frozen=True)
 class DigitPairs:
-    """Multiply two digits in pictures; a tenth of the 100 ordered pairs is held out (Mistry, Farrahi & Hare 2022).
+    """Multiply two digits in pictures; some of the 100 ordered pairs are held out (Mistry, Farrahi & Hare 2022).
 
     Images of 3 and 7 have the product 21. If (3, 7) is held out, the training has no picture of this pair, but it
-    has others of both digits. The tenths ("folds") are disjoint. A prediction is right if it rounds to the product.
+    has others of both digits. The pairs are divided
+    into ``folds`` equal parts, of which one is held out. A prediction is right if it rounds to the product.
     Pictures are on the device of ``digits``.
 
     Args:
@@ -50,7 +51,7 @@ class DigitPairs:
 
     @property
     def draws(self) -> int:
-        """Random numbers per picture: for the pair, the two images and their positions."""
+        """Number of random numbers per picture: for the pair, the two images and their positions."""
         return 3 if self.canvas is None else 7
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:

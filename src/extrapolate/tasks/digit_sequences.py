@@ -66,7 +66,7 @@ class DigitRule:
         return torch.randint(len(digits), (length, count), generator=generator).to(digits.labels.device)
 
     def draw_keyed(self, count: int, images: int, key: Tensor) -> Tensor:
-        """Sample ``count`` training sequences of indices below ``images``: int64 (training, count), from ``key``."""
+        """Sample ``count`` sequences of ``training`` image indices below ``images``: int64 (training, count)."""
         return (ops.uniform(key, (self.training, count)) * images).long()
 
 
@@ -117,6 +117,6 @@ class DigitSequence:
         return digits.images[samples.T], answers.movedim(0, 1)
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return whether the last answer of each sequence (T, outputs) is right: bool (N,)."""
+        """Return whether the last answer of each sequence is right: bool (N,). Answers are (N, T, outputs)."""
         error = (prediction - target)[:, -1].abs()
         return (error <= 0.5 + 1e-5 * target[:, -1].abs()).all(-1)

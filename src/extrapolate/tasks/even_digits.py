@@ -38,12 +38,12 @@ class EvenDigits:
 
     @property
     def size(self) -> int:
-        """Pixels along one side of a picture."""
+        """Number of pixels along one side of a picture."""
         return self.side * self.digits.training.size
 
     @property
     def draws(self) -> int:
-        """Random numbers per picture."""
+        """Number of random numbers per picture."""
         return 1 + 2 * self.side**2
 
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:

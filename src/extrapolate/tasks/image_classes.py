@@ -36,7 +36,7 @@ def _pair(images: DigitSet) -> tuple[Tensor, Tensor]:
 
 
 def flip_and_shift(images: Tensor, u: Tensor, most: int = 4) -> Tensor:
-    """Mirror half of the images (B, C, S, S) and shift all of them by up to ``most`` pixels, padded with zeros.
+    """Flip each image (B, C, S, S) with probability 1/2, and shift it by up to ``most`` pixels, padded with zeros.
 
     ``u`` (3, B) in [0, 1) holds, for each image, the random numbers of the flip, the row shift and the column shift.
     This is the usual augmentation of CIFAR-10 (He et al. 2015, section 4.2).

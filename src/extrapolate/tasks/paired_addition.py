@@ -58,7 +58,7 @@ class PairedAddition(TwoNumbers):
         return x, torch.cat([function[..., None], digits_of(a + b, self.digits)], -1)
 
     def read(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """Return the logits (N, digits, 10) of the pair in ``answer``."""
+        """Return the logits (N, digits, 10) of the pair whose index is in the first column of ``answer``."""
         first, second = logits.unflatten(-1, (len(PAIRS), self.digits, 10)).unbind(-3)
         return torch.where(answer[..., :1, None] == 0, first, second)
 

@@ -18,8 +18,8 @@ class Picture:
     """Predict the colour, in [0, 1], at a point of the unit square.
 
     The picture is a shaded disk with a sharp edge in front of waves of several frequencies. Training and test
-    pixels alternate as on a chessboard. Papers define no criterion for a right colour; here all
-    three components must be within ``tolerance``.
+    pixels alternate as on a chessboard. No paper defines when a colour is right. Here each of the
+    three components may be wrong by at most ``tolerance``.
     """
 
     size: int = 64

@@ -56,12 +56,14 @@ class Programs:
     """Read a program and predict its value (after Trask et al. 2018, section 4.4).
 
     There are three kinds. ``add``: ``3 + 7 =`` gives 10. ``if``: ``if 5 == 5 : 3 + 4 else 8 - 9 =`` gives 7; if the
-    compared numbers differ, it gives -1. Each operator is + or -, equally likely. ``if-times``: the same with +, -
-    and ×. Numbers are independent and uniform integers from 0 to ``limit`` - 1. In half of the programs the compared
-    numbers are equal by construction; in the others they may be equal by chance.
+    compared numbers differ, the value is that after ``else``, here 8 - 9 = -1. Each operator is + or -, equally
+    likely. ``if-times``: like ``if``, with the operators +, - and ×, equally likely. Numbers are independent and
+    uniform integers from 0 to ``limit`` - 1. In half of the programs the compared numbers are equal by construction;
+    in the others they may be equal by chance.
 
-    A whole number is one symbol with a value. With ``digits`` it has the length of ``limit`` - 1, with leading zeros:
-    if the largest number is 99, 7 is ``07``. All programs of one kind and limit have the same length.
+    A number is one symbol with a value. With ``digits`` it is written digit by digit, padded with zeros to the number
+    of digits of the largest number, ``limit - 1``: if that is 99, then 7 is ``07``. All programs of one kind and
+    limit have the same length.
 
     Errors are in units of ``limit`` for sums and differences and of ``limit``² for products, because answers grow
     with these.

@@ -126,7 +126,8 @@ PUBLISHED_RANGES: tuple[RangePair, ...] = (
 def parse_range_pairs(text: str) -> tuple[RangePair, ...]:
     """Parse range pairs separated by ``;``, such as ``U[1,2]; U[3,4]/U[4,9]``.
 
-    A published training range stands for its pair. Any other needs a test range after a slash.
+    If you write only a training range, and it is one of the nine published ones, its published test range is added.
+    After any other training range, write the test range after a slash.
 
     Raises:
         RangeError: the text has no pair, an invalid range or a training range twice.

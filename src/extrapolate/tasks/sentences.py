@@ -25,13 +25,13 @@ class Sentences:
 
     A sentence is SUBJECT VERB OBJECT and a full stop. A subject or object is "the" and one of ten nouns. With
     probability 1/2 it continues with one of three prepositions and a second "the" with a noun. The verb is singular
-    or plural like the first noun of the subject. All choices are uniform and independent. The target of "the cat
-    sees" is "cat sees the", or has another word at the end.
+    or plural like the first noun of the subject. All choices are uniform and independent. For the words
+    "the cat sees" the targets are "cat", "sees" and the word that follows in the text.
 
     Args:
         length: words in a passage.
         training: number of training passages.
-        tested: number of validation passages and of test passages; the test follows the training text.
+        tested: number of validation passages and of test passages. They come from later parts of the text.
     """
 
     length: int = 24
@@ -41,7 +41,8 @@ class Sentences:
     def sample(self, batch: int, key: Tensor) -> tuple[Tensor, Tensor]:
         """Sample words of training passages and the word after each, int64 (batch, length - 1) each.
 
-        Call it once without ``vmap`` first: the text cannot be generated under ``vmap``.
+        The first call generates and keeps the text, which is impossible under ``vmap``: call it once without
+        ``vmap``.
         """
         passages = _passages(self, self.training, 0, key.device)
         return _next_words(passages[(ops.uniform(key, (batch,)) * len(passages)).long()])

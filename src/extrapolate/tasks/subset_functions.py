@@ -131,7 +131,7 @@ class SubsetFunction:
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 5_000) -> float:
-        """Return the mean squared error of f on ``test`` if every weight of both sums is wrong by ε.
+        """Return the mean squared error of f on ``test`` if every weight of both sums is wrong by ε = ``epsilon``.
 
         The weights are 1 - ε in a subset and ε outside. The error is simulated on ``count`` samples with a separate
         generator (seed 0), so every call returns the same value.

@@ -51,17 +51,17 @@ class SubsetProduct:
 
     @property
     def size(self) -> int:
-        """Inputs in each subset."""
+        """Number of inputs in each subset."""
         return int(self.subset_ratio * self.in_features)
 
     @property
     def overlap(self) -> int:
-        """Inputs in both subsets."""
+        """Number of inputs in both subsets."""
         return int(self.overlap_ratio * self.size)
 
     @property
     def span(self) -> int:
-        """Inputs in the union of the subsets."""
+        """Number of inputs in the union of the subsets."""
         return 2 * self.size - self.overlap
 
     def place_subsets(self, generator: torch.Generator) -> "SubsetProduct":
@@ -99,11 +99,12 @@ class SubsetProduct:
         return {name: (x, self.answer(x, self.subsets)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`, a bool scalar. This is
+        the published criterion."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 100_000) -> float:
-        """Return the mean squared error on the test range if every weight of both sums is wrong by ε.
+        """Return the mean squared error on the test range if every weight of both sums is wrong by ε = ``epsilon``.
 
         The weights are 1 - ε in a subset and ε outside. The error is simulated on ``count`` samples with a separate
         generator (seed 0), so every call returns the same value.

@@ -56,7 +56,7 @@ class History:
         """Append an evaluation. Update ``best`` for the replicas that have improved.
 
         Raises:
-            ValueError: a metric is not a tensor (R,), ``monitor`` is missing, or the metrics have changed.
+            ValueError: a metric is not a tensor (R,), ``monitor`` is missing, or the set of metrics has changed.
         """
         for name, value in metrics.items():
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -107,7 +107,7 @@ class History:
         return values.gather(0, self._scores().argmin(0)[None])[0]
 
     def first_below(self, name: str, threshold: Tensor) -> list[int | None]:
-        """Return each replica's first evaluated step with ``name`` below its threshold (R,), or None."""
+        """Return, per replica, the first evaluated step with metric ``name`` below ``threshold`` (R,), or None."""
         below = self.metrics[name] < threshold
         return [
             int(self.steps[int(column.to(torch.uint8).argmax())]) if bool(column.any()) else None

@@ -31,7 +31,7 @@ class Penalty:
         return self.schedule(step) if callable(self.schedule) else self.schedule
 
     def of(self, model: nn.Module, loss: Tensor, scale: Tensor) -> Tensor:
-        """Return the penalty of one replica with weight ``scale``."""
+        """Return ``scale`` times the penalty of one replica."""
         value = scale * self.measure(model)
         if math.isinf(self.loss_below):
             return value

@@ -46,7 +46,7 @@ class Replicas:
 
     Args:
         modules: R modules that differ only in the values of their tensors. The values are copied.
-        seeds: one integer per replica, 0, 1, 2, ... by default. Random numbers sampled through a key (data, noise
+        seeds: one integer per replica, 0, 1, 2, ... by default. Random numbers of :func:`ops.uniform` (data, noise
             of a stochastic unit) depend only on the replica's own seed. Random numbers from torch's global
             generator (dropout) depend on the seeds of all replicas.
 

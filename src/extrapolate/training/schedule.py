@@ -12,7 +12,7 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Warmup:
-    """Rises linearly from 0 at step ``start`` to ``scale`` at step ``end``, then stays at ``scale``.
+    """A schedule that rises linearly from 0 at step ``start`` to ``scale`` at step ``end``, and stays there.
 
     This is the published schedule of the sparsity penalty of NAU and NMU:
     λ · max(min((step - start) / (end - start), 1), 0)
@@ -36,7 +36,7 @@ class Warmup:
 
 @dataclass(frozen=True)
 class Growth:
-    """Starts at ``first`` and is multiplied by 10 every ``every`` steps, up to ``last``.
+    """A schedule that starts at ``first`` and is multiplied by 10 every ``every`` steps, up to ``last``.
 
     Raises:
         ValueError: ``every`` is below 1, or not 0 < ``first`` <= ``last``.
@@ -56,7 +56,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Step:
-    """0 up to and including step ``after``, ``scale`` from the next step on."""
+    """A schedule that is 0 up to and including step ``after``, and ``scale`` from the next step on."""
 
     scale: float
     after: int
@@ -67,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """1 before step ``at``, ``factor`` from that step on."""
+    """A schedule that is 1 before step ``at``, and ``factor`` from that step on."""
 
     at: int
     factor: float = 0.1
@@ -78,7 +78,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """1 up to step ``start``, then falls linearly to 0 at step ``steps`` and stays at 0.
+    """A schedule that is 1 up to step ``start``, falls linearly to 0 at step ``steps``, and stays there.
 
     Raises:
         ValueError: ``steps`` is not after ``start``.

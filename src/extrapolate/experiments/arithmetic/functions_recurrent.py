@@ -1,4 +1,4 @@
-"""Functions of two sums accumulated over 10 steps, a + b to √a, tested on 1,000."""
+"""Six functions of two sums (a + b, a − b, ..., √a) accumulated over 10 steps, tested on 1,000 steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

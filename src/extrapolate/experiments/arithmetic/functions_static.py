@@ -1,4 +1,4 @@
-"""Functions of two sums over parts of a vector, a + b to √a, on a wider range.
+"""Six functions of two sums over parts of a vector (a + b, a − b, ..., √a), tested on a wider range than trained.
 
 A score is 100 × the error ÷ the error before training. The published numbers are second-hand quotations that could
 not be checked in the paper; every claim on them notes this.

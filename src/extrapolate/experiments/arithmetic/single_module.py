@@ -93,14 +93,14 @@ def notes(config: SingleModuleConfig) -> list[str]:
     others = [f"{name} {rate:g}" for name, rate in rates.items() if rate != PLAIN.learning_rate]
     return [
         f"Adam, squared error, {config.batch} fresh samples per step; learning rate "
-        f"{', '.join([f'{PLAIN.learning_rate:g}', *others])}. Penalties, gradient clips and restarts of each unit as "
-        "published.",
-        "A seed has the same initial weights and the same uniform random numbers in every range and with every "
-        "operation. They do not depend on the other models that are trained at the same time.",
-        "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that of a "
-        "unit with every weight off by 1e-5.",
-        "Intervals (95 %): Wilson for success rates; profile likelihood of a Gamma for steps and of a Beta on "
-        "[0, 0.5] for sparsity errors, Student's t where those cannot be fitted.",
+        f"{', '.join([f'{PLAIN.learning_rate:g}', *others])}. Each unit has the "
+        "penalty, the gradient clipping and the restarts that its paper publishes.",
+        "A model with seed s has the same initial weights and the same uniform random numbers in every range and "
+        "with every operation. Other models in the run do not change its result.",
+        "A model counts as solved if its extrapolation error (in float64, at the step with the lowest validation "
+        "error) is below that of the exact solution with every weight changed by 1e-5.",
+        "Intervals (95 %): success rates, Wilson; steps, profile likelihood of a Gamma distribution; sparsity "
+        "errors, profile likelihood of a Beta distribution on [0, 0.5]. If such a fit fails: Student's t.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Counting the even digits in a picture, with a NAC or the usual affine layer as output layer."""
+"""Counting the even digits in a picture: a NAC as output layer, compared with an affine layer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

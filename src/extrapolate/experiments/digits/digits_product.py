@@ -1,4 +1,4 @@
-"""Products of two digits: the accuracy of the unsupervised labels, and of pairs that training leaves out."""
+"""Products of two digit images: are the digits recognised without digit labels, and are new pairs multiplied?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

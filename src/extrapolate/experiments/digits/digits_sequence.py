@@ -1,4 +1,4 @@
-"""Counting, adding and multiplying digits in sequences, tested on up to 100 times longer sequences."""
+"""Counting, adding and multiplying digits in sequences, tested on sequences up to 100 times longer than trained."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Weight masks: what an image classifier loses without the weights that only one class needs."""
+"""Weight masks: the accuracy of an image classifier without the weights that only one class needs."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Weight masks: whether the weights that add one pair of numbers are reused for another pair."""
+"""Weight masks: does a network reuse the weights that add one pair of numbers for another pair?"""
 
 import copy
 from collections.abc import Iterator

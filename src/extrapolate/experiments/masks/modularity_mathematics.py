@@ -1,4 +1,4 @@
-"""Weight masks: the weights that easy problems need, tested on hard problems."""
+"""Weight masks: can the weights that are needed for easy problems also solve hard problems?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

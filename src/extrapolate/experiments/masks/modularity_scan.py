@@ -1,4 +1,4 @@
-"""Weight masks: the weights that some commands need, tested on other commands."""
+"""Weight masks: can the weights that are needed for some commands also execute other commands?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Madam on arithmetic units: the Single Module Task with Adam and with Madam."""
+"""The Madam optimizer on arithmetic units: the Single Module Task, trained with Adam and with Madam."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Madam in a few bits: digits classified with weights of 8 to 16 bits and with floats."""
+"""The Madam optimizer: image classification with weights of 8 to 16 bits, compared with float weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Madam: one learning rate for dense networks of any depth, convolutions, text and pictures."""
+"""The Madam optimizer: does one learning rate suit dense, convolutional and text networks of any depth?"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

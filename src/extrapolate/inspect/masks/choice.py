@@ -15,7 +15,7 @@ _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase
 
 
 def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
-    """Mask all parameters except embeddings and biases (the published choice for most tasks).
+    """Return True for the parameters to mask: all except embeddings and biases (published for most tasks).
 
     Gain and shift of a normalisation layer count as weights.
     """
@@ -25,7 +25,7 @@ def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
 
 
 def is_weight_or_bias(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
-    """Mask all parameters except embeddings (the published choice for CIFAR-10 and permuted MNIST)."""
+    """Return True for the parameters to mask: all except embeddings (published for CIFAR-10 and permuted MNIST)."""
     return not isinstance(owner, _EMBEDDINGS)
 
 

@@ -16,18 +16,19 @@ from extrapolate.inspect.masks.mask import Mask
 class JointLearner(MaskLearner):
     """Learns which weights one function needs and trains the weights that are not frozen, with the same Adam.
 
-    A masked weight w m has the gradient g m by w, and the straight-through gradient by the logit of m. ``module``
-    provides the initial values and never changes: :meth:`trained_weights` returns the current values.
+    The network computes with w · m, for a weight w and a sampled mask m of 0 and 1. If g is the gradient of the loss
+    with respect to w · m, that with respect to w is g · m. The logit of m has the straight-through gradient.
+    ``module`` provides the initial values and never changes: :meth:`trained_weights` returns the current values.
 
     Args:
-        frozen: weights that do not change, bit for bit, such as those of earlier functions. The mask may keep
-            them. Parameters that are not masked do not change either.
+        frozen: weights that do not change, bit for bit, such as those of earlier functions. The mask may still
+            select them. Parameters that ``parameters`` does not choose do not change either.
         frozen_start: initial logits of the frozen weights. All others start at ``config.init_logit``.
 
     The other arguments are those of :class:`MaskLearner`.
 
     Raises:
-        UserError: ``module`` has no maskable weight, or a frozen tensor is missing in it.
+        UserError: ``module`` has no maskable weight, or ``frozen`` has a tensor that ``module`` lacks.
     """
 
     def __init__(

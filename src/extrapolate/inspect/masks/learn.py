@@ -36,7 +36,7 @@ def learn_masks(
     parameters: ParameterFilter = is_weight,
     progress: Progress | None = None,
 ) -> dict[str, Mask]:
-    """Learn which weights of a trained module each function needs. Return one mask per function.
+    """Learn which weights of a trained module each function (sub-task) needs. Return one mask per function.
 
     Each step samples K masks for a function and splits its batch into K parts, one per mask. The logits of the masks
     are trained on the loss. A sparsity penalty removes the weights that the loss does not need (Csordás et al.,
@@ -47,9 +47,9 @@ def learn_masks(
             are computed in a loop, with a RuntimeWarning.
         loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for a mapping. It returns the mean loss over the
             batch. ``model`` is called like ``module``.
-        functions: batches by function name, with examples of that function only. Either an iterable, such as a
-            DataLoader, which is repeated when it ends, or a function ``batch(step)``. A batch is a tensor (B, ...),
-            or a tuple, list or mapping of tensors.
+        functions: the batches of each function by its name, with examples of that function only: an iterable, such
+            as a DataLoader, which is restarted when it ends, or a callable ``batch(step)``. A batch is a tensor
+            (B, ...), or a tuple, list or mapping of tensors.
         steps: number of training steps per function.
         config: learning rate, sparsity penalty, number of masks per step, seed, ...
         parameters: which parameters are masked: :func:`is_weight` (default), :func:`is_weight_or_bias`, or your

@@ -23,14 +23,16 @@ class MaskConfig:
 
     Args:
         masks: number of masks K that are sampled per step. A batch is split into K parts, one per mask.
-        sparsity_penalty: added to the gradient of every logit; α = β / B of the publication.
+        sparsity_penalty: constant that is added to the gradient of every logit. In the paper it is α = β / B, with a
+            strength β and the batch size B.
         learning_rate: learning rate of Adam for the logits.
-        grad_clip: largest norm of all gradients together.
-        init_logit: initial value of every logit. At 2, sigmoid(2) = 0.88 of the weights are kept at first.
+        grad_clip: gradients are scaled down if the norm of all of them together is larger.
+        init_logit: initial value of every logit. With 2, each weight is initially kept with
+            probability sigmoid(2) = 0.88.
         seed: seed of the sampled masks, which also depend on the index of the function and on the step.
 
     Raises:
-        UserError: ``masks`` is below 1, or another value is not finite or is negative (``init_logit`` may be).
+        UserError: ``masks`` is below 1, a value is not finite, or one other than ``init_logit`` is negative.
     """
 
     masks: int = 4

@@ -195,15 +195,15 @@ def linear_recurrence(
     """Return all states h (B, T, D) of h_t = a_t * h_{t-1} + b_t, for every channel; the final one is ``h[:, -1]``.
 
     Args:
-        a: gates, (B, T, D) or a shape that broadcasts to it; values of any magnitude and sign.
-        b: inputs, (B, T, D), float16, bfloat16 (both accumulated in float32), float32 or float64. a, b and h0 promote
-            as in torch's arithmetic. Any strides with channels of stride 1 work without a copy; others are copied.
+        a: gates, (B, T, D) or a shape that broadcasts to it; values may be negative, or larger than 1.
+        b: inputs, (B, T, D), float16, bfloat16 (both accumulated in float32), float32 or float64. Different dtypes
+            of a, b and h0 follow torch's type promotion. A tensor is copied if the stride of its last axis is not 1.
         h0: the state before the first step, (B, D). None: 0.
         reverse: run from the last step to the first: h_t = a_t * h_{t+1} + b_t, where h0 is the state after the last.
         reset: bool (B, T); where True, the previous state counts as 0, for example where a new document starts.
 
-    a, b and h0 have gradients of any order. A NaN spreads only within its own channel of its own sequence. Results
-    are the same to the bit for any number of threads.
+    The result is differentiable with respect to a, b and h0, any number of times. A NaN spreads only within its own
+    channel of its own sequence. Results are the same to the bit for any number of threads.
 
     Raises:
         UserError: shapes do not match, a tensor is not floating-point, or tensors are on different devices.

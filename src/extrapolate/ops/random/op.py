@@ -47,7 +47,7 @@ def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
     Args:
         key: int64 tensor (..., 3) of ``seed, stream, step``, each used modulo 2**32. Different streams of
             one seed are independent (data, the noise of each layer, ...); so are different steps.
-        shape: shape of the numbers for one key; at most 2**33 numbers.
+        shape: shape of the tensor that is sampled for each key; at most 2**33 numbers.
 
     Returns:
         A tensor (..., *shape).
@@ -63,11 +63,12 @@ def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def uniform_like(key: Tensor, x: Tensor) -> Tensor:
-    """Sample uniform numbers in [0, 1) of the shape and dtype of ``x``; in memory the last axis is the outermost.
+    """Sample uniform numbers in [0, 1) of the shape and dtype of ``x``; the values of one feature are contiguous.
 
-    This layout keeps the batch contiguous, so that a compiled step over few features vectorises over the batch. For
-    two features it is about six times faster than the usual layout. In a dtype with fewer digits than float32,
-    numbers are rounded to nearest, but never up to 1.
+    In memory the last axis (the features) varies slowest. A compiled step with few features can then use the
+    processor's vector instructions over the batch: with two features it is about six times faster than with the usual
+    layout. For dtypes less precise than float32 the numbers are rounded to nearest; a number that would round to 1 is
+    the largest one below 1.
     """
     numbers = uniform(key, (x.shape[-1], *x.shape[:-1])).to(x.dtype)
     eps = torch.finfo(x.dtype).eps

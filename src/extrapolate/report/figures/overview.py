@@ -22,7 +22,8 @@ def overview(folder: Folder) -> Figure | None:
     return Figure(
         id="overview",
         title="Overview",
-        lead="All units and operations, the best unit first. The shade is the share of solved models.",
+        lead="All units (types of layers) and operations, the unit with the most solved models first. The shade is "
+        "the share of solved models.",
         groups=(Group("Units and operations", (), Table(caption, columns, rows), table_first=True),),
     )
 

@@ -16,7 +16,7 @@ def success_rate(folder: Folder) -> Figure | None:
         id="success-rate",
         title="Success rate",
         lead="Share of the trained models that are accurate outside the training range. One row per training "
-        "range, one panel per unit, the best unit first.",
+        "range, one panel per unit (type of layer), the unit with the most solved models first.",
         groups=tuple(_group(table, number) for number, table in enumerate(tables)),
         keys=KEYS,
     )

@@ -12,7 +12,7 @@ from extrapolate.report.success import in_order
 from extrapolate.report.words import number, operation_name
 
 PER_OPERATION = 2
-KEYS = (Key("square", "training range"), Key("contour", "the same levels in both plots"))
+KEYS = (Key("square", "training range"), Key("contour", "the same values in the plots Learned and True"))
 
 
 def surfaces(folder: Folder) -> Figure | None:
@@ -28,7 +28,7 @@ def surfaces(folder: Folder) -> Figure | None:
         id="surfaces",
         title="Learned functions",
         lead="The output of a trained model for every pair of inputs, the true values on the same colour scale, "
-        f"and the error relative to the largest true value.{note}",
+        f"and the relative error (the absolute error divided by the largest true value).{note}",
         groups=tuple(_group(grid, errors, index) for index, grid in enumerate(chosen)),
         keys=KEYS,
     )
@@ -74,7 +74,7 @@ def _group(grid: Grid, errors: Scale, index: int) -> Group:
 def _worst(grid: Grid) -> str:
     inside, outside = number(grid.worst(inside=True)), number(grid.worst(inside=False))
     within = "" if inside == "–" else f"{inside} in the training range, "
-    return f"Largest error: {within}{outside} outside the training range."
+    return f"Largest absolute error: {within}{outside} outside the training range."
 
 
 def _table(grid: Grid, what: str) -> Table:

@@ -89,7 +89,7 @@ class Duplicate(_OnSequences):
 
 @dataclass(frozen=True)
 class Sort(_OnSequences):
-    """Sort: ``2 1 2`` becomes ``1 2 2``; with two kinds this is counting."""
+    """Sort: ``2 1 2`` becomes ``1 2 2``. With two different symbols it is enough to count one of them."""
 
     name: ClassVar[str] = "sort"
 
