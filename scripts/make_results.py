@@ -12,6 +12,7 @@ from extrapolate.report import read, render_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = DOCS / "results"
+PAGE = DOCS / "results.md"
 
 PREFACE = """# Published findings, reproduced
 
@@ -35,8 +36,12 @@ def main() -> None:
     for folder in sys.argv[1:]:
         read(Path(folder))  # raises an error for an unreadable run before any file is replaced
         keep(Path(folder))
-    sections = [render_markdown(read(folder)) for folder in sorted(KEPT.iterdir())]
-    write_text(DOCS / "results.md", PREFACE + "\n".join(sections))
+    write_text(PAGE, render())
+
+
+def render() -> str:
+    """Return the text of ``docs/results.md``."""
+    return PREFACE + "\n".join(render_markdown(read(folder)) for folder in sorted(KEPT.iterdir()))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+import make_results
 from extrapolate._runtime.errors import UserError
 from extrapolate.cli.app import app
 from extrapolate.experiments import get_experiment
+from extrapolate.experiments.ledger import entry_of
 from extrapolate.experiments.options import options_of, with_options
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +63,25 @@ def test_the_command_and_settings_of_a_result_are_valid(manifest: Path) -> None:
     preset = get_experiment(result["experiment"]).presets[result["preset"]]
     assert result["settings"].keys() == options_of(preset).keys()
     with_options(preset, result["settings"])
+
+
+@pytest.mark.parametrize("manifest", RESULTS, ids=lambda path: path.parent.name)
+def test_the_texts_of_a_kept_result_are_those_of_the_ledger(manifest: Path) -> None:
+    kept = json.loads(manifest.read_text(encoding="utf-8"))
+    experiment = get_experiment(kept["experiment"])
+    config = with_options(experiment.presets[kept["preset"]], kept["settings"])
+    findings = {each.id.format(**each.words): each for each in experiment.findings(config)}
+    for claim in json.loads(manifest.with_name("claims.json").read_text(encoding="utf-8")):
+        finding = findings[claim["id"]]
+        entry = entry_of(experiment.name, finding.id)
+        assert claim["claim"] == entry.claim.format(**finding.words)
+        assert claim["published"] == entry.published_for(finding.id, finding.words)
+
+
+def test_the_page_of_results_is_up_to_date() -> None:
+    assert make_results.PAGE.read_text(encoding="utf-8") == make_results.render(), (
+        "run: python scripts/make_results.py"
+    )
 
 
 def test_the_pages_have_commands_and_wrong_commands_are_found() -> None:
