@@ -109,7 +109,8 @@ def count_models(config: Any) -> str:
     """Describe the models: ``2 units × 9 ranges × 25 seeds = 450 models of 50,000 steps``."""
     counts = {noun: len(values) for noun, values in axes_of(config).items()} | {"seed": config.seeds}
     factors = " × ".join(count_of(count, noun) for noun, count in counts.items())
-    return f"{factors} = {count_of(math.prod(counts.values()), 'model')} of {config.steps:,} steps"
+    steps = f"{config.steps:,} steps" if config.steps else "the published number of steps"
+    return f"{factors} = {count_of(math.prod(counts.values()), 'model')} of {steps}"
 
 
 def count_of(count: int, noun: str) -> str:
