@@ -357,10 +357,10 @@ def test_each_operation_has_a_group_and_several_have_an_overview(
     _, page = page_of(write_folder(tmp_path, results=models, summary=summarize(models), **rest))
     assert page.text.index("Addition, a + b") < page.text.index("Division, a ÷ b")
     assert "No unit solves addition and division in every range." in page.text
-    assert "All units and operations" in page.text
+    assert "All units (types of layers) and operations" in page.text
     one = models.filter(pl.col("task") == "add")
     _, page = page_of(write_folder(tmp_path / "one", results=one, summary=summarize(one), **rest))
-    assert "All units and operations" not in page.text
+    assert "All units (types of layers) and operations" not in page.text
 
 
 def printed(folder: Path, width: int) -> str:

@@ -28,8 +28,8 @@ def predict(
 ) -> None:
     """Apply a fitted formula to a table; write the table with a column predicted_TARGET, as CSV.
 
-    The predicted cell is empty if an input value of its row is missing or the formula is undefined there. The numbers
-    of such rows are printed to stderr.
+    The predicted cell is empty if an input value of its row is missing or the formula is undefined there. The
+    count of these rows is printed to stderr.
     """
     from extrapolate._runtime.files import replacing
     from extrapolate.estimator import load_formula

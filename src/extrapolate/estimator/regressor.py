@@ -31,8 +31,10 @@ class Candidate:
     Attributes:
         expression: over the column symbols.
         complexity: number of coefficients, columns and exponents.
-        inner_error, outer_error: root mean square errors, divided by the root mean square of the target.
-        cost: description length of formula and table in nats, minus that of the chosen candidate.
+        inner_error, outer_error: root mean square errors on the rows used for fitting and on the outer 20 % of the
+            rows, which are not; both divided by the root mean square of the target.
+        cost: minimum description length in nats (bits · ln 2) of the formula, and of the target given the formula,
+            minus that of the chosen candidate. Lower is better.
     """
 
     expression: sympy.Expr

@@ -34,19 +34,19 @@ def exact(
 ) -> Exact:
     """Find the formula that ``module`` has learned: a unit, ``nn.Linear``, or an ``nn.Sequential`` of them.
 
-    First every weight is snapped to the nearest exact value of its kind. The module is exact if it passes three
-    separate checks:
+    First every weight is snapped to the nearest value that gives exact arithmetic, such as 0 or 1 for an NMU. The
+    module is exact if it passes three separate checks:
 
-    1. The formula of the snapped weights is correct. It is derived symbolically and compared with the snapped
-       network's own equation in rational arithmetic.
+    1. The formula of the snapped weights is correct. It is derived symbolically. Then the formula and the
+       equations of the snapped network are evaluated at random points in exact fractions, and must be equal.
     2. The module itself, with its unsnapped weights, is near that formula. On a box of inputs,
        |module - formula| is bounded by interval arithmetic, and sampled. The bound must be at most ``max_error``
        times the largest value of the formula. A module without a bound is not exact.
     3. The weights are nearer to exact values than those of an untrained module. The probability that all
        weights of an untrained module are as near must be at most ``max_chance``.
 
-    The module is evaluated in float64 and in evaluation mode, and does not change. If the box contains a pole of
-    the formula at an input of 0, magnitudes below 1 % of the input's largest are excluded.
+    The module is evaluated in float64 and in evaluation mode, and does not change. If the formula has a pole where an
+    input x is 0, such as 1/x, then values with |x| below 1 % of its largest one in the box are not compared.
 
     Args:
         module: the trained module.
@@ -54,8 +54,8 @@ def exact(
         tolerance: largest distance of a weight from its exact value. A weight of ``nn.Linear`` may be any
             fraction p/q with q ≤ 100; its distance must be at most tolerance/q².
         box: one range (low, high) for all inputs, or one per input.
-        trained_on: range of the training inputs, instead of ``box``. The box extends it to 10 times its ends.
-            The default is (-1, 1), so that the box is [-10, 10].
+        trained_on: range of the training inputs, instead of ``box``. The box also contains 10 times its
+            ends: (1, 2) gives [1, 20]. The default is (-1, 1), which gives [-10, 10].
         max_error: largest bound, as a share of the formula's largest value on the box.
         max_chance: largest probability that an untrained module is as near to exact values.
         seed: seed of the compared points and of the untrained weights.

@@ -56,7 +56,7 @@ def clamp_to_box_(module: nn.Module) -> None:
 
 
 def penalty(module: nn.Module) -> Tensor | float:
-    """Return the sum of the penalties that submodules define, without a weight; 0.0 if none defines one."""
+    """Return the sum of the penalties that submodules define, not multiplied by a coefficient; 0.0 without any."""
     return sum((part.penalty() for part in module.modules() if isinstance(part, Penalised)), start=0.0)
 
 

@@ -49,7 +49,8 @@ class Madam(StepwiseOptimizer):
 
     Args:
         params: tensors, (name, tensor) pairs, or groups of them; float32 or float64.
-        lr: learning rate: the typical relative change of a weight per step. 0.01 for any network, less late in
+        lr: learning rate: the typical relative change of a weight per step. Use 0.01 for any network, and a smaller
+        value at the end of
             training. It may be a tensor with one number, or with one per replica.
         scale_bound: largest size of a weight, in units of its tensor's RMS at the first step; 1 to 3.
         gradient_bound: the largest :math:`|\hat g|`.
@@ -59,7 +60,8 @@ class Madam(StepwiseOptimizer):
             published. ``"error"``: a parameter with any zero is refused at its first step.
         zero_scale: the typical weight size that ``"additive"`` assumes for such tensors.
         replica_dims: number of leading replica axes (1 for parameters stacked by ``training.Replicas``). Each replica
-            has its own RMS, step count and gradient check, and gets the same bits as alone.
+            has its own RMS, step count and gradient check. Its weights equal, bit for bit, those of the same model
+            trained alone.
         nonfinite: a replica with a NaN or infinite gradient, and its state, do not change in that step.
             ``"skip"``: the state's ``skipped`` counts such steps (with one warning, on the CPU). ``"raise"``: raise,
             which makes the CPU wait for the GPU at every step.
@@ -72,8 +74,8 @@ class Madam(StepwiseOptimizer):
         TypeError: a parameter is neither float32 nor float64. The spacing of half precision, up to 0.8 %, is too
             large for steps of 1 %: use float32 weights with autocast, or :class:`IntegerMadam`.
 
-    Source: arXiv 2006.14560. Differences from the published code: zeros, gradients that are not finite, vanishing
-    gradients, and settings and bounds that are part of the state.
+    Source: arXiv 2006.14560. It differs from the published code in how it treats weights of 0, gradients that are not
+    finite and very small gradients. It also saves the settings and the bounds of the weights in ``state_dict``.
     """
 
     def __init__(

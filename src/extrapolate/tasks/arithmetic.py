@@ -99,7 +99,8 @@ class SingleModule:
         return {name: (x, self.op(x)) for name, x in inputs.items()}
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`, a bool scalar. This is
+        the published criterion."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 1_000_000) -> float:

@@ -66,7 +66,7 @@ class DigitRule:
         return torch.randint(len(digits), (length, count), generator=generator).to(digits.labels.device)
 
     def draw_keyed(self, count: int, images: int, key: Tensor) -> Tensor:
-        """Sample ``count`` sequences of ``training`` image indices below ``images``: int64 (training, count)."""
+        """Sample ``count`` training sequences of image indices from 0 to ``images`` - 1: int64 (training, count)."""
         return (ops.uniform(key, (self.training, count)) * images).long()
 
 

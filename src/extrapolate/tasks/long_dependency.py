@@ -10,7 +10,7 @@ from extrapolate import ops
 
 @dataclass(frozen=True)
 class LongDependency:
-    """Recall the sign of the first element after the last one.
+    """At the end of a sequence, predict the sign of its first element.
 
     Elements are vectors of ``symbols`` dimensions. The first element is +1 or -1 on dimension 0. Every later
     element is +1 on a dimension sampled uniformly with replacement (dimension 0 included). Index i < ``symbols``

@@ -88,7 +88,7 @@ class SubsetFunction:
 
     @property
     def sums(self) -> SubsetProduct:
-        """The task that defines the subsets."""
+        """The task of the two sums, which holds the positions of the subsets."""
         ranges = RangePair(self.train.interval, self.test.interval)
         return SubsetProduct(ranges, self.in_features, offset=self.offset)
 
@@ -127,7 +127,8 @@ class SubsetFunction:
         }
 
     def solved(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return whether the mean squared error on ``test`` is below :meth:`threshold`: a bool scalar (published)."""
+        """Return whether the mean squared error on ``test`` is below :meth:`threshold`, a bool scalar. This is
+        the published criterion."""
         return (prediction - target).square().mean() < self.threshold()
 
     def threshold(self, epsilon: float = 1e-5, count: int = 5_000) -> float:

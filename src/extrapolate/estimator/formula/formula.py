@@ -65,7 +65,7 @@ class Formula:
         return self.structure.sign * sympy.Pow(above, sympy.Rational(1, 2), evaluate=not above.atoms(sympy.Float))
 
     def radicand(self, x: Sequence[Fraction]) -> Fraction:
-        """Return y^root at ``x`` in exact fractions; π is the nearest float.
+        """Return y^root at ``x`` in exact fractions. A π in a coefficient is the float nearest to π.
 
         Raises:
             UndefinedError: the denominator is zero, or a root is of a negative number.
@@ -79,7 +79,7 @@ class Formula:
         return value / divisor
 
     def domains(self) -> list[Domain]:
-        """Return the domain of each column, from which the exact comparison samples its points."""
+        """Return the allowed values of each column, for the comparison of two formulas at random points."""
         terms = [*self.structure.numerator, *self.structure.denominator]
         roots = [math.lcm(*(exponent.denominator for exponent in column)) for column in zip(*terms, strict=True)]
         return [Domain(positive=root > 1, root=root) for root in roots]

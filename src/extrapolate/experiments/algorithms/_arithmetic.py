@@ -58,8 +58,10 @@ class ArithmeticConfig(NeuralGPUConfig):
     operands: str = lab.name(
         "varied",
         OPERANDS,
-        "How training operands are sampled: uniform; hard (40 % with long carries); varied (hard, plus 1/3 block "
-        "patterns); rippling (varied, plus 1/8 runs of ones plus one). Published: uniform.",
+        "How training operands are sampled. uniform: all numbers are equally likely. hard: 40 % of the pairs have a "
+        "long carry. varied: like hard, but the digits of 1/3 of the pairs form blocks of equal digits. rippling: "
+        "like varied, but in 1/8 of the pairs, such as 11100 + 00100, a carry goes through all ones. "
+        "Published: uniform.",
         "kind of operands",
     )
     quantization_levels: tuple[int, ...] = lab.integers(
@@ -85,10 +87,16 @@ class ArithmeticConfig(NeuralGPUConfig):
         16, "Random test pairs at the last width.", cut=lab.fewer("pairs at the last width")
     )
     family_pairs: int = lab.integer(
-        32, "Largest number of test pairs per family of hard pairs and width.", cut=lab.fewer("pairs per family")
+        32,
+        "There are several families of test pairs made to cause errors, such as equal operands. N is the largest "
+        "number of pairs per family and width.",
+        cut=lab.fewer("pairs per family"),
     )
     bins: int = lab.integer(
-        5, "Bins of lengths per step, out of nine. Published: 9.", cut=lab.fewer("bins of lengths per step")
+        5,
+        "Training lengths are divided into nine bins. Each step trains on one batch from each of N of these bins. "
+        "Published: 9.",
+        cut=lab.fewer("bins of lengths per step"),
     )
 
 

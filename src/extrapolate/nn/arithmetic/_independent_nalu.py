@@ -10,8 +10,9 @@ from extrapolate.nn.arithmetic._nac import NAC, NACMul
 class IndependentNALU(nn.Module):
     """NALU with separate weights per path: y = g⊙NAC(x) + (1-g)⊙NAC•(x), g = σ(G x). (..., I) to (..., O).
 
-    The gate has no bias. The effective weights are those of ``nac`` and ``nac_mul``; the gate weighs them, depending
-    on x. The multiplication path loses the sign of x. Source: the code of Madsen & Johansen 2020.
+    The gate has no bias. The effective weights are those of the submodules ``nac`` and ``nac_mul``, whose outputs the
+    gate mixes, depending on x. The multiplication path loses the sign of x. Source: the code of Madsen & Johansen
+    2020.
     """
 
     operations = frozenset({"add", "sub", "mul", "div"})

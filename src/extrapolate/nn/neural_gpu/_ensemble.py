@@ -33,7 +33,8 @@ class NeuralGPUEnsemble(Pretrained):
 
     Args:
         networks: constructor arguments of each network, as returned by :meth:`DiagonalNeuralGPU.arguments`.
-        answers: the members, each an :class:`Answer` or its three values.
+        answers: the members. Each is an :class:`Answer` or the tuple (index of the network, quantization levels or
+            None, whether the operands are swapped).
 
     Raises:
         ValueError: there is no member, a member's network does not exist, or ``extra_steps`` of the networks differ.
@@ -59,7 +60,7 @@ class NeuralGPUEnsemble(Pretrained):
         return {"networks": networks, "answers": [list(each) for each in self.answers]}
 
     def members(self) -> Iterator[tuple[Answer, DiagonalNeuralGPU]]:
-        """Yield each answer and its network; members of the same network share its weights."""
+        """Yield the settings (:class:`Answer`) and the network of each member; members may share a network."""
         for answer in self.answers:
             member = copy.copy(self.networks[answer.network])
             assert isinstance(member, DiagonalNeuralGPU)

@@ -15,8 +15,8 @@ def success_rate(folder: Folder) -> Figure | None:
     return Figure(
         id="success-rate",
         title="Success rate",
-        lead="Share of the trained models that are accurate outside the training range. One row per training "
-        "range, one panel per unit (type of layer), the unit with the most solved models first.",
+        lead="Share of the trained models that are accurate on the test data, which lie outside the training data. "
+        "One row per training range, one panel per unit (type of layer), the unit with the most solved models first.",
         groups=tuple(_group(table, number) for number, table in enumerate(tables)),
         keys=KEYS,
     )

@@ -23,7 +23,8 @@ class BCDMultiplication(Algorithm):
 
     Digits are least significant first. Each has four bits, least significant first; 2 is added to the fourth.
     Operands of k digits have n = 8 k + 1 positions; the product has 2 k digits, which fill all positions but the
-    last. Value v is symbol and class v + 1. Source: the code of Freivalds & Liepins 2017 (arXiv 1702.08727).
+    last. A value v from 0 to 3 is written as v + 1, both as an input symbol and as a class of the answer. Source: the
+    code of Freivalds & Liepins 2017 (arXiv 1702.08727).
     """
 
     name: ClassVar[str] = "multiplication in BCD"

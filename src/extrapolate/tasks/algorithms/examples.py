@@ -13,7 +13,8 @@ from extrapolate._runtime.errors import UserError
 #: Symbol and class of the padding after the end of a sequence.
 PAD = 0
 
-#: Symbols of the operators, and the number of symbols, in tasks on numbers. Digit v is symbol and class v + 1.
+#: Symbols of the operators, and the number of symbols, in tasks on numbers. A digit v is the
+#: symbol v + 1 of the input and the class v + 1 of the answer.
 PLUS, TIMES, SYMBOLS = 11, 12, 13
 
 #: Number of sequences of each split.
