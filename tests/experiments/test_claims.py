@@ -142,7 +142,9 @@ def test_a_run_with_another_protocol_than_published_is_not_judged(changed: dict[
     assert "not judged" in str(claim.why)
 
 
-@pytest.mark.parametrize(("seeds", "why"), [(3, "smaller than the preset paper: 3 of 25 seeds"), (30, None)])
+@pytest.mark.parametrize(
+    ("seeds", "why"), [(3, "this run is smaller than --preset paper: 3 of 25 seeds"), (30, None)]
+)
 def test_fewer_seeds_than_published_are_listed_and_judged(seeds: int, why: str | None) -> None:
     results = table("NAU", "add", dict.fromkeys(RANGES, seeds), seeds)
     claim = judged(results, config=replace(PAPER, seeds=seeds))["NAU/add/solves-every-range"]

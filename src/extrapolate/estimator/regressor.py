@@ -31,8 +31,8 @@ class Candidate:
     Attributes:
         expression: over the column symbols.
         complexity: number of coefficients, columns and exponents.
-        inner_error, outer_error: root mean square errors on the rows used for fitting and on the outer 20 % of the
-            rows, which are not; both divided by the root mean square of the target.
+        inner_error, outer_error: root mean square errors, divided by the root mean square of the target: on the
+            inner rows, used for fitting, and on the outer rows, the 20 % of the rows farthest from the center.
         cost: minimum description length in nats (bits · ln 2) of the formula, and of the target given the formula,
             minus that of the chosen candidate. Lower is better.
     """
@@ -47,10 +47,11 @@ class Candidate:
 class ArithmeticRegressor(RegressorMixin, BaseEstimator):
     """Finds the arithmetic formula in a table, or reports that none was found.
 
-    It trains many replicas of small networks at once; their weights are exponents and signs. It rounds the
-    trained weights and refits the coefficients in float64. Description length ranks the formulas, on the inner
-    rows and on the held-out outer rows. The printed formula is compared with the fitted one in exact fractions.
-    If no formula is found, the best linear model, or the mean, predicts.
+    It trains many replicas of small networks at once; their weights are exponents and signs. It rounds the trained
+    weights and refits the coefficients in float64. The formulas are fitted on the inner rows. They are ranked by
+    description length on these and on the outer rows, the 20 % of the rows farthest from the center. The printed
+    formula is compared with the fitted one in exact fractions. If no formula is found, the best linear model, or the
+    mean, predicts.
 
     Args:
         replicas: number of networks of each architecture, trained at once.
@@ -67,7 +68,7 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
         coefficients_: its coefficients, with standard errors.
         candidates_: the Pareto front of error and complexity, shortest description first.
         certificate_: the evidence, and the reason if no formula was found.
-        outer_: (N,), True for the outer rows, which were held out while formulas were compared.
+        outer_: (N,), True for the outer rows, to which the candidates were not fitted.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ def judge(finding: Finding, results: pl.DataFrame, config: Settings, experiment:
         notes.insert(0, entry.note.format(**finding.words))
     if published is not None and (cuts := config.cuts(experiment.presets["paper"])):
         not_judged = "" if judged or holds is None else "not judged, "
-        notes.append(f"{not_judged}smaller than the preset paper: {', '.join(cuts.values())}")
+        notes.append(f"{not_judged}this run is smaller than --preset paper: {', '.join(cuts.values())}")
     return Claim(
         finding.id.format(**finding.words),
         entry.claim.format(**finding.words),

@@ -16,7 +16,8 @@ class ExactCertificate:
     """The evidence for or against an exact formula: the results of three separate checks.
 
     Attributes:
-        distances: every snapped weight with its distance. Empty if the module has no exact weights.
+        distances: every weight with its distance from the nearest exact value. Empty if no exact values are defined
+            for this kind of module.
         snapped: the formula of the snapped weights, one expression per output. None if weights are far from
             exact values. It describes the module only if ``error`` is small.
         snapped_agrees: whether ``snapped`` equals the snapped network's own equation in rational arithmetic.

@@ -25,8 +25,8 @@ class EncoderDecoder(nn.Module, ABC):
     """Base class: source tokens (B, S) to target tokens.
 
     With ``targets`` (tokens, (B, T)), returns logits (B, T, V): each token is predicted from the tokens before it.
-    Without ``targets``, decodes ``steps`` tokens greedily, int64 (B, steps), without a gradient. Passing its own
-    output back as ``targets`` gives the gradient of that decoding.
+    Without ``targets``, decodes ``steps`` tokens greedily, int64 (B, steps), without a gradient. For the
+    logits of these tokens, with a gradient, pass the tokens as ``targets``.
     """
 
     def __init__(self, tokens: Tokens) -> None:

@@ -50,7 +50,7 @@ def boxes(module: nn.Module) -> Iterator[tuple[str, Box]]:
 
 @torch.no_grad()
 def clamp_to_box_(module: nn.Module) -> None:
-    """Clamp every boxed parameter of ``module`` to its box, in place."""
+    """Clamp every parameter of ``module`` that has an allowed interval (its box) to that interval, in place."""
     for name, (low, high) in boxes(module):
         module.get_parameter(name).clamp_(low, high)
 

@@ -60,13 +60,13 @@ class Madam(StepwiseOptimizer):
             published. ``"error"``: a parameter with any zero is refused at its first step.
         zero_scale: the typical weight size that ``"additive"`` assumes for such tensors.
         replica_dims: number of leading replica axes (1 for parameters stacked by ``training.Replicas``). Each replica
-            has its own RMS, step count and gradient check. Its weights equal, bit for bit, those of the same model
-            trained alone.
+            has its own RMS, step count and test for gradients that are not finite. Its weights equal, bit for bit,
+            those of the same model trained alone.
         nonfinite: a replica with a NaN or infinite gradient, and its state, do not change in that step.
-            ``"skip"``: the state's ``skipped`` counts such steps (with one warning, on the CPU). ``"raise"``: raise,
-            which makes the CPU wait for the GPU at every step.
+            ``"skip"``: the state's ``skipped`` counts such steps; on the CPU there is also one warning. ``"raise"``:
+            raise, which makes the CPU wait for the GPU at every step.
         maximize: step along the gradient instead of against it.
-        capturable: allow the step to be captured in a CUDA graph, after a first step.
+        capturable: allow the step to be captured in a CUDA graph. Take at least one step before the capture.
         fused: use the one-pass kernel where possible (contiguous float32 on the CPU).
 
     Raises:

@@ -54,12 +54,18 @@ def difference_of_rates(first: Estimate, second: Estimate) -> Estimate:
 
 
 def mean_of_positive(values: Sequence[float]) -> Estimate:
-    """Return the mean with the profile-likelihood interval of a Gamma; Student's t if that cannot be fitted."""
+    """Return the mean of positive values. The interval is the profile-likelihood interval of a Gamma distribution.
+
+    If a Gamma cannot be fitted, it is Student's t interval.
+    """
     return _profile_interval(np.asarray(values, float), "gamma")
 
 
 def mean_of_sparsity(values: Sequence[float]) -> Estimate:
-    """Return the mean with the profile-likelihood interval of a Beta scaled to [0, 0.5]; else Student's t."""
+    """Return the mean of values in [0, 0.5]. The interval is the profile-likelihood interval of a scaled Beta.
+
+    If a Beta cannot be fitted, it is Student's t interval.
+    """
     scaled = _profile_interval(np.asarray(values, float) / 0.5, "beta")
     value, low, high = (None if each is None else each * 0.5 for each in (scaled.value, scaled.low, scaled.high))
     return Estimate(value, low, high, scaled.n)

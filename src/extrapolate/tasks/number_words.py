@@ -56,7 +56,7 @@ class NumberWords:
     """Read numbers: ``three hundred and thirty four`` gives 334 (Trask et al. 2018, section 4.3).
 
     The training set is a small part of the numbers from 0 to 1,000: 0 to 20, 1,000 (the only number with the word
-    ``thousand``) and random ones. It contains every word, so the test has new numbers, such as ``ninety``, but no
+    ``thousand``) and random ones. It contains every word, so the test has new numbers but no
     new words. A prediction is right if its error is below 0.5.
 
     Args:

@@ -88,7 +88,7 @@ class SubsetFunction:
 
     @property
     def sums(self) -> SubsetProduct:
-        """The task of the two sums, which holds the positions of the subsets."""
+        """The inner task that computes the sums a and b; it stores the positions of the subsets."""
         ranges = RangePair(self.train.interval, self.test.interval)
         return SubsetProduct(ranges, self.in_features, offset=self.offset)
 

@@ -57,8 +57,8 @@ class Task(Protocol):
     def splits(self) -> Mapping[str, tuple[Tensor, ...]]:
         """Return the fixed data sets by name, in the format of :meth:`sample`; every call returns the same data.
 
-        ``validation`` is from the training range; it selects the best weights. ``test`` is from the widest range,
-        where a model needs the rule. A task may have further sets between them.
+        ``validation`` is from the training range; it selects the best weights. ``test`` is from the widest range:
+        only a model that has learned the rule of the task is right there. A task may have further sets between them.
         """
         ...
 

@@ -41,7 +41,7 @@ class SubsetConfig(lab.Config):
     )
     epsilon: float = lab.real(
         1e-2,
-        "A model counts as solved if its error is below that of exact sums with every weight off by X. "
+        "A model counts as solved if its error is below that of the exact solution with every weight changed by X. "
         "Published: 1e-5.",
         above=0,
         below=0.5,

@@ -92,7 +92,7 @@ def notes(config: ArithmeticDatasetConfig) -> list[str]:
         f"{config.in_features} inputs, two subsets of {config.in_features // 4} that overlap by half. The models of "
         "one range share one stream of inputs; each seed has its own subsets, initial weights and noise.",
         "Solved: at the step with the lowest validation error, the extrapolation error (float64) is below that of "
-        f"exact sums with every weight off by {config.epsilon:g}.",
+        f"the exact solution with every weight changed by {config.epsilon:g}.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences; profile likelihood of a Gamma "
         "for steps and of a Beta on [0, 0.5] for sparsity errors.",
     ]

@@ -144,7 +144,8 @@ def notes(config: FunctionsConfig) -> list[str]:
         "Score: 100 × the error (float64) ÷ the median error of the same models before training. The published "
         "scores divide by the mean, which the seed with the largest powers of the inputs dominates. Means are "
         f"geometric, over scores clipped to [{LEAST_SCORE:g}, {GREATEST_SCORE:,.0f}].",
-        f"Solved: the extrapolation error is below that of exact sums with every weight off by {config.epsilon:g}.",
+        "Solved: the extrapolation error is below that of the exact solution with every weight changed by "
+        f"{config.epsilon:g}.",
         "Intervals (95 %): Wilson for success rates, Newcombe for their differences, Student's t for powers of ten.",
     ]
 

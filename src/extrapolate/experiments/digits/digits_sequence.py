@@ -124,7 +124,9 @@ def notes(config: DigitsSequenceConfig) -> list[str]:
 def outline(config: DigitsSequenceConfig) -> str:
     """Count the models; not every model can learn every task."""
     models = config.seeds * sum(len(config.models_for(task)) for task in config.tasks)
-    return f"{lab.count_of(models, 'model')} of {config.steps:,} steps (counting: 4 times)"
+    return (
+        f"{lab.count_of(models, 'model')} of {config.steps:,} steps (on the task count: {4 * config.steps:,} steps)"
+    )
 
 
 def curves(results: pl.DataFrame, config: DigitsSequenceConfig) -> pl.DataFrame:

@@ -62,9 +62,9 @@ PAPER = {"seeds": 10, "steps": 20_000, "mask_steps": 20_000, "eval_every": 1_000
 
 
 def networks_and_masks(config: StudyConfig, masks: int, kind: str = "network") -> str:
-    """Return an outline: ``2 networks of 10,000 steps, each with 3 masks of 20,000 steps``."""
+    """Return an outline: ``2 networks of 10,000 steps, and 3 masks of 20,000 steps for each network``."""
     networks = lab.count_of(config.seeds, kind)
-    return f"{networks} of {config.steps:,} steps, each with {masks} masks of {config.mask_steps:,} steps"
+    return f"{networks} of {config.steps:,} steps, and {masks} masks of {config.mask_steps:,} steps for each network"
 
 
 def row_labels(view: str, task: str) -> Mapping[str, Any]:

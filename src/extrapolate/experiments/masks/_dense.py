@@ -37,7 +37,7 @@ def dense_notes(config: DenseConfig) -> list[str]:
     return [
         "Two numbers of two digits, one-hot, are added or multiplied modulo 100. Accuracy: the share of the "
         "10,000 inputs of a function with all digits right. Masks are thresholded at keep-probability 1/2. The "
-        "weights are trained on the same inputs: a network that is always right has learned the table.",
+        "weights are trained on these 10,000 inputs too: an accuracy of 100 % shows memory, not generalisation.",
         f"Weights: Adam, learning rate 1e-3, batch {config.batch}, {config.steps:,} steps, gradients clipped to norm "
         f"1. Masks: Adam, learning rate 1e-2, {config.mask_steps:,} steps, {MASKS} sampled per step; biases are not "
         "masked.",

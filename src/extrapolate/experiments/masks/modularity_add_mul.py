@@ -34,7 +34,8 @@ def notes(config: DenseConfig) -> list[str]:
     return [
         *dense_notes(config),
         f"Sparsity penalty of the masks: β = {config.strength:g}. ¬m: the network without the weights of mask m. "
-        "early, late half: the control mask in the first or last layers only.",
+        "early half, late half: the control mask applied to the first or to the last layers only; the others keep "
+        "all weights.",
     ]
 
 

@@ -73,9 +73,13 @@ class LongMemoryConfig(lab.Settings):
     lstm_lengths: tuple[int, ...] = lab.integers(
         (1_024, 8_192), "Lengths at which the LSTM is trained as well, separated by commas.", least=2
     )
-    seeds: int = lab.integer(5, "Models per network and length; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds"))
+    seeds: int = lab.integer(
+        5, "Models per network at each of --lstm-lengths; their seeds are 0, 1, 2, ...", cut=lab.fewer("seeds")
+    )
     seeds_alone: int = lab.integer(
-        2, "Models per length without the LSTM (see --seeds).", cut=lab.fewer("seeds without the LSTM")
+        2,
+        "Models at each other length, where only the GILR-LSTM is trained.",
+        cut=lab.fewer("seeds without the LSTM"),
     )
     iterations: int = lab.integer(
         600, "Training of a GILR-LSTM stops after N iterations if it has not converged.", cut=lab.fewer("iterations")
@@ -85,16 +89,20 @@ class LongMemoryConfig(lab.Settings):
         "Training of an LSTM stops after N iterations if it has not converged.",
         cut=lab.fewer("iterations of the LSTM"),
     )
-    longest: int = lab.integer(2**20, "Length in steps of the one sequence that measures memory use.", least=2)
+    longest: int = lab.integer(
+        2**20, "Time steps of one more sequence, which is trained on only to measure the RAM that it needs.", least=2
+    )
     longest_iterations: int = lab.integer(3, "Iterations of one GILR-LSTM on the sequence of --longest steps.")
     hidden: int = lab.integer(32, "Units per layer (two layers). Published: 512.", cut=lab.fewer("units per layer"))
     hidden_alone: int = lab.integer(
         16,
-        "Units per layer at lengths without the LSTM. Published: 512.",
+        "Units per layer at lengths where only the GILR-LSTM is trained. Published: 512.",
         cut=lab.fewer("units per layer without the LSTM"),
     )
     learning_rate: float = lab.real(0.003, "Learning rate of Adam.", above=0)
-    rate_alone: float = lab.real(0.01, "Learning rate of Adam at lengths without the LSTM.", above=0)
+    rate_alone: float = lab.real(
+        0.01, "Learning rate of Adam at lengths where only the GILR-LSTM is trained.", above=0
+    )
     batch: int = lab.integer(8, "Sequences per iteration.", cut=lab.fewer("sequences per iteration"))
 
 
@@ -226,7 +234,9 @@ def notes(config: LongMemoryConfig) -> list[str]:
 
 def outline(config: LongMemoryConfig) -> str:
     lengths, count = ", ".join(map("{:,}".format, config.lengths)), len(gilr_long_memory.jobs(config))
-    return f"{count} models on {lengths} steps, at most {config.lstm_iterations:,} iterations each"
+    return (
+        f"{count} models on sequences of {lengths} time steps, at most {config.lstm_iterations:,} training iterations"
+    )
 
 
 def time_by_length(results: pl.DataFrame, config: LongMemoryConfig) -> pl.DataFrame:

@@ -15,9 +15,9 @@ _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase
 
 
 def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
-    """Return True for the parameters to mask: all except embeddings and biases (published for most tasks).
+    """Return True for the parameters to mask: all except embeddings and biases.
 
-    Gain and shift of a normalisation layer count as weights.
+    Gain and shift of a normalisation layer count as weights. The paper masks these parameters in most of its tasks.
     """
     if isinstance(owner, _NORMS):
         return True

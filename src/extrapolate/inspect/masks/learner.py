@@ -29,7 +29,8 @@ class MaskConfig:
         grad_clip: gradients are scaled down if the norm of all of them together is larger.
         init_logit: initial value of every logit. With 2, each weight is initially kept with
             probability sigmoid(2) = 0.88.
-        seed: seed of the sampled masks, which also depend on the index of the function and on the step.
+        seed: seed of the sampled masks. They also depend on the step and on the index of the function (such as add)
+            whose mask is learned.
 
     Raises:
         UserError: ``masks`` is below 1, a value is not finite, or one other than ``init_logit`` is negative.

@@ -10,9 +10,10 @@ from extrapolate.nn.arithmetic._functional import gated_product
 class MNAC(nn.Module):
     """NMU with logistic weights: y_o = Π_i (W_oi x_i + 1 - W_oi), W = σ(Ŵ). (..., I) to (..., O).
 
-    It has neither box nor penalty. A weight of 1 multiplies by its input, 0 ignores the input; W reaches both only as
-    Ŵ goes to ±∞. Signs and zeros of x are kept. Other texts call the NAC in log space "MNAC": here that is
-    :class:`NACMul`. Source: the code of Madsen & Johansen 2020, an earlier version of the NMU.
+    Unlike in the NMU, weights are not clamped to an interval, and there is no penalty. A weight of 1 multiplies by
+    its input, 0 ignores the input; W reaches both only as Ŵ goes to ±∞. Signs and zeros of x are kept. Other texts
+    call the NAC in log space "MNAC": here that is :class:`NACMul`. Source: the code of Madsen & Johansen 2020, an
+    earlier version of the NMU.
     """
 
     operations = frozenset({"mul"})

@@ -40,8 +40,9 @@ class CGRU(nn.Module):
 
         u, r = σc(U * s + B + 1),  c = tanh(U' * (r ⊙ s) + B'),  s ← u ⊙ s + (1 - u) ⊙ c
 
-    Here σc is the cutoff sigmoid and * the convolution over n and w with zero padding. Rows of a weight are outputs:
-    for ``gates`` u, then r. Columns are 9 positions of m channels; position 3 i + j is i along w and j along n.
+    Here σc is the cutoff sigmoid and * the convolution over n and w with zero padding. Each weight is a
+    matrix. Its rows are output channels; ``gates`` has those of u, then those of r. Its columns are the m input
+    channels of the 9 kernel positions; position 3 i + j has the offsets i along w and j along n.
     Source: Kaiser & Sutskever 2016 (arXiv 1511.08228).
     """
 

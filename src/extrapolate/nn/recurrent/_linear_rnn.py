@@ -36,8 +36,8 @@ class LinearRecurrentLayer(nn.Module):
     def blend(self, gate: Tensor, value: Tensor, state: Tensor, reverse: bool) -> Tensor:
         """Return h_t = g_t h_{t-1} + (1 - g_t) v_t with g = σ(gate), v = value, (B, T, H).
 
-        1 - g is computed as σ(-gate): the difference would lose its digits for a gate close to 1, which keeps a state
-        for thousands of steps.
+        1 - g is computed as σ(-gate). If g is close to 1, so that a state lasts for thousands of steps, the
+        difference would be inaccurate because of rounding.
         """
         return self.scan(torch.sigmoid(gate), torch.sigmoid(-gate) * value, state, reverse)
 
@@ -67,7 +67,7 @@ class LinearRNN(nn.Module):
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as in ``torch.nn.LSTM``.
-        memory: longest initial time constant of the gates, in steps.
+        memory: number of steps in which the slowest initial gate forgets a state to 1/e of it.
 
     ``forward(x, state=None) -> (y, state)``, with x (T, B, I), or (B, T, I) with ``batch_first``, or (T, I). y has
     the shape of x, with H features (2 H if bidirectional). A state tensor is (num_layers * directions, B, H), as in

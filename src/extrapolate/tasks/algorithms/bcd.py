@@ -21,10 +21,10 @@ END = 2
 class BCDMultiplication(Algorithm):
     """Multiplication in BCD: 7 · 8, ``1 1 1 2 * 0 0 0 3``, becomes ``0 1 1 2 1 0 1 2``, the digits 6 and 5.
 
-    Digits are least significant first. Each has four bits, least significant first; 2 is added to the fourth.
-    Operands of k digits have n = 8 k + 1 positions; the product has 2 k digits, which fill all positions but the
-    last. A value v from 0 to 3 is written as v + 1, both as an input symbol and as a class of the answer. Source: the
-    code of Freivalds & Liepins 2017 (arXiv 1702.08727).
+    Digits are least significant first. Each has four bits, least significant first; 2 is added to the fourth. Two
+    operands of k digits and ``*`` have n = 8 k + 1 positions together. The product has 2 k digits, which fill all
+    positions but the last. The example shows values v from 0 to 3; the tensors have v + 1, in the input and in the
+    answer. Source: the code of Freivalds & Liepins 2017 (arXiv 1702.08727).
     """
 
     name: ClassVar[str] = "multiplication in BCD"
