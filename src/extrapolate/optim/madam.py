@@ -52,7 +52,7 @@ class Madam(StepwiseOptimizer):
         lr: learning rate: the typical relative change of a weight per step. Use 0.01 for any network, and a smaller
         value at the end of
             training. It may be a tensor with one number, or with one per replica.
-        scale_bound: largest size of a weight, in units of its tensor's RMS at the first step; 1 to 3.
+        scale_bound: largest size of a weight, in units of its tensor's RMS at the first step. Usual values: 1 to 3.
         gradient_bound: the largest :math:`|\hat g|`.
         beta: decay of ``v`` per step.
         zeros: for tensors that are all zeros at first. ``"additive"``: they change by :math:`-\text{lr} \cdot

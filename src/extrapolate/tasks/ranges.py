@@ -49,7 +49,10 @@ class Range:
         return spread(uniform, ends[side, 0], ends[side, 1])
 
     def sample_keyed(self, shape: tuple[int, ...], key: Tensor) -> Tensor:
-        """Sample float32 numbers of ``shape``, a function of ``key`` (:func:`ops.uniform`); of one interval only."""
+        """Sample float32 numbers of ``shape``, a function of ``key`` (:func:`ops.uniform`).
+
+        The range must consist of a single interval.
+        """
         ((low, high),) = self.intervals
         return spread(ops.uniform(key, shape), low, high)
 

@@ -125,7 +125,7 @@ def outline(config: DigitsSequenceConfig) -> str:
     """Count the models; not every model can learn every task."""
     models = config.seeds * sum(len(config.models_for(task)) for task in config.tasks)
     return (
-        f"{lab.count_of(models, 'model')} of {config.steps:,} steps (on the task count: {4 * config.steps:,} steps)"
+        f"{lab.count_of(models, 'model')} of {config.steps:,} steps ({4 * config.steps:,} steps for the task 'count')"
     )
 
 

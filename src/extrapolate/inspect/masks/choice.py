@@ -17,7 +17,8 @@ _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase
 def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
     """Return True for the parameters to mask: all except embeddings and biases.
 
-    Gain and shift of a normalisation layer count as weights. The paper masks these parameters in most of its tasks.
+    Gain and shift of a normalisation layer count as weights.
+    In most of its tasks, the paper masks the parameters that this function selects.
     """
     if isinstance(owner, _NORMS):
         return True

@@ -24,8 +24,9 @@ class INALU(nn.Module):
 
     Unlike the NALU, each path has its own weights, the gate does not depend on x, and signs are kept. The addition
     path is a = W_a x. The multiplication path is m = exp(min(W_m log max(|x|, 1e-7), 20)), its sign
-    s_o = Π_i (sign(x_i)·|W_m,oi| + 1 - |W_m,oi|). Both W are tanh(Ŵ)·σ(M̂) of shape (O, I); g has shape (O,). Exact
-    weights: those of the NAC where g is far above 0, those of NAC• where it is far below.
+    s_o = Π_i (sign(x_i)·|W_m,oi| + 1 - |W_m,oi|). Both W are tanh(Ŵ)·σ(M̂) of shape (O, I); g has shape (O,).
+    The unit is exact if, for each output, either g is far above 0 and W_a is 0, 1 or -1, or g is far below 0 and W_m
+    is 0, 1 or -1.
 
     Published training clips every gradient to ±0.1. After step 10,000, while the validation error is below 1, it adds
     0.05 times the penalty. It reinitialises stuck models. Source: Schlör, Ring & Hotho 2020.
