@@ -93,9 +93,11 @@ def sizes() -> None:
         if isinstance(optimizer, IntegerMadam):
             optimizer.pack()
         ours = count_bytes(state_of(optimizer))
-        print_result("state", name, "Adam", ours / theirs, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
+        print_result("state", name, "Adam", ours / theirs, {"bytes_per_weight": round(ours / PARAMETERS, 3)})
         ours, total = count_bytes([*state_of(optimizer), *params]), theirs + count_bytes(adam_params)
-        print_result("weights and state", name, "Adam", ours / total, {"bytes_a_weight": round(ours / PARAMETERS, 3)})
+        print_result(
+            "weights and state", name, "Adam", ours / total, {"bytes_per_weight": round(ours / PARAMETERS, 3)}
+        )
 
 
 def main() -> None:

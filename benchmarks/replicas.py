@@ -49,7 +49,7 @@ class Stopwatch:
         return self.seen[-1][0] - self.seen[0][0] > self.seconds
 
     @property
-    def seconds_a_step(self) -> float:
+    def seconds_per_step(self) -> float:
         (start, first), (end, last) = self.seen[0], self.seen[-1]
         return (end - start) / (last - first)
 
@@ -62,7 +62,7 @@ def ours(size: int, model_name: str, seconds: float) -> dict[str, Any]:
     with suppress(Interrupted):
         run_training(training.replicas(), training.train, progress=watch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"us_a_run_step": 1e6 * watch.seconds_a_step / size, "peak_mib": peak}
+    return {"us_per_run_step": 1e6 * watch.seconds_per_step / size, "peak_mib": peak}
 
 
 def usual(model_name: str, seconds: float) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def usual(model_name: str, seconds: float) -> dict[str, Any]:
         optimizer.step()
         nn.clamp_to_box_(model)
         step += 1
-    return {"us_a_run_step": 1e6 * (time.perf_counter() - began) / (step - warm)}
+    return {"us_per_run_step": 1e6 * (time.perf_counter() - began) / (step - warm)}
 
 
 def run_in_process(function: Any, *arguments: Any) -> dict[str, Any]:
@@ -102,17 +102,17 @@ def main() -> None:
     parser.add_argument("--unit", default="StochasticNMU", help="a unit that supports multiplication")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured seconds per side (default 10)")
     arguments = parser.parse_args()
-    common = {"unit": arguments.unit, "torch": torch.__version__}
-    one = run_in_process(usual, arguments.unit, arguments.seconds)["us_a_run_step"]
-    print(json.dumps({"side": "usual", "replicas": 1, "us_a_run_step": round(one, 1), **common}), flush=True)
+    common = {"model": arguments.unit, "torch": torch.__version__}
+    one = run_in_process(usual, arguments.unit, arguments.seconds)["us_per_run_step"]
+    print(json.dumps({"side": "usual", "replicas": 1, "us_per_run_step": round(one, 1), **common}), flush=True)
     for size in SIZES:
         measured = run_in_process(ours, size, arguments.unit, arguments.seconds)
         line = {
             "side": "ours",
             "replicas": size,
-            "us_a_run_step": round(measured["us_a_run_step"], 3),
+            "us_per_run_step": round(measured["us_per_run_step"], 3),
             "peak_mib": round(measured["peak_mib"]),
-            "ratio": round(one / measured["us_a_run_step"], 2),
+            "ratio": round(one / measured["us_per_run_step"], 2),
             **common,
         }
         print(json.dumps(line), flush=True)

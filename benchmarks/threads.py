@@ -150,7 +150,7 @@ def lines(names: list[str], turns: int) -> None:
     for name in names:
         make, sizes = OPERATIONS[name]
         for size in sizes:
-            print(json.dumps({"operation": name, "size": size, **compare(make(size), turns)}), flush=True)
+            print(json.dumps({"name": name, "size": size, **compare(make(size), turns)}), flush=True)
 
 
 def main() -> None:

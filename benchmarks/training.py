@@ -156,7 +156,7 @@ def main() -> None:
                     "side": name,
                     "replicas": replicas,
                     "busy": arguments.busy,
-                    "ms_a_step": round(milliseconds, 3),
+                    "ms_per_step": round(milliseconds, 3),
                     "ratio": round(found["train"] / milliseconds, 3),
                     "threads": THREADS,
                     "torch": torch.__version__,

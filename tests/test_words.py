@@ -41,7 +41,7 @@ HABIT = re.compile(rf"\b({'|'.join(HABITS)})\b", re.IGNORECASE)
 
 
 def definitions(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Functions, classes, arguments, fields and attributes that a file defines."""
+    """Functions, classes, arguments, fields, attributes and keys (columns) that a file defines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node.lineno
@@ -49,6 +49,8 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield node.arg, node.lineno
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr, node.lineno
+        elif isinstance(node, ast.Dict):
+            yield from ((str(key.value), key.lineno) for key in node.keys if isinstance(key, ast.Constant))
         if isinstance(node, ast.ClassDef):
             targets = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
             targets += [target for each in node.body if isinstance(each, ast.Assign) for target in each.targets]

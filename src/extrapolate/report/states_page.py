@@ -68,7 +68,7 @@ def render(computed: Computation) -> str:
         "input": computed.input,
         "exact": computed.exact,
         "read": computed.read,
-        "numbers": computed.values,
+        "values": computed.values,
     }
     return (
         environment()

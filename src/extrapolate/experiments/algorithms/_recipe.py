@@ -158,7 +158,7 @@ class Recipe:
         config = self.config
         first = {"AdaMax": 0.01 * 48 / config.channels, "Adam": 0.001, "Madam": 0.01}[self.optimizer]
         rate = self.learning_rate(first)
-        adapted = {"rate": rate, "noise": lambda history: 1e-4 * rate(history), "weight": balance(rate)}
+        adapted = {"learning_rate": rate, "grad_noise": lambda history: 1e-4 * rate(history), "weight": balance(rate)}
         values = AdaptiveValues(adapted, len(self.seeds), config.device)
 
         def loss(model: nn.Module, key: Tensor, batch: dict[str, Any]) -> Tensor:
@@ -169,8 +169,8 @@ class Recipe:
             config.train(loss, OPTIMIZERS[self.optimizer], evaluate, "score"),
             per_replica=values.current,
             shared_batch=lambda key: self.inputs(TRAINING, int(key[2])),
-            lr_schedule=values.schedule("rate"),
-            grad_noise=GradientNoise(values.current["noise"], seed=self.seeds[0]),
+            lr_schedule=values.schedule("learning_rate"),
+            grad_noise=GradientNoise(values.current["grad_noise"], seed=self.seeds[0]),
             solved=lambda measures: measures["error"] == 0,
             feedback=values,
             stop_when=self.stop_when,

@@ -83,14 +83,14 @@ def strength_study(config: StrengthConfig, seed: int, strength: float) -> MaskSt
                 yield "accuracy by strength", f"{row['model']}: {row['task']}", title, row["accuracy"]
         for row in rows.filter(task="add").iter_rows(named=True):
             yield "kept by strength", row["model"], title, float(row["num_kept"])
-        yield "share by strength", "add", title, rows["shared"][0]
+        yield "share by strength", "add", title, rows["overlap"][0]
 
     return replace(
         add_mul_study(replace(config, strength=strength), seed),
         name=f"strength-{strength:g}-seed".replace(".", "_").replace("+", ""),
         evaluate=evaluate,
         views=lambda network, masks: [MaskedView(name, network, mask) for name, mask in masks.items()],
-        extra_columns=lambda masks: {"shared": masks["add"].share(masks["mul"]).pooled},
+        extra_columns=lambda masks: {"overlap": masks["add"].share(masks["mul"]).pooled},
         tables=lambda rows: {"masks": table(lines(rows))},
     )
 

@@ -77,7 +77,7 @@ function drawLetters(step) {
 function show(step) {
   slider.value = step;
   find("at").textContent = `step ${step} of ${steps}`;
-  find("number").textContent = data.numbers[step] || "not a number";
+  find("number").textContent = data.values[step] || "not a number";
   find("right").textContent = data.read[step] === data.exact ? "– all positions are right" : "";
   drawState(step);
   drawLetters(step);
