@@ -18,7 +18,7 @@ def is_weight(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
     """Return True for the parameters to mask: all except embeddings and biases.
 
     Gain and shift of a normalisation layer count as weights.
-    In most of its tasks, the paper masks the parameters that this function selects.
+    Csordás et al. (arXiv 2010.02066) mask the same parameters in most of their tasks.
     """
     if isinstance(owner, _NORMS):
         return True
