@@ -50,8 +50,8 @@ class ArithmeticRegressor(RegressorMixin, BaseEstimator):
     It trains many replicas of small networks at once; their weights are exponents and signs. It rounds the trained
     weights and refits the coefficients in float64. The formulas are fitted on the inner rows. They are ranked by
     description length on these and on the outer rows, the 20 % of the rows farthest from the center. ``expression_``
-    and the fitted formula are evaluated at random points in exact fractions, and must be equal. If no formula is found, the best linear model, or the
-    mean, predicts.
+    and the fitted formula are evaluated at random points in exact fractions, and must be equal. If no formula is
+    found, the best linear model, or the mean, predicts.
 
     Args:
         replicas: number of networks of each architecture, trained at once.
