@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-DOCS = Path(__file__).parents[1] / "docs"
+from test_docs import snippets
 
 #: Code that a page expects from the reader, with small data.
 BEFORE = {
@@ -64,8 +63,7 @@ AFTER = {
 
 @pytest.mark.parametrize("name", BEFORE)
 def test_the_snippets_of_a_page_run(name: str, tmp_path: Path) -> None:
-    snippets = re.findall(r"^```python\n(.*?)^```$", (DOCS / name).read_text(encoding="utf-8"), re.M | re.S)
-    code = re.sub(r"steps=\d{2},?\d*_000", "steps=3", "".join(snippets))
+    code = re.sub(r"steps=\d{2},?\d*_000", "steps=3", "".join(snippets(f"docs/{name}")))
     code = code.replace(
         "masks = learn_masks(\n    classifier", "classifier = Classifier()\nmasks = learn_masks(\n    classifier"
     )
